@@ -1,0 +1,55 @@
+# Everything a reader, a user or CI calls. `make study` is the whole study on a fresh machine.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV ?= .venv
+JOBS ?= 2
+TARGETS ?= all
+DEVICE ?= cpu
+BIN := $(VENV)/bin
+READY := $(VENV)/.installed
+# One thread per job: two processes with one thread each beat one with two (see docs/architecture.md).
+export OMP_NUM_THREADS ?= 1
+export MKL_NUM_THREADS ?= 1
+SELECT := $(if $(SCALE),--scale $(SCALE)) $(if $(EXPERIMENTS),--experiments $(EXPERIMENTS))
+
+.PHONY: study figures test test-all lint bench check repro push pull install clean-venv
+
+study: $(READY)
+	$(BIN)/lrtransfer workflow all --cores $(JOBS) $(SELECT)
+	@$(BIN)/lrtransfer claims $(SELECT)
+
+figures: $(READY)
+	$(BIN)/lrtransfer figures $(SELECT)
+
+check: $(READY)
+	$(BIN)/lrtransfer check $(SELECT)
+
+test: $(READY)
+	$(BIN)/python -m pytest -m "not long"
+
+test-all: $(READY)
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks --targets $(TARGETS) --device $(DEVICE)
+
+repro: $(READY)
+	PATH="$(abspath $(BIN)):$$PATH" dvc repro
+
+push pull: $(READY)
+	PATH="$(abspath $(BIN)):$$PATH" dvc $@
+
+install: $(READY)
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	touch $@

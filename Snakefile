@@ -1,0 +1,36 @@
+# The study as rules. Which runs there are is decided in one place, lrtransfer.study.plan, from params.yaml;
+# what a run's file is called holds all that can change it, so that a file's existence means it is valid.
+import os
+import sys
+from pathlib import Path
+
+from snakemake.utils import min_version
+
+min_version("9.20")
+
+# Jobs find the interpreter that runs Snakemake, also where no environment was activated.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/spectra.smk"
+include: "workflow/rules/fits.smk"
+include: "workflow/rules/figures.smk"
+
+
+# Every file of every run: Snakemake would not miss one whose descendants stand.
+rule all:
+    default_target: True
+    input:
+        rules.prepare_all.input,
+        rules.train_all.input,
+        rules.spectra_all.input,
+        rules.fits_all.input,
+        rules.figures_all.input,
+
+
+onstart:
+    keep_copies(PLAN, LAYOUT)
+    watch(PLAN, LAYOUT)

@@ -1,0 +1,114 @@
+"""The command line. Commands for readers come first; those below `study` are Snakemake's."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from lrtransfer.storage.locks import LockHeldError
+from lrtransfer.study import StudyError
+from lrtransfer.workflow import commands
+
+Command = Callable[[argparse.Namespace], None]
+
+# Faults that a user can mend: one line on stderr and exit status 1, no traceback.
+_FAULTS = (FileNotFoundError, LookupError, LockHeldError, RuntimeError, ValueError, OSError)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit status: 2 for a faulty study, 1 for other faults."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.command(options)
+    except StudyError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except subprocess.CalledProcessError as error:
+        print(f"error: {' '.join(map(str, error.cmd))} failed; see above", file=sys.stderr)
+        return error.returncode or 1
+    except _FAULTS as error:
+        if os.environ.get("LRTRANSFER_TRACEBACK"):
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="lrtransfer", description="Does the learning rate found on a small network transfer?"
+    )
+    parser.set_defaults(params=Path("params.yaml"))
+    add = parser.add_subparsers(metavar="COMMAND", required=True).add_parser
+
+    check = _selecting(add("check", help="validate params.yaml; print what it asks for and costs"))
+    check.add_argument("params", nargs="?", type=Path, default=Path("params.yaml"))
+    check.set_defaults(command=commands.check)
+
+    study = _selecting(add("workflow", help="run the study, or one stage of it, under Snakemake"))
+    study.add_argument("targets", nargs="*", default=["all"], help="stages (train_all) or files")
+    study.add_argument("--cores", type=int, default=int(os.environ.get("JOBS", "2")))
+    study.set_defaults(command=commands.workflow)
+
+    for name, command, text in (
+        ("claims", commands.claims, "print the ledger of claims"),
+        ("status", commands.status, "what is finished, missing or stale, and why"),
+        ("figures", commands.figures, "redraw every figure and the report from stored results"),
+    ):
+        _selecting(add(name, help=text)).set_defaults(command=command)
+
+    prune = _selecting(add("prune", help="list results that no study asks for; remove on demand"))
+    prune.add_argument("--yes", action="store_true", help="remove without asking")
+    prune.set_defaults(command=commands.prune)
+
+    restore = add("restore", help="dvc pull, and give Snakemake its records back")
+    restore.add_argument("--no-pull", action="store_true", help="only the records")
+    restore.add_argument("dvc_arguments", nargs="*", help="passed to dvc pull (after --)")
+    restore.set_defaults(command=commands.restore)
+
+    adopt = _selecting(add("adopt", help="keep runs over a refactoring, if a sample is bit-equal"))
+    adopt.add_argument("--sample", type=int, default=3, help="runs to retrain of each kind")
+    adopt.add_argument("--seed", type=int, default=0, help="seed of the sample")
+    adopt.set_defaults(command=commands.adopt)
+
+    add("schema", help="print the JSON schema of params.yaml").set_defaults(command=commands.schema)
+
+    for name, command in (("train", commands.train), ("spectra", commands.spectra)):
+        job = _selecting(add(name, help="[Snakemake] make these files, all of one job"))
+        job.add_argument("files", nargs="+")
+        job.add_argument("--threads", type=int, default=1)
+        job.set_defaults(command=command)
+    prepare = _selecting(add("prepare", help="[Snakemake] one data set"))
+    prepare.add_argument("dataset")
+    prepare.set_defaults(command=commands.prepare)
+    for name, command in (("fit", commands.fit), ("draw", commands.draw)):
+        one = _selecting(add(name, help="[Snakemake] this stage of one experiment"))
+        one.add_argument("experiment")
+        one.set_defaults(command=command)
+    for name, command in (
+        ("index", commands.index),
+        ("spectra-tables", commands.spectra_tables),
+        ("ledger", commands.ledger),
+        ("report", commands.report),
+    ):
+        _selecting(add(name, help="[Snakemake] this stage")).set_defaults(command=command)
+    add("save-provenance", help="[DVC] keep Snakemake's records").set_defaults(
+        command=commands.save_provenance
+    )
+    return parser
+
+
+def _selecting(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    parser.add_argument("--scale", default=None, help="instead of params.yaml's scale")
+    parser.add_argument(
+        "--experiments", default=None, help="core, all or names with commas; instead of the file's"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,151 @@
+"""A model's forward pass at frozen parameters: repeatable, and without side effects."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from lrtransfer.curvature.batches import Inputs
+
+
+class FrozenForward:
+    """The map parameters -> outputs of `model`, as it stands when this object is made.
+
+    Every call sees the train/eval flags and the random state of that moment (so dropout draws
+    the same masks in each product), and works on copies of the buffers (so BatchNorm statistics
+    do not move). Attention runs on the explicit backend: the fused ones have no second
+    derivative. Autocast is off: curvature is computed in the parameters' own precision.
+
+    Args:
+        model: any module; its parameters with `requires_grad` are the coordinates, in the order
+            of `named_parameters()`, tied ones once.
+        scale: diagonal of D, one number per trainable parameter: its learning rate over the
+            global one. None is the identity.
+
+    Raises:
+        ValueError: nothing is trainable, parameters differ in dtype or device or are below
+            float32, or `scale` does not fit the model.
+    """
+
+    def __init__(self, model: nn.Module, scale: Mapping[str, float] | None = None) -> None:
+        trainable = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+        self.model = model
+        self.parameters = [parameter for _, parameter in trainable]
+        self.dtype, self.device = _common_type(self.parameters)
+        self.roots = _scale_roots(model, [name for name, _ in trainable], scale)
+        self.sizes = [parameter.numel() for parameter in self.parameters]
+        self._versions = self._parameter_versions()
+        self._modes = [(module, module.training) for module in model.modules()]
+        self._random_state = torch.get_rng_state()
+        self._cuda = [self.device] if self.device.type == "cuda" else []
+        self._cuda_states = [torch.cuda.get_rng_state(device) for device in self._cuda]
+
+    @property
+    def dim(self) -> int:
+        """Number of trainable scalars."""
+        return sum(self.sizes)
+
+    def _parameter_versions(self) -> list[int]:
+        return [parameter._version for parameter in self.parameters]
+
+    def check_unchanged(self) -> None:
+        """Raise if the parameters moved since this object was made.
+
+        Raises:
+            RuntimeError: a parameter was changed in place, for instance by an optimizer step.
+        """
+        if self._parameter_versions() != self._versions:
+            raise RuntimeError(
+                "the model's parameters changed after the operator was built; build a new one"
+            )
+
+    @contextmanager
+    def session(self) -> Iterator[None]:
+        """Set the captured modes and random state; put back what was there on leaving."""
+        self.check_unchanged()
+        modes = [(module, module.training) for module, _ in self._modes]
+        with ExitStack() as stack:
+            stack.enter_context(torch.random.fork_rng(devices=self._cuda))
+            stack.enter_context(torch.inference_mode(False))
+            stack.enter_context(torch.enable_grad())
+            stack.enter_context(torch.autocast(self.device.type, enabled=False))
+            stack.enter_context(sdpa_kernel(SDPBackend.MATH))
+            stack.callback(_set_modes, modes)
+            _set_modes(self._modes)
+            torch.set_rng_state(self._random_state)
+            for device, state in zip(self._cuda, self._cuda_states, strict=True):
+                torch.cuda.set_rng_state(state, device)
+            yield
+
+    def __call__(self, inputs: Inputs) -> Any:
+        """Return `model(inputs)` with its graph; call it inside `session()`."""
+        buffers = {name: buffer.clone() for name, buffer in self.model.named_buffers()}
+        if not buffers:
+            return self.model(inputs)
+        return torch.func.functional_call(self.model, buffers, (inputs,))
+
+    def split(self, vector: Tensor) -> list[Tensor]:
+        """Return D^½ `vector`, shape (dim,), in the shapes of the parameters."""
+        return [
+            piece.view_as(parameter) * root
+            for piece, parameter, root in zip(
+                torch.split(vector, self.sizes), self.parameters, self.roots, strict=True
+            )
+        ]
+
+    def join(self, pieces: Sequence[Tensor | None], *, scaled: bool = True) -> Tensor:
+        """Return D^½ `pieces` as one vector, shape (dim,), or `pieces` alone if not `scaled`.
+
+        A None stands for a parameter that the loss does not reach: zeros.
+        """
+        flat = [
+            torch.zeros_like(parameter).reshape(-1)
+            if piece is None
+            else piece.detach().reshape(-1) * (root if scaled else 1.0)
+            for piece, parameter, root in zip(pieces, self.parameters, self.roots, strict=True)
+        ]
+        return torch.cat(flat).detach()
+
+
+def _set_modes(modes: Sequence[tuple[nn.Module, bool]]) -> None:
+    for module, training in modes:
+        module.training = training
+
+
+def _common_type(parameters: Sequence[nn.Parameter]) -> tuple[torch.dtype, torch.device]:
+    kinds = {(parameter.dtype, parameter.device) for parameter in parameters}
+    if len(kinds) != 1:
+        raise ValueError(
+            "model must have trainable parameters of one dtype on one device; found "
+            f"{sorted(map(str, kinds)) or 'none'}"
+        )
+    dtype, device = kinds.pop()
+    if dtype not in (torch.float32, torch.float64):
+        raise ValueError(f"model has {dtype} parameters; curvature needs model.float()")
+    return dtype, device
+
+
+def _scale_roots(
+    model: nn.Module, trainable: Sequence[str], scale: Mapping[str, float] | None
+) -> list[float]:
+    """Return the square roots of `scale` in the order of `trainable`; tied names are one."""
+    if scale is None:
+        return [1.0] * len(trainable)
+    everything = dict(model.named_parameters(remove_duplicate=False))
+    unknown = sorted(set(scale) - set(everything))
+    if unknown:
+        raise ValueError(f"scale names no parameter of the model: {unknown}")
+    values: dict[int, float] = {}
+    for name, value in scale.items():
+        if not (math.isfinite(value) and value >= 0):
+            raise ValueError(f"scale[{name!r}] is {value}; it must be finite and not negative")
+        if values.setdefault(id(everything[name]), value) != value:
+            raise ValueError(f"scale[{name!r}] differs from that of the tensor it is tied to")
+    missing = [name for name in trainable if id(everything[name]) not in values]
+    if missing:
+        raise ValueError(f"scale lacks {missing}; give every trainable parameter, 1.0 if unscaled")
+    return [math.sqrt(values[id(everything[name])]) for name in trainable]

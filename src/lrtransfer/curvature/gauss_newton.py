@@ -1,0 +1,121 @@
+"""The generalized Gauss-Newton matrix as an operator."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lrtransfer.curvature.batches import Batch, Inputs, chunks_of, sample_count
+from lrtransfer.curvature.forward import FrozenForward
+from lrtransfer.curvature.hessian import LossFunction, checked_loss
+from lrtransfer.curvature.jacobian import Linearization
+from lrtransfer.curvature.linear_operator import check_vector
+
+
+@dataclass(frozen=True)
+class _ChunkGraph:
+    """Jacobian of one chunk, and the loss with its gradient by the outputs, both with graphs."""
+
+    jacobian: Linearization
+    outputs: Tensor
+    loss: Tensor
+    loss_gradient: Tensor
+
+    def loss_hessian_product(self, tangent: Tensor) -> Tensor:
+        """Return (∂²L/∂f²) `tangent`, in the shape of the outputs."""
+        if not self.loss_gradient.requires_grad:
+            return torch.zeros_like(tangent)  # a loss linear in the outputs
+        (product,) = torch.autograd.grad(
+            self.loss_gradient, self.outputs, tangent, retain_graph=True
+        )
+        return product
+
+
+class GaussNewtonOperator:
+    """v -> D^½ Jᵀ H_L J D^½ v, with J = ∂f/∂θ and H_L = ∂²L/∂f², L the mean over samples.
+
+    H = G + R with G this matrix and R the part with second derivatives of f (Noci et al. 2024,
+    §5). For the squared loss ½‖f−y‖² H_L = I/n; for cross-entropy it is (diag p − ppᵀ)/n
+    (Schraudolph 2002). H_L is taken by autograd, so any twice differentiable loss will do.
+
+    Args:
+        model: any module that returns one tensor; its trainable parameters are the coordinates.
+        loss_fn: (outputs, targets) -> mean over samples.
+        batch: (x, y), whose graph is built once, or an iterable of such chunks, weighted by
+            their samples and rebuilt in every product.
+        scale: diagonal of D by parameter name; None is the identity.
+
+    Raises:
+        ValueError: `batch`, `scale`, the outputs or the loss are not as described.
+        RuntimeError: the outputs carry no graph.
+        NonFiniteCurvatureError: the loss is NaN or infinite.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        loss_fn: LossFunction,
+        batch: Batch,
+        *,
+        scale: Mapping[str, float] | None = None,
+    ) -> None:
+        self._forward = FrozenForward(model, scale)
+        self._loss_fn = loss_fn
+        self._chunks = chunks_of(batch)
+        self._counts = [sample_count(inputs) for inputs, _ in self._chunks]
+        self._kept: _ChunkGraph | None = None
+        self.products = 0
+        self.loss = 0.0
+        with self._forward.session():
+            for weight, graph in self._graphs():
+                self.loss += weight * graph.loss.item()
+                self._kept = graph if len(self._chunks) == 1 else None
+
+    @property
+    def dim(self) -> int:
+        """Number of trainable scalars."""
+        return self._forward.dim
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Floating-point type of the parameters."""
+        return self._forward.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Device of the parameters."""
+        return self._forward.device
+
+    def _graphs(self) -> Iterator[tuple[float, _ChunkGraph]]:
+        """Yield the weight and the graph of each chunk, inside the caller's session."""
+        if self._kept is not None:
+            yield 1.0, self._kept
+            return
+        for (inputs, targets), count in zip(self._chunks, self._counts, strict=True):
+            yield count / sum(self._counts), self._chunk_graph(inputs, targets)
+
+    def _chunk_graph(self, inputs: Inputs, targets: Any) -> _ChunkGraph:
+        jacobian = Linearization(self._forward(inputs), self._forward.parameters)
+        outputs = jacobian.outputs.detach().requires_grad_()
+        loss = checked_loss(self._loss_fn(outputs, targets))
+        (loss_gradient,) = torch.autograd.grad(loss, outputs, create_graph=True)
+        return _ChunkGraph(jacobian, outputs, loss.detach(), loss_gradient)
+
+    def __call__(self, vector: Tensor) -> Tensor:
+        """Return D^½ G D^½ `vector`, shape (dim,).
+
+        Raises:
+            ValueError: `vector` has the wrong shape, dtype or device.
+            RuntimeError: the parameters changed since the operator was built.
+        """
+        check_vector(self, vector)
+        with self._forward.session():
+            self.products += 1
+            total = torch.zeros_like(vector)
+            tangents = self._forward.split(vector)
+            for weight, graph in self._graphs():
+                curved = graph.loss_hessian_product(graph.jacobian.jvp(tangents))
+                total.add_(self._forward.join(graph.jacobian.vjp(curved)), alpha=weight)
+        return total

@@ -1,0 +1,155 @@
+"""The Hessian of the training loss as an operator."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from lrtransfer.curvature.batches import Batch, Inputs, chunks_of, sample_count
+from lrtransfer.curvature.forward import FrozenForward
+from lrtransfer.curvature.linear_operator import NonFiniteCurvatureError, check_vector
+
+LossFunction: TypeAlias = Callable[[Any, Any], Tensor]
+"""(outputs, targets) -> mean over the samples, a tensor without axes."""
+
+
+def checked_loss(loss: Tensor) -> Tensor:
+    """Return `loss` if it can be differentiated twice in principle.
+
+    Raises:
+        ValueError: `loss` is not a single number.
+        RuntimeError: `loss` carries no graph.
+        NonFiniteCurvatureError: `loss` is NaN or infinite.
+    """
+    if loss.ndim != 0:
+        raise ValueError(
+            f"loss_fn returned shape {tuple(loss.shape)}; return the mean over samples"
+        )
+    if not torch.isfinite(loss):
+        raise NonFiniteCurvatureError(f"the loss is {loss.item()}; it has no curvature")
+    if not loss.requires_grad:
+        raise RuntimeError(
+            "the loss has no graph to the trainable parameters; do not detach it in loss_fn"
+        )
+    return loss
+
+
+class HessianOperator:
+    """v -> D^½ H D^½ v, with H = ∇² L and L the mean loss over the samples of `batch`.
+
+    With D the per-tensor learning rates over the global one, gradient descent at rate η is
+    stable on the quadratic model iff λ_max(D^½HD^½) < 2/η: the edge is the same for every
+    abc-equivalent parameterization (Noci et al. 2024, §3, with γ²H the case of one rate).
+
+    One batch: the gradient's graph is built once and each product is one backward pass through
+    it (Pearlmutter 1994, reverse over reverse). Several chunks: the graph of one chunk at a time
+    is rebuilt in every product, so memory does not grow with their number. The derivative of a
+    ReLU's kink counts as zero, as autograd has it.
+
+    Args:
+        model: any module; its trainable parameters are the coordinates.
+        loss_fn: (outputs, targets) -> mean over samples.
+        batch: (x, y) or an iterable of such chunks, weighted by their samples.
+        scale: diagonal of D by parameter name; None is the identity.
+
+    Raises:
+        ValueError: `batch`, `scale` or the shape of the loss is not as described.
+        RuntimeError: the loss carries no graph.
+        NonFiniteCurvatureError: the loss is NaN or infinite.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        loss_fn: LossFunction,
+        batch: Batch,
+        *,
+        scale: Mapping[str, float] | None = None,
+    ) -> None:
+        self._forward = FrozenForward(model, scale)
+        self._loss_fn = loss_fn
+        self._chunks = chunks_of(batch)
+        counts = [sample_count(inputs) for inputs, _ in self._chunks]
+        self._weights = [count / sum(counts) for count in counts]
+        self._graph: Sequence[Tensor | None] | None = None
+        self.products = 0
+        self.loss, self.gradient = self._loss_and_gradient()
+
+    @property
+    def dim(self) -> int:
+        """Number of trainable scalars."""
+        return self._forward.dim
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Floating-point type of the parameters."""
+        return self._forward.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Device of the parameters."""
+        return self._forward.device
+
+    def _gradient_graph(
+        self, inputs: Inputs, targets: Any
+    ) -> tuple[Tensor, Sequence[Tensor | None]]:
+        """Return the loss of one chunk and its gradient with the graph to differentiate again."""
+        loss = checked_loss(self._loss_fn(self._forward(inputs), targets))
+        gradient = torch.autograd.grad(
+            loss, self._forward.parameters, create_graph=True, allow_unused=True
+        )
+        return loss.detach(), gradient
+
+    def _loss_and_gradient(self) -> tuple[float, Tensor]:
+        """Return L and ∇L, shape (dim,), without D; keep the graph of a single chunk."""
+        loss = 0.0
+        with self._forward.session():
+            total = torch.zeros(self.dim, dtype=self.dtype, device=self.device)
+            for (inputs, targets), weight in zip(self._chunks, self._weights, strict=True):
+                chunk_loss, gradient = self._gradient_graph(inputs, targets)
+                loss += weight * chunk_loss.item()
+                total.add_(self._forward.join(gradient, scaled=False), alpha=weight)
+                if len(self._chunks) == 1:
+                    self._graph = gradient
+        return loss, total
+
+    def __call__(self, vector: Tensor) -> Tensor:
+        """Return D^½ H D^½ `vector`, shape (dim,).
+
+        Raises:
+            ValueError: `vector` has the wrong shape, dtype or device.
+            RuntimeError: the parameters changed since the operator was built.
+        """
+        check_vector(self, vector)
+        with self._forward.session():
+            self.products += 1
+            direction = self._forward.split(vector)
+            if self._graph is not None:
+                return self._backward(self._graph, direction, keep_graph=True)
+            total = torch.zeros_like(vector)
+            for (inputs, targets), weight in zip(self._chunks, self._weights, strict=True):
+                _, gradient = self._gradient_graph(inputs, targets)
+                total.add_(self._backward(gradient, direction, keep_graph=False), alpha=weight)
+        return total
+
+    def _backward(
+        self, gradient: Sequence[Tensor | None], direction: Sequence[Tensor], *, keep_graph: bool
+    ) -> Tensor:
+        """Return D^½ ∂(gradient · direction)/∂θ for a `direction` already scaled by D^½."""
+        # Where the loss is linear in a parameter its gradient is a constant without a graph.
+        pairs = [
+            (g, d)
+            for g, d in zip(gradient, direction, strict=True)
+            if g is not None and g.requires_grad
+        ]
+        if not pairs:
+            return self._forward.join([None] * len(direction))
+        product = torch.autograd.grad(
+            [g for g, _ in pairs],
+            self._forward.parameters,
+            [d for _, d in pairs],
+            retain_graph=keep_graph,
+            allow_unused=True,
+        )
+        return self._forward.join(product)

@@ -1,0 +1,201 @@
+"""The Lanczos process: an orthonormal Krylov basis and the tridiagonal projection onto it."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.linalg import eigh_tridiagonal
+from torch import Tensor
+
+from lrtransfer.curvature.linear_operator import LinearOperator, NonFiniteCurvatureError
+
+_INITIAL_CAPACITY = 16
+
+
+def random_vector(operator: LinearOperator, generator: torch.Generator) -> Tensor:
+    """Return a Gaussian vector, shape (dim,), drawn on the generator's device."""
+    drawn = torch.randn(
+        operator.dim, generator=generator, device=generator.device, dtype=operator.dtype
+    )
+    return drawn.to(operator.device)
+
+
+def default_generator(generator: torch.Generator | None) -> torch.Generator:
+    """Return `generator`, or one with seed 0: results repeat and torch's own state stays put."""
+    return torch.Generator().manual_seed(0) if generator is None else generator
+
+
+@contextmanager
+def plain_arithmetic(operator: LinearOperator) -> Iterator[None]:
+    """Switch off graphs, inference tensors and autocast for the vectors of `operator`."""
+    with (
+        torch.inference_mode(False),
+        torch.no_grad(),
+        torch.autocast(operator.device.type, enabled=False),
+    ):
+        yield
+
+
+@dataclass(frozen=True)
+class RitzPairs:
+    """Eigenpairs of the projection, by ascending value.
+
+    Attributes:
+        values: Ritz values, shape (m,).
+        weights: eigenvectors of the projection in its columns, shape (m, m).
+        residuals: ‖A y − θ y‖ of the Ritz vectors y, shape (m,), from the last off-diagonal
+            entry (Parlett 1980, §13.2).
+    """
+
+    values: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    residuals: NDArray[np.float64]
+
+
+class KrylovBasis:
+    """Lanczos basis of `operator` from `start`, fully reorthogonalised.
+
+    Two Gram-Schmidt passes, the first against the two newest vectors, the second against all,
+    keep the basis orthogonal to working precision (Giraud et al. 2005); without them converged
+    eigenvalues come back as ghost copies. Vectors have the operator's dtype; norms and the
+    tridiagonal entries are float64.
+
+    Args:
+        operator: symmetric.
+        start: first direction, shape (dim,), of any length but zero.
+        generator: draws the directions that replace an exhausted Krylov space.
+        deflated: orthonormal rows, shape (r, dim), that the basis stays orthogonal to; None for
+            the whole space.
+    """
+
+    def __init__(
+        self,
+        operator: LinearOperator,
+        start: Tensor,
+        generator: torch.Generator,
+        deflated: Tensor | None = None,
+    ) -> None:
+        self._operator = operator
+        self._generator = generator
+        self._deflated = _storage(operator, 0) if deflated is None else deflated
+        self._rows = _storage(operator, min(_INITIAL_CAPACITY, operator.dim))
+        self._diagonal: list[float] = []
+        self._off_diagonal: list[float] = []
+        self._next: Tensor | None = self._orthogonal_direction(start)
+
+    @property
+    def size(self) -> int:
+        """Number of basis vectors, equal to the number of products computed."""
+        return len(self._diagonal)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the basis is invariant: its Ritz pairs are exact, and a step starts anew."""
+        return self._next is None
+
+    @property
+    def complete(self) -> bool:
+        """Whether the basis spans the whole space left by `deflated`."""
+        return self.size + len(self._deflated) >= self._operator.dim
+
+    @property
+    def last_residual(self) -> float:
+        """Norm of the newest product outside the basis, the last off-diagonal entry."""
+        return self._off_diagonal[-1]
+
+    @property
+    def radius(self) -> float:
+        """Upper bound of |θ| over the Ritz values, by Gershgorin's discs."""
+        diagonal = np.abs(self._diagonal)
+        off = np.asarray(self._off_diagonal)
+        return float(np.max(diagonal + off + np.concatenate(([0.0], off[:-1]))))
+
+    def extend(self) -> None:
+        """Add one vector: one product with the operator.
+
+        Raises:
+            RuntimeError: the basis spans the whole space already.
+            NonFiniteCurvatureError: the product holds NaN or infinity.
+        """
+        if self.complete:
+            raise RuntimeError("the Krylov basis spans the whole space; there is nothing to add")
+        direction = self._next
+        if direction is None:
+            direction = self._orthogonal_direction(random_vector(self._operator, self._generator))
+        self._append(direction)
+        product = self._operator(direction)
+        remainder, coefficient = self._orthogonalise(product)
+        norm = _length(remainder)
+        if not math.isfinite(norm):  # any bad entry of the product shows in it
+            raise NonFiniteCurvatureError(
+                f"product {self._operator.products} with the operator holds NaN or infinity"
+            )
+        self._diagonal.append(coefficient)
+        self._off_diagonal.append(norm)
+        rounding = 10 * torch.finfo(self._operator.dtype).eps * self.radius
+        if norm <= rounding or self.complete:
+            # Beyond the coupling, whatever is left is rounding noise.
+            self._off_diagonal[-1] = 0.0 if norm <= rounding else norm
+            self._next = None
+        else:
+            self._next = remainder / norm
+
+    def ritz(self) -> RitzPairs:
+        """Return the eigenpairs of the projection."""
+        values, weights = eigh_tridiagonal(
+            np.asarray(self._diagonal), np.asarray(self._off_diagonal[:-1])
+        )
+        return RitzPairs(values, weights, np.abs(weights[-1]) * self.last_residual)
+
+    def vectors(self, weights: NDArray[np.float64]) -> Tensor:
+        """Return unit vectors, shape (k, dim), with the coordinates `weights`, shape (m, k)."""
+        coordinates = torch.as_tensor(weights.T, dtype=self._rows.dtype, device=self._rows.device)
+        combined = coordinates @ self._rows[: self.size]
+        unit: Tensor = combined / torch.linalg.vector_norm(combined, dim=1, keepdim=True)
+        return unit
+
+    def _append(self, direction: Tensor) -> None:
+        if self.size == len(self._rows):
+            grown = _storage(self._operator, min(2 * self.size, self._operator.dim))
+            grown[: self.size] = self._rows
+            self._rows = grown
+        self._rows[self.size] = direction
+
+    def _orthogonalise(self, vector: Tensor) -> tuple[Tensor, float]:
+        """Return `vector` without its part in the span, and its newest coefficient there.
+
+        The rows are those appended so far, one more than the `size` while a product is pending.
+        """
+        coefficient = 0.0
+        # Beyond the two newest vectors the coefficients are rounding errors: one pass suffices.
+        for first in (max(0, self.size - 1), 0):
+            rows = self._rows[first : self.size + 1]
+            projections = rows @ vector
+            coefficient += float(projections[-1])
+            vector = torch.addmv(vector, rows.T, projections, alpha=-1)
+            vector = torch.addmv(vector, self._deflated.T, self._deflated @ vector, alpha=-1)
+        return vector, coefficient
+
+    def _orthogonal_direction(self, vector: Tensor) -> Tensor:
+        """Return the unit vector along the part of `vector` outside the basis."""
+        rows = self._rows[: self.size]
+        vector = vector / _length(vector)
+        for _ in range(3):
+            vector = vector - (rows @ vector) @ rows
+            vector = vector - (self._deflated @ vector) @ self._deflated
+            vector = vector / _length(vector)
+        return vector
+
+
+def _length(vector: Tensor) -> float:
+    """Return the norm, summed in float64: a float32 sum is off by 1e-5 at 1e6 entries."""
+    return float(torch.linalg.vector_norm(vector, dtype=torch.float64))
+
+
+def _storage(operator: LinearOperator, count: int) -> Tensor:
+    """Return uninitialised storage for `count` vectors, shape (count, dim)."""
+    return torch.empty(count, operator.dim, dtype=operator.dtype, device=operator.device)

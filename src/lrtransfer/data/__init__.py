@@ -1,0 +1,36 @@
+"""Named data sets -> prepared arrays with pinned checksums.
+
+A data set is the file ``data/<source>.py`` with a class named by ``DATASET``; its keyword arguments
+are the options that params.yaml may set. Preparation uses no torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any, Protocol
+
+import numpy as np
+
+Arrays = dict[str, np.ndarray[Any, Any]]
+
+
+class Source(Protocol):
+    """Where raw bytes come from, and how they become arrays.
+
+    Attributes:
+        sizes: Numbers per sample, and number of outputs a network needs; known before any data.
+    """
+
+    sizes: tuple[int, int]
+
+    def read(self) -> bytes:
+        """Return the raw content whose sha256 params.yaml pins."""
+
+    def arrays(self, raw: bytes) -> Arrays:
+        """Return named arrays: ``train_inputs`` (n, …), ``train_targets`` (n,), ``test_…``."""
+
+
+def source(name: str, **options: Any) -> Source:
+    """Return the data source ``name``."""
+    made: Source = import_module(f"{__name__}.{name}").DATASET(**options)
+    return made

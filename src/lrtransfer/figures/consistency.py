@@ -1,0 +1,171 @@
+"""Distance to the widest net over time and its power law, one row per arm.
+
+After Figure 3 of Noci et al., "Super Consistency of Neural Network Landscapes and Learning Rate
+Transfer" (2024): g(t) = |S_N(t) − S_∞(t)| ≈ a·t^β, with the widest net for S_∞.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from lrtransfer.figures import panels, style
+from lrtransfer.figures.summary import over_seeds
+from lrtransfer.figures.tables import Drawing, Settings, Tables
+
+_QUANTITIES = {
+    "sharpness": "sharpness λ",
+    "subset_loss": "training loss (nats)",
+    "ntk": "largest NTK eigenvalue",
+}
+_BAND_ALPHA = 0.1  # the logarithm of a distance scatters widely, so the bands overlap
+_COLUMNS = ["panel", "arm", "quantity", "width", "x", "value", "low", "high", "n", "beta"]
+
+
+def consistency(tables: Tables, settings: Settings) -> Drawing:
+    """Draw the figure; see the module."""
+    distances = tables.fit("distances", "arm", "quantity", "width", "seed", "step", "distance")
+    fitted = tables.fit("consistency", "arm", "quantity", "width", "beta", "ci_low", "ci_high")
+    widths = tables.widths()
+    figure, grid = style.grid(len(settings.arms), len(_QUANTITIES), 2.75)
+    parts: list[pd.DataFrame] = []
+    gaps: list[str] = []
+    for row, (name, arm) in zip(grid, settings.arms.items(), strict=True):
+        for axes, (quantity, title) in zip(row, _QUANTITIES.items(), strict=True):
+            chosen = distances[(distances["arm"] == name) & (distances["quantity"] == quantity)]
+            laws = fitted[(fitted["arm"] == name) & (fitted["quantity"] == quantity)]
+            part = _panel(axes, chosen, laws, widths, settings)
+            if part.empty:
+                gaps.append(f"{arm.label} {title}")
+            parts.append(part.assign(arm=name, quantity=quantity))
+        style.row_title(row[0], arm.label)
+    for axes, title in zip(grid[0], _QUANTITIES.values(), strict=True):
+        axes.set_title(f"distance in {title}", fontweight="bold")
+    for axes in grid[-1]:
+        axes.set_xlabel("training step")
+    law = Line2D([], [], color="#333333", linestyle="--", label="power law a·t^β")
+    below = widths[:-1] or widths
+    handles = [h for h, w in zip(style.width_handles(widths), sorted(widths), strict=True)
+               if w in below]  # fmt: skip
+    style.legend(figure, [*handles, law])
+    plotted = panels.long_form(parts, _COLUMNS)
+    facts = _facts(fitted, settings)
+    caption = panels.caption(
+        facts,
+        panels.measured_on(tables, settings, tables.seeds()),
+        "Drawn: g(t), the absolute distance of each net to the seed mean of the widest net (width "
+        f"{max(widths)}), in the units of the column; dashed, the least-squares power law with its "
+        f"exponent β and {100 * settings.confidence:g} % interval. A distance that grows has "
+        "β > 0. Noise of the seeds alone gives a floor: β near 0 if it is steady, above 0 if it "
+        "grows with the quantity.",
+        panels.band_sentence(tables.seeds(), settings),
+        "They leave out the noise of the widest net, which all distances share."
+        if tables.seeds() > 1
+        else "",
+        panels.diverged_sentence(tables),
+        panels.gaps_sentence(gaps),
+    )
+    labels = style.listing(arm.label for arm in settings.arms.values())
+    alt = (
+        f"Log-log charts for {labels} of the distance to the widest net over training, in "
+        f"sharpness, loss and NTK eigenvalue. {' '.join(facts)}"
+    )
+    return Drawing(figure, plotted, caption, alt.strip())
+
+
+def _panel(
+    axes: Axes, distances: pd.DataFrame, laws: pd.DataFrame, widths: list[int], settings: Settings
+) -> pd.DataFrame:
+    """Distances of one arm and quantity, with their power laws."""
+    after = distances[distances["step"].astype(float) >= 1]
+    by = ["width", "step"]
+    summary = over_seeds(after, by, "distance", settings.confidence, log=True)
+    summary = summary.rename(columns={"step": "x"}).assign(panel="distance")
+    if summary.empty:
+        style.empty(axes, "no distance: too few widths")
+        return pd.DataFrame(columns=_COLUMNS)
+    summary = summary.astype({"width": int, "x": float})
+    panels.bands(axes, summary, widths, alpha=_BAND_ALPHA)
+    axes.set_ylabel("")
+    axes.set_xlabel("")
+    axes.set_xscale("log", base=2)
+    style.power_axis(axes.xaxis, [1.0, float(settings.steps)])
+    axes.set_xlim(0.85, settings.steps * 1.18)
+    fits = _laws(axes, laws, summary, widths)
+    low, high = float(summary["value"].min()), float(summary["value"].max())
+    lines = 1 + math.ceil(max(1, len(fits["width"].unique())) / 2)
+    # The legend stands above the curves, in room made for it.
+    room = (max(high / low, 3.0)) ** (0.05 + 0.11 * lines)
+    axes.set_ylim(low / 1.3, high * room)
+    style.plain_log(axes)
+    handles, labels = axes.get_legend_handles_labels()
+    title = f"β [{100 * settings.confidence:g} % interval]"
+    if handles:
+        axes.legend(
+            handles,
+            labels,
+            title=title,
+            title_fontsize=8,
+            alignment="left",
+            loc="upper left",
+            ncols=2,
+            fontsize=8,
+            framealpha=0.8,
+            edgecolor="none",
+            handlelength=1.0,
+            columnspacing=0.8,
+            handletextpad=0.4,
+            labelspacing=0.2,
+            borderaxespad=0.2,
+        )
+    return pd.concat([summary, fits], ignore_index=True)
+
+
+def _laws(axes: Axes, laws: pd.DataFrame, summary: pd.DataFrame, widths: list[int]) -> pd.DataFrame:
+    """Dashed power laws over the measured steps, one per width."""
+    colors = style.width_colors(widths)
+    parts = [pd.DataFrame(columns=["width", "x", "value", "low", "high", "beta"])]
+    for law in laws.sort_values("width").to_dict("records"):
+        width, beta, log_a = int(law["width"]), float(law["beta"]), float(law["log_a"])
+        steps = summary.loc[summary["width"] == width, "x"].to_numpy(dtype=float)
+        if width not in colors or not math.isfinite(beta + log_a) or len(steps) < 2:
+            continue
+        ends = np.array([steps.min(), steps.max()])
+        values = np.exp(log_a) * ends**beta
+        low, high = float(law["ci_low"]), float(law["ci_high"])
+        bounds = "" if math.isnan(low + high) else f" [{low:.2f}, {high:.2f}]"
+        label = f"{beta:.2f}{bounds}".replace("-", "−")
+        axes.plot(
+            ends, values, color=colors[width], linestyle="--", linewidth=1.1, zorder=4, label=label
+        )
+        parts.append(pd.DataFrame({"width": width, "x": ends, "value": values, "beta": beta,
+                                   "low": np.nan, "high": np.nan}))  # fmt: skip
+    return pd.concat([part for part in parts if len(part)] or parts).assign(panel="power law")
+
+
+def _facts(fitted: pd.DataFrame, settings: Settings) -> list[str]:
+    """The range of exponents per arm."""
+    sentences = []
+    for name, arm in settings.arms.items():
+        clauses = []
+        for quantity, title in _QUANTITIES.items():
+            rows = fitted[
+                (fitted["arm"] == name)
+                & (fitted["quantity"] == quantity)
+                & (fitted["width"].astype(float) > 0)
+            ]
+            betas = rows["beta"].astype(float).dropna()
+            if len(betas):
+                low, high = (style.number(bound, 2) for bound in (betas.min(), betas.max()))
+                span = low if low == high else f"{low} to {high}"
+                clauses.append(f"{span} for the {title.split(' λ')[0].split(' (')[0]}")
+        if clauses:
+            sentences.append(f"{arm.label}: exponents β over widths {', '.join(clauses)}.")
+    return sentences
+
+
+FIGURE = consistency

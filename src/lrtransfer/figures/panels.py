@@ -1,0 +1,119 @@
+"""Pieces that several figures draw: seed means with bands, and sentences for captions."""
+
+from __future__ import annotations
+
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+
+from lrtransfer.figures import style
+from lrtransfer.figures.tables import Settings, Tables
+
+
+def bands(
+    axes: Axes, summary: pd.DataFrame, widths: list[int], alpha: float = style.BAND_ALPHA
+) -> None:
+    """One line per width with its interval as a band.
+
+    Args:
+        axes: Where to draw.
+        summary: Columns width, x, value, low, high; a NaN interval draws no band.
+        widths: All widths of the figure, which fix the colours.
+        alpha: Opacity of the bands.
+    """
+    if summary.empty:
+        return
+    colors = style.width_colors(widths)
+    sns.lineplot(
+        data=summary,
+        x="x",
+        y="value",
+        hue="width",
+        palette=colors,
+        estimator=None,
+        legend=False,
+        ax=axes,
+        zorder=3,
+    )
+    for width, part in summary.groupby("width"):
+        axes.fill_between(
+            part["x"].to_numpy(dtype=float),
+            part["low"].to_numpy(dtype=float),
+            part["high"].to_numpy(dtype=float),
+            color=colors[int(str(width))],
+            alpha=alpha,
+            linewidth=0,
+            zorder=2,
+        )
+
+
+def caption(facts: list[str], *method: str) -> str:
+    """A caption of two paragraphs, one a line: what the data show, and how it was measured."""
+    paragraphs = (" ".join(facts), " ".join(sentence for sentence in method if sentence))
+    return "\n".join(paragraph for paragraph in paragraphs if paragraph)
+
+
+def long_form(parts: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
+    """What the panels of a figure drew, as one table with whole numbers as such."""
+    filled = [part for part in parts if len(part)]
+    table = pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
+    table = table.reindex(columns=columns)
+    whole = {"width", "step", "rank", "n"}
+    text = {"panel", "arm", "operator", "quantity"}
+    kinds = {name: "Int64" if name in whole else "float64" for name in columns if name not in text}
+    return table.astype(kinds)
+
+
+def measured_on(tables: Tables, settings: Settings, seeds: int) -> str:
+    """The sentence that says what was trained; `seeds` counts those behind this figure."""
+    widths = style.listing(tables.widths())
+    what = f"{settings.description}; " if settings.description else ""
+    return (
+        f"Measured: {what}width{'s' if len(tables.widths()) > 1 else ''} {widths}, "
+        f"{seeds} seed{'s' if seeds != 1 else ''}, {settings.steps} steps, "
+        f"scale “{settings.scale}”."
+    )
+
+
+def band_sentence(seeds: int, settings: Settings, mark: str = "bands") -> str:
+    """The sentence that says what the intervals are."""
+    if seeds < 2:
+        return f"A single seed, so no {mark}."
+    return (
+        f"{mark.capitalize()}: {100 * settings.confidence:g} % Student-t intervals of the seed "
+        "mean (of the logarithm on logarithmic axes)."
+    )
+
+
+def seeds_of(measured: pd.DataFrame, tables: Tables) -> int:
+    """Seeds of a measured table; those of the runs where nothing was measured."""
+    return int(measured["seed"].nunique()) or tables.seeds()
+
+
+def diverged_sentence(tables: Tables) -> str:
+    """The sentence on measured runs that diverged; empty if none did."""
+    measured = tables.runs[tables.runs["measured"].astype(bool)]
+    lost = int((measured["status"] != "ok").sum())
+    if not lost:
+        return ""
+    verb = "enter" if lost > 1 else "enters"
+    return f"{lost} of {len(measured)} runs at η₀ diverged and {verb} only up to there."
+
+
+def gaps_sentence(missing: list[str]) -> str:
+    """The sentence that says what could not be drawn; empty if nothing is missing."""
+    return f"Missing: {'; '.join(missing)}." if missing else ""
+
+
+def lacking_widths(found: pd.DataFrame, tables: Tables, arm: str, what: str) -> list[str]:
+    """Which widths of an arm have no row in `found`, in words, at most one entry."""
+    asked = tables.runs.loc[tables.runs["arm"] == arm, "width"].unique()
+    have = set(found.loc[found["arm"] == arm, "width"]) if len(found) else set()
+    if not len(asked):
+        return [f"{what}, as the arm has no run"]
+    lacking = sorted(int(width) for width in asked if width not in have)
+    if not lacking:
+        return []
+    if not have:
+        return [f"{what} in every width"]
+    return [f"{what} at width {style.listing(lacking)}"]

@@ -1,0 +1,229 @@
+"""How every figure looks: palettes, font sizes, axes in powers of two, number formats."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import numpy.typing as npt
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
+
+Color = tuple[float, float, float]
+
+# Okabe & Ito (2008): told apart under every common colour blindness. For categories.
+OKABE_ITO: tuple[str, ...] = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+EDGE_COLOR = "#B00020"
+BAND_ALPHA = 0.18
+FIGURE_WIDTH = 11.0  # inches; a README shows it at about 1,000 pixels, so 10 pt reads as 11.5 px
+
+
+def rc() -> Any:
+    """Matplotlib settings for `matplotlib.rc_context`."""
+    return {
+        **sns.axes_style("ticks", {"axes.grid": True, "grid.color": "#E6E6E6"}),
+        "font.family": "sans-serif",
+        "font.sans-serif": ["DejaVu Sans"],  # ships with matplotlib: the same bytes everywhere
+        "font.size": 10.0,
+        "axes.titlesize": 10.5,
+        "axes.labelsize": 10.0,
+        "xtick.labelsize": 9.0,
+        "ytick.labelsize": 9.0,
+        "legend.fontsize": 9.5,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "grid.linewidth": 0.6,
+        "lines.linewidth": 1.6,
+        "axes.unicode_minus": True,
+        "figure.facecolor": "white",
+        "savefig.facecolor": "white",
+    }
+
+
+def width_colors(widths: Sequence[int]) -> dict[int, Color]:
+    """One colour per width: viridis from light (narrow) to dark (wide), without its yellow end."""
+    ordered = sorted(widths)
+    positions = np.linspace(0.86, 0.0, len(ordered)) if len(ordered) > 1 else np.array([0.3])
+    colormap = mpl.colormaps["viridis"]
+    return {
+        width: (float(r), float(g), float(b))
+        for width, (r, g, b, _) in zip(ordered, colormap(positions), strict=True)
+    }
+
+
+def grid(rows: int, columns: int, row_height: float, extra: float = 0.9) -> tuple[Figure, Any]:
+    """A figure of panels.
+
+    Args:
+        rows: Number of rows of panels.
+        columns: Number of columns of panels.
+        row_height: Height of a row in inches.
+        extra: Height for the legend and the labels below, in inches.
+
+    Returns:
+        The figure and its panels, an object array of shape (rows, columns).
+    """
+    figure = Figure(
+        figsize=(FIGURE_WIDTH, rows * row_height + extra),
+        layout=ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06),
+    )
+    axes = figure.subplots(rows, columns, squeeze=False)
+    return figure, axes
+
+
+def row_title(axes: Axes, text: str) -> None:
+    """Name a row of panels at the left of its first one."""
+    axes.set_ylabel(text, fontweight="bold", fontsize=11, labelpad=8)
+
+
+def legend(figure: Figure, handles: Sequence[Line2D], title: str | None = None) -> None:
+    """One legend above all panels."""
+    rows = max(1, math.ceil(len(handles) / 8))
+    figure.legend(
+        handles=list(handles),
+        loc="outside upper center",
+        ncols=math.ceil(len(handles) / rows),
+        frameon=False,
+        title=title,
+        handlelength=1.8,
+        columnspacing=1.4,
+    )
+
+
+def width_handles(widths: Sequence[int]) -> list[Line2D]:
+    """Legend entries for `width_colors`."""
+    colors = width_colors(widths)
+    return [
+        Line2D([], [], color=colors[width], linewidth=2.5, label=f"width {width}")
+        for width in sorted(widths)
+    ]
+
+
+def edge_handle() -> Line2D:
+    """Legend entry for the edge of stability."""
+    return Line2D([], [], color=EDGE_COLOR, linestyle="--", label="edge 2/η₀")
+
+
+def edge_line(axes: Axes, edge: float, *, vertical: bool = False) -> None:
+    """Dashed line at the edge of stability 2/η₀, labelled with its value."""
+    style: dict[str, Any] = {"color": EDGE_COLOR, "linestyle": "--", "linewidth": 1.2, "zorder": 1}
+    text: dict[str, Any] = {
+        "color": EDGE_COLOR,
+        "fontsize": 8.5,
+        "textcoords": "offset points",
+        "bbox": {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.6},
+        "zorder": 5,
+    }
+    if vertical:
+        axes.axvline(edge, **style)
+        axes.annotate(
+            f"2/η₀ = {number(edge)}", (edge, 0.97), xycoords=axes.get_xaxis_transform(),
+            xytext=(3, 0), rotation=90, va="top", ha="left", **text,
+        )  # fmt: skip
+    else:
+        axes.axhline(edge, **style)
+        axes.annotate(
+            f"2/η₀ = {number(edge)}", (0.02, edge), xycoords=axes.get_yaxis_transform(),
+            xytext=(0, 3), va="bottom", ha="left", **text,
+        )  # fmt: skip
+
+
+def empty(axes: Axes, reason: str) -> None:
+    """Say in a panel why it is empty."""
+    axes.text(0.5, 0.5, reason, transform=axes.transAxes, ha="center", va="center", color="#666666")
+    axes.grid(False)
+    axes.set_xticks([])
+    axes.set_yticks([])
+
+
+def step_axis(axes: Axes, last: int) -> None:
+    """Logarithmic axis of training steps with room for step 0 at its left."""
+    axes.set_xscale("symlog", base=2, linthresh=1.0, linscale=0.6)
+    top = max(1, math.ceil(math.log2(max(last, 2))))
+    stride = 1 if top <= 5 else math.ceil(top / 5)
+    ticks = [0.0, *(2.0**power for power in range(0, top + 1, stride))]
+    _ticks(axes.xaxis, ticks, [f"{int(tick)}" for tick in ticks])
+    axes.set_xlim(-0.25, last * 1.15)
+
+
+def power_axis(axis: Any, values: Iterable[float], *, labels: bool = True) -> None:
+    """Put the ticks of a logarithmic axis on powers of two, at most seven of them."""
+    positive = [value for value in values if value > 0.0 and math.isfinite(value)]
+    if not positive:
+        return
+    low, high = (math.log2(bound) for bound in (min(positive), max(positive)))
+    exponents = range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)
+    stride = max(1, math.ceil(len(exponents) / 7))
+    ticks = [2.0**exponent for exponent in exponents[::stride]]
+    _ticks(axis, ticks, [number(tick) for tick in ticks] if labels else [""] * len(ticks))
+
+
+def plain_log(axes: Axes) -> None:
+    """Logarithmic vertical axis whose ticks read as plain numbers at 1, 2 and 5."""
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    decades = range(math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 1)
+    steps = (1.0, 2.0, 5.0) if high / low < 300.0 else (1.0,)
+    ticks = [s * 10.0**d for d in decades for s in steps if low <= s * 10.0**d <= high]
+    if len(ticks) >= 2:
+        _ticks(axes.yaxis, ticks, [number(tick) for tick in ticks])
+    else:
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
+        axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: number(value)))
+
+
+def signed_log(axes: Axes, values: npt.NDArray[np.float64]) -> None:
+    """Vertical axis for values of both signs: logarithmic away from zero, linear around it."""
+    sizes = np.abs(values[np.isfinite(values) & (values != 0.0)])
+    if not len(sizes):
+        return
+    first = math.floor(math.log10(float(np.quantile(sizes, 0.1))))
+    last = max(first + 1, math.ceil(math.log10(float(sizes.max()))))
+    axes.set_yscale("symlog", linthresh=10.0**first, linscale=0.7)
+    axes.axhline(0.0, color="#333333", linewidth=0.8)
+    low, high = axes.get_ylim()
+    decades = [10.0**power for power in range(first, last + 1)]
+    ticks = [t for t in (*(-d for d in decades), 0.0, *decades) if low <= t <= high]
+    _ticks(axes.yaxis, ticks, [number(tick) for tick in ticks])
+
+
+def number(value: float, digits: int = 3) -> str:
+    """A number for readers: few digits, a true minus sign, powers of ten when extreme."""
+    if math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    text = f"{value:.{digits}g}"
+    if "e" in text:
+        mantissa, exponent = text.split("e")
+        powers = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+        head = "" if mantissa == "1" else f"{mantissa}×"
+        text = f"{head}10{str(int(exponent)).translate(powers)}"
+    return text.replace("-", "−")
+
+
+def interval(low: float, high: float, digits: int = 2) -> str:
+    """An interval for readers; "–" where there is none."""
+    if math.isnan(low) or math.isnan(high):
+        return "–"
+    return f"[{number(low, digits)}, {number(high, digits)}]"
+
+
+def listing(values: Iterable[object]) -> str:
+    """Values in a sentence: "a, b and c"."""
+    words = [str(value) for value in values]
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _ticks(axis: Any, ticks: Sequence[float], labels: Sequence[str]) -> None:
+    axis.set_major_locator(FixedLocator(list(ticks)))
+    axis.set_ticklabels(list(labels))
+    axis.set_minor_locator(NullLocator())
+    axis.set_minor_formatter(NullFormatter())

@@ -1,0 +1,1 @@
+"""Statistics over runs: optimum per width, drift, regret, consistency, trends, claims. No torch."""

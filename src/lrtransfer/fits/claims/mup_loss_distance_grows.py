@@ -1,0 +1,18 @@
+"""Under μP the loss curves fan out: wider is better (Fig. 3)."""
+
+from lrtransfer.fits.claim import Claim, read
+from lrtransfer.fits.consistency import POOLED
+from lrtransfer.fits.rules import Above
+
+CLAIM = Claim(
+    id="mup_loss_distance_grows",
+    paper="super-consistency",
+    statement="Under μP the finite-width error of the loss grows in time",
+    metric="β of |S_N − S_widest| ∝ t^β (loss on a fixed subset), mean over widths",
+    rule=Above(0.0),
+    figure="consistency",
+    experiments=("width_transfer_vision",),
+    evaluate=lambda fits: read(
+        fits, "consistency", "beta", arm="mup", quantity="subset_loss", width=POOLED
+    ),
+)

@@ -1,0 +1,15 @@
+"""Under NTP the optimal learning rate grows with width (Fig. 1)."""
+
+from lrtransfer.fits.claim import Claim, read
+from lrtransfer.fits.rules import Above
+
+CLAIM = Claim(
+    id="ntp_optimum_shifts_up",
+    paper="super-consistency",
+    statement="Under NTP the optimal learning rate shifts up with width",
+    metric="drift of the optimal log2 learning rate per doubling of width",
+    rule=Above(0.0),
+    figure="width_transfer",
+    experiments=("width_transfer_vision",),
+    evaluate=lambda fits: read(fits, "drift", "slope", arm="ntp"),
+)

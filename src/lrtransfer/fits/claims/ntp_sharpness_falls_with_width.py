@@ -1,0 +1,15 @@
+"""Under NTP wide nets sharpen less (Fig. 1)."""
+
+from lrtransfer.fits.claim import Claim, read
+from lrtransfer.fits.rules import Below
+
+CLAIM = Claim(
+    id="ntp_sharpness_falls_with_width",
+    paper="super-consistency",
+    statement="Under NTP the sharpness reached in training falls with width",
+    metric="log2 sharpness per doubling of width at the last measured step",
+    rule=Below(0.0),
+    figure="width_transfer",
+    experiments=("width_transfer_vision",),
+    evaluate=lambda fits: read(fits, "trends", "slope", arm="ntp", quantity="sharpness", at="end"),
+)

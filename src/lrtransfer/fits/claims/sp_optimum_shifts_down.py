@@ -1,0 +1,15 @@
+"""Under SP the optimal learning rate falls with width (Fig. 7)."""
+
+from lrtransfer.fits.claim import Claim, read
+from lrtransfer.fits.rules import Below
+
+CLAIM = Claim(
+    id="sp_optimum_shifts_down",
+    paper="super-consistency",
+    statement="Under SP the optimal learning rate shifts down with width",
+    metric="drift of the optimal log2 learning rate per doubling of width",
+    rule=Below(0.0),
+    figure="width_transfer",
+    experiments=("width_transfer_vision",),
+    evaluate=lambda fits: read(fits, "drift", "slope", arm="sp"),
+)

@@ -1,0 +1,15 @@
+"""Under SP the untrained net's sharpness grows with width (Fig. 7)."""
+
+from lrtransfer.fits.claim import Claim, read
+from lrtransfer.fits.rules import Above
+
+CLAIM = Claim(
+    id="sp_sharpness_at_start_grows",
+    paper="super-consistency",
+    statement="Under SP the sharpness of the untrained net grows with width",
+    metric="log2 sharpness per doubling of width at step 0",
+    rule=Above(0.0),
+    figure="width_transfer",
+    experiments=("width_transfer_vision",),
+    evaluate=lambda fits: read(fits, "trends", "slope", arm="sp", quantity="sharpness", at="start"),
+)

@@ -1,0 +1,107 @@
+"""Drift of the optimum with width: the slope of log2(optimum) per doubling of width.
+
+Least squares over the vertices of all seeds and widths, with a t interval. The vertex's systematic
+error depends on where the optimum lies between grid points. Where the optima stand still, it is the
+same at every width and cancels; where they move, it distorts the slope by a fraction of itself
+(`valley.STRETCH`), but by no more than independent errors (`valley.PHASE_RESOLUTION`) would. The
+smaller of the two widens the interval.
+
+Found in simulation (3 seeds, 5 widths, spacing 1): at a seed scatter of 0.15 or more in log2,
+nominal 95 % intervals cover 92 to 99 % of drifts (the most at none), a drift of 0.5 per doubling is
+always told from 0, and seed noise alone is called a drift in 1 to 3 % of cases. Known weakness:
+with almost no seed scatter (0.05), drifts of 0.05 to 0.15, which move the optimum by less than a
+grid step in all, are covered in 82 to 87 %: use a finer grid.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from lrtransfer.fits import valley
+from lrtransfer.fits.intervals import UNKNOWN, Interval, line, normal_quantile, t_quantile
+from lrtransfer.fits.optimum import seed_vertices
+from lrtransfer.fits.sweeps import Sweep
+
+Array = npt.NDArray[np.float64]
+
+COLUMNS = ["arm", "depth", "slope", "ci_low", "ci_high", "n_widths", "n_seeds", "censored"]
+
+
+def drift(sweeps: list[Sweep], confidence: float) -> pd.DataFrame:
+    """Return one row per arm and depth: log2 of the optimum per doubling of width.
+
+    A seed whose minimum lies at the grid's edge enters with that edge, so the slope is a bound:
+    `censored` is true and the interval is open on the side to which the true slope may lie
+    (upwards for an optimum beyond the high edge at an above-average width, and so on).
+    `n_seeds` is the smallest number of seeds of a width; below 2 there is no interval.
+    """
+    rows = []
+    for arm, depth in dict.fromkeys((s.arm, s.depth) for s in sweeps):
+        group = [s for s in sweeps if (s.arm, s.depth) == (arm, depth)]
+        found = [seed_vertices(s) for s in group]
+        counts = [int(np.isfinite(v).sum()) for v, _ in found]
+        x = np.concatenate(
+            [np.full(len(v), np.log2(s.width)) for s, (v, _) in zip(group, found, strict=True)]
+        )
+        y = np.concatenate([v for v, _ in found])
+        edges = np.concatenate([e for _, e in found])
+        kept = np.isfinite(y)
+        seeds = min((c for c in counts if c), default=0)
+        spacing = max(s.spacing for s in group)
+        slope = interval(x[kept], y[kept], edges[kept], spacing, confidence)
+        if seeds < 2:
+            slope = Interval(slope.value, float("nan"), float("nan"))
+        rows.append(
+            {
+                "arm": arm,
+                "depth": depth,
+                "slope": slope.value,
+                "ci_low": slope.low,
+                "ci_high": slope.high,
+                "n_widths": sum(c > 0 for c in counts),
+                "n_seeds": seeds,
+                "censored": bool(np.any(edges[kept] != 0)),
+            }
+        )
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def interval(
+    log2_width: Array,
+    vertices: Array,
+    edges: npt.NDArray[np.int64],
+    spacing: float,
+    confidence: float,
+) -> Interval:
+    """Return the slope with its interval from all vertices (n,) at `log2_width` (n,)."""
+    value, half = slope_and_half_width(log2_width, vertices, spacing, confidence)
+    slope, reach = float(value), float(half)
+    lever = (log2_width - log2_width.mean()) * edges if len(log2_width) else edges
+    low = -np.inf if np.any(lever < 0) else slope - reach
+    high = np.inf if np.any(lever > 0) else slope + reach
+    return Interval(slope, float(low), float(high)) if np.isfinite(slope) else UNKNOWN
+
+
+def slope_and_half_width(
+    log2_width: Array, vertices: Array, spacing: float, confidence: float
+) -> tuple[Array, Array]:
+    """Return the slopes (...) and the half widths of their intervals (...).
+
+    Args:
+        log2_width: (n,) of each vertex.
+        vertices: (..., n) finite; leading dimensions are separate studies.
+        spacing: of the learning-rate grid, in doublings.
+        confidence: e.g. 0.95.
+    """
+    fit = line(log2_width, vertices)
+    widths = np.unique(log2_width)
+    if len(widths) < 2 or fit.degrees_of_freedom < 1:
+        return np.asarray(fit.slope), np.full(np.shape(fit.slope), np.nan)
+    spread = np.sqrt(np.sum((widths - widths.mean()) ** 2))
+    systematic = np.minimum(
+        valley.STRETCH * np.abs(fit.slope), valley.PHASE_RESOLUTION * spacing / spread
+    )
+    seeds = t_quantile(confidence, fit.degrees_of_freedom) * fit.standard_error
+    return fit.slope, np.hypot(seeds, normal_quantile(confidence) * systematic)

@@ -1,0 +1,65 @@
+"""All fits of one experiment: its runs and curves in, its fit tables out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from lrtransfer.fits import consistency, edge_of_stability, trends
+from lrtransfer.fits.drift import drift
+from lrtransfer.fits.intervals import check_confidence
+from lrtransfer.fits.measured import measured_curves, quantity_curves
+from lrtransfer.fits.optimum import optima
+from lrtransfer.fits.regret import regret
+from lrtransfer.fits.sweeps import sweeps
+
+CONSISTENCY_QUANTITIES = ("sharpness", "subset_loss", "ntk")
+TREND_QUANTITIES = ("sharpness", "ntk")
+
+
+def fit_experiment(
+    runs: pd.DataFrame, curves: pd.DataFrame, *, confidence: float = 0.95
+) -> dict[str, pd.DataFrame]:
+    """Return every fit table of one experiment by name.
+
+    Names: optima, drift, regret, distances, consistency, trends, edge_of_stability. A table whose
+    input is missing (no measured run, one width) is empty but has its columns.
+
+    Args:
+        runs: one row per run of ONE experiment.
+        curves: one row per kept step; rows of other experiments' runs are ignored.
+        confidence: of all intervals, e.g. 0.95.
+
+    Raises:
+        ValueError: `runs` is empty or holds several experiments, a needed column is missing,
+            or `confidence` is not between 0 and 1.
+    """
+    check_confidence(confidence)
+    if runs.empty:
+        raise ValueError("runs is empty: train the experiment's runs first")
+    if "experiment" in runs.columns and runs["experiment"].nunique() > 1:
+        raise ValueError("runs holds several experiments: pass the rows of one")
+    all_sweeps = list(sweeps(runs))
+    measured = measured_curves(runs, curves)
+    compared = [c for q in CONSISTENCY_QUANTITIES for c in quantity_curves(measured, q)]
+    scaled = [c for q in TREND_QUANTITIES for c in quantity_curves(measured, q)]
+    return {
+        "optima": optima(all_sweeps, confidence),
+        "drift": drift(all_sweeps, confidence),
+        "regret": regret(all_sweeps, confidence),
+        "distances": _join(
+            (consistency.distances(c) for c in compared), consistency.DISTANCE_COLUMNS
+        ),
+        "consistency": _join(
+            (consistency.consistency(c, confidence) for c in compared), consistency.COLUMNS
+        ),
+        "trends": _join((trends.trends(c, confidence) for c in scaled), trends.COLUMNS),
+        "edge_of_stability": edge_of_stability.edge_of_stability(measured, confidence),
+    }
+
+
+def _join(tables: Iterable[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
+    """Stack tables; empty ones are skipped, so that they do not turn numbers into objects."""
+    filled = [table for table in tables if not table.empty]
+    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=columns)

@@ -1,0 +1,137 @@
+"""Student t intervals over seeds and for straight lines.
+
+Arrays carry any leading dimensions (simulated studies); the last axis is what an interval is over.
+An interval needs at least two values: with fewer it is NaN, never a guess.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+Array = npt.NDArray[np.float64]
+
+
+class Interval(NamedTuple):
+    """A value with its interval; NaN limits mean unknown, infinite ones mean open."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Line(NamedTuple):
+    """Least-squares line: slope, its standard error and the residual degrees of freedom."""
+
+    slope: Array
+    intercept: Array
+    standard_error: Array
+    degrees_of_freedom: int
+
+
+UNKNOWN = Interval(float("nan"), float("nan"), float("nan"))
+
+
+def check_confidence(confidence: float) -> None:
+    """Raise ValueError unless `confidence` lies strictly between 0 and 1."""
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must lie between 0 and 1 (0.95, say), not {confidence}")
+
+
+def t_quantile(confidence: float, degrees_of_freedom: npt.ArrayLike) -> Array:
+    """Return the two-sided Student quantile; NaN where `degrees_of_freedom` < 1."""
+    check_confidence(confidence)
+    df = np.asarray(degrees_of_freedom, dtype=np.float64)
+    return np.asarray(stats.t.ppf((1 + confidence) / 2, np.where(df >= 1, df, np.nan)))
+
+
+def normal_quantile(confidence: float) -> float:
+    """Return the two-sided normal quantile: 1.96 at 0.95."""
+    check_confidence(confidence)
+    return float(stats.norm.ppf((1 + confidence) / 2))
+
+
+def half_width(*parts: tuple[float, int], confidence: float) -> float:
+    """Return t · sqrt(sum of variances), with the Welch-Satterthwaite degrees of freedom.
+
+    Args:
+        parts: independent contributions to the variance of one estimate, each with its degrees of
+            freedom (at least 1).
+        confidence: e.g. 0.95.
+    """
+    total = sum(variance for variance, _ in parts)
+    if not total > 0:
+        return total
+    freedom = total**2 / sum(variance**2 / df for variance, df in parts)
+    return float(t_quantile(confidence, freedom)) * math.sqrt(total)
+
+
+def mean_interval(
+    values: npt.ArrayLike, confidence: float, *, extra: tuple[float, int] | None = None
+) -> Interval:
+    """Return the mean over seeds with its t interval; NaN values are left out.
+
+    Args:
+        values: (S,) one value per seed.
+        confidence: e.g. 0.95.
+        extra: a further, independent variance of the mean (a shared reference), with its degrees
+            of freedom.
+    """
+    x = np.asarray(values, dtype=np.float64)
+    x = x[np.isfinite(x)]
+    if x.size == 0:
+        return UNKNOWN
+    mean = float(x.mean())
+    if x.size == 1:
+        return Interval(mean, float("nan"), float("nan"))
+    parts = [(float(x.var(ddof=1)) / x.size, x.size - 1), *([extra] if extra else [])]
+    half = half_width(*parts, confidence=confidence)
+    return Interval(mean, mean - half, mean + half)
+
+
+def line(x: Array, y: Array) -> Line:
+    """Return the least-squares line of y (..., n) on x (n,); NaN for fewer than two distinct x.
+
+    The standard error is NaN without a residual degree of freedom.
+    """
+    n = len(x)
+    centred = x - x.mean() if n else x
+    spread = float(np.sum(centred**2))
+    if spread == 0:
+        blank = np.full(y.shape[:-1], np.nan)
+        return Line(blank, blank, blank, n - 2)
+    slope = y @ centred / spread
+    intercept = y.mean(axis=-1) - slope * x.mean()
+    df = n - 2
+    residual = y - intercept[..., None] - slope[..., None] * x
+    variance = np.sum(residual**2, axis=-1) / df if df > 0 else np.full(slope.shape, np.nan)
+    return Line(slope, intercept, np.sqrt(variance / spread), df)
+
+
+def difference(a: Interval, b: Interval) -> Interval:
+    """Return a − b of independent estimates, sides added in quadrature.
+
+    This is MOVER, the method of variance estimates recovery (Zou & Donner 2008, eq. 3): it keeps
+    asymmetric limits. A NaN limit makes the limit NaN, an open one makes it open.
+    """
+    value = a.value - b.value
+    # Not hypot, which calls the root of infinity and NaN infinite.
+    low = value - math.sqrt((a.value - a.low) ** 2 + (b.high - b.value) ** 2)
+    high = value + math.sqrt((a.high - a.value) ** 2 + (b.value - b.low) ** 2)
+    return Interval(value, low, high)
+
+
+def jackknife_variance(leave_one_out: Array) -> Array:
+    """Return the jackknife variance of an estimate from its leave-one-out values (..., n).
+
+    Efron & Stein (1981): (n − 1)/n · Σ (θ_(i) − mean)². NaN for n < 2.
+    """
+    n = leave_one_out.shape[-1]
+    if n < 2:
+        return np.full(leave_one_out.shape[:-1], np.nan)
+    centred = leave_one_out - leave_one_out.mean(axis=-1, keepdims=True)
+    return np.asarray((n - 1) / n * np.sum(centred**2, axis=-1))

@@ -1,0 +1,1 @@
+"""Learning-rate schedules: step and length of the run -> factor on the peak learning rate."""

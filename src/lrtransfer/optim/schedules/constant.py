@@ -1,0 +1,11 @@
+"""A constant learning rate, after a linear warm-up if asked."""
+
+from __future__ import annotations
+
+
+def constant(step: int, steps: int, /, *, warmup_steps: int = 0) -> float:
+    """Return (step+1)/warmup_steps during warm-up, then 1."""
+    return min(1.0, (step + 1) / warmup_steps) if warmup_steps else 1.0
+
+
+SCHEDULE = constant

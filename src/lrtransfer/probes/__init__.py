@@ -1,0 +1,57 @@
+"""What is logged while training: one file per quantity, found by file name.
+
+A probe is the file ``probes/<name>.py`` with a class named by ``PROBE``. It measures without
+changing the run: no weight, gradient, buffer or random state differs afterwards.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import torch
+    from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What a probe sees at one step.
+
+    Attributes:
+        model: The network.
+        loss: (outputs, targets) -> mean over samples.
+        inputs: The fixed training subset, the same at every step of every run.
+        targets: Its targets.
+        rates: Parameter name -> learning rate over the global one (the D of D^½HD^½).
+        generator: Random numbers of this step of this run, for the probe alone.
+    """
+
+    model: nn.Module
+    loss: Callable[[Tensor, Tensor], Tensor]
+    inputs: Tensor
+    targets: Tensor
+    rates: Mapping[str, float]
+    generator: torch.Generator
+
+
+class Probe(Protocol):
+    """One logged quantity; ``state`` is what resuming needs to stay bit-equal."""
+
+    def measure(self, at: Measurement) -> dict[str, float]:
+        """Return column -> value; NaN where the network has diverged."""
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the tensors that the next measurement starts from."""
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Continue from what :meth:`state` returned."""
+
+
+def probe(name: str) -> Probe:
+    """Return a fresh probe ``name``."""
+    made: Probe = import_module(f"{__name__}.{name}").PROBE()
+    return made

@@ -1,0 +1,20 @@
+"""The training loss on the fixed subset: free of the mini-batch's noise."""
+
+from __future__ import annotations
+
+import torch
+
+from lrtransfer.probes import Measurement
+from lrtransfer.probes.memory import Stateless
+
+
+class SubsetLoss(Stateless):
+    """Column ``subset_loss``, in the loss's own unit (nats for cross-entropy)."""
+
+    def measure(self, at: Measurement) -> dict[str, float]:
+        """Evaluate the loss once."""
+        with torch.no_grad():
+            return {"subset_loss": float(at.loss(at.model(at.inputs), at.targets))}
+
+
+PROBE = SubsetLoss

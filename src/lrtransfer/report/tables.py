@@ -1,0 +1,166 @@
+"""The tables of the report: fits, grid and costs, as words for readers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from lrtransfer.figures.style import interval, listing, number
+
+_EDGE_WORDS = {
+    "none": "inside the grid",
+    "low": "at or below its low end",
+    "high": "at or above its high end",
+}
+
+
+class Table(NamedTuple):
+    """A table of text.
+
+    Attributes:
+        caption: What the table says, with units.
+        header: Column names.
+        rows: Cells, one list per row, as long as `header`; the first cell names the row.
+    """
+
+    caption: str
+    header: list[str]
+    rows: list[list[str]]
+
+
+def grid(runs: pd.DataFrame, arms: Mapping[str, str]) -> Table:
+    """What was trained, one row per arm.
+
+    Args:
+        runs: The runs of one experiment.
+        arms: Label by arm name, in order.
+    """
+    rows = []
+    for name, label in arms.items():
+        part = runs[runs["arm"] == name]
+        rates = sorted(float(rate) for rate in part["log2_lr"].unique())
+        ends = f"2^{number(rates[0])} to 2^{number(rates[-1])} ({len(rates)})" if rates else "–"
+        rows.append(
+            [label, _values(part["width"]), _values(part["depth"]), ends, _values(part["seed"])]
+        )
+    header = ["arm", "widths", "depths", "learning rates η₀ (how many)", "seeds"]
+    return Table("The grid: what was trained", header, rows)
+
+
+def costs(runs: pd.DataFrame, arms: Mapping[str, str]) -> Table:
+    """Runs, divergences and wall time, one row per arm and one for the sum."""
+    parts = [(label, runs[runs["arm"] == name]) for name, label in arms.items()]
+    parts.append(("all", runs))
+    rows = [
+        [
+            label,
+            str(len(part)),
+            str(int((part["status"] != "ok").sum())),
+            duration(float(part["wall_seconds"].sum())),
+        ]
+        for label, part in parts
+    ]
+    caption = "Costs: the training runs behind this experiment (wall time summed over runs)"
+    return Table(caption, ["arm", "runs", "of them diverged", "wall time"], rows)
+
+
+def optima(fit: pd.DataFrame, arms: Mapping[str, str], confidence: float) -> Table:
+    """Optimal learning rate per arm, depth and width."""
+    rows = [
+        [
+            arms.get(str(row["arm"]), str(row["arm"])),
+            str(int(row["depth"])),
+            str(int(row["width"])),
+            number(_float(row["log2_lr"])),
+            interval(_float(row["ci_low"]), _float(row["ci_high"]), 3),
+            _EDGE_WORDS.get(str(row["at_edge"]), str(row["at_edge"])),
+            number(_float(row["loss"])),
+            str(int(row["n_seeds"])),
+        ]
+        for row in _ordered(fit, arms)
+    ]
+    interval_name = _percent(confidence)
+    header = ["arm", "depth", "width", "log₂ η*", interval_name, "where", "loss (nats)", "seeds"]
+    return Table("Optimal learning rate η* of each net", header, rows)
+
+
+def drift(fit: pd.DataFrame, arms: Mapping[str, str], confidence: float) -> Table:
+    """How the optimum moves with width, per arm and depth."""
+    rows = [
+        [
+            arms.get(str(row["arm"]), str(row["arm"])),
+            str(int(row["depth"])),
+            number(_float(row["slope"]), 2),
+            interval(_float(row["ci_low"]), _float(row["ci_high"])),
+            "a bound: an optimum lies at the grid's end" if row["censored"] else "estimate",
+            f"{int(row['n_widths'])} × {int(row['n_seeds'])}",
+        ]
+        for row in _ordered(fit, arms)
+    ]
+    header = ["arm", "depth", "slope", _percent(confidence), "kind", "widths × seeds"]
+    caption = "Drift of the optimum: change of log₂ η* per doubling of width (0: it transfers)"
+    return Table(caption, header, rows)
+
+
+def regret(fit: pd.DataFrame, arms: Mapping[str, str], confidence: float) -> Table:
+    """What using the narrowest net's optimum costs, per arm, depth and width."""
+    rows = [
+        [
+            arms.get(str(row["arm"]), str(row["arm"])),
+            str(int(row["depth"])),
+            str(int(row["width"])),
+            number(_float(row["regret"]), 2),
+            interval(_float(row["ci_low"]), _float(row["ci_high"])),
+            _share(_float(row["relative"])),
+        ]
+        for row in _ordered(fit, arms)
+    ]
+    header = ["arm", "depth", "width", "regret (nats)", _percent(confidence), "of the best loss"]
+    caption = "Regret: loss given away by training with the narrowest net's optimal learning rate"
+    return Table(caption, header, rows)
+
+
+def duration(seconds: float) -> str:
+    """A time for readers: seconds, minutes or hours."""
+    if not math.isfinite(seconds):
+        return "–"
+    if seconds < 120.0:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200.0 else f"{seconds / 3600:.1f} h"
+
+
+def _ordered(fit: pd.DataFrame, arms: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Rows of a fit in the order of the arms, then depth and width."""
+    place = {name: index for index, name in enumerate(arms)}
+    order = fit.assign(_place=[place.get(str(arm), len(place)) for arm in fit["arm"]])
+    keys = ["_place", *(name for name in ("depth", "width") if name in fit)]
+    rows = order.sort_values(keys, kind="stable").drop(columns="_place").to_dict("records")
+    return [{str(key): value for key, value in row.items()} for row in rows]
+
+
+def _values(column: pd.Series) -> str:
+    values = sorted(int(value) for value in column.unique())
+    return listing(values) if values else "–"
+
+
+def _float(value: object) -> float:
+    return float("nan") if value is None or value is pd.NA else float(str(value))
+
+
+def _share(relative: float) -> str:
+    return "–" if math.isnan(relative) else f"{number(100 * relative, 2)} %"
+
+
+def _percent(confidence: float) -> str:
+    return f"{100 * confidence:g} % interval"
+
+
+#: How each fit table is shown, in the order of the report.
+FITS: dict[str, Callable[[pd.DataFrame, Mapping[str, str], float], Table]] = {
+    "drift": drift,
+    "optima": optima,
+    "regret": regret,
+}

@@ -1,0 +1,1 @@
+"""Parameterizations: tables of exponents -> per-tensor init, multiplier and learning rate."""

@@ -1,0 +1,1 @@
+"""Spectra of stored checkpoints: curvature after training, without retraining."""

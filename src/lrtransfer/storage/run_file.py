@@ -1,0 +1,58 @@
+"""The file of one run: one row per logged step; config, versions and status in its metadata."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from lrtransfer.storage.tables import CorruptFileError, read_table, write_table
+
+
+def write_run(
+    path: Path,
+    losses: Sequence[float],
+    rates: Sequence[float],
+    measured: Mapping[int, Mapping[str, float]],
+    about: dict[str, Any],
+) -> None:
+    """Write a run's log.
+
+    Args:
+        path: The file.
+        losses: Mini-batch training loss of updates 1, 2, …
+        rates: Global learning rate of the same updates.
+        measured: Step -> column -> value; the parameters are those after ``step`` updates.
+        about: Key, config, code, data, status, versions, times; JSON-safe.
+    """
+    steps = range(len(losses) + 1)
+    columns: dict[str, pa.Array] = {
+        "step": pa.array(steps, pa.int64()),
+        "loss": pa.array([None, *losses], pa.float64()),
+        "learning_rate": pa.array([None, *rates], pa.float64()),
+    }
+    names = dict.fromkeys(name for row in measured.values() for name in row)
+    for name in names:
+        values = [_number(measured.get(step, {}).get(name)) for step in steps]
+        columns[name] = pa.array(values, pa.float64())
+    write_table(path, pa.table(columns), about)
+
+
+def read_run(path: Path, key: str) -> tuple[pa.Table, dict[str, Any]]:
+    """Return a run's log and metadata.
+
+    Raises:
+        CorruptFileError: The file is damaged, or is another run's.
+        FileNotFoundError: There is no such file.
+    """
+    table, about = read_table(path)
+    if about.get("key") != key:
+        raise CorruptFileError(path, f"holds run {about.get('key')}, not {key}")
+    return table, about
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None or math.isnan(value) else value

@@ -1,0 +1,264 @@
+"""A study -> its experiments, sweeps and runs: one pure function of params.yaml and the code.
+
+The Snakefile, the command line, the tests and the figures all call :func:`plan`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from lrtransfer.study import catalog, fingerprint
+from lrtransfer.study.checks import GRID_OPTIONS, selected
+from lrtransfer.study.measurement import measurement_steps
+from lrtransfer.study.parameterizations import OPTIMIZER_FAMILIES, known
+from lrtransfer.study.schema import Arm, DataSpec, Experiment, Grid, Study
+
+SCHEMA = 1
+KEY_LENGTH = 16
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One prepared data set: ``id`` covers source, checksum, options and preparation code."""
+
+    name: str
+    id: str
+    spec: DataSpec
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training trajectory as one experiment asks for it.
+
+    Attributes:
+        key: Hash of ``config`` and ``code``: all that can change the result.
+        config: The resolved configuration.
+        code: File of the package -> hash of its meaning, for the code that trains this run.
+        checkpoints: Steps whose weights are kept.
+        measured: Whether curvature is logged: true at the arm's reference learning rate.
+    """
+
+    key: str
+    experiment: str
+    arm: str
+    width: int
+    depth: int
+    learning_rate: float
+    seed: int
+    measured: bool
+    checkpoints: tuple[int, ...]
+    config: dict[str, Any]
+    code: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """The curvature spectrum of one run at one checkpoint; ``key`` covers its config and code."""
+
+    key: str
+    run: Run
+    step: int
+    config: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The runs of one arm at one width and depth: one training job."""
+
+    name: str
+    runs: tuple[Run, ...]
+    spectra: tuple[Spectrum, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a study asks for. A run that two experiments share is trained once."""
+
+    study: Study
+    datasets: tuple[Dataset, ...]
+    sweeps: tuple[Sweep, ...]
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """Every run of every sweep; shared runs appear once per experiment."""
+        return tuple(run for sweep in self.sweeps for run in sweep.runs)
+
+    @property
+    def spectra(self) -> tuple[Spectrum, ...]:
+        """Every spectrum of every sweep."""
+        return tuple(s for sweep in self.sweeps for s in sweep.spectra)
+
+    @property
+    def experiments(self) -> tuple[str, ...]:
+        """Names of the selected experiments, in the file's order."""
+        return tuple(selected(self.study))
+
+    def grid(self, experiment: str) -> Grid:
+        """Return the grid of an experiment at the study's scale."""
+        return self.study.study[experiment].scales[self.study.scale]
+
+
+def plan(study: Study) -> Plan:
+    """Expand a study into its data sets, sweeps and runs."""
+    datasets = tuple(_dataset(name, spec) for name, spec in study.data.items())
+    by_name = {dataset.name: dataset for dataset in datasets}
+    sweeps = tuple(
+        sweep
+        for name in selected(study)
+        for sweep in _sweeps(name, study.study[name], study, by_name)
+    )
+    return Plan(study, datasets, sweeps)
+
+
+def _dataset(name: str, spec: DataSpec) -> Dataset:
+    code = fingerprint.code(catalog.source_file("data", spec.source))
+    identity = {
+        "source": spec.source,
+        "sha256": spec.sha256,
+        "options": _filled("data", spec.source, spec.options),
+        "code": code,
+    }
+    return Dataset(name, f"{spec.source}-{fingerprint.digest(identity)[:12]}", spec)
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """One arm of one experiment at one width and depth: what its runs have in common."""
+
+    experiment: str
+    arm: str
+    width: int
+    depth: int
+    grid: Grid
+    reference_learning_rate: float
+    config: dict[str, Any]
+
+
+def _sweeps(
+    name: str, experiment: Experiment, study: Study, datasets: dict[str, Dataset]
+) -> Iterator[Sweep]:
+    grid = experiment.scales[study.scale]
+    dataset = datasets[grid.dataset or experiment.dataset]
+    for (arm_name, arm), width, depth in product(experiment.arms.items(), grid.widths, grid.depths):
+        shared = _shared_config(experiment, grid, dataset, _rules(experiment, arm, study))
+        model = {**shared["model"], "width": width, "depth": depth}
+        config = {**shared, "model": model}
+        rate = arm.reference_learning_rate
+        cell = _Cell(name, arm_name, width, depth, grid, rate, config)
+        axes = product(grid.learning_rates[arm_name], grid.seeds)
+        runs = tuple(_run(cell, rate, seed) for rate, seed in axes)
+        spectra = tuple(
+            _spectrum(run, step, grid) for run in runs for step in sorted(run.checkpoints)
+        )
+        yield Sweep(f"{name}/{arm_name}/width{width}-depth{depth}", runs, spectra)
+
+
+def _run(cell: _Cell, learning_rate: float, seed: int) -> Run:
+    grid = cell.grid
+    measured = learning_rate == cell.reference_learning_rate
+    config = {
+        **cell.config,
+        "learning_rate": float(learning_rate),
+        "seed": seed,
+        "measure": _measure(grid) if measured else None,
+    }
+    code = run_code(config)
+    return Run(
+        key=fingerprint.digest({"config": config, "code": code})[:KEY_LENGTH],
+        experiment=cell.experiment,
+        arm=cell.arm,
+        width=cell.width,
+        depth=cell.depth,
+        learning_rate=float(learning_rate),
+        seed=seed,
+        measured=measured,
+        checkpoints=tuple(grid.spectra.steps) if measured and seed in grid.spectra.seeds else (),
+        config=config,
+        code=code,
+    )
+
+
+def _shared_config(
+    experiment: Experiment, grid: Grid, dataset: Dataset, parameterization: dict[str, Any]
+) -> dict[str, Any]:
+    model, optimizer, schedule = experiment.model, experiment.optimizer, experiment.schedule
+    return {
+        "schema": SCHEMA,
+        "data": dataset.id,
+        "model": {
+            "family": model.family,
+            "options": _filled("models", model.family, model.options),
+        },
+        "parameterization": parameterization,
+        "loss": experiment.loss,
+        "optimizer": _named("optim", optimizer.name, optimizer.options),
+        "schedule": _named("optim/schedules", schedule.name, schedule.options),
+        "batch_size": grid.batch_size,
+        "steps": grid.steps,
+        "precision": grid.precision,
+    }
+
+
+def run_code(config: dict[str, Any]) -> dict[str, str]:
+    """Return the fingerprint of the code that trains a run of this configuration."""
+    probes = config["measure"]["probes"] if config["measure"] else []
+    return fingerprint.code(
+        "training/run.py",
+        f"models/{config['model']['family']}.py",
+        f"optim/{config['optimizer']['name']}.py",
+        f"optim/schedules/{config['schedule']['name']}.py",
+        f"training/losses/{config['loss']}.py",
+        *(f"probes/{probe}.py" for probe in probes),
+    )
+
+
+def _rules(experiment: Experiment, arm: Arm, study: Study) -> dict[str, Any]:
+    """Return the exponents themselves, so that a key depends on what they say, not on a name."""
+    spec = known(study.parameterizations)[arm.parameterization]
+    family = OPTIMIZER_FAMILIES[experiment.optimizer.name]
+    # Without defaults: a quantity added to the tables later leaves the keys of these runs alone.
+    rules = {
+        role: rule.model_dump(exclude_defaults=True)
+        for role, rule in spec.families[family].items()  # type: ignore[index]
+    }
+    return {"rules": rules, "constants": (arm.constants or experiment.constants).model_dump()}
+
+
+def _measure(grid: Grid) -> dict[str, Any]:
+    measure = grid.measure
+    return {
+        "probes": sorted(measure.probes),
+        "samples": measure.samples,
+        "steps": measurement_steps(grid.steps, measure.points, measure.spacing),
+    }
+
+
+def _spectrum(run: Run, step: int, grid: Grid) -> Spectrum:
+    config = {
+        "schema": SCHEMA,
+        "run": run.key,
+        "step": step,
+        "samples": grid.spectra.samples,
+        "top": grid.spectra.top,
+        "density": grid.spectra.density.model_dump(),
+    }
+    code = fingerprint.code("spectra/spectrum.py")
+    key = fingerprint.digest({"config": config, "code": code})[:KEY_LENGTH]
+    return Spectrum(key, run, step, config)
+
+
+def _named(room: str, name: str, options: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "options": _filled(room, name, options)}
+
+
+def _filled(room: str, name: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options with defaults filled in, numbers in the declared type."""
+    declared = {k: v for k, v in catalog.options(room, name).items() if k not in GRID_OPTIONS}
+    filled = {key: options.get(key, option.default) for key, option in declared.items()}
+    return {
+        key: float(value) if declared[key].annotation == "float" and value is not None else value
+        for key, value in sorted(filled.items())
+    }

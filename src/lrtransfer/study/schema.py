@@ -1,0 +1,269 @@
+"""The typed form of params.yaml: every field, what it may hold, and its unit.
+
+Types are strict: text is never read as a number, so that YAML's two dialects cannot give one file
+two meanings. What needs more than one field to judge is in :mod:`lrtransfer.study.checks`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+)
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
+Scale = Literal["smoke", "laptop", "paper"]
+Count = Annotated[int, Field(ge=0)]
+Log2 = Annotated[float, Field(ge=-64, le=64)]
+Options = dict[str, int | float | bool | str]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, allow_inf_nan=False, protected_namespaces=()
+    )
+
+
+def _axis(values: list[Any]) -> list[Any]:
+    if len(set(values)) != len(values):
+        twice = next(value for value in values if values.count(value) > 1)
+        raise ValueError(f"{twice!r} stands twice. Keep each value once.")
+    return values
+
+
+def _expand_log2(value: Any) -> Any:
+    """Expand ``{log2_from, log2_to, log2_step}`` into powers of two, both ends included."""
+    if not isinstance(value, dict):
+        return value
+    spec = Log2Axis.model_validate(value)
+    count = int((spec.log2_to - spec.log2_from) / spec.log2_step + 1e-9)
+    if count < 0:
+        raise ValueError("log2_to lies below log2_from. Swap them.")
+    return [float(2.0 ** (spec.log2_from + i * spec.log2_step)) for i in range(count + 1)]
+
+
+class Log2Axis(_Section):
+    """Learning rates at equal distances in log2, both ends included."""
+
+    log2_from: Log2
+    log2_to: Log2
+    log2_step: Annotated[float, Field(ge=0.01)]
+
+
+IntAxis = Annotated[list[PositiveInt], Field(min_length=1), AfterValidator(_axis)]
+SeedAxis = Annotated[list[Count], Field(min_length=1), AfterValidator(_axis)]
+RateAxis = Annotated[
+    list[PositiveFloat],
+    Field(min_length=1),
+    AfterValidator(_axis),
+    BeforeValidator(_expand_log2, json_schema_input_type=list[PositiveFloat] | Log2Axis),
+]
+
+
+class DataSpec(_Section):
+    """One data set: where it comes from, its pinned checksum, and how it is prepared."""
+
+    source: Name
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    options: Options = {}
+
+
+class ModelSpec(_Section):
+    """A model family and the hyperparameters that stay the same over the grid."""
+
+    family: Name
+    options: Options = {}
+
+
+class NamedSpec(_Section):
+    """A member of a room (optimizer, schedule) and its options."""
+
+    name: Name
+    options: Options = {}
+
+
+class Constants(_Section):
+    """The width- and depth-free constants of a parameterization (Noci et al., §2).
+
+    γ = γ₀·√(N/base_width); branches are multiplied by (L/base_depth)^-branch_exponent.
+    """
+
+    branch_exponent: float = 0.0
+    gamma0: PositiveFloat = 1.0
+    base_width: PositiveInt = 1
+    base_depth: PositiveInt = 1
+
+
+class Arm(_Section):
+    """One setting of what the experiment compares."""
+
+    label: Annotated[str, Field(min_length=1, max_length=40)]
+    parameterization: Name
+    reference_learning_rate: PositiveFloat
+    constants: Constants | None = None
+
+
+class Measure(_Section):
+    """What the runs at the reference learning rate log, at steps fixed beforehand.
+
+    Attributes:
+        probes: Names of probes.
+        samples: Size of the fixed training subset that curvature is measured on (samples).
+        points: Number of measurements after the one at step 0; fewer where steps coincide.
+        spacing: ``geometric`` (for power laws in time) or ``linear``.
+    """
+
+    probes: Annotated[list[Name], AfterValidator(_axis)]
+    samples: PositiveInt
+    points: Annotated[int, Field(ge=1)]
+    spacing: Literal["geometric", "linear"]
+
+
+class Density(_Section):
+    """Stochastic Lanczos quadrature: random probes and Lanczos steps for each."""
+
+    probes: PositiveInt
+    steps: Annotated[int, Field(ge=2)]
+
+
+class Spectra(_Section):
+    """Which checkpoints of the reference runs are kept, and what is computed from them."""
+
+    seeds: SeedAxis
+    steps: Annotated[list[Count], Field(min_length=1), AfterValidator(_axis)]
+    samples: PositiveInt
+    top: PositiveInt
+    density: Density
+
+
+class Grid(_Section):
+    """One experiment at one scale: its axes, and the length of a run in steps of one batch."""
+
+    dataset: Name | None = None
+    widths: IntAxis
+    depths: IntAxis
+    seeds: SeedAxis
+    steps: PositiveInt
+    batch_size: PositiveInt
+    loss_window: PositiveInt
+    precision: Literal["float32", "float64"] = "float32"
+    learning_rates: dict[Name, RateAxis]
+    measure: Measure
+    spectra: Spectra
+
+
+class Experiment(_Section):
+    """One question with its grid."""
+
+    question: Annotated[str, Field(min_length=1)]
+    paper: Literal["super-consistency", "weight-decay", "cdat"]
+    group: Literal["core", "extra"]
+    figures: Annotated[list[Name], AfterValidator(_axis)]
+    dataset: Name
+    model: ModelSpec
+    loss: Name
+    optimizer: NamedSpec
+    schedule: NamedSpec
+    constants: Constants = Constants()
+    arms: Annotated[dict[Name, Arm], Field(min_length=1)]
+    scales: dict[Scale, Grid]
+
+
+class AffineExponent(_Section):
+    """An exponent constant + alpha·α, with α the branch exponent of the experiment."""
+
+    constant: float = 0.0
+    alpha: float = 0.0
+
+
+def _affine(value: Any) -> Any:
+    return {"constant": value} if isinstance(value, (int, float)) else value
+
+
+Exponent = Annotated[
+    AffineExponent, BeforeValidator(_affine, json_schema_input_type=float | AffineExponent)
+]
+
+
+class Power(_Section):
+    """factor · fan_in^a · (N/N₀)^b · (L/L₀)^c · γ₀^d."""
+
+    factor: float = 1.0
+    fan_in: Exponent = AffineExponent()
+    width: Exponent = AffineExponent()
+    depth: Exponent = AffineExponent()
+    gamma0: Exponent = AffineExponent()
+
+
+class TensorRule(_Section):
+    """How one role scales: initial standard deviation, forward multiplier, learning rate."""
+
+    init: Power = Power()
+    multiplier: Power = Power()
+    learning_rate: Power = Power()
+
+
+class ParameterizationSpec(_Section):
+    """A parameterization as data: optimizer family -> tensor role -> exponents."""
+
+    description: Annotated[str, Field(min_length=1)]
+    source: Annotated[str, Field(min_length=1)]
+    families: Annotated[dict[Literal["sgd", "adam"], dict[Name, TensorRule]], Field(min_length=1)]
+
+
+class Fits(_Section):
+    """Statistics over runs."""
+
+    confidence: Annotated[float, Field(gt=0.5, lt=1.0)] = 0.95
+
+
+class Figures(_Section):
+    """How figures are drawn."""
+
+    dpi: Annotated[int, Field(ge=50, le=600)] = 150
+
+
+class JobResources(_Section):
+    """What one job asks for; ``gpu`` counts devices."""
+
+    mem_mb: PositiveInt
+    runtime_minutes: PositiveInt
+    gpu: Count = 0
+
+
+class Resources(_Section):
+    """Cluster resources by stage, and how many runs share a job."""
+
+    runs_per_job: Annotated[Literal["sweep"] | PositiveInt, Field(union_mode="left_to_right")] = (
+        "sweep"
+    )
+    train: JobResources
+    spectra: JobResources
+
+
+def _selection(value: Any) -> Any:
+    return [value] if isinstance(value, str) and value not in ("core", "all") else value
+
+
+class Study(_Section):
+    """The whole of params.yaml."""
+
+    scale: Scale
+    experiments: Annotated[
+        Literal["core", "all"] | Annotated[list[Name], AfterValidator(_axis)],
+        BeforeValidator(_selection, json_schema_input_type=str | list[str]),
+    ]
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
+    data: Annotated[dict[Name, DataSpec], Field(min_length=1)]
+    parameterizations: dict[Name, ParameterizationSpec] = {}
+    study: Annotated[dict[Name, Experiment], Field(min_length=1)]
+    fits: Fits = Fits()
+    figures: Figures = Figures()
+    resources: Resources

@@ -1,0 +1,1 @@
+"""One run, one sweep: loop, log, checkpoint, resume."""

@@ -1,0 +1,14 @@
+"""Softmax cross-entropy in nats, mean over samples."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn import functional
+
+
+def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Return the mean cross-entropy of logits (n, C) against class numbers (n,)."""
+    return functional.cross_entropy(outputs, targets)
+
+
+LOSS = cross_entropy

@@ -1,0 +1,230 @@
+"""One run: from a configuration and data to a log of rows. All science, no files."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lrtransfer.data import Arrays
+from lrtransfer.optim import optimizer, schedule
+from lrtransfer.probes import Measurement, Probe, probe
+from lrtransfer.training import streams
+from lrtransfer.training.examples import Examples, training_examples
+from lrtransfer.training.losses import loss_function
+from lrtransfer.training.network import PRECISIONS, network
+
+# Losses are looked at this often (steps): a look costs a wait for the device.
+DIVERGENCE_INTERVAL = 16
+
+Row = dict[str, float]
+
+
+@dataclass
+class State:
+    """All that a run needs to go on bit-equal: plain numbers, and tensors by name."""
+
+    step: int
+    rows: dict[int, Row]
+    numbers: dict[str, Any]
+    tensors: dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Log:
+    """What a run leaves behind.
+
+    Attributes:
+        losses: Mini-batch loss of updates 1…, cut before the first non-finite one.
+        rates: Global learning rate of the same updates.
+        rows: Step -> measured columns; the parameters are those after ``step`` updates.
+        diverged_step: The update whose loss was not finite, or None.
+        seconds: Wall time of this process's part of the run.
+    """
+
+    losses: list[float]
+    rates: list[float]
+    rows: dict[int, Row]
+    diverged_step: int | None
+    seconds: float
+
+    @property
+    def status(self) -> str:
+        """``ok`` or ``diverged``."""
+        return "ok" if self.diverged_step is None else "diverged"
+
+
+@dataclass
+class Hooks:
+    """What a caller may attach to a run; none of it changes the result.
+
+    Attributes:
+        checkpoint: Called with (step, weights by name) at the steps in ``checkpoints``.
+        after_step: Called with (steps done, the run) after every update; may raise to stop.
+        checkpoints: Steps whose weights are handed out.
+    """
+
+    checkpoint: Callable[[int, dict[str, Tensor]], None] = lambda step, weights: None
+    after_step: Callable[[int, TrainingRun], None] = lambda step, run: None
+    checkpoints: tuple[int, ...] = ()
+
+
+@dataclass
+class _Progress:
+    step: int = 0
+    rows: dict[int, Row] = field(default_factory=dict)
+
+
+class TrainingRun:
+    """One training trajectory that can be stopped at any step and resumed bit-equal.
+
+    Args:
+        config: A resolved run configuration (:class:`lrtransfer.study.Run`).
+        arrays: The prepared data set.
+        device: Where to compute.
+
+    Raises:
+        ValueError: A batch or the measured subset is larger than the training set.
+        UnknownRoleError: The parameterization lacks the role of a tensor.
+    """
+
+    def __init__(self, config: dict[str, Any], arrays: Arrays, device: torch.device) -> None:
+        self.config, self.device = config, device
+        dtype = PRECISIONS[config["precision"]]
+        self.examples: Examples = training_examples(arrays, dtype, device)
+        self.network = network(config, self.examples.in_features, self.examples.classes, device)
+        self.loss = loss_function(config["loss"])
+        self.order = streams.BatchOrder(len(self.examples), config["batch_size"], config["seed"])
+        # One group per tensor, in the model's order, each with its own rate.
+        named = self.network.model.named_parameters()
+        self.names = [name for name, _ in self.network.model.named_parameters()]
+        groups = [{"params": [p], "relative_rate": self.network.rates[n]} for n, p in named]
+        self.optimizer = optimizer(
+            config["optimizer"]["name"], groups, **config["optimizer"]["options"]
+        )
+        self.losses = torch.full((config["steps"],), torch.nan, dtype=dtype, device=device)
+        self.progress = _Progress()
+        measure = config["measure"] or {"probes": [], "steps": [], "samples": 1}
+        self.probes: dict[str, Probe] = {name: probe(name) for name in measure["probes"]}
+        self.measured_steps = frozenset(measure["steps"])
+        chosen = streams.subset(len(self.examples), measure["samples"]).to(device)
+        self.subset = (self.examples.inputs[chosen], self.examples.targets[chosen])
+
+    def execute(self, hooks: Hooks) -> Log:
+        """Train to the end or to divergence and return the log."""
+        began = time.perf_counter()
+        steps = self.config["steps"]
+        diverged = None
+        self._visit(hooks)
+        while self.progress.step < steps and diverged is None:
+            self._update()
+            if self._look():
+                diverged = self._first_bad_step()
+            if diverged is None:
+                self._visit(hooks)
+                hooks.after_step(self.progress.step, self)
+        kept = self.progress.step if diverged is None else diverged - 1
+        rows = {step: row for step, row in self.progress.rows.items() if step <= kept}
+        return Log(
+            losses=self.losses[:kept].double().tolist(),
+            rates=[self._rate(step) for step in range(kept)],
+            rows=rows,
+            diverged_step=diverged,
+            seconds=time.perf_counter() - began,
+        )
+
+    def _update(self) -> None:
+        step = self.progress.step
+        rate = self._rate(step)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate * group["relative_rate"]
+        chosen = self.order(step).to(self.device)
+        loss = self.loss(
+            self.network.model(self.examples.inputs[chosen]), self.examples.targets[chosen]
+        )
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        self.losses[step] = loss.detach()
+        self.progress.step = step + 1
+
+    def _rate(self, step: int) -> float:
+        spec = self.config["schedule"]
+        factor = schedule(spec["name"])(step, self.config["steps"], **spec["options"])
+        return float(self.config["learning_rate"]) * factor
+
+    def _look(self) -> bool:
+        step = self.progress.step
+        due = step % DIVERGENCE_INTERVAL == 0 or step in self.measured_steps
+        return due or step == self.config["steps"]
+
+    def _first_bad_step(self) -> int | None:
+        bad = ~torch.isfinite(self.losses[: self.progress.step])
+        return int(bad.nonzero()[0]) + 1 if bool(bad.any()) else None
+
+    def _visit(self, hooks: Hooks) -> None:
+        """Measure and hand out weights where the current step asks for it."""
+        step = self.progress.step
+        if step in self.measured_steps and step not in self.progress.rows:
+            self.progress.rows[step] = self._measure(step)
+        if step in hooks.checkpoints:
+            hooks.checkpoint(step, self.weights())
+
+    def _measure(self, step: int) -> Row:
+        row: Row = {}
+        for index, measured in enumerate(self.probes.values()):
+            at = Measurement(
+                model=self.network.model,
+                loss=self.loss,
+                inputs=self.subset[0],
+                targets=self.subset[1],
+                rates=self.network.rates,
+                generator=streams.generator(streams.CURVATURE, self.config["seed"], step, index),
+            )
+            row |= measured.measure(at)
+        return row
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return a copy of the weights by name."""
+        model = self.network.model
+        return {name: p.detach().clone() for name, p in model.state_dict().items()}
+
+    def state(self) -> State:
+        """Return all that resuming needs."""
+        tensors = {f"model/{name}": value for name, value in self.weights().items()}
+        tensors["losses"] = self.losses.clone()
+        numbers: dict[str, Any] = {}
+        for index, values in self.optimizer.state_dict()["state"].items():
+            for name, value in values.items():
+                place = f"optimizer/{index}/{name}"
+                (tensors if isinstance(value, Tensor) else numbers)[place] = value
+        for name, measured in self.probes.items():
+            tensors |= {f"probe/{name}/{key}": v for key, v in measured.state().items()}
+        return State(self.progress.step, dict(self.progress.rows), numbers, tensors)
+
+    def load_state(self, state: State) -> None:
+        """Go on from a state of the same configuration."""
+        parts: dict[str, dict[str, Any]] = {"model": {}, "optimizer": {}, "probe": {}}
+        for place, value in (state.tensors | state.numbers).items():
+            kind, _, rest = place.partition("/")
+            if kind in parts:
+                parts[kind][rest] = value
+        self.network.model.load_state_dict(parts["model"])
+        self.losses.copy_(state.tensors["losses"])
+        restored: dict[int, dict[str, Any]] = {}
+        for place, value in parts["optimizer"].items():
+            index, _, name = place.partition("/")
+            restored.setdefault(int(index), {})[name] = value
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": restored, "param_groups": groups})
+        for name, measured in self.probes.items():
+            prefix = f"{name}/"
+            own = {
+                p.removeprefix(prefix): v for p, v in parts["probe"].items() if p.startswith(prefix)
+            }
+            measured.load_state({key: tensor.to(self.device) for key, tensor in own.items()})
+        self.progress = _Progress(state.step, dict(state.rows))

@@ -1,0 +1,212 @@
+"""One job: train what is missing of some runs, and publish every one of them.
+
+Snakemake deletes a job's declared files before it starts and after it fails. Finished logs and
+unfinished states therefore live in the work folder, which nobody else touches: a finished run is
+published by a hard link from there, so a restarted job trains only what was never finished.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lrtransfer.data.prepare import load_arrays
+from lrtransfer.storage.atomic import link
+from lrtransfer.storage.locks import LockHeldError, locked
+from lrtransfer.storage.paths import Layout
+from lrtransfer.storage.run_file import read_run, write_run
+from lrtransfer.storage.tables import CorruptFileError
+from lrtransfer.study import Run
+from lrtransfer.training.progress import Progress
+from lrtransfer.training.resume import load_state, save_state
+from lrtransfer.training.run import Hooks, Log, TrainingRun
+from lrtransfer.training.tensors import load_tensors, save_tensors
+
+SAVE_SECONDS = 20.0
+LOCK_WAIT_SECONDS = 60.0
+_DIVERGED = {"status": "diverged"}
+
+
+class StoppedError(RuntimeError):
+    """The job was asked to stop, or lost its parent; its state is saved."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """Where a sweep's runs are computed and kept."""
+
+    layout: Layout
+    device: torch.device
+    save_seconds: float = SAVE_SECONDS
+
+
+def train_runs(runs: Sequence[Run], job: Job) -> int:
+    """Publish every run in ``runs``, training those without a finished copy; return their number.
+
+    Raises:
+        CorruptFileError: The prepared data are damaged.
+        LockHeldError: Another process is training one of the runs.
+        StoppedError: SIGTERM arrived or the parent died; call again to go on.
+    """
+    stop = _StopSignal()
+    progress = Progress(runs)
+    trained = 0
+    for run in runs:
+        folder = job.layout.work_run(run.key)
+        with _run_lock(folder, run):
+            if not _finished(run, job.layout):
+                progress.start()
+                _train(run, job, folder, stop, progress)
+                trained += 1
+            _publish(run, job.layout)
+        progress.finish(run)
+    return trained
+
+
+def _run_lock(folder: Path, run: Run) -> Any:
+    """Hold the run's lock; a trainer whose parent was just killed may need a moment to let go."""
+    deadline = time.monotonic() + LOCK_WAIT_SECONDS
+    path = folder / "lock"
+    about = f"process {os.getpid()} on {platform.node()} (run {run.key})"
+    while True:
+        try:
+            held = locked(path, about)
+            held.__enter__()
+        except LockHeldError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
+        else:
+            return _Entered(held)
+
+
+class _Entered:
+    """A context manager that was entered already."""
+
+    def __init__(self, context: Any) -> None:
+        self.context = context
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *exception: Any) -> None:
+        self.context.__exit__(*exception)
+
+
+def _finished(run: Run, layout: Layout) -> bool:
+    """Return whether the work folder holds the run's log and all its checkpoints, undamaged."""
+    folder = layout.work_run(run.key)
+    try:
+        read_run(folder / "run.parquet", run.key)
+        for step in run.checkpoints:
+            load_tensors(folder / f"{step}.safetensors")
+    except FileNotFoundError:
+        return False
+    except CorruptFileError as error:
+        print(f"warning: {error} Training this run again.", file=sys.stderr, flush=True)
+        error.path.unlink()
+        return False
+    return True
+
+
+def _publish(run: Run, layout: Layout) -> None:
+    folder = layout.work_run(run.key)
+    for step in run.checkpoints:
+        link(folder / f"{step}.safetensors", layout.checkpoint(run.key, step))
+    link(folder / "run.parquet", layout.run(run.key))
+
+
+def _train(run: Run, job: Job, folder: Path, stop: _StopSignal, progress: Progress) -> None:
+    training = TrainingRun(run.config, load_arrays(run.config["data"]), job.device)
+    state = folder / "state.safetensors"
+    seconds_before = _seconds(folder)
+    load_state(state, training, run.key)
+    began = saved = time.monotonic()
+
+    def after_step(step: int, current: TrainingRun) -> None:
+        nonlocal saved
+        progress.step(run, step)
+        now = time.monotonic()
+        if stop.requested or now - saved > job.save_seconds:
+            save_state(state, current, run.key)
+            _note_seconds(folder, seconds_before + now - began)
+            saved = now
+        if stop.requested:
+            raise StoppedError(f"run {run.key} stopped at step {step}; its state is saved")
+
+    def checkpoint(step: int, weights: dict[str, Tensor]) -> None:
+        save_tensors(folder / f"{step}.safetensors", weights, _checkpoint_about(run, step, "ok"))
+
+    log = training.execute(Hooks(checkpoint, after_step, run.checkpoints))
+    if log.diverged_step is not None:
+        for step in run.checkpoints:
+            if step >= log.diverged_step:
+                about = _checkpoint_about(run, step, log.status)
+                save_tensors(folder / f"{step}.safetensors", {}, about)
+    about = _about(run, log, seconds_before + time.monotonic() - began, job.device)
+    write_run(folder / "run.parquet", log.losses, log.rates, log.rows, about)
+    state.unlink(missing_ok=True)
+
+
+def _checkpoint_about(run: Run, step: int, status: str) -> dict[str, Any]:
+    return {"key": run.key, "step": step, "status": status, "config": run.config}
+
+
+def _about(run: Run, log: Log, seconds: float, device: torch.device) -> dict[str, Any]:
+    gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else None
+    packages = ("lrtransfer", "torch", "numpy")
+    return {
+        "key": run.key,
+        "config": run.config,
+        "code": run.code,
+        "status": log.status,
+        "diverged_step": log.diverged_step,
+        "wall_seconds": round(seconds, 3),
+        "device": gpu or device.type,
+        "threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in packages},
+    }
+
+
+def _seconds(folder: Path) -> float:
+    try:
+        return float(json.loads((folder / "seconds.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return 0.0
+
+
+def _note_seconds(folder: Path, seconds: float) -> None:
+    (folder / "seconds.json").write_text(json.dumps(round(seconds, 3)), encoding="utf-8")
+
+
+class _StopSignal:
+    """Whether the job should save and stop: on SIGTERM, or once its parent is gone.
+
+    A killed scheduler cannot tell its jobs; an orphan that trained on would hold the runs' locks.
+    """
+
+    def __init__(self) -> None:
+        self.parent = os.getppid()
+        self.signalled = False
+        signal.signal(signal.SIGTERM, self._note)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.signalled = True
+
+    @property
+    def requested(self) -> bool:
+        return self.signalled or os.getppid() != self.parent

@@ -1,0 +1,217 @@
+"""What each command does; torch, pandas and matplotlib are imported by those that need them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+
+from lrtransfer.study import Run
+from lrtransfer.workflow.selection import Selection, select
+
+
+def _selected(options: Namespace) -> Selection:
+    return select(options.params, options.scale, options.experiments)
+
+
+def check(options: Namespace) -> None:
+    """Validate params.yaml and print what it asks for and what that costs."""
+    from lrtransfer.workflow.estimate import print_estimate
+
+    print_estimate(_selected(options))
+
+
+def workflow(options: Namespace) -> None:
+    """Run Snakemake on the study; does not return."""
+    from lrtransfer.workflow.entry import run_snakemake
+
+    chosen = _selected(options)
+    run_snakemake(chosen.plan, chosen.layout, options.targets, options.cores, chosen.overrides)
+
+
+def claims(options: Namespace) -> None:
+    """Print the ledger."""
+    from lrtransfer.fits.ledger import table
+    from lrtransfer.workflow.stored import read_claims
+
+    chosen = _selected(options)
+    names = chosen.plan.experiments
+    records = read_claims(chosen.layout.claims)
+    print(table([record for record in records if record["experiment"] in names]))
+
+
+def status(options: Namespace) -> None:
+    """Print what is finished, missing or stale."""
+    from lrtransfer.workflow.status import describe, study_status
+
+    chosen = _selected(options)
+    print(describe(study_status(chosen.plan, chosen.layout)))
+
+
+def figures(options: Namespace) -> None:
+    """Redraw figures and report from stored results."""
+    from lrtransfer.workflow.figures_stage import draw_figures, write_report
+
+    chosen = _selected(options)
+    for name in chosen.plan.experiments:
+        draw_figures(chosen.plan, chosen.layout, name)
+        print(f"drew {chosen.layout.figures(name)}", file=sys.stderr)
+    write_report(chosen.plan, chosen.layout)
+    print(f"wrote {chosen.layout.report}", file=sys.stderr)
+
+
+def prune(options: Namespace) -> None:
+    """List what no experiment asks for, and remove it on confirmation."""
+    from lrtransfer.workflow.prune import remove, size, unasked_files
+
+    chosen = select(options.params, options.scale, options.experiments or "all")
+    stray = unasked_files(chosen.plan, chosen.layout)
+    for path in stray:
+        print(f"{size(path):>12,} bytes  {path}")
+    if not stray:
+        print("nothing to prune")
+        return
+    if options.yes or _confirmed(f"remove these {len(stray)} files and folders? [y/N] "):
+        remove(stray)
+        print(f"removed {len(stray)}")
+    else:
+        print("nothing removed")
+
+
+def _confirmed(question: str) -> bool:
+    if not sys.stdin.isatty():
+        return False
+    return input(question).strip().lower() in {"y", "yes"}
+
+
+def restore(options: Namespace) -> None:
+    """Pull results and give Snakemake its records back."""
+    from lrtransfer.workflow.provenance import pull_results, restore_provenance
+
+    if not options.no_pull:
+        pull_results(options.dvc_arguments)
+    print(f"restored {restore_provenance()} records of provenance")
+
+
+def save_provenance(options: Namespace) -> None:
+    """Keep Snakemake's records beside the results."""
+    from lrtransfer.workflow.provenance import save_provenance as save
+
+    print(f"kept {save()} records of provenance")
+
+
+def adopt(options: Namespace) -> None:
+    """Re-key finished runs after a refactoring that a sample proves harmless."""
+    from lrtransfer.workflow.adopt import adopt as adopt_runs
+    from lrtransfer.workflow.adopt import candidates, sample
+
+    chosen = _selected(options)
+    found = candidates(chosen.plan, chosen.layout)
+    picked = sample(found, options.sample, options.seed)
+    if not found:
+        print("nothing to adopt: no missing run has a stored run of equal configuration")
+        return
+    print(f"{len(found)} runs could be adopted; retraining {len(picked)} of them as a proof")
+    adopt_runs(found, picked, chosen.layout, lambda run: _train([run], chosen, threads=1))
+    print(f"adopted {len(found) - len(picked)} runs; the sample came out bit-equal")
+
+
+def schema(options: Namespace) -> None:
+    """Print the JSON schema of params.yaml."""
+    from lrtransfer.study.schema import Study
+
+    print(json.dumps(Study.model_json_schema(), indent=2, ensure_ascii=False))
+
+
+def prepare(options: Namespace) -> None:
+    """Prepare one data set that params.yaml declares."""
+    from lrtransfer.data.prepare import prepare as prepare_one
+
+    by_name = {dataset.name: dataset for dataset in _selected(options).plan.datasets}
+    dataset = by_name[options.dataset]
+    spec = dataset.spec
+    folder = prepare_one(dataset.id, spec.source, spec.sha256, dict(spec.options))
+    print(f"prepared {folder}", file=sys.stderr)
+
+
+def train(options: Namespace) -> None:
+    """Train the runs behind the given files."""
+    from lrtransfer.workflow.targets import runs_behind
+
+    chosen = _selected(options)
+    _train(runs_behind(chosen.plan, options.files), chosen, options.threads)
+
+
+def _train(runs: list[Run], chosen: Selection, threads: int) -> None:
+    import torch
+
+    from lrtransfer.training.device import choose_device
+    from lrtransfer.training.sweep import Job, train_runs
+
+    torch.set_num_threads(threads)
+    device = choose_device(chosen.plan.study.device)
+    count = train_runs(runs, Job(chosen.layout, device))
+    print(f"trained {count} of {len(runs)} runs; the others were finished", file=sys.stderr)
+
+
+def spectra(options: Namespace) -> None:
+    """Compute the spectra behind the given files."""
+    import torch
+
+    from lrtransfer.spectra.job import compute_spectra
+    from lrtransfer.training.device import choose_device
+    from lrtransfer.workflow.targets import spectra_behind
+
+    torch.set_num_threads(options.threads)
+    chosen = _selected(options)
+    wanted = spectra_behind(chosen.plan, options.files)
+    compute_spectra(wanted, chosen.layout, choose_device(chosen.plan.study.device))
+
+
+def index(options: Namespace) -> None:
+    """Write index and curves."""
+    from lrtransfer.workflow.tables_stage import write_index
+
+    chosen = _selected(options)
+    write_index(chosen.plan, chosen.layout)
+
+
+def spectra_tables(options: Namespace) -> None:
+    """Write the tables over all spectra."""
+    from lrtransfer.workflow.tables_stage import write_spectra_tables
+
+    chosen = _selected(options)
+    write_spectra_tables(chosen.plan, chosen.layout)
+
+
+def fit(options: Namespace) -> None:
+    """Write the fits and claims of one experiment."""
+    from lrtransfer.workflow.tables_stage import write_fits
+
+    chosen = _selected(options)
+    write_fits(chosen.plan, chosen.layout, options.experiment)
+
+
+def draw(options: Namespace) -> None:
+    """Draw the figures of one experiment."""
+    from lrtransfer.workflow.figures_stage import draw_figures
+
+    chosen = _selected(options)
+    draw_figures(chosen.plan, chosen.layout, options.experiment)
+
+
+def ledger(options: Namespace) -> None:
+    """Write the ledger: the claims of all selected experiments."""
+    from lrtransfer.workflow.stored import read_claims, write_claims_file
+
+    chosen = _selected(options)
+    files = [chosen.layout.experiment_claims(name) for name in chosen.plan.experiments]
+    write_claims_file(chosen.layout.claims, [r for file in files for r in read_claims(file)])
+
+
+def report(options: Namespace) -> None:
+    """Write the report."""
+    from lrtransfer.workflow.figures_stage import write_report
+
+    chosen = _selected(options)
+    write_report(chosen.plan, chosen.layout)

@@ -1,0 +1,49 @@
+"""The one way into the study for ``make study`` and ``dvc repro``: lock, heal, then Snakemake."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from lrtransfer.storage.locks import acquire
+from lrtransfer.storage.paths import WORK, Layout
+from lrtransfer.study import Plan
+from lrtransfer.workflow.safeguard import check_results, set_aside
+
+LOCK = WORK / "lock"
+
+
+def run_snakemake(
+    plan: Plan, layout: Layout, targets: list[str], cores: int, overrides: dict[str, str]
+) -> None:
+    """Replace this process by Snakemake; the lock stays held until that ends.
+
+    Damaged results are named and set aside first, so that they are made anew. Being the only
+    holder of the lock, we may clear what a killed Snakemake left behind.
+
+    Args:
+        plan: What the study asks for.
+        layout: Where its files lie.
+        targets: Rules or files to make.
+        cores: How many cores may be used.
+        overrides: ``scale`` and ``experiments`` where they differ from params.yaml.
+
+    Raises:
+        LockHeldError: Another study runs in this folder.
+    """
+    about = f"process {os.getpid()}, started {time.strftime('%Y-%m-%d %H:%M:%S')}"
+    lock = acquire(LOCK, about, inheritable=True)
+    for error in check_results(plan, layout).damaged:
+        kept = set_aside(error)
+        print(f"warning: {error} Set aside as {kept}.", file=sys.stderr, flush=True)
+    snakemake = [sys.executable, "-m", "snakemake"]
+    if any(Path(".snakemake/locks").glob("*")):
+        subprocess.run([*snakemake, "--unlock", "--quiet", "all"], check=True)
+    command = [*snakemake, "--cores", str(cores), "--rerun-incomplete"]
+    if overrides:
+        command += ["--config", *(f"{name}={value}" for name, value in overrides.items())]
+    environment = {**os.environ, "LRTRANSFER_LOCK": str(lock.fileno())}
+    os.execve(sys.executable, [*command, "--", *targets], environment)

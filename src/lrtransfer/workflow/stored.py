@@ -1,0 +1,57 @@
+"""Reading and writing the small stored tables that later stages share."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lrtransfer.storage.atomic import replacing, write_text
+from lrtransfer.storage.tables import CorruptFileError, read_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def read_frame(path: Path) -> pd.DataFrame:
+    """Return a Parquet table as a frame; raise ``CorruptFileError`` where it is damaged."""
+    table, _ = read_table(path)
+    frame: pd.DataFrame = table.to_pandas()
+    return frame
+
+
+def write_csv(path: Path, frame: pd.DataFrame) -> None:
+    """Write a fit table, whole or not at all."""
+    with replacing(path) as temporary:
+        frame.to_csv(temporary, index=False, lineterminator="\n")
+
+
+def read_csv(path: Path) -> pd.DataFrame:
+    """Return a fit table; raise ``CorruptFileError`` where it is damaged."""
+    import pandas as pd
+
+    try:
+        return pd.read_csv(path, keep_default_na=False, na_values=["", "nan", "NaN"])
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError):
+        raise CorruptFileError(path, "not readable as a table") from None
+
+
+def write_claims_file(path: Path, records: list[dict[str, Any]]) -> None:
+    """Write a ledger, whole or not at all."""
+    write_text(path, json.dumps(records, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_claims(path: Path) -> list[dict[str, Any]]:
+    """Return the records of a ledger.
+
+    Raises:
+        CorruptFileError: The file is no ledger.
+        FileNotFoundError: There is none yet.
+    """
+    try:
+        records = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, UnicodeDecodeError):
+        raise CorruptFileError(path, "not readable as JSON") from None
+    if not isinstance(records, list):
+        raise CorruptFileError(path, "holds no list of claims")
+    return records

@@ -1,0 +1,212 @@
+"""What the Snakefile asks for: the files of each stage, its jobs, and the identity of its code.
+
+Snakemake reads the Snakefile in every job, so this imports neither torch nor pandas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lrtransfer.storage import paths
+from lrtransfer.storage.paths import FIT_TABLES, Layout
+from lrtransfer.study import Dataset, Plan, Run, Spectrum, fingerprint
+from lrtransfer.study.catalog import PACKAGE
+
+
+@dataclass(frozen=True)
+class TrainJob:
+    """Runs that share one training job; ``name`` is unique and fit for a rule and a log file."""
+
+    name: str
+    datasets: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SpectraJob:
+    """Checkpoints that share one spectra job."""
+
+    name: str
+    datasets: tuple[str, ...]
+    checkpoints: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Targets:
+    """All files of a study, by stage."""
+
+    plan: Plan
+    layout: Layout
+
+    @property
+    def datasets(self) -> list[str]:
+        """The files of all prepared data sets."""
+        return [file for dataset in self.plan.datasets for file in self.dataset(dataset)]
+
+    def dataset(self, dataset: Dataset) -> list[str]:
+        """The arrays and the manifest of one prepared data set."""
+        return [str(paths.arrays(dataset.id)), str(paths.manifest(dataset.id))]
+
+    def train_jobs(self) -> Iterator[TrainJob]:
+        """Yield the training jobs; a run that two sweeps share belongs to the first."""
+        seen: set[str] = set()
+        for sweep in self.plan.sweeps:
+            fresh = [run for run in sweep.runs if run.key not in seen]
+            seen |= {run.key for run in fresh}
+            for number, runs in enumerate(self._split(fresh)):
+                yield TrainJob(
+                    name=_job_name(sweep.name, number),
+                    datasets=_datasets(runs),
+                    outputs=tuple(map(str, self._files(runs))),
+                )
+
+    def spectra_jobs(self) -> Iterator[SpectraJob]:
+        """Yield the spectra jobs, one for each sweep that keeps checkpoints."""
+        seen: set[str] = set()
+        for sweep in self.plan.sweeps:
+            fresh = [spectrum for spectrum in sweep.spectra if spectrum.key not in seen]
+            seen |= {spectrum.key for spectrum in fresh}
+            if fresh:
+                yield SpectraJob(
+                    name=_job_name(sweep.name, 0),
+                    datasets=_datasets([s.run for s in fresh]),
+                    checkpoints=tuple(
+                        str(self.layout.checkpoint(s.run.key, s.step)) for s in fresh
+                    ),
+                    outputs=tuple(str(self.layout.spectrum(s.key)) for s in fresh),
+                )
+
+    @property
+    def runs(self) -> list[str]:
+        """Every run's log, once."""
+        return [str(self.layout.run(key)) for key in dict.fromkeys(r.key for r in self.plan.runs)]
+
+    @property
+    def checkpoints(self) -> list[str]:
+        """Every kept checkpoint, once."""
+        files = (self.layout.checkpoint(r.key, s) for r in self.plan.runs for s in r.checkpoints)
+        return list(dict.fromkeys(map(str, files)))
+
+    @property
+    def spectra(self) -> list[str]:
+        """Every spectrum, once."""
+        return list(dict.fromkeys(str(self.layout.spectrum(s.key)) for s in self.plan.spectra))
+
+    @property
+    def spectra_tables(self) -> list[str]:
+        """The tables over all spectra."""
+        return [str(self.layout.eigenvalues), str(self.layout.density)]
+
+    @property
+    def index(self) -> list[str]:
+        """The tables over all runs."""
+        return [str(self.layout.index), str(self.layout.curves)]
+
+    def fits(self, experiment: str) -> list[str]:
+        """The fit tables and the ledger of one experiment."""
+        tables = [str(self.layout.fit(experiment, name)) for name in FIT_TABLES]
+        return [*tables, str(self.layout.experiment_claims(experiment))]
+
+    def figures(self, experiment: str) -> list[str]:
+        """The figures of one experiment: picture, print and plotted numbers."""
+        folder = self.layout.figures(experiment)
+        names = self.plan.study.study[experiment].figures
+        return [str(folder / f"{name}.{kind}") for name in names for kind in ("png", "pdf", "csv")]
+
+    @property
+    def all_fits(self) -> list[str]:
+        """The fits of all selected experiments, and the ledger."""
+        files = [file for name in self.plan.experiments for file in self.fits(name)]
+        return [*files, str(self.layout.claims)]
+
+    @property
+    def all_figures(self) -> list[str]:
+        """The figures of all selected experiments, and the report."""
+        files = [file for name in self.plan.experiments for file in self.figures(name)]
+        return [*files, str(self.layout.report)]
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """Stage -> hash of what that stage's tables depend on besides their input files.
+
+        Runs and spectra are not here: their names hold their identity.
+        """
+        study = self.plan.study
+        experiments = [study.study[name] for name in self.plan.experiments]
+        drawn = dict.fromkeys(figure for e in experiments for figure in e.figures)
+        asked = [(r.experiment, r.arm, r.key) for r in self.plan.runs]
+        windows = [self.plan.grid(name).loss_window for name in self.plan.experiments]
+        index_code = fingerprint.code("fits/index.py")
+        parts: dict[str, Any] = {
+            "index": [asked, windows, index_code],
+            "spectra_tables": [self.spectra, index_code],
+            "fits": [
+                study.fits.model_dump(),
+                fingerprint.code("fits/experiment.py", "fits/ledger.py", *_files_in("fits/claims")),
+            ],
+            "figures": [
+                [e.model_dump(include={"arms", "figures"}) for e in experiments],
+                study.figures.model_dump(),
+                fingerprint.code("figures/drawing.py", *(f"figures/{name}.py" for name in drawn)),
+            ],
+            "report": [
+                [e.question for e in experiments],
+                fingerprint.code("report/report.py"),
+                [f.read_text(encoding="utf-8") for f in _files_in("report", "*.jinja")],
+            ],
+        }
+        return {stage: fingerprint.digest(part)[:16] for stage, part in parts.items()}
+
+    def _split(self, runs: Sequence[Run]) -> Iterator[Sequence[Run]]:
+        size = self.plan.study.resources.runs_per_job
+        step = max(len(runs), 1) if size == "sweep" else size
+        for start in range(0, len(runs), step):
+            yield runs[start : start + step]
+
+    def _files(self, runs: Sequence[Run]) -> Iterator[Path]:
+        for run in runs:
+            yield self.layout.run(run.key)
+            yield from (self.layout.checkpoint(run.key, step) for step in run.checkpoints)
+
+
+def runs_behind(plan: Plan, files: Sequence[str]) -> list[Run]:
+    """Return the runs whose logs are among ``files``, in the plan's order.
+
+    Raises:
+        LookupError: A file is no run of the plan: params.yaml or the code changed meanwhile.
+    """
+    by_key = {run.key: run for run in plan.runs}
+    keys = [Path(file).stem for file in files if file.endswith(".parquet")]
+    return [_lookup(by_key, key, "run") for key in keys]
+
+
+def spectra_behind(plan: Plan, files: Sequence[str]) -> list[Spectrum]:
+    """Return the spectra that ``files`` hold; raise ``LookupError`` as :func:`runs_behind`."""
+    by_key = {spectrum.key: spectrum for spectrum in plan.spectra}
+    return [_lookup(by_key, Path(file).stem, "spectrum") for file in files]
+
+
+def _lookup(by_key: dict[str, Any], key: str, what: str) -> Any:
+    if key not in by_key:
+        raise LookupError(
+            f"no {what} of this study has the key {key}: params.yaml or the code changed while "
+            "the study was running. Start it again."
+        )
+    return by_key[key]
+
+
+def _datasets(runs: Sequence[Run]) -> tuple[str, ...]:
+    ids = dict.fromkeys(run.config["data"] for run in runs)
+    return tuple(str(file(i)) for i in ids for file in (paths.arrays, paths.manifest))
+
+
+def _job_name(sweep: str, number: int) -> str:
+    return f"{sweep.replace('/', '-')}-{number}"
+
+
+def _files_in(room: str, pattern: str = "*.py") -> list[Path]:
+    return sorted((PACKAGE / room).glob(pattern))

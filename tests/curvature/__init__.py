@@ -1,0 +1,1 @@
+"""Tests of the curvature room against dense float64 oracles."""

@@ -1,0 +1,46 @@
+"""What counts as a batch."""
+
+import pytest
+import torch
+
+from lrtransfer.curvature.batches import chunks_of, input_chunks_of, sample_count
+
+X, Y = torch.zeros(4, 2), torch.zeros(4)
+
+
+@pytest.mark.parametrize("batch", [(X, Y), [X, Y], ({"x": X}, Y)])
+def test_a_pair_is_one_chunk(batch: object) -> None:
+    assert len(chunks_of(batch)) == 1
+
+
+@pytest.mark.parametrize("batch", [[(X, Y), (X, Y)], ([X, Y], [X, Y]), iter([(X, Y), (X, Y)])])
+def test_pairs_are_chunks(batch: object) -> None:
+    assert len(chunks_of(batch)) == 2
+
+
+@pytest.mark.parametrize("batch", [X, {"x": X}, [], [X, X, X], [(X, Y, Y)]])
+def test_anything_else_raises(batch: object) -> None:
+    with pytest.raises(ValueError, match=r"batch must be \(x, y\)"):
+        chunks_of(batch)
+
+
+def test_inputs_alone_may_be_chunked_in_a_list() -> None:
+    assert len(input_chunks_of(X)) == 1
+    assert len(input_chunks_of([X, X])) == 2
+
+
+@pytest.mark.parametrize("inputs", [(X, Y), [], [(X, Y)]])
+def test_a_pair_in_place_of_inputs_raises(inputs: object) -> None:
+    with pytest.raises(ValueError, match="pass x"):
+        input_chunks_of(inputs)
+
+
+def test_samples_are_counted_along_the_first_axis_of_the_first_tensor() -> None:
+    assert sample_count(X) == 4
+    assert sample_count({"causal": True, "x": X}) == 4
+
+
+@pytest.mark.parametrize("inputs", [torch.tensor(1.0), torch.zeros(0, 2), {"causal": True}])
+def test_inputs_without_samples_raise(inputs: object) -> None:
+    with pytest.raises(ValueError, match="at least one sample"):
+        sample_count(inputs)

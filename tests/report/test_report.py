@@ -1,0 +1,169 @@
+"""The report is one valid page, whole without a network, and says what the ledger says."""
+
+from __future__ import annotations
+
+import base64
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from lrtransfer.figures import Arm, Settings, Tables, draw
+from lrtransfer.report import ExperimentReport, Meta, ReportFigure, render
+
+from .conftest import claim, png
+
+_VOID = {"meta", "img", "br", "link", "hr", "input"}
+META = Meta(versions={"torch": "2.13.0"}, redo=["make study", "make figures"])
+
+
+class Page(HTMLParser):
+    """Checks nesting while reading; keeps ids, links, images, headings and table cells."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.images: list[dict[str, str | None]] = []
+        self.headings: list[int] = []
+        self.rows: list[list[str]] = []
+        self.text = ""
+        self.feed(html)
+        self.close()
+        assert not self.open, f"never closed: {self.open}"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        if tag not in _VOID:
+            self.open.append(tag)
+        if "id" in found:
+            self.ids.append(str(found["id"]))
+        if tag == "a":
+            self.links.append(str(found["href"]))
+        if tag == "img":
+            self.images.append(found)
+        if re.fullmatch("h[1-6]", tag):
+            self.headings.append(int(tag[1]))
+        if tag == "tr":
+            self.rows.append([])
+        if tag in {"td", "th"}:
+            self.rows[-1].append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open and self.open.pop() == tag, f"</{tag}> closes something else"
+
+    def handle_data(self, data: str) -> None:
+        if "style" in self.open:
+            return
+        self.text += data
+        if {"td", "th"} & set(self.open):
+            self.rows[-1][-1] += data.strip()
+
+
+def test_the_page_is_well_formed(experiment: ExperimentReport) -> None:
+    html = render([experiment], [claim()], META)
+    page = Page(html)
+    assert html.startswith("<!DOCTYPE html>")
+    assert len(page.ids) == len(set(page.ids))
+    assert page.headings.count(1) == 1
+    assert all(b - a <= 1 for a, b in zip(page.headings, page.headings[1:], strict=False))
+
+
+def test_links_point_inside_the_page(experiment: ExperimentReport) -> None:
+    page = Page(render([experiment], [claim()], META))
+    assert all(link.startswith("#") and link[1:] in page.ids for link in page.links)
+    assert "#width_transfer_vision-consistency" in page.links
+
+
+def test_nothing_is_loaded_from_elsewhere(experiment: ExperimentReport) -> None:
+    html = render([experiment], [claim()], META)
+    assert not re.search(r"""(src|href|url)\s*[=(]\s*["']?\s*(https?:)?//""", html)
+    assert "<script" not in html
+    assert "@import" not in html
+
+
+def test_every_figure_is_embedded_with_caption_and_alt(experiment: ExperimentReport) -> None:
+    page = Page(render([experiment], [], META))
+    assert [image["alt"] for image in page.images] == ["Lines & bands", "Distances by width"]
+    for image in page.images:
+        kind, data = str(image["src"]).split(",")
+        assert kind == "data:image/png;base64"
+        assert base64.b64decode(data) == png()
+    assert "Second <b>." in page.text
+
+
+def test_verdicts_are_told_by_word_symbol_and_class(experiment: ExperimentReport) -> None:
+    records = [
+        claim(),
+        claim(id="b", verdict="contradicted"),
+        claim(id="c", verdict="inconclusive"),
+        claim(id="d"),
+    ]
+    html = render([experiment], records, META)
+    for verdict, symbol, count in (
+        ("supported", "✓", 2),
+        ("contradicted", "✗", 1),
+        ("inconclusive", "?", 1),
+    ):
+        badge = f'<span class="verdict {verdict}"><span aria-hidden="true">{symbol}</span> '
+        assert f"{badge}{count} {verdict}</span>" in html
+        assert html.count(f"{badge}{verdict}</span>") == count
+    assert "Claims: 2 supported, 1 contradicted, 1 inconclusive" in html
+
+
+def test_a_claim_without_an_interval_shows_a_dash_and_an_open_one_infinity(
+    experiment: ExperimentReport,
+) -> None:
+    records = [
+        claim(id="none", value=None, ci_low=None, ci_high=None, verdict="inconclusive"),
+        claim(id="open", ci_low=None),
+        claim(id="closed"),
+    ]
+    rows = {row[1]: row for row in Page(render([experiment], records, META)).rows if len(row) == 7}
+    cells = {name.removeprefix("The optimum stays put."): row[3:5] for name, row in rows.items()}
+    assert cells["none"] == ["–", "–"]
+    assert cells["open"] == ["0.02", "[−∞, 0.09]"]
+    assert cells["closed"] == ["0.02", "[−0.05, 0.09]"]
+
+
+def test_text_from_the_study_is_escaped(experiment: ExperimentReport) -> None:
+    hostile = replace(experiment, question="<script>alert(1)</script>")
+    html = render([hostile], [claim(statement="a < b & c")], META)
+    assert "<script" not in html
+    assert "a &lt; b &amp; c" in html
+
+
+def test_an_unknown_verdict_is_refused(experiment: ExperimentReport) -> None:
+    with pytest.raises(ValueError, match=r"mup_optimum_stays.*maybe"):
+        render([experiment], [claim(verdict="maybe")], META)
+
+
+def test_a_repeated_experiment_is_refused(experiment: ExperimentReport) -> None:
+    with pytest.raises(ValueError, match="width_transfer_vision"):
+        render([experiment, experiment], [], META)
+
+
+def test_equal_inputs_give_equal_bytes(experiment: ExperimentReport) -> None:
+    first, second = (render([experiment], [claim()], META) for _ in range(2))
+    assert first == second
+
+
+def test_an_empty_study_still_gives_a_page(experiment: ExperimentReport) -> None:
+    bare = replace(experiment, figures=[], fits={}, runs=experiment.runs.iloc[:0], redo=[])
+    page = Page(render([bare], [], Meta()))
+    assert "No claim was evaluated." in page.text
+    assert "No figure was drawn." in page.text
+
+
+def test_a_drawn_figure_brings_its_caption_in_its_png(
+    experiment: ExperimentReport, tmp_path: Path
+) -> None:
+    runs = experiment.runs.assign(key="k", lr=1.0, measured=False, final_loss=1.0)
+    settings = Settings("e", {"mup": Arm("μP", 1.0)}, 8, 4, "smoke", dpi=40)
+    drawn = draw("width_transfer", Tables(runs=runs), settings, tmp_path)
+    read = ReportFigure.read(drawn.png)
+    assert (read.name, read.caption, read.alt) == ("width_transfer", drawn.caption, drawn.alt)
+    assert read.png == drawn.png.read_bytes()

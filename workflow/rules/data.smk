@@ -1,0 +1,23 @@
+# Data sets: read from their packages, checked against the pinned checksum, prepared once.
+localrules:
+    prepare_all,
+
+
+rule prepare_all:
+    input:
+        TARGETS.datasets,
+
+
+for dataset in PLAN.datasets:
+
+    rule:
+        name:
+            f"prepare_{dataset.name}"
+        output:
+            TARGETS.dataset(dataset),
+        params:
+            name=dataset.name,
+        log:
+            f"{LOGS}/prepare/{dataset.name}.log",
+        shell:
+            "exec python -m lrtransfer prepare {OPTIONS} {params.name} > {log} 2>&1"

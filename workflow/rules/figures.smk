@@ -1,0 +1,49 @@
+# Figures and the report, from stored tables.
+localrules:
+    figures_all,
+
+
+rule figures_all:
+    input:
+        TARGETS.all_figures,
+
+
+for experiment in PLAN.experiments:
+
+    rule:
+        name:
+            f"draw_{experiment}"
+        input:
+            TARGETS.index,
+            TARGETS.spectra_tables,
+            TARGETS.fits(experiment),
+        output:
+            report(
+                TARGETS.figures(experiment),
+                caption="../report/figure.rst",
+                category="Figures",
+                subcategory=experiment,
+            ),
+        params:
+            identity=IDENTITY["figures"],
+            experiment=experiment,
+        log:
+            f"{LOGS}/figures/{experiment}.log",
+        shell:
+            "exec python -m lrtransfer draw {OPTIONS} {params.experiment} > {log} 2>&1"
+
+
+rule report:
+    """Write the self-contained report."""
+    input:
+        [file for name in PLAN.experiments for file in TARGETS.figures(name)],
+        TARGETS.index,
+        TARGETS.all_fits,
+    output:
+        str(LAYOUT.report),
+    params:
+        identity=IDENTITY["report"],
+    log:
+        f"{LOGS}/report.log",
+    shell:
+        "exec python -m lrtransfer report {OPTIONS} > {log} 2>&1"

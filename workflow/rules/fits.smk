@@ -1,0 +1,53 @@
+# From runs to the index, from the index to optima, drifts, exponents and claims.
+localrules:
+    fits_all,
+
+
+rule fits_all:
+    input:
+        TARGETS.index,
+        TARGETS.all_fits,
+
+
+rule index:
+    """Read and verify every run; one row per run, and the thinned curves."""
+    input:
+        ancient(TARGETS.runs),
+    output:
+        TARGETS.index,
+    params:
+        identity=IDENTITY["index"],
+    log:
+        f"{LOGS}/index.log",
+    shell:
+        "exec python -m lrtransfer index {OPTIONS} > {log} 2>&1"
+
+
+for experiment in PLAN.experiments:
+
+    rule:
+        name:
+            f"fit_{experiment}"
+        input:
+            TARGETS.index,
+        output:
+            TARGETS.fits(experiment),
+        params:
+            identity=IDENTITY["fits"],
+            experiment=experiment,
+        log:
+            f"{LOGS}/fits/{experiment}.log",
+        shell:
+            "exec python -m lrtransfer fit {OPTIONS} {params.experiment} > {log} 2>&1"
+
+
+rule ledger:
+    """Join the claims of all experiments."""
+    input:
+        [str(LAYOUT.experiment_claims(name)) for name in PLAN.experiments],
+    output:
+        str(LAYOUT.claims),
+    log:
+        f"{LOGS}/ledger.log",
+    shell:
+        "exec python -m lrtransfer ledger {OPTIONS} > {log} 2>&1"

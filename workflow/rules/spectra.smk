@@ -1,0 +1,46 @@
+# Spectra of the stored checkpoints, without retraining.
+localrules:
+    spectra_all,
+
+
+rule spectra_all:
+    input:
+        TARGETS.spectra,
+        TARGETS.spectra_tables,
+
+
+for job in TARGETS.spectra_jobs():
+
+    rule:
+        name:
+            f"spectra_{job.name}"
+        input:
+            ancient(list(job.datasets)),
+            ancient(list(job.checkpoints)),
+        output:
+            list(job.outputs),
+        log:
+            f"{LOGS}/spectra/{job.name}.log",
+        benchmark:
+            f"{LOGS}/spectra/{job.name}.tsv"
+        threads: 1
+        resources:
+            mem_mb=RESOURCES.spectra.mem_mb,
+            runtime=lambda wildcards, attempt: RESOURCES.spectra.runtime_minutes * attempt,
+            gpu=RESOURCES.spectra.gpu,
+        shell:
+            "exec python -m lrtransfer spectra {OPTIONS} --threads {threads} {output} > {log} 2>&1"
+
+
+rule spectra_tables:
+    """Join all spectra in two tables."""
+    input:
+        ancient(TARGETS.spectra),
+    output:
+        TARGETS.spectra_tables,
+    params:
+        identity=IDENTITY["spectra_tables"],
+    log:
+        f"{LOGS}/spectra_tables.log",
+    shell:
+        "exec python -m lrtransfer spectra-tables {OPTIONS} > {log} 2>&1"
