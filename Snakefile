@@ -1,6 +1,5 @@
 # The study as rules. Which runs there are is decided in one place, lrtransfer.study.plan, from params.yaml;
 # what a run's file is called holds all that can change it, so that a file's existence means it is valid.
-import os
 import sys
 from pathlib import Path
 
@@ -8,8 +7,9 @@ from snakemake.utils import min_version
 
 min_version("9.20")
 
-# Jobs find the interpreter that runs Snakemake, also where no environment was activated.
-os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+# Used with `--sdm apptainer` alone; workflow/envs/lrtransfer.def is its recipe.
+container: "workflow/envs/lrtransfer.sif"
 
 
 include: "workflow/rules/common.smk"

@@ -1,1 +1,26 @@
-"""lrtransfer: does the learning rate found on a small network hold for a large one, and why?"""
+"""lrtransfer: does the learning rate found on a small network hold for a large one, and why?
+
+The package's public names are loaded at first use, so that importing it is quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+# Public name -> the module that defines it.
+_PUBLIC = {
+    "sharpness": "lrtransfer.curvature",
+}
+
+__all__ = ["sharpness"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_PUBLIC[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(_PUBLIC)

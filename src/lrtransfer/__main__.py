@@ -1,7 +1,13 @@
-"""``python -m lrtransfer``."""
+"""``python -m lrtransfer``: what the workflow's jobs run."""
 
+import os
 import sys
 
 from lrtransfer.cli import main
 
-sys.exit(main())
+status = main()
+sys.stdout.flush()
+sys.stderr.flush()
+# Without the interpreter's shutdown: the worker threads of torch and pyarrow can abort a process
+# that ends while they are still starting ("terminate called without an active exception").
+os._exit(status)

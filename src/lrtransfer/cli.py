@@ -12,6 +12,7 @@ from pathlib import Path
 from lrtransfer.storage.locks import LockHeldError
 from lrtransfer.study import StudyError
 from lrtransfer.workflow import commands
+from lrtransfer.workflow.job_environment import override
 
 Command = Callable[[argparse.Namespace], None]
 
@@ -103,9 +104,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _selecting(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    parser.add_argument("--scale", default=None, help="instead of params.yaml's scale")
+    parser.add_argument("--scale", default=override("scale"), help="instead of params.yaml's")
     parser.add_argument(
-        "--experiments", default=None, help="core, all or names with commas; instead of the file's"
+        "--experiments",
+        default=override("experiments"),
+        help="core, all or names with commas; instead of params.yaml's",
     )
     return parser
 

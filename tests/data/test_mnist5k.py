@@ -6,9 +6,9 @@ import hashlib
 
 import numpy as np
 import pytest
-from tiny import real_params
 
 from lrtransfer.data import Arrays, source
+from tests.tiny import real_params
 
 
 @pytest.fixture(scope="module")

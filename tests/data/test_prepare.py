@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny import blobs
 
 from lrtransfer.data import Arrays, prepare
 from lrtransfer.storage import paths
-from lrtransfer.storage.tables import CorruptFileError
+from lrtransfer.storage.seal import CorruptFileError
+from tests.tiny import blobs
 
 RAW = b"raw content"
 PINNED = hashlib.sha256(RAW).hexdigest()

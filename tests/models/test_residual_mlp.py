@@ -46,7 +46,9 @@ def test_the_output_is_the_printed_equation(activation: str, skip: float) -> Non
 
 
 def test_one_forward_value_stays() -> None:
-    assert net()(inputs())[0].tolist() == pytest.approx([VALUE0, VALUE1], rel=1e-12)
+    assert net()(inputs())[0].tolist() == pytest.approx(
+        [0.3238274934175854, 0.20467798170801033], rel=1e-12
+    )
 
 
 def test_two_layers_per_branch_apply_activation_and_map_twice() -> None:
@@ -88,3 +90,8 @@ def test_a_family_is_found_by_its_file_name() -> None:
     assert isinstance(made, ResidualMLP)
     with pytest.raises(ModuleNotFoundError, match="no_such_family"):
         models.build("no_such_family")
+
+
+def test_a_branch_without_layers_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"layers_per_branch is 0\. Give 1 or more\."):
+        net(layers_per_branch=0)

@@ -15,9 +15,9 @@ for dataset in PLAN.datasets:
             f"prepare_{dataset.name}"
         output:
             TARGETS.dataset(dataset),
-        params:
-            name=dataset.name,
         log:
             f"{LOGS}/prepare/{dataset.name}.log",
+        params:
+            name=dataset.name,
         shell:
-            "exec python -m lrtransfer prepare {OPTIONS} {params.name} > {log} 2>&1"
+            "exec python -m lrtransfer prepare {params.name} > {log} 2>&1"

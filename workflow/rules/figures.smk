@@ -24,13 +24,13 @@ for experiment in PLAN.experiments:
                 category="Figures",
                 subcategory=experiment,
             ),
+        log:
+            f"{LOGS}/figures/{experiment}.log",
         params:
             identity=IDENTITY["figures"],
             experiment=experiment,
-        log:
-            f"{LOGS}/figures/{experiment}.log",
         shell:
-            "exec python -m lrtransfer draw {OPTIONS} {params.experiment} > {log} 2>&1"
+            "exec python -m lrtransfer draw {params.experiment} > {log} 2>&1"
 
 
 rule report:
@@ -41,9 +41,9 @@ rule report:
         TARGETS.all_fits,
     output:
         str(LAYOUT.report),
-    params:
-        identity=IDENTITY["report"],
     log:
         f"{LOGS}/report.log",
+    params:
+        identity=IDENTITY["report"],
     shell:
-        "exec python -m lrtransfer report {OPTIONS} > {log} 2>&1"
+        "exec python -m lrtransfer report > {log} 2>&1"

@@ -15,12 +15,12 @@ rule index:
         ancient(TARGETS.runs),
     output:
         TARGETS.index,
-    params:
-        identity=IDENTITY["index"],
     log:
         f"{LOGS}/index.log",
+    params:
+        identity=IDENTITY["index"],
     shell:
-        "exec python -m lrtransfer index {OPTIONS} > {log} 2>&1"
+        "exec python -m lrtransfer index > {log} 2>&1"
 
 
 for experiment in PLAN.experiments:
@@ -32,13 +32,13 @@ for experiment in PLAN.experiments:
             TARGETS.index,
         output:
             TARGETS.fits(experiment),
+        log:
+            f"{LOGS}/fits/{experiment}.log",
         params:
             identity=IDENTITY["fits"],
             experiment=experiment,
-        log:
-            f"{LOGS}/fits/{experiment}.log",
         shell:
-            "exec python -m lrtransfer fit {OPTIONS} {params.experiment} > {log} 2>&1"
+            "exec python -m lrtransfer fit {params.experiment} > {log} 2>&1"
 
 
 rule ledger:
@@ -50,4 +50,4 @@ rule ledger:
     log:
         f"{LOGS}/ledger.log",
     shell:
-        "exec python -m lrtransfer ledger {OPTIONS} > {log} 2>&1"
+        "exec python -m lrtransfer ledger > {log} 2>&1"

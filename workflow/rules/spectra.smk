@@ -26,10 +26,11 @@ for job in TARGETS.spectra_jobs():
         threads: 1
         resources:
             mem_mb=RESOURCES.spectra.mem_mb,
-            runtime=lambda wildcards, attempt: RESOURCES.spectra.runtime_minutes * attempt,
+            runtime=lambda wildcards, attempt: RESOURCES.spectra.runtime_minutes
+            * attempt,
             gpu=RESOURCES.spectra.gpu,
         shell:
-            "exec python -m lrtransfer spectra {OPTIONS} --threads {threads} {output} > {log} 2>&1"
+            "exec python -m lrtransfer spectra --threads {threads} {output} > {log} 2>&1"
 
 
 rule spectra_tables:
@@ -38,9 +39,9 @@ rule spectra_tables:
         ancient(TARGETS.spectra),
     output:
         TARGETS.spectra_tables,
-    params:
-        identity=IDENTITY["spectra_tables"],
     log:
         f"{LOGS}/spectra_tables.log",
+    params:
+        identity=IDENTITY["spectra_tables"],
     shell:
-        "exec python -m lrtransfer spectra-tables {OPTIONS} > {log} 2>&1"
+        "exec python -m lrtransfer spectra-tables > {log} 2>&1"

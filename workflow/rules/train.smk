@@ -30,4 +30,4 @@ for job in TARGETS.train_jobs():
             runtime=lambda wildcards, attempt: RESOURCES.train.runtime_minutes * attempt,
             gpu=RESOURCES.train.gpu,
         shell:
-            "exec python -m lrtransfer train {OPTIONS} --threads {threads} {output} > {log} 2>&1"
+            "exec python -m lrtransfer train --threads {threads} {output} > {log} 2>&1"

@@ -41,7 +41,7 @@ class KingJamesBible:
         Verse numbers and the brackets around words that the translators added are left out.
         """
         text = _longest_literal(raw)
-        text = re.sub(r"\b\d+\. ", "", text).replace("[", "").replace("]", "")
+        text = re.sub(r"\b\d+\. ?", "", text).replace("[", "").replace("]", "")
         text = re.sub(r"\n{2,}", "\n", text).strip() + "\n"
         tokens = np.frombuffer(text.encode("utf-8"), dtype=np.uint8)
         cut = round(len(tokens) * (1 - self.validation_fraction))

@@ -13,7 +13,7 @@ from safetensors.numpy import load, save
 from lrtransfer.data import Arrays, source
 from lrtransfer.storage import paths
 from lrtransfer.storage.atomic import write_bytes, write_text
-from lrtransfer.storage.tables import CorruptFileError
+from lrtransfer.storage.seal import CorruptFileError
 
 
 class ChecksumError(RuntimeError):

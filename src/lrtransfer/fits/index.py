@@ -12,7 +12,8 @@ import pyarrow as pa
 
 from lrtransfer.storage.paths import Layout
 from lrtransfer.storage.run_file import read_run
-from lrtransfer.storage.tables import CorruptFileError, read_table
+from lrtransfer.storage.seal import CorruptFileError
+from lrtransfer.storage.tables import read_table
 from lrtransfer.study import Plan, Run, Spectrum
 
 # An unmeasured run's loss curve is kept at about this many steps.
@@ -130,7 +131,7 @@ def _spectrum_frame(spectrum: Spectrum, layout: Layout) -> pd.DataFrame:
     table, about = read_table(path)
     if about.get("key") != spectrum.key:
         raise CorruptFileError(path, f"holds spectrum {about.get('key')}, not {spectrum.key}")
-    frame = table.to_pandas()
+    frame: pd.DataFrame = table.to_pandas()
     frame.insert(0, "key", spectrum.run.key)
     frame.insert(1, "step", spectrum.step)
     return frame

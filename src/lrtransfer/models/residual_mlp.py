@@ -48,6 +48,8 @@ class ResidualMLP(nn.Module):
         activation: Activation = "relu",
     ) -> None:
         super().__init__()
+        if layers_per_branch < 1:
+            raise ValueError(f"layers_per_branch is {layers_per_branch}. Give 1 or more.")
         self.skip = skip
         self.embed = nn.Linear(in_features, width, bias=False)
         self.branches = nn.ModuleList(

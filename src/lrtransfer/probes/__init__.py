@@ -26,6 +26,7 @@ class Measurement:
         loss: (outputs, targets) -> mean over samples.
         inputs: The fixed training subset, the same at every step of every run.
         targets: Its targets.
+        tolerance: Relative residual at which an iterative probe stops.
         rates: Parameter name -> learning rate over the global one (the D of D^½HD^½).
         generator: Random numbers of this step of this run, for the probe alone.
     """
@@ -34,6 +35,7 @@ class Measurement:
     loss: Callable[[Tensor, Tensor], Tensor]
     inputs: Tensor
     targets: Tensor
+    tolerance: float
     rates: Mapping[str, float]
     generator: torch.Generator
 

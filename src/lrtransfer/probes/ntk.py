@@ -20,7 +20,12 @@ class NTKProbe(WarmStart):
         """Run Lanczos from the last eigenvector."""
         try:
             operator = NTKOperator(at.model, at.inputs, scale=at.rates)
-            top = eigenvalues(operator, start=self.eigenvector, generator=at.generator)
+            top = eigenvalues(
+                operator,
+                tolerance=at.tolerance,
+                start=self.eigenvector,
+                generator=at.generator,
+            )
         except NonFiniteCurvatureError:
             return {"ntk": math.nan, "ntk_residual": math.nan}
         self.eigenvector = top.vectors[0]

@@ -26,6 +26,7 @@ class SharpnessProbe(WarmStart):
                 at.loss,
                 (at.inputs, at.targets),
                 scale=at.rates,
+                tolerance=at.tolerance,
                 start=self.eigenvector,
                 generator=at.generator,
             )

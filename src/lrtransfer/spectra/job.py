@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ import pyarrow as pa
 import torch
 
 from lrtransfer import study
+from lrtransfer.curvature import NonFiniteCurvatureError
 from lrtransfer.data.prepare import load_arrays
 from lrtransfer.spectra.spectrum import Spectrum, spectrum
 from lrtransfer.storage.atomic import link
 from lrtransfer.storage.paths import Layout
-from lrtransfer.storage.tables import CorruptFileError, read_table, write_table
+from lrtransfer.storage.seal import CorruptFileError
+from lrtransfer.storage.tables import read_table, write_table
 from lrtransfer.training.progress import duration
 from lrtransfer.training.tensors import load_tensors
 
@@ -25,7 +28,7 @@ def compute_spectra(wanted: Sequence[study.Spectrum], layout: Layout, device: to
     """Publish the spectrum file of every checkpoint in ``wanted``, computing what is missing.
 
     Finished spectra are kept in the work folder, as runs are. A checkpoint that its run never
-    reached, because it diverged, gets a file without rows.
+    reached, because it diverged, or whose curvature is not finite gets a file without rows.
 
     Raises:
         CorruptFileError: A checkpoint or the prepared data are damaged.
@@ -66,7 +69,8 @@ def _compute(
     found = None
     if kept["status"] == "ok":
         arrays = load_arrays(item.run.config["data"])
-        found = spectrum(item.run.config, item.config, weights, arrays, device)
+        with suppress(NonFiniteCurvatureError):  # the last weights before the loss overflowed
+            found = spectrum(item.run.config, item.config, weights, arrays, device)
     about = {"key": item.key, "run": item.run.key, "step": item.step, "config": item.config}
     return _table(found), about
 

@@ -42,6 +42,16 @@ def write_text(path: Path, content: str) -> None:
     write_bytes(path, content.encode())
 
 
+def append_line(path: Path, line: str) -> None:
+    """Append one line; lines of several processes do not mix."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+    try:
+        os.write(handle, f"{line}\n".encode())
+    finally:
+        os.close(handle)
+
+
 def link(source: Path, target: Path) -> None:
     """Make ``target`` the same file as ``source``: a hard link, or a copy across file systems."""
     if target.exists() and target.samefile(source):

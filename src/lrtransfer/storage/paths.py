@@ -110,6 +110,11 @@ class Layout:
         """Folder of unfinished work and of links to finished runs; no tool tracks it."""
         return WORK / "work" / self.results
 
+    @property
+    def journal(self) -> Path:
+        """One line for every run that was trained here: when, which, how long."""
+        return self.work / "journal.jsonl"
+
     def work_spectrum(self, key: str) -> Path:
         """The finished copy of one spectrum."""
         return self.work / "spectra" / f"{key}.parquet"

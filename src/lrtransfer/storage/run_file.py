@@ -9,7 +9,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from lrtransfer.storage.tables import CorruptFileError, read_table, write_table
+from lrtransfer.storage.seal import CorruptFileError
+from lrtransfer.storage.tables import read_table, write_table
 
 
 def write_run(
@@ -34,8 +35,8 @@ def write_run(
         "loss": pa.array([None, *losses], pa.float64()),
         "learning_rate": pa.array([None, *rates], pa.float64()),
     }
-    names = dict.fromkeys(name for row in measured.values() for name in row)
-    for name in names:
+    # Sorted, so that a resumed run's file is the uninterrupted one's.
+    for name in sorted({name for row in measured.values() for name in row}):
         values = [_number(measured.get(step, {}).get(name)) for step in steps]
         columns[name] = pa.array(values, pa.float64())
     write_table(path, pa.table(columns), about)

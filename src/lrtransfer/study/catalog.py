@@ -96,21 +96,21 @@ def _signature(tree: ast.Module, name: str) -> ast.arguments:
 def mismatch(annotation: str, value: object) -> str | None:
     """Return what ``value`` should have been, or None where it fits the annotation's text.
 
-    Understands ``int``, ``float``, ``bool``, ``str`` and ``Literal[...]``; any other annotation
-    is left to the constructor.
+    Understands ``int`` (a size, count or seed: never negative), ``float``, ``bool``, ``str`` and
+    ``Literal[...]``; any other annotation is left to the constructor.
     """
     if annotation.startswith("Literal["):
         allowed = ast.literal_eval(f"({annotation[8:-1]},)")
         return None if value in allowed else "one of " + ", ".join(map(str, allowed))
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     fits = {
-        "int": is_number and isinstance(value, int),
+        "int": is_number and isinstance(value, int) and value >= 0,
         "float": is_number,
         "bool": isinstance(value, bool),
         "str": isinstance(value, str),
     }
     described = {
-        "int": "a whole number",
+        "int": "a whole number of at least 0",
         "float": "a number",
         "bool": "true or false",
         "str": "text",

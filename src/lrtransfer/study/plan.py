@@ -232,6 +232,7 @@ def _measure(grid: Grid) -> dict[str, Any]:
     return {
         "probes": sorted(measure.probes),
         "samples": measure.samples,
+        "tolerance": measure.tolerance,
         "steps": measurement_steps(grid.steps, measure.points, measure.spacing),
     }
 

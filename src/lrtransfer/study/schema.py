@@ -117,12 +117,15 @@ class Measure(_Section):
         probes: Names of probes.
         samples: Size of the fixed training subset that curvature is measured on (samples).
         points: Number of measurements after the one at step 0; fewer where steps coincide.
+        tolerance: Relative residual at which Lanczos stops; 0.01 leaves an error of about 1e-4
+            of the eigenvalue, and the error falls with the square.
         spacing: ``geometric`` (for power laws in time) or ``linear``.
     """
 
     probes: Annotated[list[Name], AfterValidator(_axis)]
     samples: PositiveInt
     points: Annotated[int, Field(ge=1)]
+    tolerance: Annotated[float, Field(gt=0.0, lt=0.1)] = 0.01
     spacing: Literal["geometric", "linear"]
 
 

@@ -30,7 +30,16 @@ class Examples:
 
 
 def training_examples(arrays: Arrays, dtype: torch.dtype, device: torch.device) -> Examples:
-    """Return the training part of prepared arrays."""
+    """Return the training part of prepared arrays.
+
+    Raises:
+        ValueError: The data set is not one of inputs and class targets.
+    """
+    if not {"train_inputs", "train_targets"} <= arrays.keys():
+        raise ValueError(
+            f"the data set holds {', '.join(arrays)}; this run needs train_inputs and "
+            "train_targets. Choose another data set for the experiment."
+        )
     targets = torch.from_numpy(arrays["train_targets"])
     return Examples(
         inputs=torch.from_numpy(arrays["train_inputs"]).to(device, dtype),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from lrtransfer.storage.tables import CorruptFileError
+from lrtransfer.storage.seal import CorruptFileError
 from lrtransfer.training.run import State, TrainingRun
 from lrtransfer.training.tensors import load_tensors, save_tensors
 

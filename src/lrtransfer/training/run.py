@@ -108,7 +108,9 @@ class TrainingRun:
         )
         self.losses = torch.full((config["steps"],), torch.nan, dtype=dtype, device=device)
         self.progress = _Progress()
-        measure = config["measure"] or {"probes": [], "steps": [], "samples": 1}
+        unmeasured: dict[str, Any] = {"probes": [], "steps": [], "samples": 1, "tolerance": 0.01}
+        measure = config["measure"] or unmeasured
+        self.tolerance: float = measure["tolerance"]
         self.probes: dict[str, Probe] = {name: probe(name) for name in measure["probes"]}
         self.measured_steps = frozenset(measure["steps"])
         chosen = streams.subset(len(self.examples), measure["samples"]).to(device)
@@ -182,6 +184,7 @@ class TrainingRun:
                 loss=self.loss,
                 inputs=self.subset[0],
                 targets=self.subset[1],
+                tolerance=self.tolerance,
                 rates=self.network.rates,
                 generator=streams.generator(streams.CURVATURE, self.config["seed"], step, index),
             )

@@ -24,11 +24,11 @@ import torch
 from torch import Tensor
 
 from lrtransfer.data.prepare import load_arrays
-from lrtransfer.storage.atomic import link
+from lrtransfer.storage.atomic import append_line, link
 from lrtransfer.storage.locks import LockHeldError, locked
 from lrtransfer.storage.paths import Layout
 from lrtransfer.storage.run_file import read_run, write_run
-from lrtransfer.storage.tables import CorruptFileError
+from lrtransfer.storage.seal import CorruptFileError
 from lrtransfer.study import Run
 from lrtransfer.training.progress import Progress
 from lrtransfer.training.resume import load_state, save_state
@@ -159,6 +159,8 @@ def _train(run: Run, job: Job, folder: Path, stop: _StopSignal, progress: Progre
     about = _about(run, log, seconds_before + time.monotonic() - began, job.device)
     write_run(folder / "run.parquet", log.losses, log.rates, log.rows, about)
     state.unlink(missing_ok=True)
+    entry = {"key": run.key, "status": log.status, "seconds": about["wall_seconds"]}
+    append_line(job.layout.journal, json.dumps({"time": time.strftime("%FT%T%z"), **entry}))
 
 
 def _checkpoint_about(run: Run, step: int, status: str) -> dict[str, Any]:

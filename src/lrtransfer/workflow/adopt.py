@@ -13,7 +13,7 @@ import pyarrow as pa
 from lrtransfer.storage.paths import Layout
 from lrtransfer.storage.run_file import read_run
 from lrtransfer.storage.tables import write_table
-from lrtransfer.study import Plan, Run
+from lrtransfer.study import Plan, Run, fingerprint
 from lrtransfer.workflow.status import changed_files, stored_runs
 
 Retrain = Callable[[Run], None]
@@ -37,13 +37,13 @@ def candidates(plan: Plan, layout: Layout) -> list[Candidate]:
     stored, _ = stored_runs(layout)
     asked = {run.key for run in plan.runs}
     by_config = {
-        repr(sorted(about["config"].items())): (key, about)
+        fingerprint.digest(about["config"]): (key, about)
         for key, about in stored.items()
         if key not in asked
     }
     found: dict[str, Candidate] = {}
     for run in plan.runs:
-        match = by_config.get(repr(sorted(run.config.items())))
+        match = by_config.get(fingerprint.digest(run.config))
         if run.key not in stored and match is not None and _has_checkpoints(run, match[0], layout):
             found[run.key] = Candidate(run, match[0], match[1]["code"])
     return list(found.values())
@@ -57,7 +57,9 @@ def sample(found: list[Candidate], size: int, seed: int) -> list[Candidate]:
     """
     kinds: dict[str, list[Candidate]] = {}
     for candidate in found:
-        kinds.setdefault(repr((candidate.run.code, candidate.old_code)), []).append(candidate)
+        kinds.setdefault(fingerprint.digest([candidate.run.code, candidate.old_code]), []).append(
+            candidate
+        )
     draw = random.Random(seed)  # noqa: S311
     return [c for group in kinds.values() for c in draw.sample(group, min(size, len(group)))]
 

@@ -83,6 +83,6 @@ def _settings(plan: Plan, experiment: str) -> Settings:
         description=(
             f"{spec.model.family.replace('_', ' ')} of depth {depths} on "
             f"{grid.dataset or spec.dataset}, {spec.optimizer.name} with batches of "
-            f"{grid.batch_size}, {grid.steps} steps"
+            f"{grid.batch_size}"
         ),
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lrtransfer.storage.atomic import link, write_text
 from lrtransfer.storage.paths import WORK, Layout
-from lrtransfer.storage.tables import CorruptFileError
+from lrtransfer.storage.seal import CorruptFileError, read_sealed
 from lrtransfer.study import Plan
 
 _VERIFIED = WORK / "verified.json"
@@ -44,7 +44,7 @@ def check_results(plan: Plan, layout: Layout) -> Checked:
         signature = _signature(path)
         try:
             if known.get(str(path)) != signature:
-                _verify(path)
+                read_sealed(path)
         except CorruptFileError as error:
             found.damaged.append(error)
             continue
@@ -80,17 +80,6 @@ def _published(plan: Plan, layout: Layout) -> Iterator[tuple[Path, Path]]:
             yield layout.checkpoint(run.key, step), folder / f"{step}.safetensors"
     for spectrum in plan.spectra:
         yield layout.spectrum(spectrum.key), layout.work_spectrum(spectrum.key)
-
-
-def _verify(path: Path) -> None:
-    if path.suffix == ".parquet":
-        from lrtransfer.storage.tables import read_table
-
-        read_table(path)
-    else:
-        from lrtransfer.storage.tensor_file import verify_tensors
-
-        verify_tensors(path)
 
 
 def _signature(path: Path) -> list[int]:

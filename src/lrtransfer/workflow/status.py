@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from lrtransfer.storage.paths import Layout
-from lrtransfer.storage.tables import CorruptFileError, read_about
+from lrtransfer.storage.seal import CorruptFileError
+from lrtransfer.storage.tables import read_about
 from lrtransfer.study import Plan, Run
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lrtransfer.storage.atomic import replacing, write_text
-from lrtransfer.storage.tables import CorruptFileError, read_table
+from lrtransfer.storage.seal import CorruptFileError
+from lrtransfer.storage.tables import read_table
 
 if TYPE_CHECKING:
     import pandas as pd

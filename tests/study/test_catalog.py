@@ -1,0 +1,50 @@
+"""What the rooms offer, read from their source."""
+
+from __future__ import annotations
+
+import pytest
+
+from lrtransfer.study import catalog
+
+
+def test_members_are_the_files_with_the_room_s_marker() -> None:
+    assert catalog.names("models") == ("residual_mlp",)
+    assert catalog.names("probes") == ("norms", "ntk", "sharpness", "subset_loss")
+    assert "roles" not in catalog.names("models")
+
+
+def test_options_are_the_keywords_of_the_member_with_defaults_and_types() -> None:
+    options = catalog.options("models", "residual_mlp")
+    assert options["skip"] == catalog.Option("float", 1.0, required=False)
+    assert options["width"] == catalog.Option("int", None, required=True)
+    assert options["activation"].annotation.startswith("Literal['relu'")
+    assert catalog.options("optim", "sgd") == {
+        "momentum": catalog.Option("float", 0.0, required=False)
+    }
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "expected"),
+    [
+        ("int", 3, None),
+        ("int", 0, None),
+        ("int", -1, "a whole number of at least 0"),
+        ("int", 3.0, "a whole number of at least 0"),
+        ("int", True, "a whole number of at least 0"),
+        ("float", 3, None),
+        ("float", False, "a number"),
+        ("float", "3", "a number"),
+        ("bool", False, None),
+        ("bool", 0, "true or false"),
+        ("str", "x", None),
+        ("str", 1, "text"),
+        ("Literal['a', 'b']", "a", None),
+        ("Literal['a']", "a", None),
+        ("Literal['a', 'b']", "c", "one of a, b"),
+        ("Tensor", object(), None),
+    ],
+)
+def test_a_value_that_does_not_fit_is_told_what_would(
+    annotation: str, value: object, expected: str | None
+) -> None:
+    assert catalog.mismatch(annotation, value) == expected
