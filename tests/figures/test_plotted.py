@@ -117,9 +117,14 @@ def test_consistency_draws_its_csv_and_the_power_law() -> None:
         for quantity, axes in zip(quantities, row, strict=True):
             plotted = drawing.plotted
             plotted = plotted[(plotted["arm"] == arm) & (plotted["quantity"] == quantity)]
+            thick = [line for line in axes.lines if line.get_linewidth() > 1.2]
             curves = plotted[plotted["panel"] == "distance"]
-            for width, line in zip(WIDTHS[:-1], axes.lines, strict=False):
+            for width, line in zip(WIDTHS[:-1], thick, strict=True):
                 _same(line, curves[curves["width"] == width])
+            seeds = plotted[plotted["panel"] == "distance of a seed"]
+            thin = [line for line in axes.lines if line.get_linewidth() < 1.0]
+            for (_, part), line in zip(seeds.groupby(["width", "seed"]), thin, strict=True):
+                _same(line, part)
             laws = plotted[plotted["panel"] == "power law"]
             dashed = [line for line in axes.lines if line.get_linestyle() == "--"]
             for width, line in zip(WIDTHS[:-1], dashed, strict=True):

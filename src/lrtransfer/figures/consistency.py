@@ -22,8 +22,7 @@ _QUANTITIES = {
     "subset_loss": "training loss (nats)",
     "ntk": "largest NTK eigenvalue",
 }
-_BAND_ALPHA = 0.1  # the logarithm of a distance scatters widely, so the bands overlap
-_COLUMNS = ["panel", "arm", "quantity", "width", "x", "value", "low", "high", "n", "beta"]
+_COLUMNS = ["panel", "arm", "quantity", "width", "seed", "x", "value", "n", "beta"]
 
 
 def consistency(tables: Tables, settings: Settings) -> Drawing:
@@ -62,10 +61,9 @@ def consistency(tables: Tables, settings: Settings) -> Drawing:
         f"exponent β and {100 * settings.confidence:g} % interval. A distance that grows has "
         "β > 0. Noise of the seeds alone gives a floor: β near 0 if it is steady, above 0 if it "
         "grows with the quantity.",
-        panels.band_sentence(tables.seeds(), settings),
-        "They leave out the noise of the widest net, which all distances share."
+        "Thick lines: geometric means over seeds; thin lines: single seeds."
         if tables.seeds() > 1
-        else "",
+        else "A single seed.",
         panels.diverged_sentence(tables),
         panels.gaps_sentence(gaps),
     )
@@ -88,15 +86,18 @@ def _panel(
     if summary.empty:
         style.empty(axes, "no distance: too few widths")
         return pd.DataFrame(columns=_COLUMNS)
-    summary = summary.astype({"width": int, "x": float})
-    panels.bands(axes, summary, widths, alpha=_BAND_ALPHA)
+    # Single seeds instead of bands: the intervals of three logarithms would hide the curves.
+    summary = summary.drop(columns=["low", "high"]).astype({"width": int, "x": float})
+    seeds = _seeds(axes, after, widths)
+    panels.lines(axes, summary, widths)
     axes.set_ylabel("")
     axes.set_xlabel("")
     axes.set_xscale("log", base=2)
     style.power_axis(axes.xaxis, [1.0, float(settings.steps)])
     axes.set_xlim(0.85, settings.steps * 1.18)
     fits = _laws(axes, laws, summary, widths)
-    low, high = float(summary["value"].min()), float(summary["value"].max())
+    drawn = pd.concat([summary["value"], seeds["value"]])
+    low, high = float(drawn.min()), float(drawn.max())
     lines = 1 + math.ceil(max(1, len(fits["width"].unique())) / 2)
     # The legend stands above the curves, in room made for it.
     room = (max(high / low, 3.0)) ** (0.05 + 0.11 * lines)
@@ -122,7 +123,20 @@ def _panel(
             labelspacing=0.2,
             borderaxespad=0.2,
         )
-    return pd.concat([summary, fits], ignore_index=True)
+    return pd.concat([summary, seeds, fits], ignore_index=True)
+
+
+def _seeds(axes: Axes, distances: pd.DataFrame, widths: list[int]) -> pd.DataFrame:
+    """One thin line per width and seed."""
+    colors = style.width_colors(widths)
+    positive = distances[distances["distance"] > 0].astype({"width": int, "step": float})
+    for (width, _), part in positive.groupby(["width", "seed"]):
+        axes.plot(
+            part["step"], part["distance"], color=colors[int(str(width))], linewidth=0.7, alpha=0.4
+        )
+    columns = {"step": "x", "distance": "value"}
+    drawn = positive[["width", "seed", *columns]].rename(columns=columns)
+    return drawn.assign(panel="distance of a seed")
 
 
 def _laws(axes: Axes, laws: pd.DataFrame, summary: pd.DataFrame, widths: list[int]) -> pd.DataFrame:
@@ -142,8 +156,7 @@ def _laws(axes: Axes, laws: pd.DataFrame, summary: pd.DataFrame, widths: list[in
         axes.plot(
             ends, values, color=colors[width], linestyle="--", linewidth=1.1, zorder=4, label=label
         )
-        parts.append(pd.DataFrame({"width": width, "x": ends, "value": values, "beta": beta,
-                                   "low": np.nan, "high": np.nan}))  # fmt: skip
+        parts.append(pd.DataFrame({"width": width, "x": ends, "value": values, "beta": beta}))
     return pd.concat([part for part in parts if len(part)] or parts).assign(panel="power law")
 
 

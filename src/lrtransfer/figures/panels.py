@@ -10,38 +10,43 @@ from lrtransfer.figures import style
 from lrtransfer.figures.tables import Settings, Tables
 
 
-def bands(
-    axes: Axes, summary: pd.DataFrame, widths: list[int], alpha: float = style.BAND_ALPHA
-) -> None:
-    """One line per width with its interval as a band.
+def lines(axes: Axes, summary: pd.DataFrame, widths: list[int]) -> None:
+    """One line per width.
 
     Args:
         axes: Where to draw.
-        summary: Columns width, x, value, low, high; a NaN interval draws no band.
+        summary: Columns width, x, value.
         widths: All widths of the figure, which fix the colours.
-        alpha: Opacity of the bands.
     """
     if summary.empty:
         return
-    colors = style.width_colors(widths)
     sns.lineplot(
         data=summary,
         x="x",
         y="value",
         hue="width",
-        palette=colors,
+        palette=style.width_colors(widths),
         estimator=None,
         legend=False,
         ax=axes,
         zorder=3,
     )
+
+
+def bands(axes: Axes, summary: pd.DataFrame, widths: list[int]) -> None:
+    """One line per width with its interval as a band; arguments as :func:`lines`.
+
+    ``summary`` has the columns low and high besides; a NaN interval draws no band.
+    """
+    lines(axes, summary, widths)
+    colors = style.width_colors(widths)
     for width, part in summary.groupby("width"):
         axes.fill_between(
             part["x"].to_numpy(dtype=float),
             part["low"].to_numpy(dtype=float),
             part["high"].to_numpy(dtype=float),
             color=colors[int(str(width))],
-            alpha=alpha,
+            alpha=style.BAND_ALPHA,
             linewidth=0,
             zorder=2,
         )

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+
+_POLL_SECONDS = 0.5
 
 
 class LockHeldError(RuntimeError):
@@ -18,26 +21,30 @@ class LockHeldError(RuntimeError):
         self.holder = holder
 
 
-def acquire(path: Path, about: str, *, inheritable: bool = False) -> IO[str]:
+def acquire(
+    path: Path, about: str, *, inheritable: bool = False, wait_seconds: float = 0.0
+) -> IO[str]:
     """Take the lock at ``path`` and return the open file that holds it; closing it lets go.
 
     Args:
         path: The lock file; it stays on disk and means nothing by itself.
         about: Who holds it, for the message that a second process prints.
         inheritable: Whether a program that replaces or follows this one keeps the lock.
+        wait_seconds: How long to wait for a holder to let go.
 
     Raises:
         LockHeldError: Another process holds the lock.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = path.open("a+", encoding="utf-8")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    deadline = time.monotonic() + wait_seconds
+    while not (held := _try_lock(lock)) and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+    if not held:
         lock.seek(0)
         holder = lock.read().strip()
         lock.close()
-        raise LockHeldError(path, holder) from None
+        raise LockHeldError(path, holder)
     lock.seek(0)
     lock.truncate()
     lock.write(about)
@@ -47,10 +54,18 @@ def acquire(path: Path, about: str, *, inheritable: bool = False) -> IO[str]:
 
 
 @contextmanager
-def locked(path: Path, about: str) -> Iterator[None]:
-    """Hold the lock at ``path`` within the block; raise ``LockHeldError`` if it is taken."""
-    lock = acquire(path, about)
+def locked(path: Path, about: str, *, wait_seconds: float = 0.0) -> Iterator[None]:
+    """Hold the lock at ``path`` within the block; arguments and error as :func:`acquire`."""
+    lock = acquire(path, about, wait_seconds=wait_seconds)
     try:
         yield
     finally:
         lock.close()
+
+
+def _try_lock(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

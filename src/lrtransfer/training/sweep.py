@@ -25,7 +25,7 @@ from torch import Tensor
 
 from lrtransfer.data.prepare import load_arrays
 from lrtransfer.storage.atomic import append_line, link
-from lrtransfer.storage.locks import LockHeldError, locked
+from lrtransfer.storage.locks import locked
 from lrtransfer.storage.paths import Layout
 from lrtransfer.storage.run_file import read_run, write_run
 from lrtransfer.storage.seal import CorruptFileError
@@ -36,6 +36,7 @@ from lrtransfer.training.run import Hooks, Log, TrainingRun
 from lrtransfer.training.tensors import load_tensors, save_tensors
 
 SAVE_SECONDS = 20.0
+# A trainer whose scheduler was just killed needs a moment to save and let go of its run.
 LOCK_WAIT_SECONDS = 60.0
 _DIVERGED = {"status": "diverged"}
 
@@ -66,7 +67,8 @@ def train_runs(runs: Sequence[Run], job: Job) -> int:
     trained = 0
     for run in runs:
         folder = job.layout.work_run(run.key)
-        with _run_lock(folder, run):
+        about = f"process {os.getpid()} on {platform.node()} (run {run.key})"
+        with locked(folder / "lock", about, wait_seconds=LOCK_WAIT_SECONDS):
             if not _finished(run, job.layout):
                 progress.start()
                 _train(run, job, folder, stop, progress)
@@ -74,36 +76,6 @@ def train_runs(runs: Sequence[Run], job: Job) -> int:
             _publish(run, job.layout)
         progress.finish(run)
     return trained
-
-
-def _run_lock(folder: Path, run: Run) -> Any:
-    """Hold the run's lock; a trainer whose parent was just killed may need a moment to let go."""
-    deadline = time.monotonic() + LOCK_WAIT_SECONDS
-    path = folder / "lock"
-    about = f"process {os.getpid()} on {platform.node()} (run {run.key})"
-    while True:
-        try:
-            held = locked(path, about)
-            held.__enter__()
-        except LockHeldError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.5)
-        else:
-            return _Entered(held)
-
-
-class _Entered:
-    """A context manager that was entered already."""
-
-    def __init__(self, context: Any) -> None:
-        self.context = context
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, *exception: Any) -> None:
-        self.context.__exit__(*exception)
 
 
 def _finished(run: Run, layout: Layout) -> bool:

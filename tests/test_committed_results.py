@@ -1,0 +1,75 @@
+"""What git holds: the committed study's small tables, and figures that they still give."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from lrtransfer.cli import main
+from lrtransfer.figures import describe
+from lrtransfer.storage.paths import Layout
+from lrtransfer.workflow.selection import select
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "results"
+LIMIT_BYTES = 20_000_000
+_KEPT = ("runs.parquet", "curves.parquet", "claims.json", "fits", "spectra", "figures")
+
+
+@pytest.fixture
+def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder with what a fresh clone holds of the results, and nothing else."""
+    shutil.copy2(ROOT / "params.yaml", tmp_path)
+    (tmp_path / "results").mkdir()
+    for name in _KEPT:
+        source, target = RESULTS / name, tmp_path / "results" / name
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("runs"))
+        else:
+            shutil.copy2(source, target)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_committed_figures_are_what_the_committed_tables_give(clone: Path) -> None:
+    committed = sorted((RESULTS / "figures").glob("*/*.png"))
+    assert committed
+    shutil.rmtree(clone / "results" / "figures")
+    assert main(["figures"]) == 0
+    for picture in committed:
+        drawn = clone / picture.relative_to(ROOT)
+        assert describe(drawn).fingerprint == describe(picture).fingerprint, picture.name
+        assert drawn.with_suffix(".csv").read_text() == picture.with_suffix(".csv").read_text()
+
+
+def test_committed_claims_follow_from_the_committed_tables(clone: Path) -> None:
+    claims = clone / "results" / "claims.json"
+    committed = json.loads(claims.read_text(encoding="utf-8"))
+    for name in select(Path("params.yaml")).plan.experiments:
+        assert main(["fit", name]) == 0
+    assert main(["ledger"]) == 0
+    redone = json.loads(claims.read_text(encoding="utf-8"))
+    assert [r["id"] for r in redone] == [r["id"] for r in committed]
+    for new, old in zip(redone, committed, strict=True):
+        assert new["verdict"] == old["verdict"]
+        for number in ("value", "ci_low", "ci_high"):
+            assert new[number] == pytest.approx(old[number], rel=1e-6, abs=1e-9)
+
+
+def test_committed_index_is_of_the_runs_that_params_yaml_asks_for() -> None:
+    from lrtransfer.storage.tables import read_table
+
+    plan = select(ROOT / "params.yaml").plan
+    table, _ = read_table(ROOT / Layout().index)
+    asked = {(run.arm, run.width, run.learning_rate, run.seed) for run in plan.runs}
+    columns = (table[name].to_pylist() for name in ("arm", "width", "lr", "seed"))
+    assert set(zip(*columns, strict=True)) == asked
+
+
+def test_git_holds_few_bytes_of_results() -> None:
+    kept = [RESULTS / name for name in _KEPT]
+    files = [f for k in kept for f in ([k] if k.is_file() else k.rglob("*")) if f.is_file()]
+    assert sum(f.stat().st_size for f in files if "spectra/runs" not in str(f)) < LIMIT_BYTES
