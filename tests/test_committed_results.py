@@ -16,7 +16,15 @@ from lrtransfer.workflow.selection import select
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results"
 LIMIT_BYTES = 20_000_000
-_KEPT = ("runs.parquet", "curves.parquet", "claims.json", "fits", "spectra", "figures")
+_KEPT = (
+    "runs.parquet",
+    "curves.parquet",
+    "claims.json",
+    "metrics.json",
+    "fits",
+    "spectra",
+    "figures",
+)
 
 
 @pytest.fixture

@@ -126,6 +126,14 @@ def test_a_new_model_file_retrains_nothing(project: Project) -> None:
     assert project.planned_jobs() == {}
 
 
+def test_a_dry_run_of_a_thousand_runs_plans_them_all(project: Project) -> None:
+    rates = [1.0, *(0.5 + i / 512 for i in range(249))]
+    project.change(lambda grid: grid.update(learning_rates={"mup": rates}, seeds=[0, 1]))
+    jobs = project.planned_jobs()
+    assert len([name for name in jobs if name.startswith("train_")]) == 2
+    assert "runs: 4 of 1000 finished" in project.run("lrtransfer", "status").stdout
+
+
 def test_another_scale_writes_beside_the_default_one(project: Project) -> None:
     before = project.run_files()
     project.run("lrtransfer", "workflow", "train_all", "--scale", "smoke")

@@ -39,6 +39,7 @@ def test_a_clone_redraws_figures_without_pulling(shared: Project, tmp_path: Path
     figure = next(bare.root.glob("results/figures/*/*.csv"))
     drawn = figure.read_bytes()
     figure.unlink()
+    (bare.root / "src/torch.py").write_text("raise ImportError('figures need no torch')\n")
     bare.run("lrtransfer", "figures")
     assert figure.read_bytes() == drawn
     assert (bare.root / "results/report.html").exists()
@@ -48,6 +49,10 @@ def test_one_more_learning_rate_in_a_clone_trains_only_its_runs(clone: Project) 
     clone.change(lambda grid: grid["learning_rates"].update(mup=[0.5, 1.0, 2.0]))
     clone.study("train_all")
     assert len(clone.trained()) == 2, "one new run for each of two widths"
+
+
+def test_metrics_of_two_versions_can_be_compared(shared: Project) -> None:
+    assert "verdicts.inconclusive" in shared.run("dvc", "metrics", "show", "--md").stdout
 
 
 def test_switching_to_an_older_version_trains_nothing(clone: Project) -> None:

@@ -42,11 +42,11 @@ for experiment in PLAN.experiments:
 
 
 rule ledger:
-    """Join the claims of all experiments."""
+    """Join the claims of all experiments, and the metrics that DVC compares."""
     input:
-        [str(LAYOUT.experiment_claims(name)) for name in PLAN.experiments],
+        [file for name in PLAN.experiments for file in TARGETS.fits(name)],
     output:
-        str(LAYOUT.claims),
+        TARGETS.ledger,
     log:
         f"{LOGS}/ledger.log",
     shell:

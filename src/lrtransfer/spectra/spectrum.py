@@ -22,7 +22,7 @@ from lrtransfer.training.examples import training_examples
 from lrtransfer.training.losses import loss_function
 from lrtransfer.training.network import PRECISIONS, network
 
-# Ten eigenvalues to one percent need a tighter stop than the largest alone (see docs).
+# Ten eigenvalues to one percent need a tighter stop than the largest alone.
 TOLERANCE = 0.005
 
 

@@ -96,6 +96,11 @@ class Layout:
         """The ledger."""
         return self.results / "claims.json"
 
+    @property
+    def metrics(self) -> Path:
+        """The ledger's and the fits' numbers by name, for ``dvc metrics``."""
+        return self.results / "metrics.json"
+
     def figures(self, experiment: str) -> Path:
         """Folder of an experiment's figures."""
         return self.results / "figures" / experiment

@@ -201,12 +201,15 @@ def draw(options: Namespace) -> None:
 
 
 def ledger(options: Namespace) -> None:
-    """Write the ledger: the claims of all selected experiments."""
-    from lrtransfer.workflow.stored import read_claims, write_claims_file
+    """Write the ledger and the metrics: the claims of all selected experiments."""
+    from lrtransfer.workflow.metrics import metrics
+    from lrtransfer.workflow.stored import read_claims, write_json
 
     chosen = _selected(options)
     files = [chosen.layout.experiment_claims(name) for name in chosen.plan.experiments]
-    write_claims_file(chosen.layout.claims, [r for file in files for r in read_claims(file)])
+    records = [record for file in files for record in read_claims(file)]
+    write_json(chosen.layout.claims, records)
+    write_json(chosen.layout.metrics, metrics(records, chosen.plan.experiments, chosen.layout))
 
 
 def report(options: Namespace) -> None:

@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from lrtransfer import models
 from lrtransfer.study import Plan, Run
 
-# Lanczos products and what each costs in gradient evaluations (docs/curvature.md has the figures).
+# Lanczos products, and what each costs in gradient evaluations (`make bench TARGETS=curvature`).
 _PRODUCTS_PER_MEASUREMENT = 16
 _GRADIENTS_PER_PRODUCT = 2.0
 _PRODUCTS_PER_SPECTRUM_TOP = 5

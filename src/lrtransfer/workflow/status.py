@@ -38,8 +38,11 @@ def study_status(plan: Plan, layout: Layout) -> Status:
     published, damaged = stored_runs(layout)
     asked = {run.key: run for run in plan.runs}
     missing = [run for key, run in asked.items() if key not in published]
-    others = {key: about for key, about in published.items() if key not in asked}
-    reasons = Counter(_reason(run, others) for run in missing)
+    others = [about for key, about in published.items() if key not in asked]
+    by_point: dict[Any, list[dict[str, Any]]] = {}
+    for about in others:
+        by_point.setdefault(_grid_point(about["config"]), []).append(about)
+    reasons = Counter(_reason(run, by_point.get(_grid_point(run.config), [])) for run in missing)
     begun = [r for r in missing if (layout.work_run(r.key) / "state.safetensors").is_file()]
     spectra = {spectrum.key for spectrum in plan.spectra}
     return Status(
@@ -80,17 +83,20 @@ def describe(status: Status) -> str:
     return "\n".join([*lines, *(f"damaged: {message}" for message in status.damaged)])
 
 
-def _reason(run: Run, others: dict[str, dict[str, Any]]) -> str:
-    """Say why no stored run counts as ``run``: the closest stored one decides."""
-    same_config = [about for about in others.values() if about["config"] == run.config]
-    if same_config:
-        files = changed_files(run.code, same_config[0]["code"])
-        return f"the code changed ({', '.join(files)})"
-    near = [_differences(run.config, about["config"]) for about in others.values()]
+def _grid_point(config: dict[str, Any]) -> tuple[int, float, int]:
+    """Return what tells the runs of a sweep apart; another point is a new run, no stale one."""
+    return config["model"]["width"], config["learning_rate"], config["seed"]
+
+
+def _reason(run: Run, stored: list[dict[str, Any]]) -> str:
+    """Say why none of the stored runs at the same grid point counts as ``run``."""
+    for about in stored:
+        if about["config"] == run.config:
+            files = changed_files(run.code, about["code"])
+            return f"the code changed ({', '.join(files)})"
+    near = [_differences(run.config, about["config"]) for about in stored]
     closest = min(near, key=len, default=[])
-    if len(closest) == 1:
-        return f"params.yaml changed ({closest[0]})"
-    return "never trained"
+    return f"params.yaml changed ({closest[0]})" if len(closest) == 1 else "never trained"
 
 
 def changed_files(now: dict[str, str], then: dict[str, str]) -> list[str]:
@@ -105,6 +111,5 @@ def _differences(now: dict[str, Any], then: dict[str, Any], path: str = "") -> l
         if isinstance(a, dict) and isinstance(b, dict):
             found += _differences(a, b, f"{place}.")
         elif a != b:
-            # A seed or a learning rate beside others is a new point of the grid, no change.
-            found += [place] * (2 if name in {"seed", "learning_rate", "width"} else 1)
+            found.append(place)
     return found

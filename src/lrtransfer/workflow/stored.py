@@ -37,9 +37,9 @@ def read_csv(path: Path) -> pd.DataFrame:
         raise CorruptFileError(path, "not readable as a table") from None
 
 
-def write_claims_file(path: Path, records: list[dict[str, Any]]) -> None:
-    """Write a ledger, whole or not at all."""
-    write_text(path, json.dumps(records, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+def write_json(path: Path, content: Any) -> None:
+    """Write a ledger or metrics, whole or not at all."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def read_claims(path: Path) -> list[dict[str, Any]]:

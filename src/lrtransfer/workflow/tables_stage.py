@@ -8,7 +8,7 @@ from lrtransfer.fits.ledger import evaluate_claims
 from lrtransfer.storage.paths import FIT_TABLES, Layout
 from lrtransfer.storage.tables import write_table
 from lrtransfer.study import Plan
-from lrtransfer.workflow.stored import read_frame, write_claims_file, write_csv
+from lrtransfer.workflow.stored import read_frame, write_csv, write_json
 
 
 def write_index(plan: Plan, layout: Layout) -> None:
@@ -36,4 +36,4 @@ def write_fits(plan: Plan, layout: Layout, experiment: str) -> None:
     for name in FIT_TABLES:
         write_csv(layout.fit(experiment, name), fits[name])
     records = evaluate_claims(experiment, plan.study.scale, fits)
-    write_claims_file(layout.experiment_claims(experiment), records)
+    write_json(layout.experiment_claims(experiment), records)

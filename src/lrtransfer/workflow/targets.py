@@ -121,7 +121,12 @@ class Targets:
     def all_fits(self) -> list[str]:
         """The fits of all selected experiments, and the ledger."""
         files = [file for name in self.plan.experiments for file in self.fits(name)]
-        return [*files, str(self.layout.claims)]
+        return [*files, *self.ledger]
+
+    @property
+    def ledger(self) -> list[str]:
+        """The claims of all selected experiments, and the metrics."""
+        return [str(self.layout.claims), str(self.layout.metrics)]
 
     @property
     def all_figures(self) -> list[str]:

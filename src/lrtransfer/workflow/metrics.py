@@ -1,0 +1,44 @@
+"""The ledger and the fits as numbers by name, in the form that ``dvc metrics diff`` compares."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from lrtransfer.storage.paths import Layout
+
+
+def metrics(
+    records: Sequence[dict[str, Any]], experiments: Iterable[str], layout: Layout
+) -> dict[str, Any]:
+    """Return verdict counts, and for each experiment its claims, drifts and optima.
+
+    Optima are log2 of the learning rate, drifts their change per doubling of the width.
+    """
+    content: dict[str, Any] = {"verdicts": dict(Counter(r["verdict"] for r in records))}
+    for name in experiments:
+        content[name] = {
+            "claims": {
+                r["id"]: {"value": r["value"], "verdict": r["verdict"]}
+                for r in records
+                if r["experiment"] == name
+            },
+            "drift": _numbers(layout.fit(name, "drift"), ("arm", "depth"), "slope"),
+            "optimum": _numbers(layout.fit(name, "optima"), ("arm", "depth", "width"), "log2_lr"),
+        }
+    return content
+
+
+def _numbers(path: Path, names: Sequence[str], value: str) -> dict[str, float]:
+    """Return the finite numbers of one column under names such as ``mup depth 3``."""
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = [(_label(row, names), float(row[value] or "nan")) for row in csv.DictReader(file)]
+    return {label: number for label, number in rows if math.isfinite(number)}
+
+
+def _label(row: dict[str, str], names: Sequence[str]) -> str:
+    return " ".join([row[names[0]], *(f"{name} {row[name]}" for name in names[1:])])
