@@ -12,25 +12,27 @@ from typing import Any
 
 import yaml
 
-COUNTS = (100, 1000)
+SEEDS = (1, 4, 34)
 _RATES = 20
+_WIDTHS = 5
 
 
 def measure(device: str) -> list[dict[str, Any]]:
     """Return one row per number of runs: seconds of a dry run and its ratio to the floor."""
     floor = _seconds(["--version"], Path())
     rows = []
-    for count in COUNTS:
+    for seeds in SEEDS:
         with tempfile.TemporaryDirectory() as folder:
-            _project(Path(folder), count)
+            runs = _project(Path(folder), seeds)
             seconds = _seconds(["-n", "--quiet", "all"], Path(folder))
         rows.append(
-            {"runs": count, "seconds": round(seconds, 2), "ratio": round(seconds / floor, 1)}
+            {"runs": runs, "seconds": round(seconds, 2), "ratio": round(seconds / floor, 1)}
         )
     return rows
 
 
-def _project(folder: Path, count: int) -> None:
+def _project(folder: Path, seeds: int) -> int:
+    """Write a project with a large grid and return its number of runs."""
     for name in ("workflow", "profiles"):
         copytree(name, folder / name)
     copy2("Snakefile", folder)
@@ -42,10 +44,11 @@ def _project(folder: Path, count: int) -> None:
         reference = params["study"]["width_transfer_vision"]["arms"][name]
         start = reference["reference_learning_rate"]
         arms[name] = [start * 1.1**i for i in range(_RATES)]
-    grid["widths"] = [16 * 2**i for i in range(5)]
-    grid["seeds"] = list(range(max(count // (len(arms) * _RATES * 5), 1)))
+    grid["widths"] = [16 * 2**i for i in range(_WIDTHS)]
+    grid["seeds"] = list(range(seeds))
     grid["spectra"]["seeds"] = [0]
     (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+    return len(arms) * _RATES * _WIDTHS * seeds
 
 
 def _seconds(arguments: list[str], folder: Path) -> float:

@@ -69,3 +69,9 @@ def test_switching_to_an_older_version_trains_nothing(clone: Project) -> None:
     clone.run("lrtransfer", "restore", "--no-pull")
     clone.study()
     assert len(clone.trained()) == trained
+
+
+def test_an_experiment_with_a_changed_fit_trains_nothing(clone: Project) -> None:
+    clone.run("dvc", "exp", "run", "-q", "-S", "fits.confidence=0.9")
+    assert clone.trained() == []
+    assert "fits.confidence" in clone.run("dvc", "params", "diff", "--md").stdout

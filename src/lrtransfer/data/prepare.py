@@ -11,6 +11,7 @@ import numpy as np
 from safetensors.numpy import load, save
 
 from lrtransfer.data import Arrays, source
+from lrtransfer.data.download import Downloaded
 from lrtransfer.storage import paths
 from lrtransfer.storage.atomic import write_bytes, write_text
 from lrtransfer.storage.seal import CorruptFileError
@@ -30,15 +31,19 @@ def prepare(dataset_id: str, name: str, sha256: str, options: dict[str, Any]) ->
         options: The source's options.
 
     Raises:
-        ChecksumError: The source's content differs; nothing is written.
+        ChecksumError: The source's content differs; nothing is written, a download is dropped.
     """
     made = source(name, **options)
     raw = made.read()
     found = hashlib.sha256(raw).hexdigest()
     if found != sha256:
+        # A wrong download must not be what the next attempt finds.
+        if isinstance(made, Downloaded):
+            made.discard()
         raise ChecksumError(
             f"data source {name!r}: its sha256 is {found}, params.yaml pins {sha256}. "
-            "Install the package version of the lock file, or pin the new checksum."
+            "Install the package version of the lock file, correct the option url, "
+            "or pin the new checksum."
         )
     arrays = made.arrays(raw)
     content = save({key: np.ascontiguousarray(array) for key, array in arrays.items()})

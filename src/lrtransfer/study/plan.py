@@ -18,6 +18,7 @@ from lrtransfer.study.schema import Arm, DataSpec, Experiment, Grid, Study
 
 SCHEMA = 1
 KEY_LENGTH = 16
+_PLACES = frozenset({"url", "path"})
 
 
 @dataclass(frozen=True)
@@ -115,10 +116,12 @@ def plan(study: Study) -> Plan:
 
 def _dataset(name: str, spec: DataSpec) -> Dataset:
     code = fingerprint.code(catalog.source_file("data", spec.source))
+    options = _filled("data", spec.source, spec.options)
     identity = {
         "source": spec.source,
         "sha256": spec.sha256,
-        "options": _filled("data", spec.source, spec.options),
+        # The checksum pins the content; where it was fetched from changes nothing.
+        "options": {name: value for name, value in options.items() if name not in _PLACES},
         "code": code,
     }
     return Dataset(name, f"{spec.source}-{fingerprint.digest(identity)[:12]}", spec)
