@@ -158,7 +158,7 @@ class Project:
 
     def trained(self) -> list[str]:
         """Return the keys of all runs trained in this folder, in order."""
-        journal = self.root / ".lrtransfer" / "work" / "results" / "journal.jsonl"
+        journal = self.root / ".lrtransfer" / "jobs" / "results" / "journal.jsonl"
         if not journal.exists():
             return []
         return [json.loads(line)["key"] for line in journal.read_text().splitlines()]

@@ -79,7 +79,7 @@ def test_a_deleted_run_file_comes_back_without_training(project: Project) -> Non
 def test_a_run_file_deleted_with_its_work_copy_trains_that_run_alone(project: Project) -> None:
     deleted = project.run_files()[0]
     deleted.unlink()
-    shutil.rmtree(project.root / ".lrtransfer/work/results/runs" / deleted.stem)
+    shutil.rmtree(project.root / ".lrtransfer/jobs/results/runs" / deleted.stem)
     project.study("train_all")
     assert project.trained()[4:] == [deleted.stem]
     assert deleted.exists()

@@ -120,7 +120,7 @@ def test_terminating_the_study_saves_and_resumes(tmp_path: Path) -> None:
     for trainer in _trainers(project):
         os.kill(trainer, signal.SIGTERM)
     head.wait(timeout=120)
-    states = list((project.root / ".lrtransfer/work/results/runs").glob("*/state.safetensors"))
+    states = list((project.root / ".lrtransfer/jobs/results/runs").glob("*/state.safetensors"))
     assert states, "a terminated trainer saves its state"
 
 

@@ -113,7 +113,7 @@ class Layout:
     @property
     def work(self) -> Path:
         """Folder of unfinished work and of links to finished runs; no tool tracks it."""
-        return WORK / "work" / self.results
+        return WORK / "jobs" / self.results
 
     @property
     def journal(self) -> Path:
