@@ -37,8 +37,9 @@ rule report:
     """Write the self-contained report."""
     input:
         [file for name in PLAN.experiments for file in TARGETS.figures(name)],
+        [file for name in PLAN.experiments for file in TARGETS.fits(name)],
         TARGETS.index,
-        TARGETS.all_fits,
+        str(LAYOUT.claims),
     output:
         str(LAYOUT.report),
     log:
