@@ -29,6 +29,10 @@ def _finished_and_complete(project: Project) -> None:
     assert project.planned_jobs().keys().isdisjoint({"train_all"})
 
 
+def _run_folders(project: Project) -> Path:
+    return project.root / ".lrtransfer/jobs/results/runs"
+
+
 def _trainers(project: Project) -> list[int]:
     """Return the processes that train in this project's folder."""
     found = []
@@ -114,28 +118,32 @@ def test_terminating_the_study_saves_and_resumes(tmp_path: Path) -> None:
     )
     head = project.start("lrtransfer", "workflow", "train_all")
     deadline = time.monotonic() + 60
-    while not _trainers(project) and time.monotonic() < deadline:
+    # A run's lock says that its trainer listens to signals.
+    while not list(_run_folders(project).glob("*/lock")) and time.monotonic() < deadline:
         time.sleep(0.1)
-    time.sleep(5)
     for trainer in _trainers(project):
         os.kill(trainer, signal.SIGTERM)
     head.wait(timeout=120)
-    states = list((project.root / ".lrtransfer/jobs/results/runs").glob("*/state.safetensors"))
+    states = list(_run_folders(project).glob("*/state.safetensors"))
     assert states, "a terminated trainer saves its state"
 
 
-def test_an_orphaned_trainer_stops(tmp_path: Path) -> None:
+@pytest.mark.parametrize("seconds", [0.0, 4.0], ids=["while starting", "while training"])
+def test_an_orphaned_trainer_stops(tmp_path: Path, seconds: float) -> None:
     project = Project.create(tmp_path / "project")
     project.study("prepare_all")
-    _slow(project)
+    project.change(
+        lambda grid: grid.update(steps=10**6, spectra=grid["spectra"] | {"steps": [10**6]})
+    )
     head = project.start("lrtransfer", "workflow", "train_all")
     deadline = time.monotonic() + 60
     while not _trainers(project) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    time.sleep(4)
+        time.sleep(0.05)
+    time.sleep(seconds)
     head.kill()
     head.wait()
     deadline = time.monotonic() + 30
     while _trainers(project) and time.monotonic() < deadline:
         time.sleep(0.2)
     assert not _trainers(project)
+    assert not project.trained()

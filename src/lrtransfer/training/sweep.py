@@ -29,6 +29,7 @@ from lrtransfer.storage.locks import locked
 from lrtransfer.storage.paths import Layout
 from lrtransfer.storage.run_file import read_run, write_run
 from lrtransfer.storage.seal import CorruptFileError
+from lrtransfer.storage.starter import starter_lives
 from lrtransfer.study import Run
 from lrtransfer.training.progress import Progress
 from lrtransfer.training.resume import load_state, save_state
@@ -175,7 +176,8 @@ class _StopSignal:
 
     def __init__(self) -> None:
         self.parent = os.getppid()
-        self.signalled = False
+        # The parent may have died while this process was still importing.
+        self.signalled = not starter_lives()
         signal.signal(signal.SIGTERM, self._note)
 
     def _note(self, number: int, frame: FrameType | None) -> None:

@@ -7,18 +7,21 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from lrtransfer.storage.starter import announce_starter
+
 _PREFIX = "LRTRANSFER_"
 OVERRIDES = ("scale", "experiments")
 
 
 def prepare_environment(overrides: Mapping[str, str]) -> None:
-    """Set the variables of jobs that this process starts.
+    """Set the variables of jobs that this process starts, and name it as their starter.
 
     The interpreter that runs Snakemake comes first in PATH, also where nothing was activated.
 
     Args:
         overrides: ``scale`` and ``experiments`` where they differ from params.yaml.
     """
+    announce_starter()
     folder = str(Path(sys.executable).parent)
     path = os.environ.get("PATH", os.defpath).split(os.pathsep)
     if path[0] != folder:
