@@ -265,3 +265,14 @@ def test_the_real_study_shares_no_key_between_different_configurations() -> None
     runs = plan(parse_study(yaml.safe_load(PARAMS.read_text(encoding="utf-8")))).runs
     configs = {run.key: run.config for run in runs}
     assert all(configs[run.key] == run.config for run in runs)
+
+
+def test_where_data_were_fetched_from_is_no_part_of_their_identity() -> None:
+    ids = set()
+    for url in ("https://example.org/corpus.txt", "/a/mirror/corpus.txt"):
+        content = tiny_params()
+        spec = {"source": "text_file", "sha256": "0" * 64, "options": {"url": url}}
+        content["data"]["corpus"] = spec
+        (corpus,) = [d for d in tiny_plan(content).datasets if d.name == "corpus"]
+        ids.add(corpus.id)
+    assert len(ids) == 1
