@@ -28,9 +28,11 @@ def test_contradicting_scales_of_a_tied_tensor_raise() -> None:
         ({"weight": 1.0, "bias": 1.0, "gain": 1.0}, "no parameter"),
         ({"weight": -1.0, "bias": 1.0}, "not negative"),
         ({"weight": float("nan"), "bias": 1.0}, "finite"),
+        ({"weight": torch.ones(4), "bias": 1.0}, "shape"),
+        ({"weight": -torch.ones(2, 2), "bias": 1.0}, "negative"),
     ],
 )
-def test_scales_that_do_not_fit_raise(scale: dict[str, float], message: str) -> None:
+def test_scales_that_do_not_fit_raise(scale: dict[str, float | torch.Tensor], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         FrozenForward(nn.Linear(2, 2), scale)
 

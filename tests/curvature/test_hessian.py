@@ -47,6 +47,19 @@ def test_scale_multiplies_both_sides_by_its_root(case: Case) -> None:
     torch.testing.assert_close(matrix, expected, rtol=0, atol=1e-9)
 
 
+def test_scale_may_hold_a_number_for_every_entry(case: Case) -> None:
+    generator = torch.Generator().manual_seed(5)
+    scale = {
+        name: torch.rand(p.shape, generator=generator, dtype=p.dtype) + 0.1
+        for name, p in case.model.named_parameters()
+        if p.requires_grad
+    }
+    root = torch.cat([value.flatten() for value in scale.values()]).sqrt()
+    matrix = dense(HessianOperator(case.model, case.loss_fn, case.batch, scale=scale))
+    expected = root[:, None] * dense_hessian(case) * root
+    torch.testing.assert_close(matrix, expected, rtol=0, atol=1e-9)
+
+
 @pytest.mark.parametrize("case", SEPARABLE, ids=lambda case: case.name)
 def test_ragged_chunks_are_weighted_by_their_samples(case: Case) -> None:
     whole = HessianOperator(case.model, case.loss_fn, case.batch)

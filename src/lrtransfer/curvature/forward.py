@@ -3,13 +3,16 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from lrtransfer.curvature.batches import Inputs
+
+Scale: TypeAlias = Mapping[str, float] | Mapping[str, Tensor] | Mapping[str, float | Tensor]
+"""Parameter name -> its entries of the diagonal D: one number for all, or one for each."""
 
 
 class FrozenForward:
@@ -23,15 +26,16 @@ class FrozenForward:
     Args:
         model: any module; its parameters with `requires_grad` are the coordinates, in the order
             of `named_parameters()`, tied ones once.
-        scale: diagonal of D, one number per trainable parameter: its learning rate over the
-            global one. None is the identity.
+        scale: diagonal of D per trainable parameter, a number or a tensor of its shape: its
+            learning rate over the global one, times what an optimizer's state preconditions the
+            gradient with. None is the identity.
 
     Raises:
         ValueError: nothing is trainable, parameters differ in dtype or device or are below
             float32, or `scale` does not fit the model.
     """
 
-    def __init__(self, model: nn.Module, scale: Mapping[str, float] | None = None) -> None:
+    def __init__(self, model: nn.Module, scale: Scale | None = None) -> None:
         trainable = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
         self.model = model
         self.parameters = [parameter for _, parameter in trainable]
@@ -105,7 +109,7 @@ class FrozenForward:
         flat = [
             torch.zeros_like(parameter).reshape(-1)
             if piece is None
-            else piece.detach().reshape(-1) * (root if scaled else 1.0)
+            else (piece.detach() * root if scaled else piece.detach()).reshape(-1)
             for piece, parameter, root in zip(pieces, self.parameters, self.roots, strict=True)
         ]
         return torch.cat(flat).detach()
@@ -130,8 +134,8 @@ def _common_type(parameters: Sequence[nn.Parameter]) -> tuple[torch.dtype, torch
 
 
 def _scale_roots(
-    model: nn.Module, trainable: Sequence[str], scale: Mapping[str, float] | None
-) -> list[float]:
+    model: nn.Module, trainable: Sequence[str], scale: Scale | None
+) -> Sequence[float | Tensor]:
     """Return the square roots of `scale` in the order of `trainable`; tied names are one."""
     if scale is None:
         return [1.0] * len(trainable)
@@ -139,13 +143,33 @@ def _scale_roots(
     unknown = sorted(set(scale) - set(everything))
     if unknown:
         raise ValueError(f"scale names no parameter of the model: {unknown}")
-    values: dict[int, float] = {}
+    roots: dict[int, float | Tensor] = {}
     for name, value in scale.items():
-        if not (math.isfinite(value) and value >= 0):
-            raise ValueError(f"scale[{name!r}] is {value}; it must be finite and not negative")
-        if values.setdefault(id(everything[name]), value) != value:
+        root = _root(name, value, everything[name])
+        if not _equal(roots.setdefault(id(everything[name]), root), root):
             raise ValueError(f"scale[{name!r}] differs from that of the tensor it is tied to")
-    missing = [name for name in trainable if id(everything[name]) not in values]
+    missing = [name for name in trainable if id(everything[name]) not in roots]
     if missing:
         raise ValueError(f"scale lacks {missing}; give every trainable parameter, 1.0 if unscaled")
-    return [math.sqrt(values[id(everything[name])]) for name in trainable]
+    return [roots[id(everything[name])] for name in trainable]
+
+
+def _root(name: str, value: float | Tensor, parameter: Tensor) -> float | Tensor:
+    if not isinstance(value, Tensor):
+        if not (math.isfinite(value) and value >= 0):
+            raise ValueError(f"scale[{name!r}] is {value}; it must be finite and not negative")
+        return math.sqrt(value)
+    if value.shape != parameter.shape:
+        raise ValueError(
+            f"scale[{name!r}] has shape {tuple(value.shape)}; its parameter has "
+            f"{tuple(parameter.shape)}"
+        )
+    if not bool((torch.isfinite(value) & (value >= 0)).all()):
+        raise ValueError(f"scale[{name!r}] holds NaN, infinite or negative entries")
+    return value.detach().to(parameter).sqrt()
+
+
+def _equal(one: float | Tensor, other: float | Tensor) -> bool:
+    if isinstance(one, Tensor) and isinstance(other, Tensor):
+        return bool(torch.equal(one, other))
+    return not isinstance(one, Tensor) and not isinstance(other, Tensor) and one == other

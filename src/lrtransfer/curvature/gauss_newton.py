@@ -1,6 +1,6 @@
 """The generalized Gauss-Newton matrix as an operator."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lrtransfer.curvature.batches import Batch, Inputs, chunks_of, sample_count
-from lrtransfer.curvature.forward import FrozenForward
+from lrtransfer.curvature.forward import FrozenForward, Scale
 from lrtransfer.curvature.hessian import LossFunction, checked_loss
 from lrtransfer.curvature.jacobian import Linearization
 from lrtransfer.curvature.linear_operator import check_vector
@@ -59,7 +59,7 @@ class GaussNewtonOperator:
         loss_fn: LossFunction,
         batch: Batch,
         *,
-        scale: Mapping[str, float] | None = None,
+        scale: Scale | None = None,
     ) -> None:
         self._forward = FrozenForward(model, scale)
         self._loss_fn = loss_fn

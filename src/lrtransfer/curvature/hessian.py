@@ -1,13 +1,13 @@
 """The Hessian of the training loss as an operator."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from lrtransfer.curvature.batches import Batch, Inputs, chunks_of, sample_count
-from lrtransfer.curvature.forward import FrozenForward
+from lrtransfer.curvature.forward import FrozenForward, Scale
 from lrtransfer.curvature.linear_operator import NonFiniteCurvatureError, check_vector
 
 LossFunction: TypeAlias = Callable[[Any, Any], Tensor]
@@ -65,7 +65,7 @@ class HessianOperator:
         loss_fn: LossFunction,
         batch: Batch,
         *,
-        scale: Mapping[str, float] | None = None,
+        scale: Scale | None = None,
     ) -> None:
         self._forward = FrozenForward(model, scale)
         self._loss_fn = loss_fn

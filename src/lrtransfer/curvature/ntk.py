@@ -1,12 +1,12 @@
 """The neural tangent kernel of a batch as an operator on the outputs."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor, nn
 
 from lrtransfer.curvature.batches import Inputs, input_chunks_of, sample_count
-from lrtransfer.curvature.forward import FrozenForward
+from lrtransfer.curvature.forward import FrozenForward, Scale
 from lrtransfer.curvature.jacobian import Linearization
 from lrtransfer.curvature.linear_operator import check_vector, dense
 
@@ -34,7 +34,7 @@ class NTKOperator:
         model: nn.Module,
         batch_inputs: Inputs | Iterable[Inputs],
         *,
-        scale: Mapping[str, float] | None = None,
+        scale: Scale | None = None,
     ) -> None:
         self._forward = FrozenForward(model, scale)
         self._chunks = input_chunks_of(batch_inputs)
@@ -95,7 +95,7 @@ def ntk_gram(
     model: nn.Module,
     batch_inputs: Inputs | Iterable[Inputs],
     *,
-    scale: Mapping[str, float] | None = None,
+    scale: Scale | None = None,
 ) -> Tensor:
     """Return the matrix of `NTKOperator`, shape (n·C, n·C), symmetric to the last bit.
 

@@ -1,12 +1,12 @@
 """Sharpness: the largest eigenvalue of the training loss Hessian."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from lrtransfer.curvature.batches import Batch
+from lrtransfer.curvature.forward import Scale
 from lrtransfer.curvature.hessian import HessianOperator, LossFunction
 from lrtransfer.curvature.lanczos import eigenvalues
 
@@ -41,7 +41,7 @@ def sharpness(
     loss_fn: LossFunction,
     batch: Batch,
     *,
-    scale: Mapping[str, float] | None = None,
+    scale: Scale | None = None,
     tolerance: float = 0.01,
     start: Tensor | None = None,
     generator: torch.Generator | None = None,
