@@ -25,6 +25,7 @@ FORBIDDEN = {
     "curvature": {"lrtransfer.study"},
     "scaling": {"lrtransfer.study"},
     "optim": {"lrtransfer.study"},
+    "theory": {"torch"},
 }
 
 # Room -> the only rooms of the package that it may import besides itself.
@@ -35,6 +36,7 @@ ALLOWED = {
     "models": set(),
     "optim": set(),
     "data": {"storage"},
+    "theory": set(),
     "scaling": {"models"},
     "probes": {"curvature"},
     "fits": {"study", "storage"},

@@ -27,7 +27,8 @@ class Measurement:
         inputs: The fixed training subset, the same at every step of every run.
         targets: Its targets.
         tolerance: Relative residual at which an iterative probe stops.
-        rates: Parameter name -> learning rate over the global one (the D of D^½HD^½).
+        rates: Trained parameter -> learning rate over the global one (the D of D^½HD^½).
+        optimizer: Its state after the last update; one group per parameter, with its ``name``.
         generator: Random numbers of this step of this run, for the probe alone.
     """
 
@@ -37,6 +38,7 @@ class Measurement:
     targets: Tensor
     tolerance: float
     rates: Mapping[str, float]
+    optimizer: torch.optim.Optimizer
     generator: torch.Generator
 
 
