@@ -6,14 +6,21 @@ The package's public names are loaded at first use, so that importing it is quic
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lrtransfer.curvature import sharpness as sharpness
+    from lrtransfer.scaling.groups import rates as rates
+    from lrtransfer.scaling.parameterize import parameterize as parameterize
 
 # Public name -> the module that defines it.
 _PUBLIC = {
+    "parameterize": "lrtransfer.scaling.parameterize",
+    "rates": "lrtransfer.scaling.groups",
     "sharpness": "lrtransfer.curvature",
 }
 
-__all__ = ["sharpness"]
+__all__ = ["parameterize", "rates", "sharpness"]
 
 
 def __getattr__(name: str) -> Any:

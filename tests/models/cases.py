@@ -57,7 +57,7 @@ CASES = [
     Case("mlp_mixer", 4, _PATCHES | {"token_hidden": 3, "bias": True}),
     Case("mlp_mixer", 2, _PATCHES | {"token_hidden": 3, "depth": 2}),
     Case("gpt", 4, _TOKENS | {"bias": True}),
-    Case("gpt", 4, _TOKENS | {"norm_position": "post", "attention_scale": "inverse"}),
+    Case("gpt", 4, _TOKENS | {"norm_position": "post"}),
     Case("llama", 4, _TOKENS),
     Case("llama", 2, _TOKENS | {"depth": 2, "qk_norm": True}),
 ]

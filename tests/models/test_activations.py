@@ -19,7 +19,7 @@ FORMULAS = {
 @pytest.mark.parametrize("name", FORMULAS)
 def test_an_activation_is_its_formula(name: str) -> None:
     z = torch.linspace(-3, 3, 13, dtype=torch.float64)
-    torch.testing.assert_close(activation(name)(z), FORMULAS[name](z), rtol=1e-14, atol=1e-14)
+    torch.testing.assert_close(activation(name)(z), FORMULAS[name](z), rtol=1e-14, atol=1e-14)  # type: ignore[no-untyped-call]
 
 
 def test_an_unknown_activation_is_refused_with_the_known_ones() -> None:

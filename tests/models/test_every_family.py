@@ -12,38 +12,38 @@ from torch.func import functional_call
 from torch.nn.functional import cross_entropy
 
 from lrtransfer.curvature import HessianOperator
+from lrtransfer.models.roles import Roles
 from lrtransfer.scaling.multiplier import multiply_output
 from lrtransfer.study import catalog
 from lrtransfer.study.checks import GRID_OPTIONS
 from tests.models.cases import CASES, CLASSES, Case, build, inputs
 
 every_case = pytest.mark.parametrize("case", CASES, ids=str)
-ROLES = {"input", "hidden", "output", "embedding", "positional", "bias", "norm_gain", "scalar"}
 
-# First output of each case, in the order of CASES.
-FIRST_OUTPUTS = [
-    -0.20724003036252153,  # residual_mlp
-    1.2267118120122043,  # two_layer_linear
-    -0.1276911884841398,  # convnet
-    -0.006745467147820802,
-    -0.05121404744818256,  # residual_convnet
-    0.33529346671094884,
-    0.8064438651892694,
-    0.3329927251920498,
-    0.17456110376257244,  # resnet
-    1.9506670450409724,
-    0.9984644902957902,
-    1.4977272048034593,
-    -0.24049422735526724,
-    1.042699125750039,
-    1.9218453057900846,  # vit
-    1.3093150265666915,
-    1.6156166966966177,  # mlp_mixer
-    0.7511759836172801,
-    1.9135076208456734,  # gpt
-    1.0059695921853609,
-    1.3762700035316913,  # llama
-    1.4673205135989555,
+# Last output of each case, in the order of CASES: of the last token, which attends to all others.
+LAST_OUTPUTS = [
+    -1.7802529086047945,  # residual_mlp
+    -2.505628679194265,  # two_layer_linear
+    -0.47765877976137444,  # convnet
+    -0.10726498866192347,
+    -0.44674717232216826,  # residual_convnet
+    -0.04503178936103378,
+    -0.5163782986794654,
+    -1.349280524543209,
+    0.32143008870793155,  # resnet
+    0.25115300520803024,
+    -0.5206495374460821,
+    -0.146736307333165,
+    0.10350315690023314,
+    -0.13580456716609107,
+    0.5107697473675105,  # vit
+    0.09576416438691204,
+    -0.6134395261144471,  # mlp_mixer
+    -0.8572173475131948,
+    0.9677038304536874,  # gpt
+    1.9889612379192234,
+    1.27593745122832,  # llama
+    1.4012230961350844,
 ]
 
 
@@ -61,23 +61,40 @@ def test_every_family_has_a_case() -> None:
 
 @pytest.mark.parametrize(
     ("case", "expected"),
-    list(zip(CASES, FIRST_OUTPUTS, strict=True)),
+    list(zip(CASES, LAST_OUTPUTS, strict=True)),
     ids=[str(case) for case in CASES],
 )
 def test_one_forward_value_stays(case: Case, expected: float) -> None:
-    first = build(case).eval()(inputs(case)).flatten()[0].item()
-    assert first == pytest.approx(expected, rel=1e-9)
+    last = build(case).eval()(inputs(case)).flatten()[-1].item()
+    assert last == pytest.approx(expected, rel=1e-9)
 
 
 @every_case
 def test_every_parameter_has_a_role_and_every_branch_is_named(case: Case) -> None:
     model = build(case)
-    roles = model.roles()
+    roles: Roles = model.roles()  # type: ignore[operator]
     assert roles.tensors.keys() == dict(model.named_parameters()).keys()
-    assert set(roles.tensors.values()) <= ROLES
+    assert set(roles.tensors.values()) <= set(catalog.constant("models", case.family, "ROLES"))
     assert list(roles.tensors.values()).count("output") == 1
     assert len(roles.branches) == len(set(roles.branches)) == case.branches
     assert all(model.get_submodule(name) is not None for name in roles.branches)
+    for name, head in roles.attention_logits.items():
+        queries = torch.ones(1, head, dtype=torch.float64)
+        assert model.get_submodule(name)(queries, queries).item() == pytest.approx(head**0.5)
+
+
+@pytest.mark.parametrize("family", catalog.names("models"))
+def test_declared_roles_are_those_that_occur_for_some_option(family: str) -> None:
+    occurring: set[str] = set()
+    for case in CASES:
+        if case.family == family:
+            roles: Roles = build(case).roles()  # type: ignore[operator]
+            occurring |= set(roles.tensors.values())
+            occurring |= {"branch"} if roles.branches else set()
+            occurring |= {"attention_logits"} if roles.attention_logits else set()
+    declared = catalog.constant("models", family, "ROLES")
+    assert len(declared) == len(set(declared))
+    assert set(declared) == occurring
 
 
 @every_case
@@ -103,7 +120,8 @@ def test_a_multiplier_on_the_submodule_acts_as_one_on_its_tensor(case: Case) -> 
 @every_case
 def test_a_multiplied_branch_changes_the_output(case: Case) -> None:
     batch, plain = inputs(case), build(case)
-    for name in plain.roles().branches:
+    roles: Roles = plain.roles()  # type: ignore[operator]
+    for name in roles.branches:
         hooked = build(case)
         multiply_output(hooked.get_submodule(name), 0.5)
         assert not torch.allclose(hooked(batch), plain(batch), rtol=1e-6)

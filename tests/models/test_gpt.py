@@ -26,12 +26,12 @@ def test_norms_stand_before_or_after_the_branches(position: str) -> None:
     hidden = model.embed.weight[TOKENS] + model.positions.weight[:5]
     if position == "pre":
         for norm, branch in model.branches:  # type: ignore[misc]
-            hidden = hidden + branch(norm(hidden))
+            hidden = hidden + branch(norm(hidden))  # type: ignore[has-type]
         hidden = model.final_norm(hidden)
     else:
         for norm, branch in zip(model.post_norms, model.branches, strict=True):
             hidden = norm(hidden + branch(hidden))
-    expected = hidden @ model.readout.weight.T
+    expected = hidden @ model.readout.weight.T  # type: ignore[operator]
     torch.testing.assert_close(model(TOKENS), expected, rtol=1e-12, atol=1e-12)
 
 

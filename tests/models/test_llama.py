@@ -24,7 +24,7 @@ def test_it_is_pre_norm_branches_and_a_normed_readout() -> None:
     model = net()
     hidden = model.embed.weight[TOKENS]
     for norm, branch in model.branches:  # type: ignore[misc]
-        hidden = hidden + branch(norm(hidden))
+        hidden = hidden + branch(norm(hidden))  # type: ignore[has-type]
     expected = model.final_norm(hidden) @ model.readout.weight.T
     torch.testing.assert_close(model(TOKENS), expected, rtol=1e-12, atol=1e-12)
 

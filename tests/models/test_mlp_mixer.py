@@ -13,7 +13,13 @@ from tests.models.cases import fill
 
 
 def net(**changes: Any) -> MLPMixer:
-    sizes = {"in_features": 32, "out_features": 3, "width": 8, "channels": 2, "image_size": 4}
+    sizes: dict[str, Any] = {
+        "in_features": 32,
+        "out_features": 3,
+        "width": 8,
+        "channels": 2,
+        "image_size": 4,
+    }
     model = MLPMixer(**(sizes | {"patch": 2, "token_hidden": 5, "activation": "tanh"} | changes))
     fill(model)
     return model
@@ -54,10 +60,12 @@ def test_the_number_of_parameters_without_biases() -> None:
 
 def test_token_mixing_has_the_role_of_tensors_without_width() -> None:
     narrow, wide = net(bias=True), net(bias=True, width=16)
-    scalar = {n for n, role in narrow.roles().tensors.items() if role == "scalar"}
-    sizes = dict(narrow.named_parameters())
+    roles, sizes = narrow.roles().tensors, dict(narrow.named_parameters())
+    scalar = {n for n, role in roles.items() if role in {"scalar", "scalar_bias"}}
     same = {n for n, p in wide.named_parameters() if p.shape == sizes[n].shape}
     assert scalar == same
+    assert {roles[n] == "scalar_bias" for n in same if sizes[n].ndim == 1} == {True}
+    assert {roles[n] == "scalar" for n in same if sizes[n].ndim == 2} == {True}
 
 
 def test_options_are_checked() -> None:

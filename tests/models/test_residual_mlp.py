@@ -40,8 +40,8 @@ def test_the_output_is_the_printed_equation(activation: str, skip: float) -> Non
     weights = dict(model.named_parameters())
     hidden = inputs() @ weights["embed.weight"].T
     for name in ("branches.0.1.weight", "branches.1.1.weight"):
-        hidden = skip * hidden + act(hidden) @ weights[name].T
-    expected = act(hidden) @ weights["readout.weight"].T
+        hidden = skip * hidden + act(hidden) @ weights[name].T  # type: ignore[no-untyped-call]
+    expected = act(hidden) @ weights["readout.weight"].T  # type: ignore[no-untyped-call]
     torch.testing.assert_close(model(inputs()), expected, rtol=1e-14, atol=1e-14)
 
 

@@ -29,7 +29,7 @@ def test_at_its_sizes_it_is_the_published_net_without_the_readout_s_bias(
     with torch.device("meta"):
         model = ResNet(
             in_features=3 * 224**2, out_features=1000, width=64, depth=depth,
-            variant=variant, image_size=224, stem="imagenet", norm="batch",
+            variant=variant, image_size=224, stem="imagenet", norm="batch",  # type: ignore[arg-type]
         )  # fmt: skip
         assert model(torch.empty(2, 3, 224, 224)).shape == (2, 1000)
     assert sum(p.numel() for p in model.parameters()) == published - 1000

@@ -29,7 +29,7 @@ def test_it_is_patches_positions_branches_and_a_readout(pool: str) -> None:
         hidden = torch.stack([torch.cat([token, sample]) for sample in hidden])
     hidden = hidden + model.positions.weight
     for norm, branch in model.branches:  # type: ignore[misc]
-        hidden = hidden + branch(norm(hidden))
+        hidden = hidden + branch(norm(hidden))  # type: ignore[has-type]
     hidden = model.final_norm(hidden)
     seen = hidden[:, 0] if pool == "class_token" else hidden.mean(1)
     expected = seen @ model.get_parameter("readout.weight").T

@@ -17,7 +17,7 @@ def flat_map(run: TrainingRun, outputs_only: bool) -> tuple[Callable[[Tensor], T
     inputs, targets = run.subset
 
     def of(weights: Tensor) -> Tensor:
-        pieces = weights.split(sizes)
+        pieces = weights.split(sizes)  # type: ignore[no-untyped-call]
         shaped = {n: w.view_as(p) for (n, p), w in zip(named.items(), pieces, strict=True)}
         outputs = torch.func.functional_call(run.network.model, shaped, (inputs,))
         return outputs.flatten() if outputs_only else run.loss(outputs, targets)
@@ -36,7 +36,7 @@ def hessian_spectrum(run: TrainingRun) -> Tensor:
     """Return the eigenvalues of D^½HD^½, ascending, shape (dim,)."""
     loss, weights = flat_map(run, outputs_only=False)
     root = rates(run).sqrt()
-    return torch.linalg.eigvalsh(
+    return torch.linalg.eigvalsh(  # type: ignore[no-any-return]
         root[:, None] * torch.func.jacrev(torch.func.grad(loss))(weights) * root
     )
 
@@ -45,4 +45,4 @@ def ntk_spectrum(run: TrainingRun) -> Tensor:
     """Return the eigenvalues of (1/n) J D Jᵀ, ascending, shape (n·C,)."""
     outputs, weights = flat_map(run, outputs_only=True)
     jacobian = torch.func.jacrev(outputs)(weights)
-    return torch.linalg.eigvalsh(jacobian * rates(run) @ jacobian.T / len(run.subset[0]))
+    return torch.linalg.eigvalsh(jacobian * rates(run) @ jacobian.T / len(run.subset[0]))  # type: ignore[no-any-return]

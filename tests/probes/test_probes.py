@@ -34,13 +34,16 @@ def training(
 
 def seen(run: TrainingRun, seed: int = 0) -> Measurement:
     """Return what a probe sees of a run."""
+    inputs, targets = run.subset
     return Measurement(
-        run.network.model,
-        run.loss,
-        *run.subset,
-        run.tolerance,
-        run.network.rates,
-        torch.Generator().manual_seed(seed),
+        model=run.network.model,
+        loss=run.loss,
+        inputs=inputs,
+        targets=targets,
+        tolerance=run.tolerance,
+        rates=run.network.rates,
+        optimizer=run.optimizer,
+        generator=torch.Generator().manual_seed(seed),
     )
 
 
@@ -109,12 +112,12 @@ def test_a_probe_changes_neither_weights_gradients_modes_nor_random_state(name: 
     model = run.network.model
     for parameter in model.parameters():
         parameter.grad = torch.randn_like(parameter)
-    before = [(p.detach().clone(), p.grad.clone(), p.requires_grad) for p in model.parameters()]
+    before = [(p.detach().clone(), p.grad.clone(), p.requires_grad) for p in model.parameters()]  # type: ignore[union-attr]
     state, modes = torch.get_rng_state(), [m.training for m in model.modules()]
     probes.probe(name).measure(seen(run))
     for (weight, gradient, required), p in zip(before, model.parameters(), strict=True):
         assert torch.equal(p.detach(), weight)
-        assert torch.equal(p.grad, gradient)
+        assert torch.equal(p.grad, gradient)  # type: ignore[arg-type]
         assert p.requires_grad == required
     assert torch.equal(torch.get_rng_state(), state)
     assert [m.training for m in model.modules()] == modes
@@ -132,7 +135,7 @@ def test_weights_that_are_not_finite_give_nan_in_the_same_columns(name: str, bad
     run = training()
     columns = probes.probe(name).measure(seen(run)).keys()
     with torch.no_grad():
-        run.network.model.readout.weight[0, 0] = bad
+        run.network.model.readout.weight[0, 0] = bad  # type: ignore[operator, union-attr]
     row = probes.probe(name).measure(seen(run))
     assert row.keys() == columns
     untouched = {"weight_norm/embed.weight", "weight_norm/branches.0.1.weight"}

@@ -7,14 +7,16 @@ import pickle
 
 import pytest
 import torch
+from torch import nn
 
+from lrtransfer.models.gpt import GPT
 from lrtransfer.models.residual_mlp import ResidualMLP
 from lrtransfer.models.roles import Roles
-from lrtransfer.scaling.apply import UnknownRoleError, apply
+from lrtransfer.scaling.apply import UnknownRoleError, apply, scale_tensors, tensor_shape
 from lrtransfer.scaling.rules import Constants
+from lrtransfer.scaling.symmetry import moved
 
-from .nets import data, scaled_net, train
-from .test_rules import rules
+from .nets import data, rules, scaled_model, scaled_net, train
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.5, 1.0])
@@ -72,41 +74,18 @@ def test_a_seed_means_the_same_weights_in_every_precision() -> None:
         assert torch.equal(ours, exact.float())
 
 
-def test_the_absorbed_form_of_mup_has_the_same_trajectory() -> None:
-    """abc-symmetry for SGD: (m, σ, lr) and (1, σ·m, lr·m²) train alike (§3.3 of the notes)."""
-    width, depth = 8, 2
-    model, rates = scaled_net("mup", width=width, depth=depth)
-    absorbed = ResidualMLP(
-        in_features=5, out_features=3, width=width, depth=depth, activation="tanh"
-    ).double()
-    multipliers = {"embed.weight": 5**-0.5, "readout.weight": 1 / width}
-    hidden = width**-0.5 * depth**-0.5
-    own_rates = {}
-    with torch.no_grad():
-        for (tensor, parameter), original in zip(
-            absorbed.named_parameters(), model.parameters(), strict=True
-        ):
-            factor = multipliers.get(tensor, hidden)
-            parameter.copy_(factor * original)
-            own_rates[tensor] = width * factor**2
-    first, second = train(model, rates, 0.1, 20), train(absorbed, own_rates, 0.1, 20)
-    for ours, theirs in zip(first, second, strict=True):
-        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-10)
-    assert (first[-1] - first[0]).abs().max() > 0.1
-
-
 def feature_change(name: str, width: int, learning_rate: float) -> float:
     """Return the RMS change of the last hidden features over 5 steps, mean of 4 seeds."""
     inputs, _ = data()
     total = 0.0
     for seed in range(4):
-        model, rates = scaled_net(name, width=width, depth=2, seed=seed)
+        model, scaled = scaled_net(name, width=width, depth=2, seed=seed)
         seen: list[torch.Tensor] = []
         model.activation.register_forward_hook(
             lambda module, given, output, kept=seen: kept.append(given[0].detach().clone())
         )
         model(inputs)
-        train(model, rates, learning_rate, 5)
+        train(model, scaled, learning_rate, 5)
         total += (seen[-1] - seen[0]).square().mean().sqrt().item() / 4
     return total
 
@@ -127,10 +106,94 @@ def test_coordinate_check_of_ntp_falls_and_of_sp_grows(
     assert sign * exponent > 0.3, exponent
 
 
+def test_every_tensor_s_numbers_come_back_by_name() -> None:
+    model, scaled = scaled_net("mup", width=8, depth=2, constants=Constants(0.5, 1.0, 2, 1))
+    assert list(scaled) == [name for name, _ in model.named_parameters()]
+    assert scaled["readout.weight"].multiplier == pytest.approx((8 * 4) ** -0.5)
+    assert {numbers.learning_rate for numbers in scaled.values()} == {4.0}
+
+
+def test_gains_start_at_their_mean_and_biases_at_zero() -> None:
+    model = GPT(in_features=0, out_features=5, width=8, heads=2, bias=True, block_size=3)
+    table = rules("mup_table9", "adam")
+    scaled = scaled_model(model, table, Constants(base_width=2), width=8, depth=4)
+    for name, parameter in model.named_parameters():
+        if name.endswith("gain.weight"):
+            assert (parameter == 1).all(), name
+        elif name.endswith("bias.weight"):
+            assert (parameter == 0).all(), name
+        else:
+            assert parameter.std() > 0, name
+            assert scaled[name].mean == 0.0
+
+
+def test_a_form_changes_weights_multipliers_and_numbers_together() -> None:
+    plain, _ = scaled_net("mup")
+    model = ResidualMLP(in_features=5, out_features=3, width=8, depth=2, activation="tanh")
+    scaled = scaled_model(
+        model,
+        rules("mup"),
+        Constants(0.5),
+        width=8,
+        depth=2,
+        form=lambda numbers: moved(numbers, 4.0, "sgd"),
+    )
+    for (name, ours), table in zip(model.named_parameters(), plain.parameters(), strict=True):
+        assert torch.equal(ours, table / 4), name
+    assert scaled["embed.weight"].learning_rate == 8 / 16
+    assert torch.equal(model(data()[0]), plain(data()[0]))
+
+
+def test_the_rule_of_attention_logits_multiplies_them_before_the_softmax() -> None:
+    model = GPT(in_features=0, out_features=5, width=8, heads=2, block_size=3)
+    scaled_model(model, rules("mup"), Constants(), width=8, depth=4)
+    for name, head in model.roles().attention_logits.items():
+        ones = torch.ones(1, head, dtype=torch.float64)
+        logits = model.get_submodule(name)(ones, ones)
+        assert logits.item() == pytest.approx(1.0), "q·k/d"
+    assert list(model.roles().attention_logits.values()) == [4, 4]
+
+
+def test_a_tensor_is_in_a_branch_if_its_module_is() -> None:
+    """Depth-μP's in-branch rate under Adam falls with L^-½; a like-named neighbour's does not."""
+    model = nn.Sequential()
+    for name in ("block", "blocker"):
+        model.add_module(name, nn.Sequential(nn.Linear(4, 4, bias=False)))
+    roles = Roles({"block.0.weight": "hidden", "blocker.0.weight": "hidden"}, branches=["block"])
+    table = rules("depth_mup", "adam")
+    scaled = dict(scale_tensors(model, roles, table, Constants(), width=4, depth=16))
+    rates = {name: numbers.learning_rate for name, numbers in scaled.items()}
+    assert rates == {"block.0.weight": 4**-0.5 / 4, "blocker.0.weight": 4**-0.5}
+
+
+def test_what_each_tensor_s_inputs_and_outputs_are() -> None:
+    shapes = {
+        "input": ((16, 5), (5, 16)),
+        "hidden": ((16, 8, 3, 3), (72, 144)),
+        "scalar": ((7, 4), (4, 7)),
+        "embedding": ((50, 8), (1, 8)),
+        "positional": ((6, 8), (1, 1)),
+        "bias": ((8,), (1, 1)),
+        "norm_gain": ((8, 1, 1), (1, 1)),
+        "scalar_bias": ((4,), (1, 1)),
+    }
+    for role, (shape, fans) in shapes.items():
+        found = tensor_shape(torch.Size(shape), role, width=8, depth=2)
+        assert (found.fan_in, found.fan_out) == fans, role
+
+
+def test_a_missing_rule_of_branches_or_logits_is_named() -> None:
+    model = GPT(in_features=0, out_features=5, width=8, heads=2, block_size=3)
+    for role, module in (("branch", "branches.0"), ("attention_logits", r"branches\.0\.1\.logits")):
+        table = {name: rule for name, rule in rules("mup").items() if name != role}
+        with pytest.raises(UnknownRoleError, match=rf"'{module}' has the role '{role}'"):
+            scaled_model(model, table, Constants(), width=8, depth=4)
+
+
 def test_an_unknown_role_is_named_with_its_tensor() -> None:
     model = ResidualMLP(in_features=5, out_features=3, width=8)
     known = model.roles()
-    roles = Roles(known.tensors | {"readout.weight": "unembedding"}, known.branches)
+    roles = Roles({**known.tensors, "readout.weight": "unembedding"}, known.branches)
     with pytest.raises(
         UnknownRoleError, match=r"'readout\.weight' has the role 'unembedding'.*Add"
     ):
@@ -170,7 +233,7 @@ def test_multipliers_hold_in_functional_calls_and_leave_the_state_dict_alone() -
     inputs, _ = data()
     plain = ResidualMLP(in_features=5, out_features=3, width=8, depth=2)
     assert model.state_dict().keys() == plain.state_dict().keys()
-    weights = dict(model.named_parameters())
+    weights: dict[str, torch.Tensor] = dict(model.named_parameters())
     called = torch.func.functional_call(model, weights, (inputs,))
     assert torch.equal(called, model(inputs))
     doubled = {name: 2 * p if name == "readout.weight" else p for name, p in weights.items()}

@@ -1,14 +1,13 @@
-"""The tables of NTP, μP and SP against Noci et al. (2024), §2-3, written out by hand."""
+"""Exponents evaluated for a tensor; NTP, μP and SP against Noci et al. (2024), §2-3, by hand."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from lrtransfer.scaling.rules import Constants, Scaled, Shape, scale
-from lrtransfer.study.parameterizations import builtin
+from lrtransfer.scaling.rules import QUANTITIES, Constants, Scaled, Shape, scale
 from lrtransfer.study.schema import ParameterizationSpec
+
+from .nets import rules
 
 INPUTS = 48  # D
 
@@ -19,12 +18,6 @@ CASES = [
     (256, 6, Constants(0.0, 2.0, 32, 1)),
     (256, 6, Constants(0.5, 0.5, 64, 3)),
 ]
-
-
-def rules(name: str) -> dict[str, Any]:
-    """Return the SGD rules of a parameterization in the form that a run's configuration holds."""
-    spec = builtin()[name].families["sgd"]
-    return {role: rule.model_dump(exclude_defaults=True) for role, rule in spec.items()}
 
 
 def numbers(name: str, role: str, width: int, depth: int, constants: Constants) -> Scaled:
@@ -102,3 +95,26 @@ def test_exponents_of_the_users_table_count_as_written() -> None:
     rule = spec.families["sgd"]["input"].model_dump(exclude_defaults=True)
     found = scale(rule, Shape(fan_in=6, width=16, depth=8), Constants(0.25, 3.0, 4, 2))
     assert found == Scaled(init=0.5, multiplier=2.0 * 4.0**0.5, learning_rate=9.0)
+
+
+def test_every_quantity_has_every_base() -> None:
+    """Sizes are powers of two, so that each exponent shows in the logarithm."""
+    shape = Shape(fan_in=2, width=4 * 16, depth=8 * 256, fan_out=2**32, in_branch=True)
+    constants = Constants(branch_exponent=0.5, gamma0=2.0**64, base_width=4, base_depth=8)
+    logs = {"fan_in": 1, "width": 4, "depth": 8, "branch_depth": 8, "fan_out": 32, "gamma0": 64}
+    for quantity in QUANTITIES:
+        for base, log in logs.items():
+            rule = {quantity: {base: {"constant": 1.0, "alpha": 1.0}}}
+            expected = vars(Scaled(1.0, 1.0, 1.0)) | {quantity: 2.0 ** (1.5 * log)}
+            assert vars(scale(rule, shape, constants)) == expected, (quantity, base)
+        assert vars(scale({quantity: {"factor": 3.0}}, shape, constants))[quantity] == 3.0
+    assert scale({"mean": 1.0}, shape, constants) == Scaled(1.0, 1.0, 1.0, mean=1.0)
+
+
+def test_branch_depth_counts_inside_branches_alone() -> None:
+    rule = {"learning_rate": {"branch_depth": {"constant": -0.5}}}
+    rates = [
+        scale(rule, Shape(4, 4, depth=16, in_branch=inside), Constants()).learning_rate
+        for inside in (True, False)
+    ]
+    assert rates == [0.25, 1.0]

@@ -8,12 +8,17 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lrtransfer.study import Run
 
 SAVE_SECONDS = 0.02
 STEP_SECONDS = 0.03
 
 
-def slow_runs():  # type: ignore[no-untyped-def]
+def slow_runs() -> Sequence[Run]:
     """Return the two runs of the slow sweep: long enough to be interrupted."""
     from tests.tiny import tiny_grid, tiny_params, tiny_plan
 
@@ -36,7 +41,7 @@ def main() -> None:
     from lrtransfer.training import sweep
 
     torch.set_num_threads(1)
-    sweep.Progress.step = lambda *about: time.sleep(STEP_SECONDS)  # type: ignore[method-assign]
+    sweep.Progress.step = lambda *about: time.sleep(STEP_SECONDS)  # type: ignore[attr-defined, method-assign]
     job = sweep.Job(Layout(), torch.device("cpu"), save_seconds=SAVE_SECONDS)
     try:
         sweep.train_runs(slow_runs(), job)

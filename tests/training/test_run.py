@@ -118,7 +118,7 @@ def test_a_run_follows_the_update_written_out_by_hand() -> None:
         with torch.no_grad():
             for (name, p), gradient in zip(named.items(), gradients, strict=True):
                 velocity[name] = 0.5 * velocity[name] + gradient
-                p -= rate * twin.network.rates[name] * velocity[name]
+                p -= rate * twin.network.rates[name] * velocity[name]  # type: ignore[misc]
     for name, p in named.items():
         torch.testing.assert_close(trained.weights()[name], p.detach(), rtol=1e-11, atol=1e-13)
 
@@ -150,7 +150,7 @@ def test_a_run_repeats_itself_bit_by_bit_and_leaves_the_global_random_state() ->
 def test_weights_and_order_both_depend_on_the_seed() -> None:
     run = tiny_run()
     one, other = training(run), training(run, seed=1)
-    assert not torch.equal(one.network.model.embed.weight, other.network.model.embed.weight)
+    assert not torch.equal(one.network.model.embed.weight, other.network.model.embed.weight)  # type: ignore[arg-type, union-attr]
     assert not torch.equal(one.order(0), other.order(0))
     assert torch.equal(one.subset[0], other.subset[0])
 
@@ -159,7 +159,7 @@ def test_weights_do_not_depend_on_the_batches_nor_batches_on_the_net() -> None:
     run = tiny_run()
     one = training(run)
     batches = training(run, batch_size=5)
-    assert torch.equal(one.network.model.embed.weight, batches.network.model.embed.weight)
+    assert torch.equal(one.network.model.embed.weight, batches.network.model.embed.weight)  # type: ignore[arg-type, union-attr]
     wide = training(run, model=run.config["model"] | {"width": 9})
     assert all(torch.equal(one.order(step), wide.order(step)) for step in range(9))
 

@@ -248,7 +248,9 @@ def test_sigterm_saves_and_a_second_call_goes_on_to_the_same_result(
     begun = []
     load = TrainingRun.load_state
     monkeypatch.setattr(
-        TrainingRun, "load_state", lambda run, state: (begun.append(state.step), load(run, state))
+        TrainingRun,
+        "load_state",
+        lambda run, state: (begun.append(state.step), load(run, state)),  # type: ignore[func-returns-value]
     )
     assert train_runs([first], JOB) == 1
     assert begun == [stopped]

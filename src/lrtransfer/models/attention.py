@@ -24,44 +24,35 @@ def head_size(width: int, heads: int) -> int:
 
 
 class AttentionLogits(nn.Module):
-    """a = c·q kᵀ; a module of its own, so that a parameterization can multiply the logits.
+    """a = q kᵀ/√d; a module of its own, so that a parameterization can multiply the logits.
 
     Args:
         size: Head dimension d.
-        scale: ``inverse_sqrt`` for c = 1/√d (Vaswani et al. 2017), ``inverse`` for c = 1/d
-            (Yang et al. 2022, Tensor Programs V).
-
-    Raises:
-        ValueError: ``scale`` is another word.
     """
 
-    def __init__(self, size: int, scale: str) -> None:
+    def __init__(self, size: int) -> None:
         super().__init__()
-        factors = {"inverse_sqrt": 1 / math.sqrt(size), "inverse": 1 / size}
-        if scale not in factors:
-            raise ValueError(f"attention_scale is {scale!r}. Give one of {', '.join(factors)}.")
-        self.factor = factors[scale]
+        self.size = size
 
     def forward(self, queries: Tensor, keys: Tensor) -> Tensor:
         """Return the logits, shape (…, T, T), for queries and keys of shape (…, T, d)."""
-        return (queries @ keys.transpose(-2, -1)) * self.factor
+        return (queries @ keys.transpose(-2, -1)) / math.sqrt(self.size)
 
 
 class SelfAttention(nn.Module):
-    """softmax(c·q kᵀ) v per head, then the output projection.
+    """softmax(q kᵀ/√d) v per head, then the output projection.
 
     Args:
         width: Dimension N of the tokens.
         heads: Number of heads; the head dimension is d = N/heads.
-        attention_scale: ``inverse_sqrt`` or ``inverse`` (see ``AttentionLogits``).
         causal: Whether a token sees only itself and those before it.
         bias: Whether the four maps have biases.
         qk_norm: Whether queries and keys pass an RMS norm over d (Dehghani et al. 2023).
         rotary_base: Base of the rotary position embedding; None goes without.
 
     Raises:
-        ValueError: ``heads`` does not divide ``width``, the head dimension is odd with rotary
-            embedding, or ``attention_scale`` is unknown.
+        ValueError: ``heads`` does not divide ``width``, or the head dimension is odd with rotary
+            embedding.
     """
 
     def __init__(
@@ -69,7 +60,6 @@ class SelfAttention(nn.Module):
         width: int,
         heads: int,
         *,
-        attention_scale: str,
         causal: bool,
         bias: bool,
         qk_norm: bool = False,
@@ -89,7 +79,7 @@ class SelfAttention(nn.Module):
         self.value = linear(width, width, bias=bias)
         self.query_norm: Norm | nn.Identity = rms_norm(size) if qk_norm else nn.Identity()
         self.key_norm: Norm | nn.Identity = rms_norm(size) if qk_norm else nn.Identity()
-        self.logits = AttentionLogits(size, attention_scale)
+        self.logits = AttentionLogits(size)
         self.projection = linear(width, width, bias=bias)
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -110,3 +100,8 @@ class SelfAttention(nn.Module):
 
     def _placed(self, vectors: Tensor) -> Tensor:
         return vectors if self.rotary_base is None else rotate(vectors, self.rotary_base)
+
+
+def head_sizes(model: nn.Module) -> dict[str, int]:
+    """Return the name of every module of attention logits -> its head dimension d."""
+    return {n: m.size for n, m in model.named_modules() if isinstance(m, AttentionLogits)}

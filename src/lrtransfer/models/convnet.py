@@ -78,4 +78,5 @@ class ConvNet(nn.Module):
         return Roles(tensor_roles(self, {"convolutions.0": "input", "readout": "output"}))
 
 
+ROLES = ("input", "hidden", "output")
 MODEL = ConvNet

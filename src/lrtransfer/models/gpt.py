@@ -7,7 +7,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from lrtransfer.models.affine import LearnedTensor, linear
-from lrtransfer.models.attention import SelfAttention
+from lrtransfer.models.attention import SelfAttention, head_sizes
 from lrtransfer.models.feed_forward import FeedForward
 from lrtransfer.models.norms import layer_norm
 from lrtransfer.models.residual_stream import check_ratio, count_blocks, flow
@@ -16,7 +16,6 @@ from lrtransfer.models.roles import Roles
 from lrtransfer.models.tokens import check_block, check_tokens
 
 Activation = Literal["relu", "tanh", "gelu", "silu"]
-AttentionScale = Literal["inverse_sqrt", "inverse"]
 NormPosition = Literal["pre", "post"]
 
 
@@ -36,7 +35,6 @@ class GPT(nn.Module):
         heads: Attention heads.
         mlp_ratio: Inner width of the feed-forward map over N.
         norm_position: ``pre`` or ``post``.
-        attention_scale: ``inverse_sqrt`` (1/√d) or ``inverse`` (1/d), d = N/heads.
         activation: ``relu``, ``tanh``, ``gelu`` or ``silu``.
         bias: Whether maps and norms have biases, as in GPT-2.
 
@@ -56,7 +54,6 @@ class GPT(nn.Module):
         heads: int = 4,
         mlp_ratio: int = 4,
         norm_position: NormPosition = "pre",
-        attention_scale: AttentionScale = "inverse_sqrt",
         activation: Activation = "gelu",
         bias: bool = False,
     ) -> None:
@@ -72,9 +69,7 @@ class GPT(nn.Module):
         pre = norm_position == "pre"
         self.branches = nn.ModuleList()
         for _ in range(blocks):
-            attention = SelfAttention(
-                width, heads, attention_scale=attention_scale, causal=True, bias=bias
-            )
+            attention = SelfAttention(width, heads, causal=True, bias=bias)
             mixing = FeedForward(width, mlp_ratio * width, activation=activation, bias=bias)
             for branch in (attention, mixing):
                 self.branches.append(
@@ -108,7 +103,18 @@ class GPT(nn.Module):
         return Roles(
             tensor_roles(self, own),
             branches=[f"branches.{i}" for i in range(len(self.branches))],
+            attention_logits=head_sizes(self),
         )
 
 
+ROLES = (
+    "embedding",
+    "positional",
+    "hidden",
+    "output",
+    "norm_gain",
+    "bias",
+    "branch",
+    "attention_logits",
+)
 MODEL = GPT

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from torch import Tensor, nn
 
-from lrtransfer.models.attention import SelfAttention
+from lrtransfer.models.attention import SelfAttention, head_sizes
 from lrtransfer.models.feed_forward import SwiGLU
 from lrtransfer.models.norms import rms_norm
 from lrtransfer.models.residual_stream import check_ratio, count_blocks, flow
 from lrtransfer.models.role_names import tensor_roles
 from lrtransfer.models.roles import Roles
 from lrtransfer.models.tokens import check_block, check_tokens
-
-AttentionScale = Literal["inverse_sqrt", "inverse"]
 
 
 class Llama(nn.Module):
@@ -32,7 +28,6 @@ class Llama(nn.Module):
         mlp_ratio: Inner width of SwiGLU over N; 3 in the runs of Kosson et al. (2025).
         rotary_base: Base of the rotary position embedding.
         qk_norm: Whether queries and keys pass an RMS norm per head.
-        attention_scale: ``inverse_sqrt`` (1/√d) or ``inverse`` (1/d), d = N/heads.
 
     Raises:
         ValueError: ``depth`` is odd, ``heads`` does not divide ``width`` into even parts,
@@ -51,7 +46,6 @@ class Llama(nn.Module):
         mlp_ratio: int = 3,
         rotary_base: float = 10000.0,
         qk_norm: bool = False,
-        attention_scale: AttentionScale = "inverse_sqrt",
     ) -> None:
         super().__init__()
         check_block(block_size)
@@ -65,7 +59,6 @@ class Llama(nn.Module):
             attention = SelfAttention(
                 width,
                 heads,
-                attention_scale=attention_scale,
                 causal=True,
                 bias=False,
                 qk_norm=qk_norm,
@@ -92,7 +85,9 @@ class Llama(nn.Module):
         return Roles(
             tensor_roles(self, {"embed": "embedding", "readout": "output"}),
             branches=[f"branches.{i}" for i in range(len(self.branches))],
+            attention_logits=head_sizes(self),
         )
 
 
+ROLES = ("embedding", "hidden", "output", "norm_gain", "branch", "attention_logits")
 MODEL = Llama

@@ -38,8 +38,8 @@ class MLPMixer(nn.Module):
     """Patches, branches h ← h + B(LN h), a final norm, the mean over patches, a linear readout.
 
     B alternates token mixing, over the patches, and channel mixing, over the width. No dimension
-    of a token-mixing tensor grows with the width: its role is ``scalar`` ("scalar-like" in Yang
-    et al. 2022, Tensor Programs V), whether weight or bias.
+    of a token-mixing tensor grows with the width: its role is ``scalar`` or, for a bias,
+    ``scalar_bias`` ("scalar-like" in Yang et al. 2022, Tensor Programs V).
 
     Args:
         in_features: Numbers per image; inputs of shape (n, …) are read as (n, channels, s, s).
@@ -103,8 +103,11 @@ class MLPMixer(nn.Module):
     def roles(self) -> Roles:
         """Name the role of every weight, and the modules that are residual branches."""
         tensors = tensor_roles(self, {"embed": "input", "readout": "output"})
-        tensors |= dict.fromkeys((name for name in tensors if ".mix." in name), "scalar")
+        for name, role in tensors.items():
+            if ".mix." in name:
+                tensors[name] = "scalar_bias" if role == "bias" else "scalar"
         return Roles(tensors, branches=[f"branches.{i}" for i in range(len(self.branches))])
 
 
+ROLES = ("input", "hidden", "output", "scalar", "scalar_bias", "norm_gain", "bias", "branch")
 MODEL = MLPMixer

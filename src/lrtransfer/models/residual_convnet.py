@@ -111,4 +111,5 @@ def _convolution(width: int) -> nn.Conv2d:
     return nn.Conv2d(width, width, 3, padding=1, bias=False)
 
 
+ROLES = ("input", "hidden", "output", "norm_gain", "bias", "branch")
 MODEL = ResidualConvNet

@@ -82,4 +82,5 @@ def _branch(width: int, layers: int, activation: Activation) -> nn.Sequential:
     return nn.Sequential(*parts)
 
 
+ROLES = ("input", "hidden", "output", "branch")
 MODEL = ResidualMLP

@@ -148,4 +148,5 @@ def _branch(plan: _Plan, norm: str, groups: int, activation: str) -> nn.Sequenti
     return nn.Sequential(*parts)
 
 
+ROLES = ("input", "hidden", "output", "norm_gain", "bias", "branch")
 MODEL = ResNet

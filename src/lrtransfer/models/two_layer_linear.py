@@ -39,4 +39,5 @@ class TwoLayerLinear(nn.Module):
         return Roles({"embed.weight": "input", "readout.weight": "output"})
 
 
+ROLES = ("input", "output")
 MODEL = TwoLayerLinear

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lrtransfer.models.affine import LearnedTensor, linear
-from lrtransfer.models.attention import SelfAttention
+from lrtransfer.models.attention import SelfAttention, head_sizes
 from lrtransfer.models.feed_forward import FeedForward
 from lrtransfer.models.images import as_images, as_patches, check_image, count_patches
 from lrtransfer.models.norms import layer_norm
@@ -17,7 +17,6 @@ from lrtransfer.models.role_names import tensor_roles
 from lrtransfer.models.roles import Roles
 
 Activation = Literal["relu", "tanh", "gelu", "silu"]
-AttentionScale = Literal["inverse_sqrt", "inverse"]
 Pool = Literal["class_token", "mean"]
 
 
@@ -38,7 +37,6 @@ class ViT(nn.Module):
         heads: Attention heads.
         mlp_ratio: Inner width of the feed-forward map over N.
         pool: What the readout sees: a trained ``class_token`` or the ``mean`` over patches.
-        attention_scale: ``inverse_sqrt`` (1/√d) or ``inverse`` (1/d), d = N/heads.
         activation: ``relu``, ``tanh``, ``gelu`` or ``silu``.
         bias: Whether maps and norms have biases.
 
@@ -61,7 +59,6 @@ class ViT(nn.Module):
         heads: int = 4,
         mlp_ratio: int = 4,
         pool: Pool = "class_token",
-        attention_scale: AttentionScale = "inverse_sqrt",
         activation: Activation = "gelu",
         bias: bool = False,
     ) -> None:
@@ -79,9 +76,7 @@ class ViT(nn.Module):
         self.positions = LearnedTensor(tokens, width, std=0.02)
         self.branches = nn.ModuleList()
         for _ in range(count_blocks(depth)):
-            attention = SelfAttention(
-                width, heads, attention_scale=attention_scale, causal=False, bias=bias
-            )
+            attention = SelfAttention(width, heads, causal=False, bias=bias)
             mixing = FeedForward(width, mlp_ratio * width, activation=activation, bias=bias)
             for branch in (attention, mixing):
                 self.branches.append(nn.Sequential(layer_norm(width, bias=bias), branch))
@@ -110,7 +105,19 @@ class ViT(nn.Module):
         return Roles(
             tensor_roles(self, own),
             branches=[f"branches.{i}" for i in range(len(self.branches))],
+            attention_logits=head_sizes(self),
         )
 
 
+ROLES = (
+    "input",
+    "embedding",
+    "positional",
+    "hidden",
+    "output",
+    "norm_gain",
+    "bias",
+    "branch",
+    "attention_logits",
+)
 MODEL = ViT

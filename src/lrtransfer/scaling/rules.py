@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+QUANTITIES = ("init", "multiplier", "learning_rate", "weight_decay", "epsilon")
+
 
 @dataclass(frozen=True)
 class Constants:
@@ -19,45 +21,69 @@ class Constants:
 
 @dataclass(frozen=True)
 class Shape:
-    """What the exponents apply to: the tensor's fan-in, the network's width N and depth L."""
+    """What the exponents apply to.
+
+    Attributes:
+        fan_in: Inputs of each of the tensor's outputs: 1 for what is looked up or added (an
+            embedding, a position, a bias, a gain), d for the attention logits of a head.
+        width: N of the network.
+        depth: L of the network, its number of residual branches.
+        fan_out: Outputs of each of the tensor's inputs.
+        in_branch: Whether the tensor lies in a residual branch.
+    """
 
     fan_in: int
     width: int
     depth: int
+    fan_out: int = 1
+    in_branch: bool = False
 
 
 @dataclass(frozen=True)
 class Scaled:
-    """One tensor's numbers: initial standard deviation, forward multiplier, relative rate."""
+    """One tensor's numbers.
+
+    Attributes:
+        init: Standard deviation of the initial entries.
+        multiplier: Factor m on the tensor where it enters the network.
+        learning_rate: Over the global one.
+        weight_decay: λ over the global one; a step shrinks the tensor by the product of its
+            learning rate and its weight decay.
+        epsilon: The ε of Adam's and RMSProp's denominators, over the global one.
+        mean: Mean of the initial entries.
+    """
 
     init: float
     multiplier: float
     learning_rate: float
+    weight_decay: float = 1.0
+    epsilon: float = 1.0
+    mean: float = 0.0
 
 
 def scale(rule: Mapping[str, Any], shape: Shape, constants: Constants) -> Scaled:
     """Return the numbers that ``rule`` gives a tensor of this shape.
 
     Args:
-        rule: ``init``, ``multiplier`` and ``learning_rate``, each with ``factor`` and the
-            exponents ``fan_in``, ``width``, ``depth`` and ``gamma0`` (form of the table file).
-            What is left out is one, or the exponent zero.
+        rule: Each of ``QUANTITIES`` with ``factor`` and the exponents of the table file, and
+            ``mean``. What is left out is one, or the exponent zero, or the mean zero.
         shape: The tensor's and the network's sizes.
         constants: The parameterization's constants.
     """
     return Scaled(
-        **{
-            quantity: _power(rule.get(quantity, {}), shape, constants)
-            for quantity in ("init", "multiplier", "learning_rate")
-        }
+        **{name: _power(rule.get(name, {}), shape, constants) for name in QUANTITIES},
+        mean=float(rule.get("mean", 0.0)),
     )
 
 
 def _power(power: Mapping[str, Any], shape: Shape, constants: Constants) -> float:
+    depth = shape.depth / constants.base_depth
     bases = {
         "fan_in": float(shape.fan_in),
+        "fan_out": float(shape.fan_out),
         "width": shape.width / constants.base_width,
-        "depth": shape.depth / constants.base_depth,
+        "depth": depth,
+        "branch_depth": depth if shape.in_branch else 1.0,
         "gamma0": constants.gamma0,
     }
     value = float(power.get("factor", 1.0))

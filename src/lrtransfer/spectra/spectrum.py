@@ -20,7 +20,7 @@ from lrtransfer.data import Arrays
 from lrtransfer.training import streams
 from lrtransfer.training.examples import training_examples
 from lrtransfer.training.losses import loss_function
-from lrtransfer.training.network import PRECISIONS, network
+from lrtransfer.training.network import PRECISIONS, block_size, network
 
 # Ten eigenvalues to one percent need a tighter stop than the largest alone.
 TOLERANCE = 0.005
@@ -61,8 +61,8 @@ def spectrum(
         NonFiniteCurvatureError: The weights are not finite.
     """
     dtype = PRECISIONS[run_config["precision"]]
-    examples = training_examples(arrays, dtype, device)
-    net = network(run_config, examples.in_features, examples.classes, device)
+    examples = training_examples(arrays, dtype, device, block=block_size(run_config))
+    net = network(run_config, examples.in_features, examples.outputs, device)
     net.model.load_state_dict(weights)
     chosen = streams.subset(len(examples), config["samples"]).to(device)
     inputs, targets = examples.inputs[chosen], examples.targets[chosen]

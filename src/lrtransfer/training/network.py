@@ -9,8 +9,9 @@ import torch
 from torch import nn
 
 from lrtransfer import models
+from lrtransfer.models.roles import Roles
 from lrtransfer.scaling.apply import apply
-from lrtransfer.scaling.rules import Constants
+from lrtransfer.scaling.rules import Constants, Scaled
 from lrtransfer.training import streams
 
 PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
@@ -18,10 +19,20 @@ PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
 
 @dataclass(frozen=True)
 class Network:
-    """A scaled, initialised model and its learning rates relative to the global one."""
+    """A scaled, initialised model and the numbers of each of its tensors."""
 
     model: nn.Module
-    rates: dict[str, float]
+    scaled: dict[str, Scaled]
+
+    @property
+    def rates(self) -> dict[str, float]:
+        """Name of each trained tensor -> its learning rate over the global one."""
+        return {name: self.scaled[name].learning_rate for name, _ in self.trained}
+
+    @property
+    def trained(self) -> list[tuple[str, nn.Parameter]]:
+        """Names and tensors that training moves, in the model's order."""
+        return [(n, p) for n, p in self.model.named_parameters() if p.requires_grad]
 
 
 def network(
@@ -39,13 +50,23 @@ def network(
             **spec["options"],
         )
     model = model.to(PRECISIONS[config["precision"]])
-    rates = apply(
+    roles: Roles = model.roles()  # type: ignore[operator]
+    scaled = apply(
         model,
-        model.roles(),  # type: ignore[operator]
+        roles,
         parameterization["rules"],
         Constants(**parameterization["constants"]),
         width=spec["width"],
         depth=spec["depth"],
         generator=streams.generator(streams.INITIALISATION, config["seed"]),
     )
-    return Network(model.to(device), rates)
+    if config.get("trained") == "output":
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(roles.tensors[name] == "output")
+    return Network(model.to(device), scaled)
+
+
+def block_size(config: dict[str, Any]) -> int | None:
+    """Return the tokens of one sample of text; None for a model that takes no tokens."""
+    size: int | None = config["model"]["options"].get("block_size")
+    return size

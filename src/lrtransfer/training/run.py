@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ from lrtransfer.probes import Measurement, Probe, probe
 from lrtransfer.training import streams
 from lrtransfer.training.examples import Examples, training_examples
 from lrtransfer.training.losses import loss_function
-from lrtransfer.training.network import PRECISIONS, network
+from lrtransfer.training.network import PRECISIONS, Network, block_size, network
 
 # Losses are looked at this often (steps): a look costs a wait for the device.
 DIVERGENCE_INTERVAL = 16
@@ -95,16 +96,13 @@ class TrainingRun:
     def __init__(self, config: dict[str, Any], arrays: Arrays, device: torch.device) -> None:
         self.config, self.device = config, device
         dtype = PRECISIONS[config["precision"]]
-        self.examples: Examples = training_examples(arrays, dtype, device)
-        self.network = network(config, self.examples.in_features, self.examples.classes, device)
+        self.examples: Examples = training_examples(arrays, dtype, device, block=block_size(config))
+        self.network = network(config, self.examples.in_features, self.examples.outputs, device)
         self.loss = loss_function(config["loss"])
         self.order = streams.BatchOrder(len(self.examples), config["batch_size"], config["seed"])
-        # One group per tensor, in the model's order, each with its own rate.
-        named = self.network.model.named_parameters()
-        self.names = [name for name, _ in self.network.model.named_parameters()]
-        groups = [{"params": [p], "relative_rate": self.network.rates[n]} for n, p in named]
+        self.augment = _augmentation(config)
         self.optimizer = optimizer(
-            config["optimizer"]["name"], groups, **config["optimizer"]["options"]
+            config["optimizer"]["name"], _groups(self.network), **config["optimizer"]["options"]
         )
         self.losses = torch.full((config["steps"],), torch.nan, dtype=dtype, device=device)
         self.progress = _Progress()
@@ -145,9 +143,11 @@ class TrainingRun:
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["relative_rate"]
         chosen = self.order(step).to(self.device)
-        loss = self.loss(
-            self.network.model(self.examples.inputs[chosen]), self.examples.targets[chosen]
-        )
+        inputs = self.examples.inputs[chosen]
+        if self.augment is not None:
+            random = streams.generator(streams.AUGMENTATION, self.config["seed"], step)
+            inputs = self.augment(inputs, random)
+        loss = self.loss(self.network.model(inputs), self.examples.targets[chosen])
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
@@ -186,6 +186,7 @@ class TrainingRun:
                 targets=self.subset[1],
                 tolerance=self.tolerance,
                 rates=self.network.rates,
+                optimizer=self.optimizer,
                 generator=streams.generator(streams.CURVATURE, self.config["seed"], step, index),
             )
             row |= measured.measure(at)
@@ -231,3 +232,27 @@ class TrainingRun:
             }
             measured.load_state({key: tensor.to(self.device) for key, tensor in own.items()})
         self.progress = _Progress(state.step, dict(state.rows))
+
+
+def _groups(net: Network) -> list[dict[str, Any]]:
+    """Return one parameter group per trained tensor, in the model's order, with its own numbers."""
+    return [
+        {
+            "params": [parameter],
+            "name": name,
+            "relative_rate": net.scaled[name].learning_rate,
+            "relative_weight_decay": net.scaled[name].weight_decay,
+            "relative_epsilon": net.scaled[name].epsilon,
+        }
+        for name, parameter in net.trained
+    ]
+
+
+def _augmentation(config: dict[str, Any]) -> Callable[[Tensor, torch.Generator], Tensor] | None:
+    if "augmentation" not in config:
+        return None
+    # Imported by name, so that its code is part of the key of the runs that use it alone.
+    augment: Callable[[Tensor, torch.Generator], Tensor] = getattr(
+        import_module("lrtransfer.training.augmentation"), config["augmentation"]
+    )
+    return augment

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-INITIALISATION, ORDER, CURVATURE, SUBSET = range(4)
+INITIALISATION, ORDER, CURVATURE, SUBSET, AUGMENTATION = range(5)
 
 
 def generator(stream: int, seed: int, *position: int) -> torch.Generator:

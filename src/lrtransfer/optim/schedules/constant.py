@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from lrtransfer.optim.warmup import length
 
-def constant(step: int, steps: int, /, *, warmup_steps: int = 0) -> float:
-    """Return (step+1)/warmup_steps during warm-up, then 1.
+
+def constant(
+    step: int, steps: int, /, *, warmup_steps: int = 0, warmup_fraction: float = 0.0
+) -> float:
+    """Return (step+1)/W during a warm-up of W updates, then 1.
 
     Raises:
-        ValueError: ``warmup_steps`` is negative.
+        ValueError: The warm-up is not one that the run can hold.
     """
-    if warmup_steps < 0:
-        raise ValueError(f"warmup_steps is {warmup_steps}. Give 0 or more.")
-    return min(1.0, (step + 1) / warmup_steps) if warmup_steps else 1.0
+    warmup = length(steps, warmup_steps, warmup_fraction)
+    return min(1.0, (step + 1) / warmup) if warmup else 1.0
 
 
 SCHEDULE = constant

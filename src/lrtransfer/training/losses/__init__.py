@@ -1,4 +1,4 @@
-"""Training losses, found by file name: outputs (n, C), targets (n,) -> mean over samples."""
+"""Training losses, found by file name: outputs (…, C), targets (…) -> mean over samples."""
 
 from __future__ import annotations
 

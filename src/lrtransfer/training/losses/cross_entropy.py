@@ -7,8 +7,8 @@ from torch.nn import functional
 
 
 def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Return the mean cross-entropy of logits (n, C) against class numbers (n,)."""
-    return functional.cross_entropy(outputs, targets)
+    """Return the mean cross-entropy of logits (…, C) against class numbers (…)."""
+    return functional.cross_entropy(outputs.flatten(0, -2), targets.flatten())
 
 
 LOSS = cross_entropy

@@ -1,0 +1,480 @@
+"""The shipped table: complete, and its exponents against the papers', written out by hand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import pytest
+
+from lrtransfer.scaling.rules import Constants, Scaled, Shape, scale
+from lrtransfer.scaling.symmetry import Family, moved
+from lrtransfer.study import catalog
+from lrtransfer.study.parameterizations import builtin
+
+from .nets import rules
+
+INPUTS, HEAD = 5, 16  # D and d
+cached_rules = cache(rules)
+FAMILIES: tuple[Family, Family] = ("sgd", "adam")
+Size = tuple[int, int, Constants]
+# (N, L, constants): one at the base sizes, the others away from them.
+SIZES: list[Size] = [
+    (64, 6, Constants(0.5, 1.0, 64, 6)),
+    (256, 6, Constants(1.0, 1.0, 64, 6)),
+    (96, 24, Constants(0.5, 0.7, 12, 3)),
+    (512, 3, Constants(1.0, 2.0, 1, 1)),
+]
+every_size = pytest.mark.parametrize("size", SIZES, ids=["base", "wide", "both", "no-base"])
+ALL_ROLES = {
+    role for model in catalog.names("models") for role in catalog.constant("models", model, "ROLES")
+}
+TENSORS = ALL_ROLES - {"branch", "attention_logits"}
+VECTORS = ("embedding", "positional", "bias", "norm_gain")
+# Roles whose tensors lie in residual branches.
+INSIDE = ("hidden", "scalar", "bias", "scalar_bias", "norm_gain")
+FANS: dict[str, Callable[[int], tuple[int, int]]] = {  # (in, out) in a network of width N
+    "input": lambda n: (INPUTS, n),
+    "hidden": lambda n: (n, 2 * n),
+    "output": lambda n: (n, 3),
+    "embedding": lambda n: (1, n),
+    "scalar": lambda n: (7, 9),
+    "attention_logits": lambda n: (HEAD, 1),
+    "branch": lambda n: (n, 1),
+}
+
+
+def numbers(name: str, family: Family, role: str, size: Size, *, in_branch: bool = False) -> Scaled:
+    """Return the numbers of a tensor of ``role``; a hidden one is (2N, N)."""
+    width, depth, constants = size
+    fan_in, fan_out = FANS[role](width) if role in FANS else (1, 1)
+    shape = Shape(fan_in, width, depth, fan_out=fan_out, in_branch=in_branch)
+    return scale(cached_rules(name, family)[role], shape, constants)
+
+
+def assert_has(found: Scaled, **hand: float) -> None:
+    """Check the numbers that are told."""
+    for name, value in hand.items():
+        assert vars(found)[name] == pytest.approx(value, rel=1e-12), name
+
+
+def columns() -> list[tuple[str, Family]]:
+    """Return every entry with every family of optimizers that it has."""
+    return [(name, family) for name, entry in builtin().items() for family in entry.families]
+
+
+def test_every_entry_has_the_roles_of_every_model_in_every_family_of_optimizers() -> None:
+    for name, family in columns():
+        assert set(builtin()[name].families[family]) == ALL_ROLES, (name, family)
+
+
+def test_the_entries_are_those_documented() -> None:
+    both = {"sp", "ntp", "mup", "depth_mup", "inverse_depth", "mean_field"}
+    both |= {f"mup_table{number}" for number in (3, 8, 9)}
+    everett = {f"everett_{form}" for form in ("sp", "ntk", "mup", "mean_field")}
+    everett |= {f"{name}_no_alignment" for name in everett}
+    adam_alone = {"complete_p", "u_mup"} | everett
+    expected = {name: {"sgd", "adam"} for name in both} | {name: {"adam"} for name in adam_alone}
+    assert {name: set(entry.families) for name, entry in builtin().items()} == expected
+
+
+def test_each_entry_says_what_it_is_and_where_it_is_from() -> None:
+    for name, entry in builtin().items():
+        assert len(entry.description) > 20, name
+        assert "(20" in entry.source or "App." in entry.source, name
+
+
+@every_size
+def test_biases_start_at_zero_gains_at_one_and_nothing_else_off_zero(size: Size) -> None:
+    for name, family in columns():
+        for role in TENSORS:
+            found = numbers(name, family, role, size)
+            assert found.mean == (1.0 if role == "norm_gain" else 0.0)
+            assert (found.init == 0) == (role in {"norm_gain", "bias", "scalar_bias"})
+
+
+@every_size
+def test_logits_are_over_d_but_for_sp_and_ntp(size: Size) -> None:
+    """The model divides by √d already."""
+    for name, family in columns():
+        found = numbers(name, family, "attention_logits", size)
+        assert_has(found, multiplier=1.0 if name in {"sp", "ntp"} else HEAD**-0.5)
+
+
+@every_size
+def test_branches_shrink_as_each_entry_says(size: Size) -> None:
+    own = {"depth_mup": 0.5, "inverse_depth": 1.0, "u_mup": 0.5}
+    _, depth, constants = size
+    for name, family in columns():
+        alpha = own.get(name, constants.branch_exponent)
+        found = numbers(name, family, "branch", size)
+        assert_has(found, multiplier=(depth / constants.base_depth) ** -alpha)
+
+
+def test_depth_counts_inside_branches_alone() -> None:
+    for name, family in columns():
+        for role in ALL_ROLES - {"branch"}:
+            shallow, deep = (
+                numbers(name, family, role, (64, depth, Constants(0.7))) for depth in (3, 48)
+            )
+            assert shallow == deep, (name, family, role)
+
+
+@every_size
+def test_tensors_without_width_do_not_see_it(size: Size) -> None:
+    _, depth, constants = size
+    for name, family in columns():
+        for role in ("scalar", "scalar_bias"):
+            narrow, wide = (
+                numbers(name, family, role, (width, depth, constants), in_branch=True)
+                for width in (64, 1024)
+            )
+            assert narrow == wide, (name, family, role)
+
+
+@every_size
+def test_sp_has_one_learning_rate_and_its_fan_in_in_the_weights(size: Size) -> None:
+    for family in FAMILIES:
+        for role in TENSORS:
+            found = numbers("sp", family, role, size, in_branch=True)
+            plain = Scaled(found.init, 1.0, 1.0, mean=found.mean)
+            assert found == plain, role
+            if role in {"input", "hidden", "output", "scalar"}:
+                assert found.init == pytest.approx(FANS[role](size[0])[0] ** -0.5)
+        for role in ("embedding", "positional"):
+            assert numbers("sp", family, role, size).init == 1.0
+
+
+@pytest.mark.parametrize(("name", "exponent"), [("ntp", 0.0), ("mup", 0.5)])
+@every_size
+def test_gamma_of_ntp_and_mup_under_sgd(name: str, exponent: float, size: Size) -> None:
+    """Noci et al. (2024), §2-3: one learning rate η₀γ², readout 1/(γ√N), weights N(0,1)."""
+    width, _, constants = size
+    gamma = constants.gamma0 * (width / constants.base_width) ** exponent
+    hand = {"input": INPUTS**-0.5, "hidden": width**-0.5, "output": 1 / (gamma * width**0.5)}
+    for role, multiplier in hand.items():
+        found = numbers(name, "sgd", role, size, in_branch=role == "hidden")
+        assert_has(found, init=1.0, multiplier=multiplier, learning_rate=gamma**2)
+    for role in VECTORS:
+        assert_has(numbers(name, "sgd", role, size), multiplier=1.0, learning_rate=gamma**2)
+    rate = constants.gamma0**2
+    assert_has(numbers(name, "sgd", "scalar", size), multiplier=7**-0.5, learning_rate=rate)
+    assert_has(numbers(name, "sgd", "scalar_bias", size), multiplier=1.0, learning_rate=rate)
+
+
+@every_size
+def test_ntp_keeps_its_learning_rate_under_adam(size: Size) -> None:
+    width, _, constants = size
+    multipliers = {
+        "input": INPUTS**-0.5,
+        "hidden": width**-0.5,
+        "scalar": 7**-0.5,
+        "output": 1 / (constants.gamma0 * width**0.5),
+    }
+    for role in TENSORS:
+        found = numbers("ntp", "adam", role, size, in_branch=True)
+        init = 0.0 if role in {"norm_gain", "bias", "scalar_bias"} else 1.0
+        plain = Scaled(init, multipliers.get(role, 1.0), 1.0, mean=found.mean)
+        assert_has(found, **vars(plain))
+
+
+GENERAL = [("depth_mup", 0.5), ("inverse_depth", 1.0)]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(("name", "alpha"), GENERAL)
+@pytest.mark.parametrize(("width", "depth", "gamma0"), [(64, 3, 1.0), (1024, 48, 0.6)])
+def test_depth_entries_are_the_general_table_of_the_appendix(
+    family: Family, name: str, alpha: float, width: int, depth: int, gamma0: float
+) -> None:
+    """Noci et al. (2024), Table 1 and App. K: one rate, with the first and last layer rescaled.
+
+    The general table's form has σ ≠ 1 outside the branches; it is moved to σ = 1 here.
+    """
+    if family == "sgd":
+        rate, sigma = gamma0**2 * width * depth ** (2 * alpha - 1), depth ** (alpha - 0.5)
+    else:
+        rate = width**-0.5 * depth ** (alpha - 1)
+        sigma = rate
+    general = {
+        "hidden": Scaled(1.0, width**-0.5, rate),
+        "input": Scaled(sigma, INPUTS**-0.5 / sigma, rate),
+        "output": Scaled(sigma, 1 / (gamma0 * width * sigma), rate),
+        "embedding": Scaled(sigma, 1 / sigma, rate),
+        "positional": Scaled(sigma, 1 / sigma, rate),
+    }
+    size = (width, depth, Constants(0.0, gamma0, 1, 1))
+    for role, form in general.items():
+        hand = moved(form, form.init, family)
+        found = numbers(name, family, role, size, in_branch=role == "hidden")
+        wanted = {q: vars(hand)[q] for q in ("init", "multiplier", "learning_rate")}
+        assert_has(found, **wanted)
+
+
+@pytest.mark.parametrize(("name", "alpha"), GENERAL)
+@every_size
+def test_vectors_in_branches_follow_the_rate_of_their_family(
+    name: str, alpha: float, size: Size
+) -> None:
+    """SGD's rate ∝ L^(2α−1) and Adam's ∝ L^(α−1) inside branches, of whatever width exponent."""
+    width, depth, constants = size
+    m, l_ = width / constants.base_width, depth / constants.base_depth
+    for role in ("bias", "norm_gain", "scalar", "scalar_bias"):
+        width_rate = constants.gamma0**2 * (m if role in VECTORS else 1.0)
+        inside = numbers(name, "sgd", role, size, in_branch=True)
+        assert_has(inside, learning_rate=width_rate * l_ ** (2 * alpha - 1))
+        assert_has(numbers(name, "sgd", role, size), learning_rate=width_rate)
+        inside = numbers(name, "adam", role, size, in_branch=True)
+        assert_has(inside, learning_rate=l_ ** (alpha - 1))
+        assert_has(numbers(name, "adam", role, size), learning_rate=1.0)
+        assert_has(inside, multiplier=7**-0.5 if role == "scalar" else 1.0)
+
+
+@every_size
+def test_mup_under_adam_is_the_general_table_without_depth(size: Size) -> None:
+    width, _, constants = size
+    m = width / constants.base_width
+    hidden = numbers("mup", "adam", "hidden", size, in_branch=True)
+    assert_has(hidden, init=1.0, multiplier=width**-0.5, learning_rate=m**-0.5)
+    multiplier = 1 / (constants.gamma0 * (m * width) ** 0.5)
+    hand = {"input": INPUTS**-0.5, "output": multiplier, "scalar": 7**-0.5}
+    for role in TENSORS - {"hidden"}:
+        found = numbers("mup", "adam", role, size, in_branch=role in INSIDE)
+        assert_has(found, multiplier=hand.get(role, 1.0), learning_rate=1.0)
+
+
+@pytest.mark.parametrize("name", ["mup", "depth_mup", "inverse_depth", "complete_p"])
+@every_size
+def test_epsilon_follows_the_size_of_the_gradient(name: str, size: Size) -> None:
+    """Entries of the gradient, in the entry's form.
+
+    A stream of entries of size one feeds a readout of multiplier 1/(γ₀ m·const): what comes back
+    to an entry of the stream is ∝ 1/(γ₀m), of which a branch passes on its own multiplier, and a
+    hidden matrix its m^-½ where the multiplier stays outside the weight. What has no width is
+    summed over it.
+    """
+    width, depth, constants = size
+    m, l_ = width / constants.base_width, depth / constants.base_depth
+    gamma0 = 1.0 if name == "complete_p" else constants.gamma0
+    alpha = dict(GENERAL).get(name, constants.branch_exponent)
+    back, branch = 1 / (gamma0 * m), l_**-alpha
+    outside = 1.0 if name == "complete_p" else m**-0.5
+    inside = {
+        "hidden": back * outside * branch,
+        "bias": back * branch,
+        "norm_gain": back * branch,
+        "scalar": branch / gamma0,
+        "scalar_bias": branch / gamma0,
+    }
+    for role, epsilon in inside.items():
+        assert_has(numbers(name, "adam", role, size, in_branch=True), epsilon=epsilon)
+    for role in ("input", "output", "embedding", "positional"):
+        assert_has(numbers(name, "adam", role, size), epsilon=back)
+
+
+@every_size
+def test_sgd_s_decay_in_a_step_depends_on_no_size(size: Size) -> None:
+    for name, family in columns():
+        if family == "sgd" and name != "ntp":
+            for role in TENSORS:
+                found = numbers(name, "sgd", role, size, in_branch=True)
+                assert found.learning_rate * found.weight_decay == pytest.approx(1.0), (name, role)
+
+
+@every_size
+def test_adam_s_decay_in_a_step_falls_with_width_in_hidden_layers_alone(size: Size) -> None:
+    """The decay λ of μP's hidden layers is that of every width (Yang et al. 2022): ηλ/m a step."""
+    width, depth, constants = size
+    m, l_ = width / constants.base_width, depth / constants.base_depth
+    depths = {"mup": 1.0, "depth_mup": l_**-0.5, "inverse_depth": 1.0}
+    depths |= {f"mup_table{number}": 1.0 for number in (3, 8, 9)}
+    for name, rate in depths.items():
+        for role in TENSORS:
+            found = numbers(name, "adam", role, size, in_branch=role in INSIDE)
+            expected = (rate if role in INSIDE else 1.0) / (m if role == "hidden" else 1.0)
+            product = found.learning_rate * found.weight_decay
+            assert product == pytest.approx(expected), (name, role)
+
+
+@every_size
+def test_the_three_tables_of_tensor_programs_v(size: Size) -> None:
+    """Yang et al. (2022), Tables 3, 8, 9: (σ, multiplier, SGD's rate, Adam's rate), m = N/N₀."""
+    width, _, constants = size
+    m, root = width / constants.base_width, width**-0.5
+    first, base = INPUTS**-0.5, constants.base_width**-0.5
+    hidden, scalar, scalar_bias = (root, 1, 1, 1 / m), (7**-0.5, 1, 1, 1), (0, 1, 1, 1)
+    plain: dict[str, Any] = {"hidden": hidden, "scalar": scalar, "scalar_bias": scalar_bias}
+    plain |= {"norm_gain": (0, 1, m, 1)}
+    vectors: dict[str, Any] = {"embedding": (1, 1, m, 1), "positional": (1, 1, m, 1)}
+    vectors |= {"bias": (0, 1, m, 1), "input": (first, 1, m, 1)}
+    up, down = m**0.5, m**-0.5
+    moved_vectors: dict[str, Any] = {"embedding": (down, up, 1, down)}
+    moved_vectors |= {"positional": (down, up, 1, down), "bias": (0, up, 1, down)}
+    moved_vectors |= {"input": (first * down, up, 1, down)}
+    hand: dict[str, dict[str, tuple[float, float, float, float]]] = {
+        "mup_table3": plain | vectors | {"output": (root * down, 1, 1 / m, 1 / m)},
+        "mup_table8": plain | vectors | {"output": (base, 1 / m, m, 1)},
+        "mup_table9": plain | moved_vectors | {"output": (root, down, 1, down)},
+    }
+    for name, tensors in hand.items():
+        assert set(tensors) == TENSORS
+        for role, (init, multiplier, *rates) in tensors.items():
+            for family, rate in zip(FAMILIES, rates, strict=True):
+                found = numbers(name, family, role, size, in_branch=True)
+                assert_has(found, init=init, multiplier=multiplier, learning_rate=rate)
+
+
+@every_size
+def test_tables_3_and_9_move_the_epsilon_of_table_8(size: Size) -> None:
+    m = size[0] / size[2].base_width
+    moves = {
+        "mup_table3": {"output": m},
+        "mup_table8": {},
+        "mup_table9": dict.fromkeys(("input", "embedding", "positional", "bias", "output"), m**0.5),
+    }
+    for name, own in moves.items():
+        for role in TENSORS:
+            found = numbers(name, "adam", role, size, in_branch=True)
+            assert_has(found, epsilon=own.get(role, 1.0))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_mup_and_table_8_scale_alike_in_one_form(family: Family) -> None:
+    """Up to factors without width, which the base's own numbers hold, they are one entry."""
+
+    def ratios(role: str, width: int) -> dict[str, Any]:
+        size = (width, 4, Constants(0.5, 1.0, 32, 4))
+        ours, package = (
+            numbers(name, family, role, size, in_branch=role == "hidden")
+            for name in ("mup", "mup_table8")
+        )
+        ours = moved(ours, package.multiplier / ours.multiplier, family)
+        quantities = ["learning_rate", "weight_decay"] + (["init"] if ours.init else [])
+        return {q: vars(ours)[q] / vars(package)[q] for q in quantities}
+
+    for role in TENSORS:
+        assert ratios(role, 32) == pytest.approx(ratios(role, 1024)), role
+
+
+@pytest.mark.parametrize("alpha", [0.5, 1.0])
+def test_complete_p_is_table_1_of_its_paper(alpha: float) -> None:
+    """Dey et al. (2025), Table 1, with m_N = 8 and m_L = 4."""
+    size = (512, 24, Constants(alpha, 1.0, 64, 6))
+    m_n, m_l = 8.0, 4.0
+
+    def told(role: str, *, in_branch: bool = False) -> Scaled:
+        return numbers("complete_p", "adam", role, size, in_branch=in_branch)
+
+    assert_has(
+        told("hidden", in_branch=True),
+        init=64**-0.5 * m_n**-0.5,
+        multiplier=1.0,
+        learning_rate=m_l ** (alpha - 1) / m_n,
+        weight_decay=m_n,
+        epsilon=m_l**-alpha / m_n,
+    )
+    for role in ("norm_gain", "bias", "scalar", "scalar_bias"):
+        inside = told(role, in_branch=True)
+        assert_has(inside, learning_rate=m_l ** (alpha - 1), weight_decay=1.0, multiplier=1.0)
+        assert_has(told(role), learning_rate=1.0, weight_decay=1.0)
+    for role in ("input", "embedding", "positional"):
+        init = INPUTS**-0.5 if role == "input" else 1.0
+        assert_has(told(role), init=init, multiplier=1.0, learning_rate=1.0, weight_decay=1.0)
+    assert_has(told("scalar"), init=7**-0.5)
+    assert_has(told("output"), init=64**-0.5, multiplier=1 / m_n)
+    assert_has(told("output"), learning_rate=1.0, weight_decay=1.0)
+
+
+def test_unit_scaled_mup_is_table_2_of_its_paper() -> None:
+    """Blake et al. (2025): weights N(0,1) and a decay λη of every tensor alike."""
+    size = (256, 16, Constants(0.0, 1.0, 1, 1))
+    # (multiplier, rate outside of branches)
+    hand = {
+        "input": (INPUTS**-0.5, 1 / 16),
+        "embedding": (1.0, 1 / 16),
+        "positional": (1.0, 1.0),
+        "hidden": (1 / 16, 1 / 16),
+        "output": (1 / 256, 1.0),
+        "scalar": (7**-0.5, 1.0),
+        "bias": (1.0, 1.0),
+        "scalar_bias": (1.0, 1.0),
+        "norm_gain": (1.0, 1.0),
+    }
+    assert set(hand) == TENSORS
+    for role, (multiplier, rate) in hand.items():
+        found = numbers("u_mup", "adam", role, size)
+        assert_has(found, multiplier=multiplier, learning_rate=rate, weight_decay=1 / rate)
+        assert found.init in {0.0, 1.0}
+        inside = numbers("u_mup", "adam", role, size, in_branch=True)
+        rate = rate / 4 if role in INSIDE else rate
+        assert_has(inside, learning_rate=rate, weight_decay=1 / rate, epsilon=1.0)
+
+
+@every_size
+def test_mean_field_is_mup_with_a_readout_over_n(size: Size) -> None:
+    """The rate is SGD's of μP; Adam's has N in the place of N/N₀, and neither decay nor ε."""
+    width, _, constants = size
+    for role in TENSORS:
+        ours, mup = (
+            numbers(name, "sgd", role, size, in_branch=True) for name in ("mean_field", "mup")
+        )
+        assert_has(ours, init=mup.init, learning_rate=mup.learning_rate)
+        multiplier = 1 / (constants.gamma0 * width) if role == "output" else mup.multiplier
+        for family in FAMILIES:
+            assert_has(numbers("mean_field", family, role, size), multiplier=multiplier)
+        found = numbers("mean_field", "adam", role, size, in_branch=True)
+        rate = width**-0.5 if role == "hidden" else 1.0
+        assert_has(found, init=mup.init, learning_rate=rate, weight_decay=1.0, epsilon=1.0)
+
+
+Exponents = dict[str, dict[str, tuple[float, float]]]
+EVERETT: Exponents = {  # c of a learning rate ∝ N^-c under (full, no) alignment
+    "sp": {"embedding": (0, 0), "hidden": (1, 0.5), "output": (1, 0.5)},
+    "ntk": {"embedding": (0, 0), "hidden": (0.5, 0), "output": (0.5, 0)},
+    "mup": {"embedding": (0.5, 0.5), "hidden": (1, 0.5), "output": (0.5, 0)},
+    "mean_field": {"embedding": (0, 0), "hidden": (0.5, 0), "output": (0, -0.5)},
+}
+EVERETT_FORM: Exponents = {  # exponents of N in (σ, multiplier)
+    "sp": {"embedding": (0, 0), "hidden": (-0.5, 0), "output": (-0.5, 0)},
+    "ntk": {"embedding": (0, 0), "hidden": (0, -0.5), "output": (0, -0.5)},
+    "mup": {"embedding": (-0.5, 0.5), "hidden": (-0.5, 0), "output": (-0.5, -0.5)},
+    "mean_field": {"embedding": (0, 0), "hidden": (0, -0.5), "output": (0, -1)},
+}
+
+
+@pytest.mark.parametrize("form", list(EVERETT))
+@pytest.mark.parametrize("alignment", ["full", "no"])
+def test_per_layer_rates_of_everett_and_others(form: str, alignment: str) -> None:
+    """Everett et al. (2024): exponents of N, from the ratio of widths 64 and 1024."""
+    name = f"everett_{form}" + ("_no_alignment" if alignment == "no" else "")
+
+    def exponents(role: str) -> dict[str, float]:
+        narrow, wide = (
+            vars(numbers(name, "adam", role, (width, 4, Constants(0.5)), in_branch=True))
+            for width in (64, 1024)
+        )
+        return {q: math.log(wide[q] / narrow[q], 16) for q in narrow if narrow[q]}
+
+    like = {"input": "embedding", "positional": "embedding"}
+    for role in TENSORS:
+        known = like.get(role, role)
+        rates = EVERETT[form].get(known, (0, 0))
+        init, multiplier = EVERETT_FORM[form].get(known, (0, 0))
+        expected = {"learning_rate": -rates[alignment == "no"], "multiplier": multiplier}
+        expected |= {"init": init, "weight_decay": 0.0, "epsilon": 0.0, "mean": 0.0}
+        for quantity, found in exponents(role).items():
+            assert found == pytest.approx(expected[quantity], abs=1e-12), (role, quantity)
+
+
+@pytest.mark.parametrize("form", list(EVERETT))
+def test_everett_s_entries_have_unit_streams_at_every_width(form: str) -> None:
+    """σ × multiplier, which is all that a forward pass sees, is 1/√fan_in or of the readout."""
+    for alignment in ("", "_no_alignment"):
+        for role in ("input", "embedding", "positional", "hidden", "scalar", "output"):
+            found = numbers(f"everett_{form}{alignment}", "adam", role, (256, 4, Constants()))
+            fan_in = FANS[role](256)[0] if role in FANS else 1
+            readout = {"mup": 1 / 256, "mean_field": 1 / 256}.get(form, 1 / 16)
+            expected = readout if role == "output" else fan_in**-0.5
+            assert found.init * found.multiplier == pytest.approx(expected), role

@@ -1,0 +1,477 @@
+"""The form without multipliers trains the network of the table; its groups and settings."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+import lrtransfer as lt
+from lrtransfer import models
+from lrtransfer.models.roles import Roles
+from lrtransfer.scaling import table
+from lrtransfer.scaling.apply import apply
+from lrtransfer.scaling.hooks import Multiply
+from lrtransfer.scaling.rules import Constants
+
+from .outsiders import MLP, Transformer, loss, numbers, tokens, trajectory
+
+# Name -> class, options, whether the decay is decoupled or linear in the gradient.
+OPTIMIZERS: dict[str, tuple[Any, dict[str, Any], float]] = {
+    "sgd": (torch.optim.SGD, {}, 0.05),
+    "momentum": (torch.optim.SGD, {"momentum": 0.9, "nesterov": True}, 0.05),
+    "adam": (torch.optim.Adam, {"betas": (0.8, 0.9)}, 0.0),
+    "adamw": (torch.optim.AdamW, {}, 0.05),
+    "rmsprop": (torch.optim.RMSprop, {"momentum": 0.5}, 0.0),
+}
+ALPHA = {"depth_mup", "inverse_depth", "u_mup"}  # their exponents are fixed
+RATES = {"sgd": 0.05, "momentum": 0.01}
+
+FAMILIES: dict[str, dict[str, Any]] = {
+    "residual_mlp": {"in_features": 5, "out_features": 3, "depth": 2, "activation": "tanh"},
+    "gpt": {"in_features": 0, "out_features": 7, "heads": 2, "block_size": 6, "bias": True},
+    "mlp_mixer": {
+        "in_features": 32,
+        "out_features": 3,
+        "channels": 2,
+        "image_size": 4,
+        "patch": 2,
+        "token_hidden": 3,
+        "bias": True,
+    },
+}
+
+
+def build(family: str, width: int) -> nn.Module:
+    with torch.random.fork_rng():
+        return models.build(family, width=width, **FAMILIES[family]).double()
+
+
+def inputs_of(family: str) -> torch.Tensor:
+    if family == "gpt":
+        return tokens()
+    return numbers(features=FAMILIES[family]["in_features"])
+
+
+def follows(name: str, optimizer: str, family: str) -> None:
+    """Check 20 steps of the two forms: multipliers outside, and absorbed ones."""
+    kind, options, decay = OPTIMIZERS[optimizer]
+    rate = RATES.get(optimizer, 0.01)
+    column: Any = "sgd" if optimizer in RATES else "adam"
+    hooked, own = build(family, 8), build(family, 8)
+    roles: Roles = hooked.roles()  # type: ignore[operator]
+    depth = len(roles.branches)
+    alpha = None if name in ALPHA else 0.7
+    gamma0 = 0.8 if table.depends(table.rules(name, column).values(), "gamma0", 0.0) else 1.0
+    scaled = apply(
+        hooked,
+        roles,
+        table.rules(name, column),
+        Constants(alpha or 0.0, gamma0, 4, 3),
+        width=8,
+        depth=depth,
+        generator=torch.Generator().manual_seed(1),
+    )
+    reference = [
+        {
+            "params": [parameter],
+            "lr": rate * scaled[tensor].learning_rate,
+            "weight_decay": decay * scaled[tensor].weight_decay,
+        }
+        | ({"eps": 1e-9 * scaled[tensor].epsilon} if column == "adam" else {})
+        for tensor, parameter in hooked.named_parameters()
+    ]
+    groups = lt.parameterize(
+        own,
+        name,
+        base=build(family, 4),
+        optimizer=optimizer,
+        lr=rate,
+        weight_decay=decay,
+        eps=1e-9,
+        branches="branches.*",
+        attention={"branches.*.1.logits": 4} if family == "gpt" else None,
+        base_depth=3,
+        branch_exponent=alpha,
+        gamma0=gamma0,
+        seed=1,
+    )
+    left = [h for m in own.modules() for h in m._forward_hooks.values()]
+    assert all(isinstance(h, Multiply) and h.role != "" for h in left)
+    batch = inputs_of(family)
+    # The default of the optimizer would show where a group lacks its own.
+    expected = trajectory(hooked, kind(reference, lr=1e9, **options), batch)
+    found = trajectory(own, kind(groups, lr=1e9, **options), batch)
+    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
+    assert (expected[-1] - expected[0]).abs().max() > 1e-3
+
+
+def has(name: str, optimizer: str) -> bool:
+    column: Any = "sgd" if optimizer in RATES else "adam"
+    try:
+        table.rules(name, column)
+    except ValueError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("name", "optimizer"),
+    [(n, o) for n in table.names() for o in ("sgd", "adamw") if has(n, o)],
+)
+def test_it_trains_the_network_of_the_table(name: str, optimizer: str) -> None:
+    follows(name, optimizer, "residual_mlp")
+
+
+@pytest.mark.parametrize("optimizer", sorted(set(OPTIMIZERS) - {"sgd", "adamw"}))
+def test_it_does_under_every_optimizer(optimizer: str) -> None:
+    follows("mup", optimizer, "residual_mlp")
+
+
+@pytest.mark.parametrize(
+    ("name", "optimizer", "family"),
+    [
+        ("mup", "sgd", "gpt"),
+        ("complete_p", "adamw", "gpt"),
+        ("mup_table9", "adamw", "gpt"),
+        ("u_mup", "adamw", "mlp_mixer"),
+        ("ntp", "momentum", "mlp_mixer"),
+    ],
+)
+def test_it_does_with_norms_biases_embeddings_and_attention(
+    name: str, optimizer: str, family: str
+) -> None:
+    follows(name, optimizer, family)
+
+
+def test_an_outsider_s_biases_and_weights_share_a_module_without_harm() -> None:
+    """μP of an MLP of nn.Linear, written out by hand with multipliers in the forward pass."""
+    width, base_width, rate = 8, 4, 0.05
+    own = MLP(width).double()
+    groups = lt.parameterize(
+        own, "mup", base=MLP(base_width), optimizer=torch.optim.SGD, lr=rate, seed=0
+    )
+    random = torch.Generator().manual_seed(0)
+    shapes = [p.shape for p in own.parameters()]
+    w1, b1, w2, b2, w3, b3 = (
+        torch.randn(s, generator=random, dtype=torch.float64).mul(len(s) > 1).requires_grad_()
+        for s in shapes
+    )
+
+    def forward(inputs: torch.Tensor) -> torch.Tensor:
+        hidden = torch.tanh(inputs @ w1.T / 5**0.5 + b1)
+        hidden = torch.tanh(hidden @ w2.T / width**0.5 + b2)
+        outputs: torch.Tensor = hidden @ w3.T / (width * width / base_width) ** 0.5 + b3
+        return outputs
+
+    growth = width / base_width
+    reference = [
+        {"params": [w1, b1, w2, b2, w3], "lr": rate * growth},
+        {"params": [b3], "lr": rate},
+    ]
+    expected = trajectory(own, torch.optim.SGD(reference), numbers(), forward=forward)
+    found = trajectory(own, torch.optim.SGD(groups), numbers())
+    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
+    assert not any(module._forward_hooks for module in own.modules())
+
+
+def mup(model: nn.Module, **changes: Any) -> list[dict[str, Any]]:
+    settings: dict[str, Any] = {"optimizer": "adamw", "lr": 1e-3, "seed": 0} | changes
+    if "base" not in settings:
+        settings["base"] = MLP(4)
+    return lt.parameterize(model, "mup", **settings)
+
+
+def test_groups_hold_every_tensor_once_with_its_absolute_and_relative_numbers() -> None:
+    model = MLP(8)
+    groups = mup(model, weight_decay=0.1, eps=1e-6)
+    names = [name for group in groups for name in group["names"]]
+    assert sorted(names) == sorted(n for n, _ in model.named_parameters())
+    for group in groups:
+        assert [model.get_parameter(n) for n in group["names"]] == group["params"]
+        assert group["lr"] == 1e-3 * group["relative_rate"]
+        assert group["weight_decay"] == 0.1 * group["relative_weight_decay"]
+        assert group["eps"] == 1e-6 * group["relative_epsilon"]
+    by_role = {group["role"]: group["names"] for group in groups}
+    assert len(by_role) == len(groups) == 5
+    assert by_role["bias"] == ["first.bias", "second.bias"]
+
+
+def test_sgd_groups_have_no_epsilon() -> None:
+    assert all("eps" not in group for group in mup(MLP(8), optimizer="sgd"))
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "kind"),
+    [
+        ("sgd", torch.optim.SGD),
+        ("momentum", torch.optim.SGD),
+        ("adam", torch.optim.Adam),
+        ("adamw", torch.optim.AdamW),
+        ("rmsprop", torch.optim.RMSprop),
+    ],
+)
+def test_a_class_of_torch_means_its_name(optimizer: str, kind: Any) -> None:
+    class Mine(kind):  # type: ignore[misc]
+        pass
+
+    by_name = mup(MLP(8), optimizer=optimizer)
+    for given in (kind, Mine):
+        by_class = mup(MLP(8), optimizer=given)
+        assert [g["lr"] for g in by_class] == [g["lr"] for g in by_name]
+        assert ["eps" in g for g in by_class] == ["eps" in g for g in by_name]
+
+
+def test_rates_make_the_sharpness_that_of_the_form_with_multipliers() -> None:
+    hooked, own = build("residual_mlp", 8), build("residual_mlp", 8)
+    scaled = apply(
+        hooked,
+        hooked.roles(),  # type: ignore[operator]
+        table.rules("mup", "sgd"),
+        Constants(base_width=4),
+        width=8,
+        depth=2,
+        generator=torch.Generator().manual_seed(2),
+    )
+    groups = lt.parameterize(
+        own, "mup", base=build("residual_mlp", 4), optimizer="sgd", lr=0.1, seed=2
+    )
+    batch = (numbers(), torch.zeros(12, 3, dtype=torch.float64))
+
+    def value(model: nn.Module, scale: dict[str, float]) -> float:
+        return lt.sharpness(
+            model, lambda f, y: loss(f) + 0.0 * y.sum(), batch, scale=scale, tolerance=1e-8
+        ).value
+
+    rates = lt.rates(groups)
+    expected = value(hooked, {name: s.learning_rate for name, s in scaled.items()})
+    assert value(own, rates) == pytest.approx(expected, rel=1e-9)
+    assert value(own, dict.fromkeys(rates, 1.0)) != pytest.approx(expected, rel=0.1)
+
+
+def test_weights_follow_the_seed_the_generator_or_torch_s_own_state() -> None:
+    first, second, third, fourth, base = *(MLP(8) for _ in range(4)), MLP(4)
+    mup(first)
+    mup(second, seed=None, generator=torch.Generator().manual_seed(0))
+    torch.manual_seed(0)
+    mup(third, seed=None, base=base)
+    mup(fourth, seed=1)
+    for name, parameter in first.named_parameters():
+        assert torch.equal(second.get_parameter(name), parameter)
+        assert torch.equal(third.get_parameter(name), parameter)
+    assert not torch.equal(fourth.first.weight, first.first.weight)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_a_seed_means_the_same_weights_in_every_dtype(dtype: torch.dtype) -> None:
+    single, other = MLP(8), MLP(8).to(dtype)
+    mup(single)
+    mup(other)
+    for ours, theirs in zip(single.parameters(), other.parameters(), strict=True):
+        assert theirs.dtype == dtype
+        torch.testing.assert_close(ours.to(dtype).float(), theirs.float(), rtol=1e-6, atol=0)
+
+
+def test_without_initialise_the_weights_stay_and_the_rest_is_the_same() -> None:
+    model = MLP(8)
+    before = copy.deepcopy(model.state_dict())
+    groups = mup(model, initialise=False)
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    assert [g["lr"] for g in groups] == [g["lr"] for g in mup(MLP(8))]
+
+
+def test_frozen_tensors_are_initialised_and_in_no_group() -> None:
+    model, free = MLP(8), MLP(8)
+    model.second.requires_grad_(False)
+    groups = mup(model)
+    mup(free)
+    assert not any(name.startswith("second") for name in lt.rates(groups))
+    assert torch.equal(model.second.weight, free.second.weight)
+    with pytest.raises(ValueError, match=r"every parameter is frozen"):
+        mup(MLP(8).requires_grad_(False))
+
+
+def test_the_padding_of_an_embedding_stays_zero() -> None:
+    def padded(width: int) -> nn.Module:
+        return nn.Sequential(nn.Embedding(5, width, padding_idx=2), nn.Linear(width, 3))
+
+    model = padded(8)
+    mup(model, base=padded(4))
+    rows = model[0].weight.abs().sum(1)  # type: ignore[index, union-attr, operator]
+    assert rows[2] == 0
+    assert (rows > 0).sum() == 4
+
+
+def test_the_base_may_be_on_the_meta_device() -> None:
+    with torch.device("meta"):
+        base = MLP(4)
+    assert lt.rates(mup(MLP(8), base=base)) == lt.rates(mup(MLP(8)))
+
+
+def test_a_third_width_tells_the_roles_of_a_network_at_the_base_width() -> None:
+    wide, narrow = mup(MLP(8), delta=MLP(2)), mup(MLP(4), delta=MLP(2))
+    assert lt.rates(wide) == lt.rates(mup(MLP(8)))
+    # Multipliers 1/√fan_in outside, absorbed: the rate of Adam carries them at every width.
+    assert lt.rates(narrow)["second.weight"] == pytest.approx(1 / 4**0.5)
+    assert lt.rates(wide)["second.weight"] == pytest.approx(1 / 8**0.5 / 2**0.5)
+
+
+def test_told_roles_and_sizes_do_without_a_base() -> None:
+    roles = {
+        "first.weight": "input",
+        "second.weight": "hidden",
+        "last.weight": "output",
+        "last.bias": "scalar_bias",
+        "f*.bias": "bias",
+        "second.bias": "bias",
+    }
+    first, second = MLP(8), MLP(8)
+    groups = mup(first, base=None, roles=roles, width=8, base_width=4)
+    assert lt.rates(groups) == lt.rates(mup(second))
+    assert torch.equal(first.second.weight, second.second.weight)
+    wider = mup(MLP(8), base=None, roles=roles, width=8)
+    assert lt.rates(wider)["second.weight"] != lt.rates(groups)["second.weight"]
+
+
+def test_a_model_s_own_roles_tell_branches_and_attention_too() -> None:
+    told, own = build("gpt", 8), build("gpt", 8)
+    common: dict[str, Any] = {"optimizer": "adamw", "lr": 1e-3, "seed": 0}
+    depths: dict[str, Any] = {"base_depth": 1, "branch_exponent": 1.0}
+    lt.parameterize(
+        told,
+        "complete_p",
+        roles=told.roles(),  # type: ignore[operator]
+        width=8,
+        base_width=4,
+        **common,
+        **depths,
+    )
+    lt.parameterize(
+        own,
+        "complete_p",
+        base=build("gpt", 4),
+        branches="branches.*",
+        attention={"branches.*.1.logits": 4},
+        **common,
+        **depths,
+    )
+    assert torch.equal(told(tokens()), own(tokens()))
+
+
+def test_fans_tell_the_orientation_of_a_matrix_of_one_s_own() -> None:
+    class Transposed(nn.Module):
+        def __init__(self, width: int) -> None:
+            super().__init__()
+            self.first = nn.Parameter(torch.randn(40, width))
+            self.last = nn.Linear(width, 3)
+
+    roles = {"first": "input"}
+    with pytest.raises(ValueError, match=r"'first' of shape \(40, 8\).*fans="):
+        mup(Transposed(8), base=Transposed(4), roles=roles)
+    model = Transposed(200)
+    mup(model, base=Transposed(4), roles=roles, fans={"first": (40, 200)})
+    assert model.first.std().item() == pytest.approx(40**-0.5, rel=0.05)
+
+
+def test_a_user_s_own_table_is_taken() -> None:
+    rule = {"init": {"factor": 0.0}, "learning_rate": {"width": 2}}
+    roles = ("input", "hidden", "output", "bias", "scalar_bias")
+    own = {"families": {"sgd": dict.fromkeys(roles, rule)}}
+    model = MLP(8)
+    groups = lt.parameterize(model, own, base=MLP(4), optimizer="sgd", lr=1.0)
+    assert set(lt.rates(groups).values()) == {4.0}
+    assert all(not p.any() for p in model.parameters())
+
+
+def test_told_widths_stand_in_where_the_base_has_several() -> None:
+    class Uneven(nn.Module):
+        def __init__(self, width: int) -> None:
+            super().__init__()
+            self.first = nn.Linear(5, width + 1)
+            self.last = nn.Linear(width + 1, width)
+
+    with pytest.raises(ValueError, match=r"no one width\. Give width= and base_width="):
+        mup(Uneven(8), base=Uneven(4))
+    mup(Uneven(8), base=Uneven(4), width=8, base_width=4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"optimizer": "lion"}, r"optimizer is 'lion'.*adamw"),
+        ({"optimizer": torch.optim.LBFGS}, r"optimizer is .*LBFGS"),
+        ({"lr": -1.0}, r"lr is -1\.0"),
+        ({"lr": float("nan")}, r"lr is nan"),
+        ({"weight_decay": -0.1}, r"weight_decay is -0\.1"),
+        ({"eps": float("inf")}, r"eps is inf"),
+        ({"optimizer": "adam", "weight_decay": 0.1}, r"adam normalises the decay.*Use adamw"),
+        ({"base": None}, r"base is not told\. Give base="),
+        ({"base": None, "width": 8, "delta": MLP(4)}, r"base is not told\. Give base="),
+        ({"delta": MLP(4)}, r"delta has the width of base"),
+        ({"base": None, "width": 8}, r"tensor 'first\.weight' has no role.*roles="),
+        ({"width": 8}, r"both width= and base_width="),
+        ({"width": 0, "base_width": 1}, r"width is 0"),
+        ({"roles": {"third.weight": "input"}}, r"roles names 'third\.weight'"),
+        ({"roles": {"first.weight": "inptu"}}, r"'first\.weight' has the role 'inptu'.*hidden"),
+        ({"roles": {"*.bias": "bias", "last.*": "output"}}, r"roles gives 'last\.bias' both"),
+        ({"gamma0": 0.0}, r"gamma0 is 0\.0"),
+        ({"generator": torch.Generator()}, r"seed and generator"),
+        ({"base": MLP(8)}, r"base has the width of the model.*delta="),
+    ],
+)
+def test_a_wrong_argument_is_named_and_the_model_stays(
+    changes: dict[str, Any], message: str
+) -> None:
+    model = MLP(8)
+    before = copy.deepcopy(model.state_dict())
+    with pytest.raises(ValueError, match=message):
+        mup(model, **changes)
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+
+
+def test_tensors_without_shape_memory_or_real_entries_are_named() -> None:
+    with pytest.raises(ValueError, match=r"'0\.weight' has no shape yet"):
+        mup(nn.Sequential(nn.LazyLinear(8), nn.Linear(8, 3)))
+    with torch.device("meta"):
+        empty = MLP(8)
+    with pytest.raises(ValueError, match=r"'first\.weight' is on the meta device.*to_empty"):
+        mup(empty)
+    complex_valued = MLP(8)
+    complex_valued.first.weight = nn.Parameter(torch.ones(8, 5, dtype=torch.complex64))
+    with pytest.raises(ValueError, match=r"'first\.weight' is torch\.complex64"):
+        mup(complex_valued)
+
+
+def test_a_constant_without_effect_is_refused() -> None:
+    common: dict[str, Any] = {"base": MLP(4), "optimizer": "adamw", "lr": 1.0, "branches": []}
+    with pytest.raises(ValueError, match=r"gamma0 is 2\.0, but no exponent"):
+        lt.parameterize(MLP(8), "complete_p", gamma0=2.0, **common)
+    with pytest.raises(ValueError, match=r"branch_exponent is 1\.0, but no exponent"):
+        lt.parameterize(MLP(8), "depth_mup", branch_exponent=1.0, **common)
+
+
+def test_coordinates_move_alike_at_every_width_of_a_transformer() -> None:
+    """μP under Adam: the change of the features is flat in width; under SP it grows."""
+    changes: dict[str, list[float]] = {"mup": [], "sp": []}
+    for name, moved in changes.items():
+        for width in (16, 64, 256):
+            model = Transformer(width).double()
+            groups = lt.parameterize(
+                model,
+                name,
+                base=Transformer(16),
+                delta=Transformer(8),
+                optimizer="adamw",
+                lr=0.01,
+                attention={"h.*.attn.qkv": (width // 2, slice(0, width))},
+                seed=0,
+            )
+            seen: list[torch.Tensor] = []
+            model.ln_f.register_forward_hook(lambda m, i, o, kept=seen: kept.append(i[0].detach()))
+            trajectory(model, torch.optim.AdamW(groups), tokens(), steps=4)
+            moved.append((seen[-1] - seen[0]).square().mean().sqrt().item())
+    assert max(changes["mup"]) < 2 * min(changes["mup"]), changes
+    assert changes["sp"][-1] > 4 * changes["sp"][0], changes

@@ -1,0 +1,486 @@
+"""Branches, attention, tied tensors: what keeps a multiplier, and what must be told."""
+
+from __future__ import annotations
+
+import copy
+import math
+import pickle
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import scaled_dot_product_attention
+
+import lrtransfer as lt
+from lrtransfer.scaling import table
+from lrtransfer.scaling.apply import UnknownRoleError
+from lrtransfer.scaling.hooks import Multiply, MultiplyArgument
+
+from .outsiders import VOCABULARY, Transformer, tokens, trajectory
+
+BRANCHES = ["h.*.attn", "h.*.mlp"]
+PRE_NORMS = ["h.*.ln_*"]
+
+
+def transformer(width: int = 8, **options: Any) -> Transformer:
+    with torch.random.fork_rng():
+        return Transformer(width, **options).double()
+
+
+def scaled(model: nn.Module, name: Any = "mup", **changes: Any) -> list[dict[str, Any]]:
+    width = model.get_parameter("wte.weight").shape[1]
+    settings: dict[str, Any] = {
+        "optimizer": "adamw",
+        "lr": 1e-2,
+        "attention": {"h.*.attn.qkv": (width // 2, slice(0, width))},
+        "seed": 0,
+    } | changes
+    if "base" not in settings:
+        tied = model.get_parameter("head.weight") is model.get_parameter("wte.weight")
+        settings["base"] = transformer(width // 2, tied=tied)
+    return lt.parameterize(model, name, **settings)
+
+
+def hooks(model: nn.Module) -> dict[str, list[Multiply | MultiplyArgument]]:
+    """Return module name -> multipliers."""
+    found = {
+        name: [*m._forward_hooks.values(), *m._forward_pre_hooks.values()]
+        for name, m in model.named_modules()
+    }
+    return {name: own for name, own in found.items() if own}
+
+
+def test_branches_are_multiplied_and_their_tensors_follow_the_depth() -> None:
+    model = transformer(blocks=4)
+    groups = scaled(
+        model,
+        "complete_p",
+        base=transformer(4, blocks=4),
+        branches=BRANCHES,
+        inside=PRE_NORMS,
+        base_depth=2,
+        branch_exponent=1.0,
+    )
+    found = hooks(model)
+    for name in ("h.0.attn", "h.3.mlp"):
+        assert found[name] == [Multiply(1 / 4, "branch")]
+    # α = 1: the rates of a branch ignore the depth, its ε falls with 1/L.
+    epsilon = {n: g["relative_epsilon"] for g in groups for n in g["names"]}
+    assert epsilon["h.0.ln_1.weight"] == epsilon["h.1.mlp.0.weight"] == 1 / 2 / 4
+    assert epsilon["ln_f.weight"] == epsilon["wte.weight"] == 1 / 2
+
+
+def test_a_branch_at_the_top_has_no_neighbours_to_ask_for() -> None:
+    def build(width: int) -> nn.ModuleDict:
+        parts = {"first": nn.Linear(3, width), "branch": nn.Linear(width, width)}
+        return nn.ModuleDict(parts)
+
+    model = build(8)
+    common: dict[str, Any] = {"base": build(4), "optimizer": "adamw", "lr": 1.0}
+    lt.parameterize(model, "depth_mup", branches=["branch"], depth=4, base_depth=1, **common)
+    assert hooks(model) == {"branch": [Multiply(1 / 2, "branch")]}
+
+
+def test_the_depth_is_the_number_of_branches_unless_told() -> None:
+    common: dict[str, Any] = {"branches": BRANCHES, "inside": [], "base_depth": 1}
+    counted, told = transformer(), transformer()
+    scaled(counted, "depth_mup", **common)
+    scaled(told, "depth_mup", depth=16, **common)
+    assert hooks(counted)["h.0.attn"] == [Multiply(4**-0.5, "branch")]
+    assert hooks(told)["h.0.attn"] == [Multiply(16**-0.5, "branch")]
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        ("depth_mup", {}, r"scales with the depth\. Give branches="),
+        ("complete_p", {}, r"scales with the depth\. Give branches="),
+        ("mup", {"branch_exponent": 0.5}, r"scales with the depth\. Give branches="),
+        ("mup", {"depth": 4}, r"depth is told, but branches is not"),
+        ("mup", {"base_depth": 4}, r"base_depth is told, but branches is not"),
+        ("mup", {"inside": PRE_NORMS}, r"inside is told, but branches is not"),
+        ("mup", {"branches": BRANCHES}, r"Give branch_exponent="),
+        ("depth_mup", {"branches": BRANCHES, "inside": []}, r"Give base_depth="),
+        ("depth_mup", {"branches": BRANCHES, "base_depth": 1}, r"'h\.0\.ln_1\.weight'.*inside="),
+        ("depth_mup", {"branches": "h.*.atn", "base_depth": 1}, r"branches names 'h\.\*\.atn'"),
+        ("depth_mup", {"branches": ["h.0", "h.*.attn"]}, r"'h\.0\.attn', which lies in .*'h\.0'"),
+        (
+            "depth_mup",
+            {"branches": BRANCHES, "inside": ["h.*.ln_3"], "base_depth": 1},
+            r"inside names 'h\.\*\.ln_3'",
+        ),
+        (
+            "depth_mup",
+            {"branches": BRANCHES, "inside": [], "base_depth": 0},
+            r"depth is 4 and base_depth 0",
+        ),
+    ],
+)
+def test_what_the_depth_needs_and_is_not_told_is_asked_for(
+    name: str, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        scaled(transformer(), name, **changes)
+
+
+def test_an_empty_list_tells_that_there_are_no_branches() -> None:
+    model = transformer()
+    scaled(model, "depth_mup", branches=[])
+    assert hooks(model).keys() == {"h.0.attn.qkv", "h.1.attn.qkv"}
+
+
+def test_a_table_whose_tensors_scale_with_depth_needs_it_without_branches_too() -> None:
+    rules: dict[str, Any] = {role: {} for role in table.rules("sp", "adam")}
+    own = {"families": {"adam": rules | {"hidden": {"learning_rate": {"depth": -1}}}}}
+    with pytest.raises(ValueError, match=r"Give base_depth="):
+        scaled(transformer(), own, branches=[])
+    groups = scaled(transformer(), own, branches=[], depth=6, base_depth=2)
+    assert lt.rates(groups)["h.0.mlp.0.weight"] == 1 / 3
+
+
+def test_a_branch_may_return_a_tuple_that_begins_with_its_output() -> None:
+    model, tokens_in = encoder(attention={}), torch.randn(2, 5, 16, dtype=torch.float64)
+    attention = model.layers.layers[0].self_attn
+    output, weights = attention(tokens_in, tokens_in, tokens_in)  # type: ignore[operator]
+    lt.parameterize(
+        model,
+        "depth_mup",
+        base=Encoder(8),
+        optimizer="sgd",
+        lr=1.0,
+        branches=["layers.layers.*.self_attn"],
+        inside=[],
+        attention={},
+        depth=16,
+        base_depth=1,
+        initialise=False,
+    )
+    scaled_output, same = attention(tokens_in, tokens_in, tokens_in)  # type: ignore[operator]
+    torch.testing.assert_close(scaled_output, output / 4)
+    assert torch.equal(same, weights)
+    with pytest.raises(TypeError, match=r"an? Encoder whose branch has a multiplier returned dict"):
+        Multiply(2.0, "branch")(model, (), {})
+
+
+def test_the_queries_of_a_fused_projection_carry_the_logits_multiplier() -> None:
+    model = transformer(width=8)
+    scaled(model)
+    attention: Any = model.h[0].attn
+    hidden = torch.randn(2, 5, 8, dtype=torch.float64)
+    qkv = nn.functional.linear(hidden, attention.qkv.weight, attention.qkv.bias)
+    q, k, v = (part.view(2, 5, 2, 4).transpose(1, 2) for part in qkv.chunk(3, dim=-1))
+    mixed = scaled_dot_product_attention(q, k, v, is_causal=True, scale=1 / 4)
+    expected = attention.out(mixed.transpose(1, 2).reshape(2, 5, 8))
+    torch.testing.assert_close(attention(hidden), expected, rtol=1e-12, atol=1e-12)
+
+
+class Encoder(nn.Module):
+    """Torch's own transformer layers."""
+
+    def __init__(self, width: int, *, nested: bool = False) -> None:
+        super().__init__()
+        self.first = nn.Linear(3, width)
+        layer = nn.TransformerEncoderLayer(width, 2, 2 * width, dropout=0.0, batch_first=True)
+        self.layers = nn.TransformerEncoder(layer, 2, enable_nested_tensor=nested)
+
+    def forward(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
+        outputs: Tensor = self.layers(self.first(inputs), mask=mask)
+        return outputs
+
+
+def encoder(**changes: Any) -> Encoder:
+    settings: dict[str, Any] = {"optimizer": "adamw", "lr": 1e-3, "seed": 0} | changes
+    model = Encoder(16).double()
+    lt.parameterize(model, "mup", base=Encoder(8), **settings)
+    return model
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("training", [False, True])
+def test_torch_s_attention_has_exactly_multiplied_logits(masked: bool, training: bool) -> None:
+    model = encoder(attention=["layers.layers.*.self_attn"]).train(training)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.3 * torch.randn_like(parameter))  # biases too
+    inputs = torch.randn(2, 5, 3, dtype=torch.float64)
+    mask = torch.randn(5, 5, dtype=torch.float64) if masked else None
+    hidden = model.first(inputs)
+    for layer in model.layers.layers:
+        attention: nn.MultiheadAttention = layer.self_attn  # type: ignore[assignment]
+        q, k, v = (
+            part.view(2, 5, 2, 8).transpose(1, 2)
+            for part in nn.functional.linear(
+                hidden, attention.in_proj_weight, attention.in_proj_bias
+            ).chunk(3, dim=-1)
+        )
+        logits = q @ k.mT / 8**0.5 / 8**0.5  # torch's factor, and the multiplier d^-1/2
+        weights = (logits if mask is None else logits + mask).softmax(-1)
+        mixed = attention.out_proj((weights @ v).transpose(1, 2).reshape(2, 5, 16))
+        hidden = layer.norm1(hidden + mixed)  # type: ignore[operator]
+        inner = layer.linear2(torch.relu(layer.linear1(hidden)))  # type: ignore[operator]
+        hidden = layer.norm2(hidden + inner)  # type: ignore[operator]
+    with torch.no_grad():
+        torch.testing.assert_close(model(inputs, mask), hidden, rtol=1e-10, atol=1e-10)
+
+
+def test_keys_given_by_name_are_multiplied_too() -> None:
+    hook = MultiplyArgument(2.0, "attention_logits", position=1, keyword="key")
+    assert hook(nn.Identity(), (1, 3, 5), {}) == ((1, 6.0, 5), {})
+    assert hook(nn.Identity(), (1,), {"key": 3}) == ((1,), {"key": 6.0})
+
+
+@pytest.mark.parametrize(
+    ("attention", "message"),
+    [
+        (None, r"'layers\.layers\.0\.self_attn' is a MultiheadAttention.*Give attention="),
+        (["layers.layers.0.self_attn"], r"'layers\.layers\.1\.self_attn' is a Multihead"),
+        (["layers.layers.2.self_attn"], r"attention names 'layers\.layers\.2\.self_attn'"),
+        (["first"], r"attention names 'first', a Linear, without its head dimension"),
+        ({"layers.layers.*.self_attn": 4}, r"whose heads have 8 dimensions"),
+        ({"layers.layers.*.self_attn": (8, slice(0, 8))}, r"whose heads have 8 dimensions"),
+        ({"layers.layers.*.self_attn": 8, "first": 0}, r"'first' the head dimension 0"),
+        ({"layers.layers.*.self_attn": 8, "first": (4, slice(4))}, None),
+        ({"layers.layers.*.self_attn": 8, "first": (4, slice(4, 2))}, r"Give slice\(first, last"),
+    ],
+)
+def test_attention_that_is_not_told_or_does_not_fit_is_named(
+    attention: Any, message: str | None
+) -> None:
+    if message is None:
+        encoder(attention=attention)
+        return
+    with pytest.raises(ValueError, match=message):
+        encoder(attention=attention)
+
+
+def test_attention_written_by_the_user_is_recognised_by_its_class() -> None:
+    with pytest.raises(ValueError, match=r"'h\.0\.attn' is a Attention.*Give attention="):
+        scaled(transformer(), attention=None)
+
+
+def test_attention_can_be_left_alone_by_name_or_altogether() -> None:
+    assert hooks(encoder(attention={})) == {}
+    one = encoder(
+        attention={"layers.layers.0.self_attn": 8, "layers.layers.1.self_attn": None},
+    )
+    assert hooks(one).keys() == {"layers.layers.0.self_attn"}
+
+
+def test_a_parameterization_without_a_logits_multiplier_asks_for_nothing() -> None:
+    model = transformer()
+    scaled(model, "sp", attention=None)
+    assert hooks(model) == {}
+
+
+def test_attention_with_a_key_of_its_own_is_refused() -> None:
+    class Extra(nn.Module):
+        def __init__(self, width: int) -> None:
+            super().__init__()
+            self.attn = nn.MultiheadAttention(width, 2, add_zero_attn=True)
+
+    with pytest.raises(ValueError, match=r"'attn' attends to a key of its own"):
+        lt.parameterize(Extra(8), "mup", base=Extra(4), optimizer="sgd", lr=1.0, attention=["attn"])
+
+
+def test_torch_s_encoder_must_not_pack_padded_samples() -> None:
+    told: dict[str, Any] = {"base": Encoder(8), "optimizer": "adamw", "lr": 1e-3}
+    packing = Encoder(16, nested=True)
+    with pytest.raises(ValueError, match=r"'layers' packs padded.*enable_nested_tensor=False"):
+        lt.parameterize(packing, "mup", attention=["layers.layers.*.self_attn"], **told)
+    lt.parameterize(packing, "mup", attention={}, **told)
+
+
+def test_a_tied_readout_starts_and_trains_as_mup_says() -> None:
+    """E N(0,1) with Adam's rate 1; logits (E h)/√(N·N/N₀) + b, the multiplier outside alone."""
+    width, base_width = 8, 4
+    model = transformer(width, tied=True)
+    groups = scaled(model)
+    assert hooks(model)["head"] == [
+        MultiplyArgument(pytest.approx(1 / (width * 2) ** 0.5), "output", 0, "input")  # type: ignore[arg-type]
+    ]
+    assert lt.rates(groups)["wte.weight"] == 1.0
+    assert "head.weight" not in lt.rates(groups)
+    reference = transformer(width)  # untied, of equal weights: the gradients add up by hand
+    scaled(reference, base=transformer(base_width))
+    state = model.state_dict()
+    factor = (width * width / base_width) ** -0.5
+    reference.load_state_dict(state | {"head.weight": factor * state["head.weight"]})
+    torch.testing.assert_close(model(tokens()), reference(tokens()), rtol=1e-12, atol=1e-12)
+    for net in (model, reference):
+        net(tokens()).square().mean().backward()
+    of_table, of_readout = reference.wte.weight.grad, reference.head.weight.grad
+    assert of_table is not None
+    assert of_readout is not None
+    both = of_table + factor * of_readout
+    torch.testing.assert_close(model.wte.weight.grad, both, rtol=1e-12, atol=1e-12)
+    # The bias of the readout is no part of the multiplier.
+    with torch.no_grad():
+        before = model(tokens())
+        model.head.bias.add_(1.0)
+        torch.testing.assert_close(model(tokens()), before + 1.0)
+
+
+@pytest.mark.parametrize("name", ["mup", "mup_table3", "mup_table8", "mup_table9", "complete_p"])
+def test_the_tied_readout_has_the_width_law_of_the_untied_one(name: str) -> None:
+    none: dict[str, Any] = {"branches": []}
+    sizes = {}
+    for width in (8, 64):
+        model = transformer(width, tied=True)
+        scaled(model, name, base=transformer(4, tied=True), **none)
+        hook = hooks(model)["head"][0]
+        sizes[width] = hook.factor * model.wte.weight.std().item()
+    untied = {}
+    for width in (8, 64):
+        model = transformer(width)
+        scaled(model, name, base=transformer(4), **none)
+        untied[width] = model.head.weight.std().item()
+    for width in (8, 64):
+        tolerance = 8 / (VOCABULARY * width) ** 0.5
+        assert sizes[width] == pytest.approx(untied[width], rel=tolerance)
+
+
+def test_ties_that_have_no_form_are_refused_by_name() -> None:
+    class Reused(nn.Module):
+        def __init__(self, width: int) -> None:
+            super().__init__()
+            self.embed = nn.Embedding(VOCABULARY, width)
+            self.mine = nn.Module()
+            self.mine.weight = self.embed.weight
+
+    with pytest.raises(ValueError, match=r"'mine\.weight' \(hidden\) is tied to 'embed\.weight'"):
+        lt.parameterize(
+            Reused(8),
+            "mup",
+            base=Reused(4),
+            optimizer="adamw",
+            lr=1.0,
+            roles={"mine.weight": "hidden"},
+            fans={"mine.weight": (8, 7)},
+        )
+    zero = {"init": {"factor": 0.0}}
+    own: dict[str, Any] = {r: {} for r in table.rules("sp", "adam")} | {"output": zero}
+    with pytest.raises(ValueError, match=r"one of the roles starts at zero"):
+        scaled(transformer(tied=True), {"families": {"adam": own}})
+
+
+def test_a_module_used_under_two_names_is_one() -> None:
+    class Twice(nn.Module):
+        def __init__(self, width: int) -> None:
+            super().__init__()
+            self.first = nn.Linear(3, width)
+            block = nn.Linear(width, width)
+            self.blocks = nn.ModuleList([block, block])
+
+        def forward(self, x: Tensor) -> Tensor:
+            hidden: Tensor = self.first(x)
+            for block in self.blocks:
+                hidden = hidden + block(hidden)
+            return hidden
+
+    model = Twice(8)
+    groups = lt.parameterize(
+        model,
+        "depth_mup",
+        base=Twice(4),
+        optimizer="adamw",
+        lr=1.0,
+        branches="blocks.*",
+        base_depth=1,
+    )
+    assert hooks(model) == {"blocks.0": [Multiply(2**-0.5, "branch")]}
+    assert sum("blocks" in name for name in lt.rates(groups)) == 2
+
+
+def test_a_table_without_the_role_of_a_module_is_named() -> None:
+    rules: dict[str, Any] = {r: {} for r in table.rules("sp", "adam")}
+    for role, changes in (
+        ("branch", {"branches": BRANCHES}),
+        ("attention_logits", {}),
+    ):
+        own = {"families": {"adam": {r: v for r, v in rules.items() if r != role}}}
+        with pytest.raises(UnknownRoleError, match=rf"module 'h\.0\.attn.*the role '{role}'"):
+            scaled(transformer(), own, **changes)
+
+
+FULL: dict[str, Any] = {"branches": BRANCHES, "inside": PRE_NORMS, "base_depth": 1}
+
+
+def test_a_second_call_starts_over_and_leaves_the_hooks_of_others() -> None:
+    model, fresh = transformer(tied=True), transformer(tied=True)
+    seen: list[int] = []
+    model.ln_f.register_forward_hook(lambda module, inputs, output: seen.append(1))
+    scaled(model, "depth_mup", **FULL, seed=5)
+    scaled(model)
+    scaled(fresh)
+    assert torch.equal(model(tokens()), fresh(tokens()))
+    assert seen == [1]
+    scaled(model, "sp", attention=None)
+    assert hooks(model).keys() == {"ln_f", "head"}
+
+
+def test_a_failed_second_call_leaves_the_first() -> None:
+    model = transformer()
+    scaled(model, "depth_mup", **FULL)
+    before, outputs = hooks(model), model(tokens())
+    with pytest.raises(ValueError, match=r"Give branches="):
+        scaled(model, "complete_p")
+    assert hooks(model) == before
+    assert torch.equal(model(tokens()), outputs)
+
+
+def test_multipliers_survive_copies_pickles_and_state_dicts() -> None:
+    model, plain = transformer(tied=True), transformer(tied=True)
+    scaled(model, "depth_mup", **FULL)
+    expected = model(tokens())
+    for twin in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert torch.equal(twin(tokens()), expected)
+        scaled(twin, "sp", attention=None)  # the copy's hooks are its own, and can be removed
+        assert hooks(twin).keys() == {"head"}
+    assert torch.equal(model(tokens()), expected)
+    assert model.state_dict().keys() == plain.state_dict().keys()
+    other = transformer(tied=True)
+    scaled(other, "depth_mup", **FULL, seed=1)
+    assert not torch.equal(other(tokens()), expected)
+    other.load_state_dict(model.state_dict())
+    assert torch.equal(other(tokens()), expected)
+
+
+def test_multipliers_hold_in_functional_calls_and_compiled_networks() -> None:
+    model = transformer(tied=True)
+    scaled(model, "depth_mup", **FULL)
+    expected = model(tokens())
+    called = torch.func.functional_call(model, dict(model.named_parameters()), (tokens(),))
+    assert torch.equal(called, expected)
+    compiled = torch.compile(model, backend="eager", fullgraph=True)
+    assert torch.equal(compiled(tokens()), expected)
+
+
+def test_a_resumed_run_goes_on_as_if_it_had_not_stopped() -> None:
+    model = transformer()
+    optimizer = torch.optim.AdamW(scaled(model, weight_decay=0.1))
+    whole = trajectory(model, optimizer, tokens(), steps=6)
+    first = transformer()
+    stopped = torch.optim.AdamW(scaled(first, weight_decay=0.1))
+    trajectory(first, stopped, tokens(), steps=3)
+    saved = pickle.dumps((first.state_dict(), stopped.state_dict()))
+    second = transformer()
+    groups = scaled(second, weight_decay=0.1, initialise=False)
+    resumed = torch.optim.AdamW(groups)
+    weights, state = pickle.loads(saved)
+    second.load_state_dict(weights)
+    resumed.load_state_dict(state)
+    assert torch.equal(trajectory(second, resumed, tokens(), steps=3), whole[3:])
+
+
+def test_a_head_of_fixed_size_has_a_logits_multiplier_without_width() -> None:
+    for width in (8, 32):
+        model = transformer(width, heads=width // 4)
+        scaled(
+            model,
+            base=transformer(4, heads=1),
+            attention={"h.*.attn.qkv": (4, slice(0, width))},
+        )
+        assert hooks(model)["h.0.attn.qkv"] == [
+            Multiply(math.sqrt(1 / 4), "attention_logits", (0, width))
+        ]
