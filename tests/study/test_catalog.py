@@ -9,7 +9,8 @@ from lrtransfer.study import catalog
 
 def test_members_are_the_files_with_the_room_s_marker() -> None:
     assert {"gpt", "residual_mlp", "resnet", "vit"} <= set(catalog.names("models"))
-    assert catalog.names("probes") == ("norms", "ntk", "sharpness", "subset_loss")
+    assert {"norms", "ntk", "sharpness", "subset_loss"} <= set(catalog.names("probes"))
+    assert not {"__init__", "memory"} & set(catalog.names("probes"))
     assert "roles" not in catalog.names("models")
 
 
@@ -19,8 +20,17 @@ def test_options_are_the_keywords_of_the_member_with_defaults_and_types() -> Non
     assert options["width"] == catalog.Option("int", None, required=True)
     assert options["activation"].annotation.startswith("Literal['relu'")
     assert catalog.options("optim", "sgd") == {
-        "momentum": catalog.Option("float", 0.0, required=False)
+        "momentum": catalog.Option("float", 0.0, required=False),
+        "nesterov": catalog.Option("bool", False, required=False),
+        "weight_decay": catalog.Option("float", 0.0, required=False),
     }
+
+
+def test_constants_are_read_from_the_member_s_file() -> None:
+    assert catalog.constant("optim", "adamw", "FAMILY") == "adam"
+    assert "branch" in catalog.constant("models", "residual_mlp", "ROLES")
+    with pytest.raises(LookupError, match=r"optim/sgd\.py must assign ROLES"):
+        catalog.constant("optim", "sgd", "ROLES")
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -47,6 +48,24 @@ def names(room: str) -> tuple[str, ...]:
 def source_file(room: str, name: str) -> Path:
     """Return the file that defines member ``name`` of ``room``."""
     return PACKAGE / room / f"{name}.py"
+
+
+@cache
+def constant(room: str, name: str, constant: str) -> Any:
+    """Return what a member's file assigns to ``constant`` (``ROLES``, ``FAMILY``) as a literal.
+
+    Raises:
+        LookupError: The file does not assign it.
+    """
+    tree = ast.parse(source_file(room, name).read_text(encoding="utf-8"))
+    for node in tree.body:
+        if (
+            isinstance(node, ast.Assign)
+            and isinstance(node.targets[0], ast.Name)
+            and node.targets[0].id == constant
+        ):
+            return ast.literal_eval(node.value)
+    raise LookupError(f"{room}/{name}.py must assign {constant}")
 
 
 @cache

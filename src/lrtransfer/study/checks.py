@@ -7,14 +7,18 @@ from collections.abc import Collection, Iterator, Mapping
 
 from lrtransfer.study import catalog
 from lrtransfer.study.messages import closest, shown
-from lrtransfer.study.parameterizations import OPTIMIZER_FAMILIES
+from lrtransfer.study.parameterizations import family
 from lrtransfer.study.schema import (
+    Arm,
     Experiment,
     Grid,
+    Measure,
+    ModelSpec,
     NamedSpec,
     Options,
     ParameterizationSpec,
     Study,
+    of_arm,
 )
 
 # Filled in from the data set and the grid, so not for an experiment to set.
@@ -66,10 +70,7 @@ def _experiment(
     path: str, experiment: Experiment, study: Study, known: Mapping[str, ParameterizationSpec]
 ) -> Iterator[str]:
     yield from _known(f"{path}.dataset", "data set", experiment.dataset, study.data)
-    model = experiment.model
-    yield from _member("models", model.family, model.options, f"{path}.model", "family")
-    for option in sorted(GRID_OPTIONS & set(model.options)):
-        yield f"{path}.model.options.{option}: set by the grid. Remove it here."
+    yield from _model(f"{path}.model", experiment.model)
     yield from _named("optim", experiment.optimizer, f"{path}.optimizer")
     yield from _named("optim/schedules", experiment.schedule, f"{path}.schedule")
     yield from _known(f"{path}.loss", "loss", experiment.loss, catalog.names("training/losses"))
@@ -82,57 +83,136 @@ def _experiment(
         yield from _grid(f"{path}.scales.{scale}", experiment, grid, study)
 
 
+def _model(path: str, model: ModelSpec) -> Iterator[str]:
+    yield from _member("models", model.family, model.options, path, "family")
+    for option in sorted(GRID_OPTIONS & set(model.options)):
+        yield f"{path}.options.{option}: set by the grid. Remove it here."
+
+
 def _arms(
     path: str, experiment: Experiment, known: Mapping[str, ParameterizationSpec]
 ) -> Iterator[str]:
-    family = OPTIMIZER_FAMILIES.get(experiment.optimizer.name)
     seen: dict[str, str] = {}
     for name, arm in experiment.arms.items():
-        rule = known.get(arm.parameterization)
-        where = f"{path}.arms.{name}.parameterization"
-        yield from _known(where, "parameterization", arm.parameterization, known)
-        if rule is not None and family is not None and family not in rule.families:
-            yield (
-                f"{where}: {arm.parameterization!r} has no rules for the {family} family of "
-                f"optimizer {experiment.optimizer.name!r}. Add families.{family} to it."
-            )
-        settings = arm.model_dump_json(exclude={"label", "reference_learning_rate"})
+        yield from _arm(f"{path}.arms.{name}", experiment, arm, known)
+        settings = _settings(experiment, name)
         if settings in seen:
             yield f"{path}.arms.{name}: the same setting as arm {seen[settings]!r}. Remove one."
         seen.setdefault(settings, name)
 
 
+def _arm(
+    path: str, experiment: Experiment, arm: Arm, known: Mapping[str, ParameterizationSpec]
+) -> Iterator[str]:
+    where = f"{path}.parameterization"
+    yield from _known(where, "parameterization", arm.parameterization, known)
+    if arm.optimizer is not None:
+        yield from _named("optim", arm.optimizer, f"{path}.optimizer")
+    if arm.schedule is not None:
+        yield from _named("optim/schedules", arm.schedule, f"{path}.schedule")
+    rule = known.get(arm.parameterization)
+    optimizer = (arm.optimizer or experiment.optimizer).name
+    if rule is not None and optimizer in catalog.names("optim"):
+        column = family(optimizer)
+        if column not in rule.families:
+            yield (
+                f"{where}: {arm.parameterization!r} has no rules for the {column} family of "
+                f"optimizer {optimizer!r}. Add families.{column} to it."
+            )
+    models = [experiment.model, *(g.model for g in experiment.scales.values() if g.model)]
+    fitting = [m for m in models if m.family in catalog.names("models")]
+    for option, value in arm.model_options.items():
+        # An arm is the same at every scale, so the model of every scale must have the option.
+        declared = [catalog.options("models", m.family) for m in fitting]
+        known_here = [options for options in declared if option in options]
+        place = f"{path}.model_options.{option}"
+        if option in GRID_OPTIONS:
+            yield f"{place}: set by the grid. Remove it here."
+        elif fitting and len(known_here) < len(fitting):
+            every = set().union(*declared) - GRID_OPTIONS
+            yield f"{place}: no such option of every model. {closest(option, every)}"
+        else:
+            wanted = [catalog.mismatch(o[option].annotation, value) for o in known_here]
+            if (expected := next((w for w in wanted if w), None)) is not None:
+                yield f"{place}: {shown(value)} does not fit. Give {expected}."
+
+
+def _settings(experiment: Experiment, name: str) -> str:
+    """Return all that tells one arm from another, by what it does and not by what it is called."""
+    arm = experiment.arms[name].model_dump_json(exclude={"label", "reference_learning_rate"})
+    own = [
+        (scale, value.get(name) if isinstance(value, dict) else None)
+        for scale, grid in experiment.scales.items()
+        for value in (grid.steps, grid.batch_size)
+    ]
+    return f"{arm}{own}"
+
+
 def _grid(path: str, experiment: Experiment, grid: Grid, study: Study) -> Iterator[str]:
     if grid.dataset is not None:
         yield from _known(f"{path}.dataset", "data set", grid.dataset, study.data)
-    yield from _learning_rates(f"{path}.learning_rates", experiment, grid)
-    for probe in grid.measure.probes:
-        yield from _known(f"{path}.measure.probes", "probe", probe, catalog.names("probes"))
-    if grid.loss_window > grid.steps:
-        yield f"{path}.loss_window: longer than the run ({grid.steps} steps). Shorten it."
-    for step in grid.spectra.steps:
-        if step > grid.steps:
-            yield f"{path}.spectra.steps: step {step} is past the run's {grid.steps}. Remove it."
-    for seed in grid.spectra.seeds:
-        if seed not in grid.seeds:
-            yield f"{path}.spectra.seeds: seed {seed} is not among the seeds. Remove or add it."
+    if grid.model is not None:
+        yield from _model(f"{path}.model", grid.model)
+    rates = f"{path}.learning_rates"
+    yield from _arm_names(rates, grid.learning_rates, experiment, "learning rates")
+    unfit = list(_per_arm(path, experiment, grid))
+    yield from unfit
+    steps = {} if unfit else {arm: of_arm(grid.steps, arm) for arm in experiment.arms}
+    for arm, count in steps.items():
+        if of_arm(grid.loss_window, arm) > count:
+            yield f"{path}.loss_window: longer than the run ({count} steps). Shorten it."
+            break
+    if grid.measure is not None:
+        yield from _measured(path, experiment, grid, grid.measure)
+    if grid.spectra is not None:
+        if grid.measure is None:
+            yield f"{path}.spectra: nothing is measured at this scale. Add `measure` or remove it."
+        shortest = min(steps.values(), default=None)
+        for step in grid.spectra.steps:
+            if shortest is not None and step > shortest:
+                yield f"{path}.spectra.steps: step {step} is past the run's {shortest}. Remove it."
+        for seed in grid.spectra.seeds:
+            if seed not in grid.seeds:
+                yield f"{path}.spectra.seeds: seed {seed} is not among the seeds. Remove or add it."
 
 
-def _learning_rates(path: str, experiment: Experiment, grid: Grid) -> Iterator[str]:
-    missing = [name for name in experiment.arms if name not in grid.learning_rates]
-    for name in sorted(set(grid.learning_rates) - set(experiment.arms)):
+def _per_arm(path: str, experiment: Experiment, grid: Grid) -> Iterator[str]:
+    """Check that what is given by arm is given for every arm."""
+    for field in ("steps", "batch_size", "loss_window"):
+        value = getattr(grid, field)
+        if isinstance(value, dict):
+            yield from _arm_names(f"{path}.{field}", value, experiment, "number")
+
+
+def _arm_names(
+    path: str, given: Collection[str], experiment: Experiment, what: str
+) -> Iterator[str]:
+    """Check that the names in ``given`` are those of the arms."""
+    missing = [name for name in experiment.arms if name not in given]
+    for name in sorted(set(given) - set(experiment.arms)):
         yield f"{path}.{name}: no arm has this name. {closest(name, missing or experiment.arms)}"
         # A misspelt arm is one fault, not a stray name and a missing one.
         missing = [arm for arm in missing if arm not in difflib.get_close_matches(name, missing, 1)]
     for name in missing:
-        yield f"{path}.{name}: missing. Add the learning rates of this arm."
-    for name, rates in grid.learning_rates.items():
-        arm = experiment.arms.get(name)
-        if arm is not None and arm.reference_learning_rate not in rates:
+        yield f"{path}.{name}: missing. Add the {what} of this arm."
+
+
+def _measured(path: str, experiment: Experiment, grid: Grid, measure: Measure) -> Iterator[str]:
+    for probe in measure.probes:
+        yield from _known(f"{path}.measure.probes", "probe", probe, catalog.names("probes"))
+    for name, arm in experiment.arms.items():
+        rates = grid.learning_rates.get(name)
+        reference = arm.reference_learning_rate
+        if reference is not None and rates is not None and reference not in rates:
             yield (
-                f"{path}.{name}: lacks the arm's reference_learning_rate "
-                f"{arm.reference_learning_rate}. Add it, or take one of the axis."
+                f"{path}.learning_rates.{name}: lacks the arm's reference_learning_rate "
+                f"{reference}. Add it, or take one of the axis."
             )
+    if all(arm.reference_learning_rate is None for arm in experiment.arms.values()):
+        yield (
+            f"{path}.measure: no arm has a reference_learning_rate to measure at. "
+            "Add one to an arm or remove `measure`."
+        )
 
 
 def _named(room: str, spec: NamedSpec, path: str) -> Iterator[str]:

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 
+from lrtransfer.study import catalog
 from lrtransfer.study.catalog import PACKAGE
 from lrtransfer.study.schema import ParameterizationSpec
 from lrtransfer.study.yaml_file import read_yaml
 
 TABLE = PACKAGE / "scaling" / "parameterizations.yaml"
 
-# Which column of a parameterization's table an optimizer follows.
-OPTIMIZER_FAMILIES = {"sgd": "sgd"}
+
+def family(optimizer: str) -> str:
+    """Return the column of a parameterization's table that an optimizer follows."""
+    name: str = catalog.constant("optim", optimizer, "FAMILY")
+    return name
 
 
 @cache

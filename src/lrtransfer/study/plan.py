@@ -13,8 +13,8 @@ from typing import Any
 from lrtransfer.study import catalog, fingerprint
 from lrtransfer.study.checks import GRID_OPTIONS, selected
 from lrtransfer.study.measurement import measurement_steps
-from lrtransfer.study.parameterizations import OPTIMIZER_FAMILIES, known
-from lrtransfer.study.schema import Arm, DataSpec, Experiment, Grid, Study
+from lrtransfer.study.parameterizations import family, known
+from lrtransfer.study.schema import Arm, DataSpec, Experiment, Grid, Measure, Spectra, Study, of_arm
 
 SCHEMA = 1
 KEY_LENGTH = 16
@@ -104,7 +104,8 @@ class Plan:
 
 def plan(study: Study) -> Plan:
     """Expand a study into its data sets, sweeps and runs."""
-    datasets = tuple(_dataset(name, spec) for name, spec in study.data.items())
+    used = _used_datasets(study)
+    datasets = tuple(_dataset(name, spec) for name, spec in study.data.items() if name in used)
     by_name = {dataset.name: dataset for dataset in datasets}
     sweeps = tuple(
         sweep
@@ -112,6 +113,12 @@ def plan(study: Study) -> Plan:
         for sweep in _sweeps(name, study.study[name], study, by_name)
     )
     return Plan(study, datasets, sweeps)
+
+
+def _used_datasets(study: Study) -> set[str]:
+    """Return the data sets of the selected experiments: no other is downloaded or prepared."""
+    experiments = [study.study[name] for name in selected(study)]
+    return {e.scales[study.scale].dataset or e.dataset for e in experiments}
 
 
 def _dataset(name: str, spec: DataSpec) -> Dataset:
@@ -136,7 +143,7 @@ class _Cell:
     width: int
     depth: int
     grid: Grid
-    reference_learning_rate: float
+    reference_learning_rate: float | None
     config: dict[str, Any]
 
 
@@ -146,28 +153,34 @@ def _sweeps(
     grid = experiment.scales[study.scale]
     dataset = datasets[grid.dataset or experiment.dataset]
     for (arm_name, arm), width, depth in product(experiment.arms.items(), grid.widths, grid.depths):
-        shared = _shared_config(experiment, grid, dataset, _rules(experiment, arm, study))
+        shared = _shared_config(experiment, grid, arm_name, dataset, study)
         model = {**shared["model"], "width": width, "depth": depth}
-        config = {**shared, "model": model}
         rate = arm.reference_learning_rate
-        cell = _Cell(name, arm_name, width, depth, grid, rate, config)
+        cell = _Cell(name, arm_name, width, depth, grid, rate, {**shared, "model": model})
         axes = product(grid.learning_rates[arm_name], grid.seeds)
         runs = tuple(_run(cell, rate, seed) for rate, seed in axes)
         spectra = tuple(
-            _spectrum(run, step, grid) for run in runs for step in sorted(run.checkpoints)
+            _spectrum(run, step, grid.spectra)
+            for run in runs
+            for step in sorted(run.checkpoints)
+            if grid.spectra is not None
         )
         yield Sweep(f"{name}/{arm_name}/width{width}-depth{depth}", runs, spectra)
 
 
 def _run(cell: _Cell, learning_rate: float, seed: int) -> Run:
     grid = cell.grid
-    measured = learning_rate == cell.reference_learning_rate
+    measured = grid.measure is not None and learning_rate == cell.reference_learning_rate
     config = {
         **cell.config,
         "learning_rate": float(learning_rate),
         "seed": seed,
-        "measure": _measure(grid) if measured else None,
+        "measure": _measure(grid.measure, cell.config["steps"])
+        if grid.measure is not None and measured
+        else None,
     }
+    spectra = grid.spectra
+    kept = measured and spectra is not None and seed in spectra.seeds
     code = run_code(config)
     return Run(
         key=fingerprint.digest({"config": config, "code": code})[:KEY_LENGTH],
@@ -178,31 +191,40 @@ def _run(cell: _Cell, learning_rate: float, seed: int) -> Run:
         learning_rate=float(learning_rate),
         seed=seed,
         measured=measured,
-        checkpoints=tuple(grid.spectra.steps) if measured and seed in grid.spectra.seeds else (),
+        checkpoints=tuple(spectra.steps) if kept and spectra is not None else (),
         config=config,
         code=code,
     )
 
 
 def _shared_config(
-    experiment: Experiment, grid: Grid, dataset: Dataset, parameterization: dict[str, Any]
+    experiment: Experiment, grid: Grid, arm_name: str, dataset: Dataset, study: Study
 ) -> dict[str, Any]:
-    model, optimizer, schedule = experiment.model, experiment.optimizer, experiment.schedule
-    return {
+    arm = experiment.arms[arm_name]
+    model = grid.model or experiment.model
+    optimizer = arm.optimizer or experiment.optimizer
+    schedule = arm.schedule or experiment.schedule
+    config = {
         "schema": SCHEMA,
         "data": dataset.id,
         "model": {
             "family": model.family,
-            "options": _filled("models", model.family, model.options),
+            "options": _filled("models", model.family, model.options | arm.model_options),
         },
-        "parameterization": parameterization,
+        "parameterization": _rules(experiment, arm, model.family, study),
         "loss": experiment.loss,
         "optimizer": _named("optim", optimizer.name, optimizer.options),
         "schedule": _named("optim/schedules", schedule.name, schedule.options),
-        "batch_size": grid.batch_size,
-        "steps": grid.steps,
+        "batch_size": of_arm(grid.batch_size, arm_name),
+        "steps": of_arm(grid.steps, arm_name),
         "precision": grid.precision,
     }
+    # Named where they are asked for alone, so that an option added later changes no key.
+    if arm.trained != "all":
+        config["trained"] = arm.trained
+    if grid.augmentation != "none":
+        config["augmentation"] = grid.augmentation
+    return config
 
 
 def run_code(config: dict[str, Any]) -> dict[str, str]:
@@ -215,39 +237,41 @@ def run_code(config: dict[str, Any]) -> dict[str, str]:
         f"optim/schedules/{config['schedule']['name']}.py",
         f"training/losses/{config['loss']}.py",
         *(f"probes/{probe}.py" for probe in probes),
+        *(["training/augmentation.py"] if "augmentation" in config else []),
     )
 
 
-def _rules(experiment: Experiment, arm: Arm, study: Study) -> dict[str, Any]:
-    """Return the exponents themselves, so that a key depends on what they say, not on a name."""
+def _rules(experiment: Experiment, arm: Arm, model: str, study: Study) -> dict[str, Any]:
+    """Return the exponents themselves, so that a key depends on what they say, not on a name.
+
+    Only the roles of the model's tensors and modules, and nothing that is a default: a role or a
+    quantity that is added to a table later leaves the keys of these runs alone.
+    """
     spec = known(study.parameterizations)[arm.parameterization]
-    family = OPTIMIZER_FAMILIES[experiment.optimizer.name]
-    # Without defaults: a quantity added to the tables later leaves the keys of these runs alone.
-    rules = {
-        role: rule.model_dump(exclude_defaults=True)
-        for role, rule in spec.families[family].items()  # type: ignore[index]
-    }
+    optimizer = arm.optimizer or experiment.optimizer
+    table = spec.families[family(optimizer.name)]  # type: ignore[index]
+    roles = catalog.constant("models", model, "ROLES")
+    rules = {role: table[role].model_dump(exclude_defaults=True) for role in roles if role in table}
     return {"rules": rules, "constants": (arm.constants or experiment.constants).model_dump()}
 
 
-def _measure(grid: Grid) -> dict[str, Any]:
-    measure = grid.measure
+def _measure(measure: Measure, steps: int) -> dict[str, Any]:
     return {
         "probes": sorted(measure.probes),
         "samples": measure.samples,
         "tolerance": measure.tolerance,
-        "steps": measurement_steps(grid.steps, measure.points, measure.spacing),
+        "steps": measurement_steps(steps, measure.points, measure.spacing),
     }
 
 
-def _spectrum(run: Run, step: int, grid: Grid) -> Spectrum:
+def _spectrum(run: Run, step: int, spectra: Spectra) -> Spectrum:
     config = {
         "schema": SCHEMA,
         "run": run.key,
         "step": step,
-        "samples": grid.spectra.samples,
-        "top": grid.spectra.top,
-        "density": grid.spectra.density.model_dump(),
+        "samples": spectra.samples,
+        "top": spectra.top,
+        "density": spectra.density.model_dump(),
     }
     code = fingerprint.code("spectra/spectrum.py")
     key = fingerprint.digest({"config": config, "code": code})[:KEY_LENGTH]

@@ -102,12 +102,22 @@ class Constants(_Section):
 
 
 class Arm(_Section):
-    """One setting of what the experiment compares."""
+    """One setting of what the experiment compares; what is left out is the experiment's.
+
+    Attributes:
+        reference_learning_rate: Where curvature is measured; needed if the grid measures.
+        model_options: Options that differ from those of the experiment's model.
+        trained: ``all`` tensors, or the ``output`` alone (random features).
+    """
 
     label: Annotated[str, Field(min_length=1, max_length=40)]
     parameterization: Name
-    reference_learning_rate: PositiveFloat
+    reference_learning_rate: PositiveFloat | None = None
     constants: Constants | None = None
+    model_options: Options = {}
+    optimizer: NamedSpec | None = None
+    schedule: NamedSpec | None = None
+    trained: Literal["all", "output"] = "all"
 
 
 class Measure(_Section):
@@ -146,20 +156,42 @@ class Spectra(_Section):
     density: Density
 
 
+PerArm = Annotated[PositiveInt | dict[Name, PositiveInt], Field(union_mode="left_to_right")]
+"""One number for all arms, or one for each."""
+
+
 class Grid(_Section):
-    """One experiment at one scale: its axes, and the length of a run in steps of one batch."""
+    """One experiment at one scale: its axes, and the length of a run in steps of one batch.
+
+    Attributes:
+        dataset: In place of the experiment's.
+        model: In place of the experiment's; options of an arm still count.
+        steps: Updates of a run, for all arms or by arm.
+        batch_size: Samples of an update, for all arms or by arm.
+        loss_window: Updates at the end whose mean loss is the run's, for all arms or by arm.
+        augmentation: ``crop_flip`` shifts images by up to 4 pixels and mirrors half of them.
+        measure: What runs at the reference learning rate log; None logs the loss alone.
+        spectra: Which checkpoints are kept for spectra; None keeps none.
+    """
 
     dataset: Name | None = None
+    model: ModelSpec | None = None
     widths: IntAxis
     depths: IntAxis
     seeds: SeedAxis
-    steps: PositiveInt
-    batch_size: PositiveInt
-    loss_window: PositiveInt
+    steps: PerArm
+    batch_size: PerArm
+    loss_window: PerArm
     precision: Literal["float32", "float64"] = "float32"
+    augmentation: Literal["none", "crop_flip"] = "none"
     learning_rates: dict[Name, RateAxis]
-    measure: Measure
-    spectra: Spectra
+    measure: Measure | None = None
+    spectra: Spectra | None = None
+
+
+def of_arm(value: int | dict[str, int], arm: str) -> int:
+    """Return what a ``PerArm`` field says for one arm."""
+    return value if isinstance(value, int) else value[arm]
 
 
 class Experiment(_Section):
@@ -196,21 +228,33 @@ Exponent = Annotated[
 
 
 class Power(_Section):
-    """factor · fan_in^a · (N/N₀)^b · (L/L₀)^c · γ₀^d."""
+    """factor · fan_in^a · fan_out^b · (N/N₀)^c · (L/L₀)^d · γ₀^e.
+
+    ``branch_depth`` is L/L₀ for tensors inside a residual branch and 1 for the others.
+    """
 
     factor: float = 1.0
     fan_in: Exponent = AffineExponent()
+    fan_out: Exponent = AffineExponent()
     width: Exponent = AffineExponent()
     depth: Exponent = AffineExponent()
+    branch_depth: Exponent = AffineExponent()
     gamma0: Exponent = AffineExponent()
 
 
 class TensorRule(_Section):
-    """How one role scales: initial standard deviation, forward multiplier, learning rate."""
+    """How one role scales.
 
+    ``init`` is the standard deviation of the initial entries around ``mean``; learning rate,
+    weight decay and epsilon are over the optimizer's global ones.
+    """
+
+    mean: float = 0.0
     init: Power = Power()
     multiplier: Power = Power()
     learning_rate: Power = Power()
+    weight_decay: Power = Power()
+    epsilon: Power = Power()
 
 
 class ParameterizationSpec(_Section):

@@ -17,8 +17,11 @@ def _selected(options: Namespace) -> Selection:
 def check(options: Namespace) -> None:
     """Validate params.yaml and print what it asks for and what that costs."""
     from lrtransfer.workflow.estimate import print_estimate
+    from lrtransfer.workflow.preflight import check_runs
 
-    print_estimate(_selected(options))
+    chosen = _selected(options)
+    check_runs(chosen.plan)
+    print_estimate(chosen)
 
 
 def workflow(options: Namespace) -> None:
@@ -26,6 +29,10 @@ def workflow(options: Namespace) -> None:
     from lrtransfer.workflow.entry import run_snakemake
 
     chosen = _selected(options)
+    if any(not chosen.layout.run(run.key).exists() for run in chosen.plan.runs):
+        from lrtransfer.workflow.preflight import check_runs
+
+        check_runs(chosen.plan)
     run_snakemake(chosen.plan, chosen.layout, options.targets, options.cores, chosen.overrides)
 
 
@@ -114,6 +121,22 @@ def adopt(options: Namespace) -> None:
     print(f"{len(found)} runs could be adopted; retraining {len(picked)} of them as a proof")
     adopt_runs(found, picked, chosen.layout, lambda run: _train([run], chosen, threads=1))
     print(f"adopted {len(found) - len(picked)} runs; the sample came out bit-equal")
+
+
+def coordcheck(options: Namespace) -> None:
+    """Check the coordinates of networks; own parameterizations are those of params.yaml."""
+    import torch
+
+    from lrtransfer.coordinates.report import run
+    from lrtransfer.study import load_study
+    from lrtransfer.study.parameterizations import builtin, known
+
+    torch.set_num_threads(1)
+    asked = options.parameterization
+    specs = builtin()
+    if not set(asked) <= set(specs):
+        specs = known(load_study(options.params).parameterizations)
+    run(options.model, asked, options.optimizer, specs, options.out)
 
 
 def schema(options: Namespace) -> None:

@@ -90,7 +90,8 @@ def _gradient(model: dict[str, Any], inputs: int, outputs: int) -> tuple[float, 
                 depth=model["depth"],
                 **model["options"],
             )
-            sample = torch.randn(1, inputs)
+            block = model["options"].get("block_size")
+            sample = torch.randn(1, inputs) if block is None else torch.zeros(1, block).long()
         with FlopCounterMode(display=False) as counter:
             network(sample).sum().backward()
         layers = sum(1 for _ in network.parameters())

@@ -38,7 +38,8 @@ def _lines(plan: Plan, name: str, seconds: float) -> Iterator[str]:
     yield f"{name}: {plan.study.study[name].question}"
     yield (
         f"  {len(plan.study.study[name].arms)} arms, widths {_list(grid.widths)}, depths "
-        f"{_list(grid.depths)}, {len(grid.seeds)} seeds, {grid.steps} steps of {grid.batch_size}"
+        f"{_list(grid.depths)}, {len(grid.seeds)} seeds, {_per_arm(grid.steps)} steps of "
+        f"{_per_arm(grid.batch_size)}"
     )
     measured = sum(run.measured for run in plan.runs)
     yield (
@@ -52,6 +53,12 @@ def _seconds(plan: Plan, machine: Machine) -> float:
     sizes = {i: source(spec.source, **spec.options).sizes for i, spec in specs.items()}
     training = sum(run_seconds(run, sizes[run.config["data"]], machine) for run in plan.runs)
     return training + spectra_seconds(plan, sizes, machine)
+
+
+def _per_arm(value: int | dict[str, int]) -> str:
+    if isinstance(value, int):
+        return str(value)
+    return f"{min(value.values())} to {max(value.values())}"
 
 
 def _list(values: list[int]) -> str:

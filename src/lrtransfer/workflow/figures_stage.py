@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterable
 from importlib.metadata import version
 
 from lrtransfer.figures import Arm, Settings, Tables, draw
@@ -10,6 +11,7 @@ from lrtransfer.report.report import ExperimentReport, Meta, ReportFigure, rende
 from lrtransfer.storage.atomic import write_text
 from lrtransfer.storage.paths import FIT_TABLES, Layout
 from lrtransfer.study import Plan
+from lrtransfer.study.schema import Grid, of_arm
 from lrtransfer.workflow.stored import read_claims, read_csv, read_frame
 
 _VERSIONS = ("lrtransfer", "torch", "numpy", "pandas", "scipy", "snakemake", "dvc")
@@ -71,18 +73,37 @@ def _tables(layout: Layout, experiment: str) -> Tables:
 
 def _settings(plan: Plan, experiment: str) -> Settings:
     spec, grid = plan.study.study[experiment], plan.grid(experiment)
-    depths = ", ".join(map(str, grid.depths))
+    family = (grid.model or spec.model).family.replace("_", " ")
+    optimizers = {(arm.optimizer or spec.optimizer).name for arm in spec.arms.values()}
+    batches = {of_arm(grid.batch_size, name) for name in spec.arms}
     return Settings(
         experiment=experiment,
-        arms={name: Arm(arm.label, arm.reference_learning_rate) for name, arm in spec.arms.items()},
-        steps=grid.steps,
-        loss_window=grid.loss_window,
+        arms={
+            name: Arm(
+                arm.label,
+                arm.reference_learning_rate,
+                of_arm(grid.steps, name),
+                of_arm(grid.loss_window, name),
+            )
+            for name, arm in spec.arms.items()
+        },
         scale=plan.study.scale,
         confidence=plan.study.fits.confidence,
         dpi=plan.study.figures.dpi,
         description=(
-            f"{spec.model.family.replace('_', ' ')} of depth {depths} on "
-            f"{grid.dataset or spec.dataset}, {spec.optimizer.name} with batches of "
-            f"{grid.batch_size}"
+            f"{family} of {_fixed(grid)} on {grid.dataset or spec.dataset}, "
+            f"{_listed(optimizers)} with batches of {_listed(batches)}"
         ),
     )
+
+
+def _fixed(grid: Grid) -> str:
+    """Say what all networks of an experiment have in common: their depth, or their width."""
+    if len(grid.widths) == 1 and len(grid.depths) > 1:
+        return f"width {grid.widths[0]}"
+    return f"depth {_listed(grid.depths)}"
+
+
+def _listed(values: Iterable[int] | Iterable[str]) -> str:
+    """List values in ascending order."""
+    return ", ".join(map(str, sorted(values)))

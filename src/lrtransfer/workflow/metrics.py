@@ -17,7 +17,7 @@ def metrics(
 ) -> dict[str, Any]:
     """Return verdict counts, and for each experiment its claims, drifts and optima.
 
-    Optima are log2 of the learning rate, drifts their change per doubling of the width.
+    Optima are log2 of the learning rate, drifts their change per doubling of the size.
     """
     content: dict[str, Any] = {"verdicts": dict(Counter(r["verdict"] for r in records))}
     for name in experiments:
@@ -27,18 +27,21 @@ def metrics(
                 for r in records
                 if r["experiment"] == name
             },
-            "drift": _numbers(layout.fit(name, "drift"), ("arm", "depth"), "slope"),
-            "optimum": _numbers(layout.fit(name, "optima"), ("arm", "depth", "width"), "log2_lr"),
+            "drift": _numbers(layout.fit(name, "drift"), "slope"),
+            "optimum": _numbers(layout.fit(name, "optima"), "log2_lr"),
         }
     return content
 
 
-def _numbers(path: Path, names: Sequence[str], value: str) -> dict[str, float]:
-    """Return the finite numbers of one column under names such as ``mup depth 3``."""
+def _numbers(path: Path, value: str) -> dict[str, float]:
+    """Return the finite numbers of one column under names such as ``mup depth 3 width 64``."""
     with path.open(encoding="utf-8", newline="") as file:
-        rows = [(_label(row, names), float(row[value] or "nan")) for row in csv.DictReader(file)]
+        rows = [(_label(row), float(row[value] or "nan")) for row in csv.DictReader(file)]
     return {label: number for label, number in rows if math.isfinite(number)}
 
 
-def _label(row: dict[str, str], names: Sequence[str]) -> str:
-    return " ".join([row[names[0]], *(f"{name} {row[name]}" for name in names[1:])])
+def _label(row: dict[str, str]) -> str:
+    axis = row["axis"]
+    other = "depth" if axis == "width" else "width"
+    size = f" {axis} {row['size']}" if "size" in row else ""
+    return f"{row['arm']} {other} {row['fixed']}{size}"

@@ -1,0 +1,104 @@
+"""What only torch can judge of a study, judged before any job starts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import nn
+
+from lrtransfer import models
+from lrtransfer.data import source
+from lrtransfer.optim import optimizer, schedule
+from lrtransfer.scaling.apply import scale_modules, scale_tensors
+from lrtransfer.scaling.rules import Constants
+from lrtransfer.storage import paths
+from lrtransfer.study import Plan, Run, StudyError
+
+
+def check_runs(plan: Plan) -> None:
+    """Build every network of a study without memory, and try its rules and settings.
+
+    Raises:
+        StudyError: A model, a role, an optimizer, a schedule or a batch does not fit; each line
+            names the arm and the remedy.
+    """
+    # The runs of a sweep differ in learning rate, seed and in whether they measure.
+    runs = [max(sweep.runs, key=lambda run: run.measured) for sweep in plan.sweeps]
+    faults = dict.fromkeys(fault for run in runs for fault in _faults(plan, run))
+    if faults:
+        raise StudyError([f"params.yaml: {fault}" for fault in faults])
+
+
+def _faults(plan: Plan, run: Run) -> Iterator[str]:
+    place = f"study.{run.experiment}.arms.{run.arm}"
+    for attempt in (_try_network, _try_optimizer, _try_schedule, _try_sizes):
+        try:
+            attempt(plan, run.config)
+        except (ValueError, TypeError) as error:
+            size = f"width {run.width}, depth {run.depth}"
+            yield f"{place} ({size}): {error}" if attempt is _try_network else f"{place}: {error}"
+
+
+def _try_network(plan: Plan, config: dict[str, Any]) -> None:
+    spec = config["model"]
+    inputs, outputs = _sizes(plan, config)
+    with torch.device("meta"):
+        model: nn.Module = models.build(
+            spec["family"],
+            in_features=inputs,
+            out_features=outputs,
+            width=spec["width"],
+            depth=spec["depth"],
+            **spec["options"],
+        )
+    roles = model.roles()  # type: ignore[operator]
+    rules = config["parameterization"]["rules"]
+    constants = Constants(**config["parameterization"]["constants"])
+    size = {"width": spec["width"], "depth": spec["depth"]}
+    for _ in scale_tensors(model, roles, rules, constants, **size):
+        pass
+    for _ in scale_modules(roles, rules, constants, **size):
+        pass
+
+
+def _try_optimizer(plan: Plan, config: dict[str, Any]) -> None:
+    parameter = nn.Parameter(torch.zeros(1))
+    spec = config["optimizer"]
+    optimizer(spec["name"], [{"params": [parameter]}], **spec["options"])
+
+
+def _try_schedule(plan: Plan, config: dict[str, Any]) -> None:
+    spec = config["schedule"]
+    schedule(spec["name"])(0, config["steps"], **spec["options"])
+
+
+def _try_sizes(plan: Plan, config: dict[str, Any]) -> None:
+    """Compare a batch and the measured subset with the data, where those are prepared."""
+    try:
+        manifest = json.loads(paths.manifest(config["data"]).read_text(encoding="utf-8"))
+        shapes = {name: array["shape"] for name, array in manifest["arrays"].items()}
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    block = config["model"]["options"].get("block_size")
+    if block is None and "train_inputs" in shapes:
+        samples = shapes["train_inputs"][0]
+    elif block is not None and "train_tokens" in shapes:
+        samples = (shapes["train_tokens"][0] - 1) // block
+    else:
+        kind = "images" if block is None else "text"
+        raise ValueError(
+            f"the data set holds {', '.join(shapes)}; the model {config['model']['family']!r} "
+            f"needs {kind}. Choose another data set or model."
+        )
+    measured = config["measure"]["samples"] if config["measure"] else 0
+    for name, count in (("batch_size", config["batch_size"]), ("measure.samples", measured)):
+        if count > samples:
+            raise ValueError(f"{name} is {count}, but there are {samples} samples. Lower it.")
+
+
+def _sizes(plan: Plan, config: dict[str, Any]) -> tuple[int, int]:
+    spec = next(d.spec for d in plan.datasets if d.id == config["data"])
+    return source(spec.source, **spec.options).sizes
