@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from lrtransfer.figures import Arm, Settings, Tables
 
-ARMS = {"mup": Arm("μP", 1.0), "ntp": Arm("NTP", 16.0), "sp": Arm("SP", 0.0625)}
 EXPERIMENT = "width_transfer_vision"
 STEPS = 256
-_WIDTHS = (32, 64, 128, 256, 512)
+ARMS = {
+    "mup": Arm("μP", 1.0, STEPS, 64),
+    "ntp": Arm("NTP", 16.0, STEPS, 64),
+    "sp": Arm("SP", 0.0625, STEPS, 64),
+}
+#: The edge of stability of each arm under plain gradient descent.
+EDGES = {"mup": 2.0, "ntp": 0.125, "sp": 32.0}
+_SGD = {"momentum": 0.0}
+_SIZES = (32, 64, 128, 256, 512)
 _GRIDS = {"mup": range(-3, 4), "ntp": range(2, 10), "sp": range(-7, 0)}
 _DRIFT = {"mup": 0.0, "ntp": 0.8, "sp": -0.7}
 _CENTRE = {"mup": 0.3, "ntp": 4.0, "sp": -3.2}
@@ -25,8 +34,6 @@ def settings(arms: Sequence[str] = tuple(ARMS), **changes: object) -> Settings:
     values: dict[str, object] = {
         "experiment": EXPERIMENT,
         "arms": {arm: ARMS[arm] for arm in arms},
-        "steps": STEPS,
-        "loss_window": 64,
         "scale": "laptop",
         "dpi": 60,
         "description": "residual MLP on MNIST, SGD",
@@ -34,33 +41,41 @@ def settings(arms: Sequence[str] = tuple(ARMS), **changes: object) -> Settings:
     return Settings(**{**values, **changes})  # type: ignore[arg-type]
 
 
+def run_config(options: dict[str, float], loss: str = "cross_entropy") -> str:
+    """A run's configuration as far as figures read it."""
+    return json.dumps({"loss": loss, "optimizer": {"name": "any", "options": options}})
+
+
 def tables(
-    widths: Sequence[int] = _WIDTHS,
+    sizes: Sequence[int] = _SIZES,
     seeds: Sequence[int] = (0, 1, 2),
     arms: Sequence[str] = tuple(ARMS),
     *,
     diverge_above: float = 1.6,
     spectra: bool = True,
+    axis: str = "width",
 ) -> Tables:
     """The tables of a study that never ran.
 
     Args:
-        widths: Widths of every arm.
+        sizes: Widths of every arm, or depths.
         seeds: Seeds of every arm.
         arms: Names out of `ARMS`.
         diverge_above: Runs this far (in log2) above their optimum diverge.
         spectra: Whether eigenvalues and densities exist.
+        axis: What a size is, "width" or "depth".
     """
     rng = np.random.default_rng(0)
+    config = run_config(_SGD)
     runs, curves, eigenvalues, density = [], [], [], []
     for arm in arms:
         reference = np.log2(ARMS[arm].reference_learning_rate)
-        for width in widths:
+        for size in sizes:
             for seed in seeds:
-                doublings = np.log2(width / 32)
+                doublings = np.log2(size / 32)
                 optimum = _CENTRE[arm] + _DRIFT[arm] * doublings + 0.08 * rng.standard_normal()
                 for exponent in _GRIDS[arm]:
-                    key = f"{arm}-{width}-{seed}-{exponent}"
+                    key = f"{arm}-{size}-{seed}-{exponent}"
                     away = exponent - optimum
                     floor = 0.12 + 0.25 * 2.0 ** (-0.4 * doublings)
                     diverged = away > diverge_above + 0.3 * rng.standard_normal()
@@ -73,8 +88,8 @@ def tables(
                             "experiment": EXPERIMENT,
                             "arm": arm,
                             "key": key,
-                            "width": width,
-                            "depth": 3,
+                            "width": size if axis == "width" else 64,
+                            "depth": size if axis == "depth" else 3,
                             "lr": 2.0**exponent,
                             "log2_lr": float(exponent),
                             "seed": seed,
@@ -84,7 +99,8 @@ def tables(
                             "diverged_step": 20 if diverged else pd.NA,
                             "initial_loss": 2.4,
                             "final_loss": np.nan if diverged else loss,
-                            "wall_seconds": 2.0 + width / 100,
+                            "wall_seconds": 2.0 + size / 100,
+                            "config": config,
                         }
                     )
                     if measured:
@@ -92,14 +108,14 @@ def tables(
                         curves.append(curve[curve["step"] <= 20] if diverged else curve)
                         if spectra and not diverged:
                             eigenvalues.append(_eigenvalues(rng, key, arm, doublings))
-                            density.append(_density(rng, key, arm, width, doublings))
+                            density.append(_density(rng, key, arm, size, doublings))
     frame = pd.DataFrame(runs)
     return Tables(
         runs=frame,
         curves=_joined(curves),
         eigenvalues=_joined(eigenvalues),
         density=_joined(density),
-        fits=_fits(frame, arms, widths, seeds, rng),
+        fits=_fits(frame, arms, sizes, seeds, rng),
     )
 
 
@@ -124,7 +140,7 @@ def _curve(
     start, end = _shape(arm, doublings)
     noise = 1.0 + 0.05 * rng.standard_normal(len(step))
     loss = final + (2.4 - final) * np.exp(-step / (25.0 + 60.0 / (1.0 + doublings)))
-    edge = ARMS[arm].edge
+    edge = EDGES[arm]
     return pd.DataFrame(
         {
             "key": key,
@@ -134,13 +150,15 @@ def _curve(
             "sharpness": edge * (start + (end - start) * rise) * noise,
             "sharpness_smallest": -0.1 * edge * noise,
             "ntk": edge * (1.0 + (2.0 + doublings) * rise**2) * noise,
+            "gauss_newton": edge * (start + (end - start) * rise),
+            "hessian_residual": 0.1 * edge * (1.0 - rise),
         }
     )
 
 
 def _eigenvalues(rng: np.random.Generator, key: str, arm: str, doublings: float) -> pd.DataFrame:
     rows = []
-    end = _shape(arm, doublings)[1] * ARMS[arm].edge
+    end = _shape(arm, doublings)[1] * EDGES[arm]
     for step in _CHECKPOINTS:
         for rank in range(1, 11):
             fall = 2.0 ** (-0.45 * (rank - 1) * (1.0 + 0.25 / (1.0 + doublings)))
@@ -155,11 +173,11 @@ def _eigenvalues(rng: np.random.Generator, key: str, arm: str, doublings: float)
 
 
 def _density(
-    rng: np.random.Generator, key: str, arm: str, width: int, doublings: float
+    rng: np.random.Generator, key: str, arm: str, size: int, doublings: float
 ) -> pd.DataFrame:
     parts = []
-    end = _shape(arm, doublings)[1] * ARMS[arm].edge
-    dim = 784 * width + 3 * width**2
+    end = _shape(arm, doublings)[1] * EDGES[arm]
+    dim = 784 * size + 3 * size**2
     for step in _CHECKPOINTS:
         for probe in range(4):
             bulk = 0.04 * end * rng.standard_normal(22)
@@ -183,54 +201,56 @@ def _density(
 def _fits(
     runs: pd.DataFrame,
     arms: Sequence[str],
-    widths: Sequence[int],
+    sizes: Sequence[int],
     seeds: Sequence[int],
     rng: np.random.Generator,
 ) -> dict[str, pd.DataFrame]:
     known = len(seeds) > 1
     half = 0.25 if known else np.nan
+    axis, fixed = ("depth", 64) if runs["depth"].nunique() > 1 else ("width", 3)
+    net = {"axis": axis, "fixed": fixed}
     optima, drift, regret, distances, consistency = [], [], [], [], []
     for arm in arms:
-        for width in widths:
-            x = _CENTRE[arm] + _DRIFT[arm] * np.log2(width / 32)
-            cell = runs[(runs["arm"] == arm) & (runs["width"] == width)]
+        for size in sizes:
+            x = _CENTRE[arm] + _DRIFT[arm] * np.log2(size / 32)
+            cell = runs[(runs["arm"] == arm) & (runs[axis] == size)]
             if (cell["status"] == "ok").any():
-                at_edge = "low" if arm == "sp" and width == 512 else "none"
+                at_edge = "low" if arm == "sp" and size == 512 else "none"
                 low = -np.inf if at_edge == "low" else x - half
                 optima.append(
-                    {"arm": arm, "width": width, "depth": 3, "log2_lr": x, "ci_low": low,
+                    {"arm": arm, **net, "size": size, "log2_lr": x, "ci_low": low,
                      "ci_high": x + half, "at_edge": at_edge, "n_seeds": len(seeds),
                      "grid_log2_lr": round(x), "loss": cell["final_loss"].min(),
                      "valley_low": x - 1, "valley_high": x + 0.5}
                 )  # fmt: skip
             regret.append(
-                {"arm": arm, "depth": 3, "width": width, "from_width": widths[0],
+                {"arm": arm, **net, "size": size, "from_size": sizes[0],
                  "log2_lr_from": _CENTRE[arm], "regret": 0.05 * abs(_DRIFT[arm]),
                  "ci_low": 0.01 if known else np.nan, "ci_high": 0.08 if known else np.nan,
                  "relative": 0.2}
             )  # fmt: skip
-        slope_known = len(widths) > 1
+        slope_known = len(sizes) > 1
         slope = _DRIFT[arm] if slope_known else np.nan
         drift.append(
-            {"arm": arm, "depth": 3, "slope": slope, "ci_low": slope - half / 2,
-             "ci_high": slope + half / 2, "n_widths": len(widths), "n_seeds": len(seeds),
-             "censored": arm == "sp" and 512 in widths}
+            {"arm": arm, **net, "slope": slope, "ci_low": slope - half / 2,
+             "ci_high": slope + half / 2, "n_sizes": len(sizes), "n_seeds": len(seeds),
+             "censored": arm == "sp" and 512 in sizes}
         )  # fmt: skip
         for quantity, beta in (("sharpness", 0.0), ("subset_loss", 0.6), ("ntk", 1.8)):
-            for width in widths[:-1]:
-                level = 0.05 * 2.0 ** (-0.5 * np.log2(width / 32))
+            for size in sizes[:-1]:
+                level = 0.05 * 2.0 ** (-0.5 * np.log2(size / 32))
                 for seed in seeds:
                     distance = level * np.maximum(_MEASURED, 1.0) ** beta
                     distance = distance * np.exp(0.3 * rng.standard_normal(len(_MEASURED)))
                     distances.append(
                         pd.DataFrame(
-                            {"arm": arm, "depth": 3, "quantity": quantity, "width": width,
+                            {"arm": arm, **net, "quantity": quantity, "size": size,
                              "seed": seed, "step": _MEASURED, "distance": distance}
                         )
                     )  # fmt: skip
                 consistency.append(
-                    {"arm": arm, "depth": 3, "quantity": quantity, "width": width,
-                     "reference_width": widths[-1], "beta": beta, "ci_low": beta - half / 2,
+                    {"arm": arm, **net, "quantity": quantity, "size": size,
+                     "reference_size": sizes[-1], "beta": beta, "ci_low": beta - half / 2,
                      "ci_high": beta + half / 2, "log_a": np.log(level), "n_points": 22,
                      "overlap": 0.1, "overlap_low": 0.05, "overlap_high": 0.15}
                 )  # fmt: skip
@@ -241,3 +261,10 @@ def _fits(
         "distances": _joined(distances),
         "consistency": pd.DataFrame(consistency),
     }
+
+
+def under_adam(made: Tables) -> Tables:
+    """The same study under Adam: the curvature is the preconditioned one, 19 times as large."""
+    curves = made.curves.rename(columns={"sharpness": "preconditioned_sharpness"})
+    curves["preconditioned_sharpness"] *= 19.0
+    return replace(made, runs=made.runs.assign(config=run_config({"beta1": 0.9})), curves=curves)

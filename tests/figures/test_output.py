@@ -58,7 +58,7 @@ def test_the_fingerprint_follows_data_caption_and_name(drawn: dict[str, Drawn]) 
 
 
 def test_a_given_fingerprint_is_used(tmp_path: Path) -> None:
-    tables, settings = synthetic.tables(widths=[32]), synthetic.settings()
+    tables, settings = synthetic.tables(sizes=[32]), synthetic.settings()
     figure = draw("spectral_density", tables, settings, tmp_path, fingerprint="abc")
     assert describe(figure.png).fingerprint == figure.fingerprint == "abc"
 

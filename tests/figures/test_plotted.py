@@ -15,7 +15,7 @@ from lrtransfer.figures import Drawing, Settings, Tables, style
 from lrtransfer.figures.consistency import consistency
 from lrtransfer.figures.eigenvalues_by_rank import eigenvalues_by_rank
 from lrtransfer.figures.spectral_density import broaden, spectral_density
-from lrtransfer.figures.width_transfer import width_transfer
+from lrtransfer.figures.transfer import transfer
 
 from . import synthetic
 
@@ -39,61 +39,61 @@ def _same(line: object, part: pd.DataFrame, x: str = "x") -> None:
     np.testing.assert_allclose(line.get_ydata(), part["value"].to_numpy(dtype=float))  # type: ignore[attr-defined]
 
 
-def test_width_transfer_draws_the_curves_of_its_csv() -> None:
-    drawing = _draw(width_transfer)
+def test_transfer_draws_the_curves_of_its_csv() -> None:
+    drawing = _draw(transfer)
     plotted = drawing.plotted
     for arm, row in zip(ARMS, _axes(drawing, 3), strict=True):
         for panel, axes in zip(("sharpness", "loss"), row, strict=False):
             chosen = plotted[(plotted["arm"] == arm) & (plotted["panel"] == panel)]
             for width, line in zip(WIDTHS, axes.lines, strict=False):
-                _same(line, chosen[chosen["width"] == width])
-                assert line.get_color() == style.width_colors(WIDTHS)[width]
+                _same(line, chosen[chosen["size"] == width])
+                assert line.get_color() == style.size_colors(WIDTHS)[width]
 
 
-def test_width_transfer_means_are_those_of_the_tables() -> None:
+def test_transfer_means_are_those_of_the_tables() -> None:
     tables = synthetic.tables()
-    plotted = _draw(width_transfer).plotted
+    plotted = _draw(transfer).plotted
     merged = tables.curves.merge(tables.runs, on="key")
-    last = merged[(merged["arm"] == "mup") & (merged["width"] == 64) & (merged["step"] == 256)]
+    last = merged[(merged["arm"] == "mup") & (merged["size"] == 64) & (merged["step"] == 256)]
     row = plotted[
         (plotted["panel"] == "sharpness")
         & (plotted["arm"] == "mup")
-        & (plotted["width"] == 64)
+        & (plotted["size"] == 64)
         & (plotted["x"] == 256)
     ].iloc[0]
     assert row["value"] == pytest.approx(last["sharpness"].mean(), rel=1e-12)
     assert row["n"] == 3
 
 
-def test_width_transfer_marks_the_edge_of_each_arm() -> None:
-    drawing = _draw(width_transfer)
+def test_transfer_marks_the_edge_of_each_arm() -> None:
+    drawing = _draw(transfer)
     for arm, row in zip(ARMS, _axes(drawing, 3), strict=True):
-        edge = synthetic.ARMS[arm].edge
+        edge = synthetic.EDGES[arm]
         dashed = [line for line in row[0].lines if line.get_linestyle() == "--"]
         assert [line.get_ydata()[0] for line in dashed] == [edge]  # type: ignore[index]
         kept = drawing.plotted
         assert kept[(kept["arm"] == arm) & (kept["panel"] == "edge")]["value"].item() == edge
 
 
-def test_width_transfer_crosses_every_cell_with_a_diverged_run() -> None:
-    drawing = _draw(width_transfer)
+def test_transfer_crosses_every_cell_with_a_diverged_run() -> None:
+    drawing = _draw(transfer)
     runs = synthetic.tables().runs
     for arm, row in zip(ARMS, _axes(drawing, 3), strict=True):
         lost = runs[(runs["arm"] == arm) & (runs["status"] == "diverged")]
-        cells = set(zip(lost["width"], lost["log2_lr"], strict=True))
+        cells = set(zip(lost["size"], lost["log2_lr"], strict=True))
         crosses = [line for line in row[2].lines if line.get_marker() == "x"]
         assert len(crosses) == len(cells) > 0
         drawn = drawing.plotted
         drawn = drawn[(drawn["arm"] == arm) & (drawn["panel"] == "diverged")]
-        assert set(zip(drawn["width"], drawn["x"], strict=True)) == cells
+        assert set(zip(drawn["size"], drawn["x"], strict=True)) == cells
         assert drawn["n"].sum() == len(lost)
         curve = drawing.plotted
         curve = curve[(curve["arm"] == arm) & (curve["panel"] == "transfer")]
-        assert not cells & set(zip(curve["width"], curve["x"], strict=True))
+        assert not cells & set(zip(curve["size"], curve["x"], strict=True))
 
 
-def test_width_transfer_shows_the_fitted_optima_with_open_ends_as_arrows() -> None:
-    drawing = _draw(width_transfer)
+def test_transfer_shows_the_fitted_optima_with_open_ends_as_arrows() -> None:
+    drawing = _draw(transfer)
     optima = synthetic.tables().fits["optima"]
     kept = drawing.plotted[drawing.plotted["panel"] == "optimum"]
     np.testing.assert_allclose(kept["x"], optima["log2_lr"])
@@ -104,8 +104,8 @@ def test_width_transfer_shows_the_fitted_optima_with_open_ends_as_arrows() -> No
     assert len(arrows) == 1  # SP, width 512: the interval has no lower end
 
 
-def test_width_transfer_shares_the_loss_axis_between_arms() -> None:
-    rows = _axes(_draw(width_transfer), 3)
+def test_transfer_shares_the_loss_axis_between_arms() -> None:
+    rows = _axes(_draw(transfer), 3)
     limits = {axes.get_ylim() for row in rows for axes in row[1:]}
     assert len(limits) == 1
 
@@ -120,21 +120,21 @@ def test_consistency_draws_its_csv_and_the_power_law() -> None:
             thick = [line for line in axes.lines if line.get_linewidth() > 1.2]
             curves = plotted[plotted["panel"] == "distance"]
             for width, line in zip(WIDTHS[:-1], thick, strict=True):
-                _same(line, curves[curves["width"] == width])
+                _same(line, curves[curves["size"] == width])
             seeds = plotted[plotted["panel"] == "distance of a seed"]
             thin = [line for line in axes.lines if line.get_linewidth() < 1.0]
-            for (_, part), line in zip(seeds.groupby(["width", "seed"]), thin, strict=True):
+            for (_, part), line in zip(seeds.groupby(["size", "seed"]), thin, strict=True):
                 _same(line, part)
             laws = plotted[plotted["panel"] == "power law"]
             dashed = [line for line in axes.lines if line.get_linestyle() == "--"]
             for width, line in zip(WIDTHS[:-1], dashed, strict=True):
-                _same(line, laws[laws["width"] == width])
+                _same(line, laws[laws["size"] == width])
 
 
 def test_consistency_laws_follow_the_fit() -> None:
     drawing = _draw(consistency)
     law = drawing.plotted[drawing.plotted["panel"] == "power law"]
-    law = law[(law["quantity"] == "ntk") & (law["width"] == 64) & (law["arm"] == "mup")]
+    law = law[(law["quantity"] == "ntk") & (law["size"] == 64) & (law["arm"] == "mup")]
     level = 0.05 * 2.0**-0.5
     np.testing.assert_allclose(law["value"], level * law["x"] ** 1.8)
     legend = drawing.figure.axes[2].get_legend()
@@ -145,7 +145,7 @@ def test_consistency_laws_follow_the_fit() -> None:
 def test_consistency_ignores_the_pooled_row() -> None:
     tables = synthetic.tables()
     fit = tables.fits["consistency"]
-    fits = {**tables.fits, "consistency": pd.concat([fit, fit.iloc[:1].assign(width=0, beta=99.0)])}
+    fits = {**tables.fits, "consistency": pd.concat([fit, fit.iloc[:1].assign(size=0, beta=99.0)])}
     pooled = Tables(tables.runs, tables.curves, fits=fits)
     drawing = consistency(pooled, synthetic.settings())
     assert "99" not in drawing.caption
@@ -171,11 +171,11 @@ def test_eigenvalues_in_the_csv_are_seed_means() -> None:
     tables = synthetic.tables()
     merged = tables.eigenvalues.merge(tables.runs, on="key")
     chosen = merged.query(
-        "arm == 'ntp' and width == 128 and step == 64 and operator == 'ntk' and `rank` == 5"
+        "arm == 'ntp' and size == 128 and step == 64 and operator == 'ntk' and `rank` == 5"
     )
     plotted = _draw(eigenvalues_by_rank).plotted
     row = plotted.query(
-        "arm == 'ntp' and width == 128 and step == 64 and operator == 'ntk' and `rank` == 5"
+        "arm == 'ntp' and size == 128 and step == 64 and operator == 'ntk' and `rank` == 5"
     )
     assert row["value"].item() == pytest.approx(np.exp(np.log(chosen["eigenvalue"]).mean()))
 
@@ -196,7 +196,7 @@ def test_spectral_density_draws_its_csv_at_the_last_checkpoint() -> None:
         assert set(rows["step"]) == {256}
         for width, line in zip(WIDTHS, axes.lines, strict=False):
             shown = np.isfinite(np.asarray(line.get_ydata(), dtype=float))
-            part = rows[rows["width"] == width]
+            part = rows[rows["size"] == width]
             np.testing.assert_allclose(np.asarray(line.get_ydata())[shown], part["value"])
             np.testing.assert_allclose(np.asarray(line.get_xdata())[shown], part["x"])
 

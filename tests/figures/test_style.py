@@ -15,14 +15,14 @@ def test_wider_is_darker_in_every_palette() -> None:
     for count in (2, 5, 8):
         widths = [2**k for k in range(5, 5 + count)]
         luminance = [
-            float(np.dot(style.width_colors(widths)[width], (0.2126, 0.7152, 0.0722)))
+            float(np.dot(style.size_colors(widths)[width], (0.2126, 0.7152, 0.0722)))
             for width in widths
         ]
         assert all(a > b + 0.02 for a, b in pairwise(luminance))
 
 
 def test_one_width_has_a_colour() -> None:
-    assert len(style.width_colors([64])) == 1
+    assert len(style.size_colors([64])) == 1
 
 
 @pytest.mark.parametrize(

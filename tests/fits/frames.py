@@ -1,9 +1,12 @@
 """Small runs and curves tables with known contents."""
 
+import json
 from collections.abc import Callable, Iterable
 
 import numpy as np
 import pandas as pd
+
+from lrtransfer.fits.size import with_size
 
 INITIAL_LOSS = 2.3
 
@@ -12,25 +15,32 @@ def make_runs(
     loss: Callable[[int, int, float], float],
     *,
     arm: str = "mup",
-    widths: Iterable[int] = (32, 64, 128),
+    sizes: Iterable[int] = (32, 64, 128),
     seeds: Iterable[int] = (0, 1, 2),
     grid: Iterable[float] = range(-3, 4),
     reference: float = 0.0,
+    axis: str = "width",
+    options: dict[str, float] | None = None,
 ) -> pd.DataFrame:
-    """Runs whose final loss is loss(width, seed, log2_lr); an infinite loss is a divergence."""
+    """Runs whose final loss is loss(size, seed, log2_lr); an infinite loss is a divergence.
+
+    `sizes` are widths of depth-3 nets, or depths of width-64 nets where `axis` is "depth";
+    `options` are those of the optimizer.
+    """
+    config = json.dumps({"optimizer": {"name": "any", "options": options or {"momentum": 0.0}}})
     rows = []
-    for width in widths:
+    for size in sizes:
         for seed in seeds:
             for log2_lr in grid:
-                final = loss(width, seed, log2_lr)
+                final = loss(size, seed, log2_lr)
                 diverged = bool(np.isinf(final))
                 rows.append(
                     {
                         "experiment": "planted",
                         "arm": arm,
-                        "key": f"{arm}-{width}-{seed}-{log2_lr}",
-                        "width": width,
-                        "depth": 3,
+                        "key": f"{arm}-{size}-{seed}-{log2_lr}",
+                        "width": size if axis == "width" else 64,
+                        "depth": size if axis == "depth" else 3,
                         "lr": 2.0**log2_lr,
                         "log2_lr": float(log2_lr),
                         "seed": seed,
@@ -38,6 +48,7 @@ def make_runs(
                         "status": "diverged" if diverged else "ok",
                         "initial_loss": INITIAL_LOSS,
                         "final_loss": np.nan if diverged else final,
+                        "config": config,
                     }
                 )
     return pd.DataFrame(rows)
@@ -48,7 +59,7 @@ def make_curves(
     steps: Iterable[int],
     **quantities: Callable[[int, int, np.ndarray], np.ndarray],
 ) -> pd.DataFrame:
-    """Curves of the measured runs: quantity = function(width, seed, steps)."""
+    """Curves of the measured runs: quantity = function(size, seed, steps)."""
     t = np.array(list(steps))
     tables = [
         pd.DataFrame(
@@ -56,10 +67,10 @@ def make_curves(
                 "key": run["key"],
                 "step": t,
                 "loss": 1.0,
-                **{n: f(run["width"], run["seed"], t) for n, f in quantities.items()},
+                **{n: f(run["size"], run["seed"], t) for n, f in quantities.items()},
             }
         )
-        for run in runs[runs["measured"]].to_dict("records")
+        for run in with_size(runs)[runs["measured"]].to_dict("records")
     ]
     return pd.concat(tables, ignore_index=True)
 

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from lrtransfer.fits.consistency import POOLED, consistency, distances, fit_distance
+from lrtransfer.fits.consistency import consistency, distances, fit_distance
 from lrtransfer.fits.measured import measured_curves, quantity_curves
+from lrtransfer.fits.size import POOLED
 
 from .frames import make_curves, make_runs, parabola
 
@@ -10,8 +11,8 @@ STEPS = [0, 1, 2, 4, 8, 16, 32, 64]
 JITTER = {0: 0.9, 1: 1.0, 2: 1.1}
 
 
-def curves_of(function, *, widths=(32, 64, 128), seeds=(0, 1, 2), steps=STEPS):
-    runs = make_runs(parabola(lambda w, s: 0.0), widths=widths, seeds=seeds)
+def curves_of(function, *, sizes=(32, 64, 128), seeds=(0, 1, 2), steps=STEPS):
+    runs = make_runs(parabola(lambda w, s: 0.0), sizes=sizes, seeds=seeds)
     measured = measured_curves(runs, make_curves(runs, steps, sharpness=function))
     return next(quantity_curves(measured, "sharpness"))
 
@@ -48,9 +49,9 @@ def test_two_points_are_too_few_for_a_slope():
 
 
 def test_planted_power_law_is_found_per_width_and_pooled():
-    found = consistency(curves_of(power_law), 0.95).set_index("width")
+    found = consistency(curves_of(power_law), 0.95).set_index("size")
     assert found.index.tolist() == [32, 64, POOLED]
-    assert (found["reference_width"] == 128).all()
+    assert (found["reference_size"] == 128).all()
     np.testing.assert_allclose(found["beta"], 0.7, atol=1e-9)
     assert found.loc[32, "log_a"] == pytest.approx(np.mean(np.log(list(JITTER.values()))))
     time_mean = np.mean(np.array(STEPS[1:]) ** 0.7) / 10
@@ -70,12 +71,12 @@ def test_spread_of_the_reference_widens_the_interval():
     assert half(noisy) > 1.3 * half(power_law)
 
 
-def test_distance_is_to_the_seed_mean_of_the_widest_net():
+def test_distance_is_to_the_seed_mean_of_the_largest_net():
     def value(width, seed, t):
         return np.full(len(t), 5.0) if width < 128 else np.full(len(t), 6.0 + seed)
 
     table = distances(curves_of(value))
-    assert set(table["width"]) == {32, 64}
+    assert set(table["size"]) == {32, 64}
     np.testing.assert_allclose(table["distance"], 2.0)
     assert len(table) == 2 * 3 * len(STEPS)
     assert table["step"].dtype == int
@@ -91,7 +92,7 @@ def test_steps_that_a_reference_seed_did_not_reach_are_left_out():
 
 
 def test_one_width_has_no_rows_and_one_seed_no_interval():
-    alone = curves_of(power_law, widths=(128,))
+    alone = curves_of(power_law, sizes=(128,))
     assert consistency(alone, 0.95).empty and distances(alone).empty
     single = consistency(curves_of(power_law, seeds=(0,)), 0.95)
     assert single["beta"].notna().all()

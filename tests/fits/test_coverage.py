@@ -90,7 +90,7 @@ def planted(rng, at, curvature):
         )
         for _ in range(SEEDS)
     )
-    return Sweep("mup", 3, 32, tuple(Valley(GRID, loss, cliff) for loss in losses))
+    return Sweep("mup", "width", 3, 32, tuple(Valley(GRID, loss, cliff) for loss in losses))
 
 
 STEPS = np.unique(np.round(np.geomspace(1, 256, 23)))

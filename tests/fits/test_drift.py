@@ -16,7 +16,7 @@ def test_planted_drift_is_found():
     found = slope(lambda width, seed: 0.5 * np.log2(width / 64) + 0.01 * seed)
     assert found["slope"] == pytest.approx(0.5)
     assert 0 < found["ci_low"] < 0.5 < found["ci_high"] < 1
-    assert (found["n_widths"], found["n_seeds"], found["censored"]) == (3, 3, False)
+    assert (found["n_sizes"], found["n_seeds"], found["censored"]) == (3, 3, False)
 
 
 def test_optima_that_stand_still_are_not_blurred_by_the_grid():
@@ -42,7 +42,7 @@ def test_a_censored_optimum_at_the_mean_width_does_not_move_the_slope():
 
 
 def test_one_width_and_one_seed_have_no_interval():
-    assert np.isnan(slope(lambda w, s: 0.0, widths=(32,))["slope"])
-    single = slope(lambda w, s: 0.5 * np.log2(w / 64), seeds=(0,), widths=(32, 64, 128, 256))
+    assert np.isnan(slope(lambda w, s: 0.0, sizes=(32,))["slope"])
+    single = slope(lambda w, s: 0.5 * np.log2(w / 64), seeds=(0,), sizes=(32, 64, 128, 256))
     assert single["slope"] == pytest.approx(0.5)
     assert np.isnan(single["ci_low"]) and np.isnan(single["ci_high"])

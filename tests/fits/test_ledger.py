@@ -56,7 +56,7 @@ def planted(sign, seeds=(0, 1, 2)):
             return 3 + gap * (1 + 0.05 * (seed - 1)) + 1e-4 * rng.normal(size=len(t))
 
         of_arm = make_runs(
-            parabola(optimum, 0.15), arm=arm, widths=WIDTHS, seeds=seeds, grid=grid,
+            parabola(optimum, 0.15), arm=arm, sizes=WIDTHS, seeds=seeds, grid=grid,
             reference=reference,
         )  # fmt: skip
         runs.append(of_arm)

@@ -13,8 +13,8 @@ def test_only_measured_runs_are_kept_with_their_settings():
     measured = measured_curves(runs, pd.concat([curves, foreign]))
     assert len(measured) == 3 * 3 * 2
     (found,) = quantity_curves(measured, "sharpness")
-    assert found.widest == 128
-    assert found.by_width[64].loc[2, 1] == 64 + 2 + 1
+    assert found.largest == 128
+    assert found.by_size[64].loc[2, 1] == 64 + 2 + 1
 
 
 def test_a_quantity_that_was_not_measured_has_no_curves():

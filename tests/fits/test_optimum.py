@@ -15,7 +15,7 @@ def table(loss, **options):
 
 def test_optimum_is_the_mean_vertex_with_pooled_and_systematic_error():
     scatter = {0: -0.2, 1: 0.0, 2: 0.2}
-    found = table(parabola(lambda width, seed: 0.1 + scatter[seed]), widths=(32, 64)).iloc[0]
+    found = table(parabola(lambda width, seed: 0.1 + scatter[seed]), sizes=(32, 64)).iloc[0]
     half = np.hypot(stats.t.ppf(0.975, 4) * 0.2 / np.sqrt(3), 1.959964 * RESOLUTION)
     assert found["log2_lr"] == pytest.approx(0.1)
     assert found["ci_high"] - 0.1 == pytest.approx(half, rel=1e-6)

@@ -8,12 +8,12 @@ from .frames import INITIAL_LOSS, make_runs, parabola
 
 
 def table(loss, **options):
-    return regret(list(sweeps(make_runs(loss, **options))), 0.95).set_index("width")
+    return regret(list(sweeps(make_runs(loss, **options))), 0.95).set_index("size")
 
 
 def test_regret_is_the_loss_above_the_valley_floor_in_nats():
     found = table(parabola(lambda w, s: 0.5 * np.log2(w / 64) + 0.02 * (s - 1))).loc[128]
-    assert found["from_width"] == 32
+    assert found["from_size"] == 32
     assert found["log2_lr_from"] == pytest.approx(-0.5)
     assert found["regret"] == pytest.approx(np.exp(-0.9) - np.exp(-1), rel=1e-3)
     assert found["relative"] == pytest.approx(np.exp(0.1) - 1, rel=1e-3)
@@ -30,14 +30,14 @@ def test_transfer_over_the_cliff_costs_up_to_the_initial_loss():
         optimum = 2.0 if width == 32 else -1.0
         return np.inf if log2_lr > optimum else 0.5 * 1.5 ** (optimum - log2_lr)
 
-    found = table(loss, widths=(32, 128), grid=range(-4, 4)).loc[128]
+    found = table(loss, sizes=(32, 128), grid=range(-4, 4)).loc[128]
     assert found["regret"] == pytest.approx(INITIAL_LOSS - 0.5, rel=0.05)
 
 
 def test_scatter_of_the_narrow_optimum_widens_the_interval():
     def widths(scatter):
         row = table(
-            parabola(lambda w, s: 1.0 if w > 32 else scatter * (s - 1)), widths=(32, 64)
+            parabola(lambda w, s: 1.0 if w > 32 else scatter * (s - 1)), sizes=(32, 64)
         ).loc[64]
         return row["ci_high"] - row["ci_low"]
 

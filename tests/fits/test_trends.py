@@ -38,7 +38,7 @@ def test_runs_that_diverged_are_missing_at_the_end():
 
 
 def test_one_seed_has_no_interval_and_one_width_no_slope():
-    single = table(growing, seeds=(0,), widths=(32, 64, 128, 256))
+    single = table(growing, seeds=(0,), sizes=(32, 64, 128, 256))
     assert single.loc["start", "slope"] == pytest.approx(0.5)
     assert single["ci_low"].isna().all()
-    assert table(growing, widths=(64,))["slope"].isna().all()
+    assert table(growing, sizes=(64,))["slope"].isna().all()

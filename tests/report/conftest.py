@@ -53,11 +53,12 @@ def experiment() -> ExperimentReport:
     drift = pd.DataFrame(
         {
             "arm": ["sp", "mup"],
-            "depth": 3,
+            "axis": "width",
+            "fixed": 3,
             "slope": [-0.7, 0.02],
             "ci_low": [-0.9, np.nan],
             "ci_high": [-0.5, np.nan],
-            "n_widths": 2,
+            "n_sizes": 2,
             "n_seeds": 2,
             "censored": [True, False],
         }
@@ -65,8 +66,9 @@ def experiment() -> ExperimentReport:
     optima = pd.DataFrame(
         {
             "arm": ["mup", "sp"],
-            "depth": 3,
-            "width": 32,
+            "axis": "width",
+            "fixed": 3,
+            "size": 32,
             "log2_lr": [0.25, -7.0],
             "ci_low": [0.0, -np.inf],
             "ci_high": [0.5, -6.5],

@@ -129,6 +129,28 @@ def test_a_claim_without_an_interval_shows_a_dash_and_an_open_one_infinity(
     assert cells["closed"] == ["0.02", "[−0.05, 0.09]"]
 
 
+def test_a_report_of_many_experiments_is_short_and_lists_each_claim_once(
+    experiment: ExperimentReport,
+) -> None:
+    many = [replace(experiment, name=f"experiment_{n}") for n in range(12)]
+    records = [
+        claim(id=f"claim_{n}_{k}", experiment=f"experiment_{n}") for n in range(13) for k in "ab"
+    ]
+    html = render(many, records, META)
+    page = Page(html)
+    for n in range(12):
+        assert f"#experiment_{n}" in page.links
+    for record in records:
+        assert html.count(f"<code>{record['id']}</code>") == 1
+    left_out = html.index("Claims of experiments that this report leaves out")
+    assert html.index("<code>claim_12_a</code>") > left_out
+    assert ["Experiment 3", "2", "0", "0"] in page.rows
+    # The tables of numbers are folded away: what stays is figures, captions and claims.
+    folded = html.split("<details>")
+    assert all("Drift of the optimum" in part.split("</details>")[0] for part in folded[1:])
+    assert len(folded) == 13
+
+
 def test_text_from_the_study_is_escaped(experiment: ExperimentReport) -> None:
     hostile = replace(experiment, question="<script>alert(1)</script>")
     html = render([hostile], [claim(statement="a < b & c")], META)
@@ -161,8 +183,9 @@ def test_an_empty_study_still_gives_a_page(experiment: ExperimentReport) -> None
 def test_a_drawn_figure_brings_its_caption_in_its_png(
     experiment: ExperimentReport, tmp_path: Path
 ) -> None:
-    runs = experiment.runs.assign(key="k", lr=1.0, measured=False, final_loss=1.0)
-    settings = Settings("e", {"mup": Arm("μP", 1.0)}, 8, 4, "smoke", dpi=40)
+    config = '{"loss": "cross_entropy", "optimizer": {"options": {}}}'
+    runs = experiment.runs.assign(key="k", lr=1.0, measured=False, final_loss=1.0, config=config)
+    settings = Settings("e", {"mup": Arm("μP", 1.0, 8, 4)}, "smoke", dpi=40)
     drawn = draw("width_transfer", Tables(runs=runs), settings, tmp_path)
     read = ReportFigure.read(drawn.png)
     assert (read.name, read.caption, read.alt) == ("width_transfer", drawn.caption, drawn.alt)

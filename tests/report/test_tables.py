@@ -15,8 +15,15 @@ def test_drift_follows_the_order_of_arms_and_says_what_is_a_bound(
 ) -> None:
     table = tables.drift(experiment.fits["drift"], experiment.arms, 0.95)
     assert table.rows == [
-        ["μP", "3", "0.02", "–", "estimate", "2 × 2"],
-        ["SP", "3", "−0.7", "[−0.9, −0.5]", "a bound: an optimum lies at the grid's end", "2 × 2"],
+        ["μP", "width", "0.02", "–", "estimate", "2 × 2"],
+        [
+            "SP",
+            "width",
+            "−0.7",
+            "[−0.9, −0.5]",
+            "a bound: an optimum lies at the grid's end",
+            "2 × 2",
+        ],
     ]
     assert "95 % interval" in table.header
 
@@ -29,11 +36,11 @@ def test_optima_show_open_intervals(experiment: ExperimentReport) -> None:
 
 def test_regret_shows_nats_and_share() -> None:
     fit = pd.DataFrame(
-        {"arm": ["mup"], "depth": [3], "width": [64], "regret": [0.05], "ci_low": [0.01],
-         "ci_high": [0.09], "relative": [0.2]}
+        {"arm": ["mup"], "axis": ["width"], "fixed": [3], "size": [64], "regret": [0.05],
+         "ci_low": [0.01], "ci_high": [0.09], "relative": [0.2]}
     )  # fmt: skip
     rows = tables.regret(fit, {"mup": "μP"}, 0.95).rows
-    assert rows == [["μP", "3", "64", "0.05", "[0.01, 0.09]", "20 %"]]
+    assert rows == [["μP", "64", "3", "0.05", "[0.01, 0.09]", "20 %"]]
 
 
 def test_costs_count_runs_and_divergences(experiment: ExperimentReport) -> None:

@@ -32,8 +32,8 @@ def draw(
 
     Args:
         name: The figure, one of `names()`.
-        tables: The stored tables; runs of other experiments are left out. Of several depths the
-            smallest is drawn, and the caption says so.
+        tables: The stored tables; runs of other experiments are left out. Of several depths of
+            nets of several widths the smallest is drawn, and the caption says so.
         settings: What the tables do not say.
         folder: Where `<name>.png`, `<name>.pdf` and `<name>.csv` go.
         fingerprint: Goes into the metadata; by default a digest of what is plotted and said.
@@ -45,10 +45,10 @@ def draw(
         raise ValueError(f"figure {name!r} is unknown: choose from {', '.join(names())}")
     figure: Draw = import_module(f"lrtransfer.figures.{name}").FIGURE
     tables = tables.of(settings.experiment)
-    depths = tables.depths()
+    depths = tables.fixed()
     note = ""
     if len(depths) > 1:
-        tables = tables.at_depth(depths[0])
+        tables = tables.at_fixed(depths[0])
         note = f" Depth {depths[0]} of {style.listing(depths)}."
     with mpl.rc_context(style.rc()):
         drawing = figure(tables, settings)

@@ -1,30 +1,34 @@
-"""Top eigenvalues of Hessian and NTK against width, by rank and checkpoint.
+"""Top eigenvalues of Hessian and NTK against size, by rank and checkpoint.
 
 The question of Figure 2 of Noci et al., "Super Consistency of Neural Network Landscapes and
 Learning Rate Transfer" (2024). The paper draws a few ranks over time, one line per width; here
-width is the horizontal axis, so that consistent means flat and the eye need not compare lines.
+the size is the horizontal axis, so that consistent means flat and the eye need not compare lines.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from lrtransfer.figures import panels, style
+from lrtransfer.figures import edges, panels, style
+from lrtransfer.figures.edges import Edge
 from lrtransfer.figures.summary import over_seeds
-from lrtransfer.figures.tables import Arm, Drawing, Settings, Tables
+from lrtransfer.figures.tables import Drawing, Settings, Tables
+from lrtransfer.fits.size import LARGEST, SMALLEST, Axis
 
 _OPERATORS = {"hessian": "Hessian eigenvalue", "ntk": "NTK eigenvalue"}
-_COLUMNS = ["panel", "arm", "operator", "step", "rank", "width", "value", "low", "high", "n"]
+_COLUMNS = ["panel", "arm", "operator", "step", "rank", "size", "value", "low", "high", "n"]
 _MARKERS = ("o", "s", "D", "^", "v", "P")
 
 
 def eigenvalues_by_rank(tables: Tables, settings: Settings) -> Drawing:
     """Draw the figure; see the module."""
     values = tables.measured("eigenvalues")
+    edge_of = {name: edges.edge_of(tables, settings, name) for name in settings.arms}
     ranks, steps = _ranks(values), _checkpoints(values)
     figure, grid = style.grid(len(_OPERATORS), len(settings.arms), 3.0)
     parts: list[pd.DataFrame] = []
@@ -36,26 +40,29 @@ def eigenvalues_by_rank(tables: Tables, settings: Settings) -> Drawing:
                 chosen = values[(values["arm"] == name) & (values["operator"] == operator)]
             part = _panel(axes, chosen, ranks, steps, settings.confidence)
             if operator == "hessian" and len(part):
-                part = pd.concat([part, _edge(axes, arm)], ignore_index=True)
-            gaps += panels.lacking_widths(chosen, tables, name, f"{arm.label} {operator}")
+                part = pd.concat([part, _edge(axes, edge_of[name])], ignore_index=True)
+            gaps += panels.lacking_sizes(chosen, tables, name, f"{arm.label} {operator}")
             parts.append(part.assign(arm=name, operator=operator))
         style.row_title(row[0], title)
-    for axes, arm in zip(grid[0], settings.arms.values(), strict=True):
-        axes.set_title(f"{arm.label}   2/η₀ = {style.number(arm.edge)}", fontweight="bold")
+    for axes, (name, arm) in zip(grid[0], settings.arms.items(), strict=True):
+        edge = edge_of[name]
+        value = f"   {edge.label}" if edges.known([edge]) else ""
+        axes.set_title(f"{arm.label}{value}", fontweight="bold")
     for axes in grid[-1]:
-        axes.set_xlabel("width")
+        axes.set_xlabel(tables.axis)
     plotted = panels.long_form(parts, _COLUMNS)
     negative = bool((plotted["value"] < 0.0).any())
-    style.legend(figure, _handles(ranks, steps, negative=negative))
-    facts = _facts(plotted, settings)
+    style.legend(figure, _handles(ranks, steps, edge_of.values(), negative=negative))
+    facts = _facts(plotted, settings, tables.axis)
     seeds = panels.seeds_of(values, tables)
     caption = panels.caption(
         facts,
         panels.measured_on(tables, settings, seeds),
-        "Drawn: seed mean of single eigenvalues (rank 1 is the largest) against width in the "
-        "width-free normalisation; colour is the rank, marker and shade the checkpoint (shifted "
-        "sideways to keep them apart). A flat line is consistent over width. Dashed: the edge of "
-        "stability 2/η₀.",
+        "Drawn: seed mean of single eigenvalues (rank 1 is the largest) against the "
+        f"{tables.axis} in the width-free normalisation; colour is the rank, marker and shade the "
+        "checkpoint (shifted sideways to keep them apart). A flat line is consistent over the "
+        f"{tables.axis}.",
+        edges.sentence(edge_of.values()),
         panels.band_sentence(seeds, settings, "bars"),
         _residuals(values),
         panels.diverged_sentence(tables),
@@ -63,8 +70,8 @@ def eigenvalues_by_rank(tables: Tables, settings: Settings) -> Drawing:
     )
     labels = style.listing(arm.label for arm in settings.arms.values())
     alt = (
-        f"Charts for {labels} of Hessian and NTK eigenvalues against width, by rank and "
-        f"checkpoint. {' '.join(facts)}"
+        f"Charts for {labels} of Hessian and NTK eigenvalues against the {tables.axis}, by "
+        f"rank and checkpoint. {' '.join(facts)}"
     )
     return Drawing(figure, plotted, caption, alt.strip())
 
@@ -86,12 +93,12 @@ def _checkpoints(values: pd.DataFrame) -> list[int]:
 def _panel(
     axes: Axes, values: pd.DataFrame, ranks: list[int], steps: list[int], confidence: float
 ) -> pd.DataFrame:
-    """Eigenvalue against width for one operator and arm."""
+    """Eigenvalue against size for one operator and arm."""
     if values.empty:
         style.empty(axes, "no spectrum")
         return pd.DataFrame(columns=_COLUMNS)
     kept = values[values["rank"].isin(ranks) & values["step"].isin(steps)]
-    by = ["step", "rank", "width"]
+    by = ["step", "rank", "size"]
     # On a logarithmic axis only if every eigenvalue is positive: a negative one is shown.
     log = bool((kept["eigenvalue"] > 0.0).all())
     summary = over_seeds(kept, by, "eigenvalue", confidence, log=log)
@@ -99,7 +106,7 @@ def _panel(
     colors = _rank_colors(ranks)
     for (step, rank), line in summary.groupby(["step", "rank"]):
         place = steps.index(int(str(step)))
-        x = line["width"].to_numpy(dtype=float)
+        x = line["size"].to_numpy(dtype=float)
         y = line["value"].to_numpy(dtype=float)
         low, high = line["low"].to_numpy(dtype=float), line["high"].to_numpy(dtype=float)
         alpha = _alpha(place, len(steps))
@@ -110,10 +117,9 @@ def _panel(
         axes.plot(shifted, y, color=color, alpha=alpha, marker=_MARKERS[place], markersize=4.5)
         below = y < 0.0
         axes.plot(shifted[below], y[below], "o", markersize=11, color="black", fillstyle="none")
-    axes.set_xscale("log", base=2)
-    widths = sorted(values["width"].unique())
-    style.power_axis(axes.xaxis, [float(width) for width in widths])
-    axes.set_xlim(widths[0] / 1.3, widths[-1] * 1.3)
+    sizes = sorted(float(size) for size in values["size"].unique())
+    style.size_axis(axes, sizes)
+    axes.set_xlim(sizes[0] / 1.3, sizes[-1] * 1.3)
     if log:
         style.plain_log(axes)
     else:
@@ -121,9 +127,12 @@ def _panel(
     return summary
 
 
-def _edge(axes: Axes, arm: Arm) -> pd.DataFrame:
-    axes.axhline(arm.edge, color=style.EDGE_COLOR, linestyle="--", linewidth=1.2, zorder=1)
-    return pd.DataFrame({"panel": ["edge"], "value": [arm.edge]})
+def _edge(axes: Axes, edge: Edge) -> pd.DataFrame:
+    """Dashed line at the edge; the panel's title names its value."""
+    if not edges.known([edge]):
+        return pd.DataFrame(columns=_COLUMNS)
+    axes.axhline(edge.value, color=edges.COLOR, linestyle="--", linewidth=1.2, zorder=1)
+    return pd.DataFrame({"panel": ["edge"], "value": [edge.value]})
 
 
 def _rank_colors(ranks: list[int]) -> dict[int, str]:
@@ -135,7 +144,9 @@ def _alpha(place: int, count: int) -> float:
     return 1.0 if count == 1 else 0.4 + 0.6 * place / (count - 1)
 
 
-def _handles(ranks: list[int], steps: list[int], *, negative: bool) -> list[Line2D]:
+def _handles(
+    ranks: list[int], steps: list[int], found: Iterable[Edge], *, negative: bool
+) -> list[Line2D]:
     """Legend entries: ranks by colour, checkpoints by marker and shade."""
     handles = [
         Line2D([], [], color=color, linewidth=2.5, label=f"rank {rank}")
@@ -148,7 +159,7 @@ def _handles(ranks: list[int], steps: list[int], *, negative: bool) -> list[Line
         )
         for place, step in enumerate(steps)
     ]  # fmt: skip
-    handles.append(style.edge_handle())
+    handles += edges.handle(found)
     if negative:
         handles.append(
             Line2D(
@@ -175,8 +186,8 @@ def _residuals(values: pd.DataFrame) -> str:
     return f"{open_} of {len(values)} eigenvalues had not converged when the solver stopped."
 
 
-def _facts(plotted: pd.DataFrame, settings: Settings) -> list[str]:
-    """Widest over narrowest net at the last checkpoint, per operator, arm and rank."""
+def _facts(plotted: pd.DataFrame, settings: Settings, axis: Axis) -> list[str]:
+    """Largest over smallest net at the last checkpoint, per operator, arm and rank."""
     sentences = []
     for operator, title in _OPERATORS.items():
         clauses = []
@@ -189,7 +200,7 @@ def _facts(plotted: pd.DataFrame, settings: Settings) -> list[str]:
             rows = rows[rows["step"] == rows["step"].max()]
             ratios = []
             for rank, line in rows.groupby("rank"):
-                ends = line.sort_values("width")["value"].astype(float)
+                ends = line.sort_values("size")["value"].astype(float)
                 ratio = ends.iloc[-1] / ends.iloc[0]
                 if len(ends) > 1 and math.isfinite(ratio) and ends.min() > 0.0:
                     ratios.append(f"{style.number(ratio, 2)} (rank {int(str(rank))})")
@@ -197,7 +208,8 @@ def _facts(plotted: pd.DataFrame, settings: Settings) -> list[str]:
                 clauses.append(f"{arm.label} {', '.join(ratios)}")
         if clauses:
             sentences.append(
-                f"{title}s, widest over narrowest net at the last checkpoint: {'; '.join(clauses)}."
+                f"{title}s, {LARGEST[axis]} over {SMALLEST[axis]} net at the last checkpoint: "
+                f"{'; '.join(clauses)}."
             )
     return sentences
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import json
+from typing import Literal
+
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
 from lrtransfer.figures import style
-from lrtransfer.figures.tables import Settings, Tables
+from lrtransfer.figures.tables import Arm, Settings, Tables
 
 
-def lines(axes: Axes, summary: pd.DataFrame, widths: list[int]) -> None:
-    """One line per width.
+def lines(axes: Axes, summary: pd.DataFrame, sizes: list[int]) -> None:
+    """One line per size.
 
     Args:
         axes: Where to draw.
-        summary: Columns width, x, value.
-        widths: All widths of the figure, which fix the colours.
+        summary: Columns size, x, value.
+        sizes: All sizes of the figure, which fix the colours.
     """
     if summary.empty:
         return
@@ -24,8 +27,8 @@ def lines(axes: Axes, summary: pd.DataFrame, widths: list[int]) -> None:
         data=summary,
         x="x",
         y="value",
-        hue="width",
-        palette=style.width_colors(widths),
+        hue="size",
+        palette=style.size_colors(sizes),
         estimator=None,
         legend=False,
         ax=axes,
@@ -33,19 +36,19 @@ def lines(axes: Axes, summary: pd.DataFrame, widths: list[int]) -> None:
     )
 
 
-def bands(axes: Axes, summary: pd.DataFrame, widths: list[int]) -> None:
-    """One line per width with its interval as a band; arguments as :func:`lines`.
+def bands(axes: Axes, summary: pd.DataFrame, sizes: list[int]) -> None:
+    """One line per size with its interval as a band; arguments as :func:`lines`.
 
     ``summary`` has the columns low and high besides; a NaN interval draws no band.
     """
-    lines(axes, summary, widths)
-    colors = style.width_colors(widths)
-    for width, part in summary.groupby("width"):
+    lines(axes, summary, sizes)
+    colors = style.size_colors(sizes)
+    for size, part in summary.groupby("size"):
         axes.fill_between(
             part["x"].to_numpy(dtype=float),
             part["low"].to_numpy(dtype=float),
             part["high"].to_numpy(dtype=float),
-            color=colors[int(str(width))],
+            color=colors[int(str(size))],
             alpha=style.BAND_ALPHA,
             linewidth=0,
             zorder=2,
@@ -63,7 +66,7 @@ def long_form(parts: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
     filled = [part for part in parts if len(part)]
     table = pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
     table = table.reindex(columns=columns)
-    whole = {"width", "step", "rank", "n"}
+    whole = {"size", "step", "rank", "n"}
     text = {"panel", "arm", "operator", "quantity"}
     kinds = {name: "Int64" if name in whole else "float64" for name in columns if name not in text}
     return table.astype(kinds)
@@ -71,13 +74,33 @@ def long_form(parts: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
 
 def measured_on(tables: Tables, settings: Settings, seeds: int) -> str:
     """The sentence that says what was trained; `seeds` counts those behind this figure."""
-    widths = style.listing(tables.widths())
+    sizes = tables.sizes()
     what = f"{settings.description}; " if settings.description else ""
     return (
-        f"Measured: {what}width{'s' if len(tables.widths()) > 1 else ''} {widths}, "
-        f"{seeds} seed{'s' if seeds != 1 else ''}, {settings.steps} steps, "
+        f"Measured: {what}{tables.axis}{'s' if len(sizes) > 1 else ''} {style.listing(sizes)}, "
+        f"{seeds} seed{'s' if seeds != 1 else ''}, {per_arm(settings, 'steps')} steps, "
         f"scale “{settings.scale}”."
     )
+
+
+def per_arm(settings: Settings, what: Literal["steps", "loss_window"]) -> str:
+    """A number that all arms share, or each arm's own, in words."""
+    numbers = {arm.label: int(getattr(arm, what)) for arm in settings.arms.values()}
+    if len(set(numbers.values())) == 1:
+        return str(next(iter(numbers.values())))
+    return style.listing(f"{number} ({label})" for label, number in numbers.items())
+
+
+def arm_title(arm: Arm) -> str:
+    """An arm's label with the learning rate at which it was measured."""
+    rate = arm.reference_learning_rate
+    return arm.label if rate is None else f"{arm.label}   η₀ = {style.number(rate, 4)}"
+
+
+def loss_title(tables: Tables) -> str:
+    """The training loss with its unit, where it has one."""
+    losses = {json.loads(config).get("loss") for config in tables.runs["config"].unique()}
+    return "training loss (nats)" if losses == {"cross_entropy"} else "training loss"
 
 
 def band_sentence(seeds: int, settings: Settings, mark: str = "bands") -> str:
@@ -110,15 +133,15 @@ def gaps_sentence(missing: list[str]) -> str:
     return f"Missing: {'; '.join(missing)}." if missing else ""
 
 
-def lacking_widths(found: pd.DataFrame, tables: Tables, arm: str, what: str) -> list[str]:
-    """Which widths of an arm have no row in `found`, in words, at most one entry."""
-    asked = tables.runs.loc[tables.runs["arm"] == arm, "width"].unique()
-    have = set(found.loc[found["arm"] == arm, "width"]) if len(found) else set()
+def lacking_sizes(found: pd.DataFrame, tables: Tables, arm: str, what: str) -> list[str]:
+    """Which sizes of an arm have no row in `found`, in words, at most one entry."""
+    asked = tables.runs.loc[tables.runs["arm"] == arm, "size"].unique()
+    have = set(found.loc[found["arm"] == arm, "size"]) if len(found) else set()
     if not len(asked):
         return [f"{what}, as the arm has no run"]
-    lacking = sorted(int(width) for width in asked if width not in have)
+    lacking = sorted(int(size) for size in asked if size not in have)
     if not lacking:
         return []
     if not have:
-        return [f"{what} in every width"]
-    return [f"{what} at width {style.listing(lacking)}"]
+        return [f"{what} in every {tables.axis}"]
+    return [f"{what} at {tables.axis} {style.listing(lacking)}"]

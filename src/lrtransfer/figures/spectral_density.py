@@ -8,6 +8,7 @@ node is broadened by a Gaussian and the densities are averaged over probes and s
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -15,10 +16,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from lrtransfer.figures import panels, style
-from lrtransfer.figures.tables import Arm, Drawing, Settings, Tables
+from lrtransfer.figures import edges, panels, style
+from lrtransfer.figures.edges import Edge
+from lrtransfer.figures.tables import Drawing, Settings, Tables
+from lrtransfer.fits.size import Axis
 
-_COLUMNS = ["panel", "arm", "step", "width", "x", "value", "n", "kernel"]
+_COLUMNS = ["panel", "arm", "step", "size", "x", "value", "n", "kernel"]
 _KERNEL = 0.01  # standard deviation of the Gaussian over the span of the arm's nodes
 _POINTS = 400
 _FLOOR = 0.1  # densities below this part of one broadened eigenvalue are not drawn
@@ -27,23 +30,24 @@ _FLOOR = 0.1  # densities below this part of one broadened eigenvalue are not dr
 def spectral_density(tables: Tables, settings: Settings) -> Drawing:
     """Draw the figure; see the module."""
     nodes = tables.measured("density")
-    widths = tables.widths()
+    sizes = tables.sizes()
+    edge_of = {name: edges.edge_of(tables, settings, name) for name in settings.arms}
     figure, grid = style.grid(1, len(settings.arms), 3.4)
     parts: list[pd.DataFrame] = []
     gaps: list[str] = []
     for axes, (name, arm) in zip(grid[0], settings.arms.items(), strict=True):
         chosen = nodes[nodes["arm"] == name]
         chosen = chosen[chosen["step"] == chosen["step"].max()]
-        parts.append(_panel(axes, chosen, arm, widths).assign(arm=name))
-        gaps += panels.lacking_widths(chosen, tables, name, f"{arm.label} density")
-        rate = style.number(arm.reference_learning_rate)
-        axes.set_title(f"{arm.label}   η₀ = {rate}", fontweight="bold")
+        parts.append(_panel(axes, chosen, edge_of[name], sizes).assign(arm=name))
+        gaps += panels.lacking_sizes(chosen, tables, name, f"{arm.label} density")
+        axes.set_title(panels.arm_title(arm), fontweight="bold")
         axes.set_xlabel("Hessian eigenvalue λ")
         axes.set_ylabel("")
     grid[0, 0].set_ylabel("spectral density (1/λ)")
-    style.legend(figure, [*style.width_handles(widths), style.edge_handle()])
+    handles = style.size_handles(tables.axis, sizes)
+    style.legend(figure, [*handles, *edges.handle(edge_of.values())])
     plotted = panels.long_form(parts, _COLUMNS)
-    facts = _facts(nodes, settings)
+    facts = _facts(nodes, settings, edge_of, tables.axis)
     seeds = panels.seeds_of(nodes, tables)
     caption = panels.caption(
         facts,
@@ -52,13 +56,14 @@ def spectral_density(tables: Tables, settings: Settings) -> Drawing:
         f"stochastic Lanczos quadrature ({_probes(nodes)}), mean over probes and seeds; each node "
         f"broadened by a Gaussian of {_kernels(plotted, settings)}; not drawn below {_FLOOR:g} of "
         "what one eigenvalue would give. The quadrature resolves the outer eigenvalues, not "
-        "single ones in the bulk. Dashed: the edge of stability 2/η₀.",
+        "single ones in the bulk.",
+        edges.sentence(edge_of.values()),
         panels.diverged_sentence(tables),
         panels.gaps_sentence(gaps),
     )
     labels = style.listing(arm.label for arm in settings.arms.values())
     alt = (
-        f"Spectral density of the Hessian on a logarithmic axis, by width, for {labels}. "
+        f"Spectral density of the Hessian on a logarithmic axis, by {tables.axis}, for {labels}. "
         f"{' '.join(facts)}"
     )
     return Drawing(figure, plotted, caption, alt.strip())
@@ -86,37 +91,40 @@ def broaden(
     return density / (kernel * math.sqrt(2.0 * math.pi))
 
 
-def _panel(axes: Axes, nodes: pd.DataFrame, arm: Arm, widths: list[int]) -> pd.DataFrame:
+def _panel(axes: Axes, nodes: pd.DataFrame, edge: Edge, sizes: list[int]) -> pd.DataFrame:
     """Densities of one arm at its last checkpoint."""
     nodes = nodes[np.isfinite(nodes["node"].astype(float))] if len(nodes) else nodes
     if nodes.empty:
         style.empty(axes, "no spectral density")
         return pd.DataFrame(columns=_COLUMNS)
-    low, high = float(nodes["node"].min()), max(float(nodes["node"].max()), arm.edge)
+    low = float(nodes["node"].min())
+    high = float(np.fmax(nodes["node"].max(), edge.value))
     span = high - low
     kernel = _KERNEL * span
     at = np.linspace(low - 0.04 * span, high + 0.04 * span, _POINTS)
-    colors = style.width_colors(widths)
+    colors = style.size_colors(sizes)
     parts, tops, floors = [], [], []
-    for width, part in nodes.groupby("width"):
+    for size, part in nodes.groupby("size"):
         copies = len(part[["key", "probe"]].drop_duplicates())
         weights = part["weight"].to_numpy(dtype=np.float64) / copies
         value = broaden(part["node"].to_numpy(dtype=np.float64), weights, at, kernel)
         floor = _FLOOR / (float(part["dim"].iloc[0]) * kernel * math.sqrt(2.0 * math.pi))
         shown = np.where(value >= floor, value, np.nan)
-        axes.plot(at, shown, color=colors[int(str(width))], linewidth=1.4)
+        axes.plot(at, shown, color=colors[int(str(size))], linewidth=1.4)
         tops.append(float(value.max()))
         floors.append(floor)
-        parts.append(pd.DataFrame({"panel": "density", "width": int(str(width)), "x": at,
+        parts.append(pd.DataFrame({"panel": "density", "size": int(str(size)), "x": at,
                                    "value": shown, "n": copies}))  # fmt: skip
     axes.set_ylim(min(floors), max(tops) * 3.0)
     axes.set_yscale("log")
     axes.xaxis.set_major_locator(MaxNLocator(5))
-    style.edge_line(axes, arm.edge, vertical=True)
+    edges.line(axes, edge, vertical=True)
     drawn = pd.concat(parts).dropna(subset="value")
-    edge = pd.DataFrame({"panel": ["edge"], "x": [arm.edge]})
+    if edges.known([edge]):
+        mark = pd.DataFrame({"panel": ["edge"], "x": [edge.value]})
+        drawn = pd.concat([drawn, mark], ignore_index=True)
     step = int(nodes["step"].iloc[0])
-    return pd.concat([drawn, edge], ignore_index=True).assign(step=step, kernel=kernel)
+    return drawn.assign(step=step, kernel=kernel)
 
 
 def _probes(nodes: pd.DataFrame) -> str:
@@ -138,18 +146,22 @@ def _kernels(plotted: pd.DataFrame, settings: Settings) -> str:
     return f"{part}, that is {style.listing(words)}" if words else part
 
 
-def _facts(nodes: pd.DataFrame, settings: Settings) -> list[str]:
-    """How many widths have an eigenvalue beyond the edge, per arm."""
+def _facts(
+    nodes: pd.DataFrame, settings: Settings, edge_of: Mapping[str, Edge], axis: Axis
+) -> list[str]:
+    """Where the largest node lies relative to the edge, per arm."""
     sentences = []
     for name, arm in settings.arms.items():
         rows = nodes[nodes["arm"] == name]
-        if rows.empty:
+        edge = edge_of[name]
+        if rows.empty or not edges.known([edge]):
             continue
         rows = rows[rows["step"] == rows["step"].max()]
-        largest = rows.groupby(["width", "key"])["node"].max().groupby("width").mean()
-        ratios = largest.astype(float) / arm.edge
+        largest = rows.groupby(["size", "key"])["node"].max().groupby("size").mean()
+        ratios = largest.astype(float) / edge.value
         low, high = (style.number(float(bound), 2) for bound in (ratios.min(), ratios.max()))
-        over = f"{low} × 2/η₀" if low == high else f"{low} to {high} × 2/η₀ over the widths"
+        span = low if low == high else f"{low} to {high}"
+        over = f"{span} × {edge.text}" + ("" if low == high else f" over the {axis}s")
         sentences.append(
             f"{arm.label}: at step {int(rows['step'].iloc[0])} the largest node lies at {over}."
         )

@@ -20,7 +20,6 @@ Color = tuple[float, float, float]
 
 # Okabe & Ito (2008): told apart under every common colour blindness. For categories.
 OKABE_ITO: tuple[str, ...] = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-EDGE_COLOR = "#B00020"
 BAND_ALPHA = 0.18
 FIGURE_WIDTH = 11.0  # inches; a README shows it at about 1,000 pixels, so 10 pt reads as 11.5 px
 
@@ -47,14 +46,14 @@ def rc() -> Any:
     }
 
 
-def width_colors(widths: Sequence[int]) -> dict[int, Color]:
-    """One colour per width: viridis from light (narrow) to dark (wide), without its yellow end."""
-    ordered = sorted(widths)
+def size_colors(sizes: Sequence[int]) -> dict[int, Color]:
+    """One colour per size: viridis from light (small) to dark (large), without its yellow end."""
+    ordered = sorted(sizes)
     positions = np.linspace(0.86, 0.0, len(ordered)) if len(ordered) > 1 else np.array([0.3])
     colormap = mpl.colormaps["viridis"]
     return {
-        width: (float(r), float(g), float(b))
-        for width, (r, g, b, _) in zip(ordered, colormap(positions), strict=True)
+        size: (float(r), float(g), float(b))
+        for size, (r, g, b, _) in zip(ordered, colormap(positions), strict=True)
     }
 
 
@@ -79,7 +78,8 @@ def grid(rows: int, columns: int, row_height: float, extra: float = 0.9) -> tupl
 
 
 def row_title(axes: Axes, text: str) -> None:
-    """Name a row of panels at the left of its first one."""
+    """Name a row of panels at the left of its first one; long names take two lines."""
+    text = text.replace("   ", "\n") if len(text) > 24 else text
     axes.set_ylabel(text, fontweight="bold", fontsize=11, labelpad=8)
 
 
@@ -97,42 +97,13 @@ def legend(figure: Figure, handles: Sequence[Line2D], title: str | None = None) 
     )
 
 
-def width_handles(widths: Sequence[int]) -> list[Line2D]:
-    """Legend entries for `width_colors`."""
-    colors = width_colors(widths)
+def size_handles(axis: str, sizes: Sequence[int]) -> list[Line2D]:
+    """Legend entries for `size_colors`; `axis` is what a size is, width or depth."""
+    colors = size_colors(sizes)
     return [
-        Line2D([], [], color=colors[width], linewidth=2.5, label=f"width {width}")
-        for width in sorted(widths)
+        Line2D([], [], color=colors[size], linewidth=2.5, label=f"{axis} {size}")
+        for size in sorted(sizes)
     ]
-
-
-def edge_handle() -> Line2D:
-    """Legend entry for the edge of stability."""
-    return Line2D([], [], color=EDGE_COLOR, linestyle="--", label="edge 2/η₀")
-
-
-def edge_line(axes: Axes, edge: float, *, vertical: bool = False) -> None:
-    """Dashed line at the edge of stability 2/η₀, labelled with its value."""
-    style: dict[str, Any] = {"color": EDGE_COLOR, "linestyle": "--", "linewidth": 1.2, "zorder": 1}
-    text: dict[str, Any] = {
-        "color": EDGE_COLOR,
-        "fontsize": 8.5,
-        "textcoords": "offset points",
-        "bbox": {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.6},
-        "zorder": 5,
-    }
-    if vertical:
-        axes.axvline(edge, **style)
-        axes.annotate(
-            f"2/η₀ = {number(edge)}", (edge, 0.97), xycoords=axes.get_xaxis_transform(),
-            xytext=(3, 0), rotation=90, va="top", ha="left", **text,
-        )  # fmt: skip
-    else:
-        axes.axhline(edge, **style)
-        axes.annotate(
-            f"2/η₀ = {number(edge)}", (0.02, edge), xycoords=axes.get_yaxis_transform(),
-            xytext=(0, 3), va="bottom", ha="left", **text,
-        )  # fmt: skip
 
 
 def empty(axes: Axes, reason: str) -> None:
@@ -163,6 +134,13 @@ def power_axis(axis: Any, values: Iterable[float], *, labels: bool = True) -> No
     stride = max(1, math.ceil(len(exponents) / 7))
     ticks = [2.0**exponent for exponent in exponents[::stride]]
     _ticks(axis, ticks, [number(tick) for tick in ticks] if labels else [""] * len(ticks))
+
+
+def size_axis(axes: Axes, sizes: Sequence[float]) -> None:
+    """Logarithmic horizontal axis whose ticks are sizes, at most seven of them."""
+    axes.set_xscale("log", base=2)
+    ticks = sorted(sizes)[:: max(1, math.ceil(len(sizes) / 7))]
+    _ticks(axes.xaxis, ticks, [number(tick, 6) for tick in ticks])
 
 
 def plain_log(axes: Axes) -> None:

@@ -10,8 +10,22 @@ from typing import NamedTuple
 import pandas as pd
 from matplotlib.figure import Figure
 
+from lrtransfer.fits.size import Axis, size_axis, with_size
+
 _RUN_COLUMNS = frozenset(
-    {"arm", "key", "width", "depth", "lr", "log2_lr", "seed", "measured", "status", "final_loss"}
+    {
+        "arm",
+        "key",
+        "width",
+        "depth",
+        "lr",
+        "log2_lr",
+        "seed",
+        "measured",
+        "status",
+        "final_loss",
+        "config",
+    }
 )
 
 
@@ -21,17 +35,16 @@ class Arm:
 
     Attributes:
         label: The name that readers see, for example "μP".
-        reference_learning_rate: The global rate η₀ at which curvature was measured; the edge of
-            stability of this arm lies at 2/η₀.
+        reference_learning_rate: The global rate η₀ at which curvature was measured; None where
+            nothing was.
+        steps: Training steps of its runs.
+        loss_window: A final loss is the mean training loss of this many last steps.
     """
 
     label: str
-    reference_learning_rate: float
-
-    @property
-    def edge(self) -> float:
-        """The sharpness 2/η₀ above which gradient descent on a quadratic diverges."""
-        return 2.0 / self.reference_learning_rate
+    reference_learning_rate: float | None
+    steps: int
+    loss_window: int
 
 
 @dataclass(frozen=True)
@@ -41,8 +54,6 @@ class Settings:
     Attributes:
         experiment: Name of the experiment; rows of other experiments are dropped.
         arms: Arm by name, in the order of drawing.
-        steps: Training steps of every run.
-        loss_window: A final loss is the mean training loss of this many last steps.
         scale: Name of the scale ("smoke", "laptop", "paper").
         confidence: Coverage of every drawn interval, in (0, 1).
         dpi: Dots per inch of the PNG.
@@ -51,8 +62,6 @@ class Settings:
 
     experiment: str
     arms: Mapping[str, Arm]
-    steps: int
-    loss_window: int
     scale: str
     confidence: float = 0.95
     dpi: int = 150
@@ -73,7 +82,7 @@ class Tables:
     """The stored tables of one experiment; an absent one is an empty frame.
 
     Attributes:
-        runs: One row per run.
+        runs: One row per run; `size`, `fixed` and `axis` are added (`lrtransfer.fits.size`).
         curves: One row per run and kept step, joined to `runs` by key.
         eigenvalues: One row per run, checkpoint, operator and rank.
         density: One row per run, checkpoint, probe and quadrature node.
@@ -87,9 +96,10 @@ class Tables:
     fits: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Name the columns that `runs` lacks, before a figure trips over them."""
+        """Name the columns that `runs` lacks, before a figure trips over them; add the size."""
         if missing := _RUN_COLUMNS - set(self.runs.columns):
             raise ValueError(f"tables.runs lacks the columns {sorted(missing)}: rebuild the index")
+        object.__setattr__(self, "runs", with_size(self.runs))
 
     def of(self, experiment: str) -> Tables:
         """These tables with the runs of one experiment only.
@@ -105,21 +115,26 @@ class Tables:
             raise ValueError(f"tables.runs holds no run of {experiment!r}, only of {held}")
         return replace(self, runs=runs)
 
-    def depths(self) -> list[int]:
-        """Depths with runs, ascending."""
-        return sorted(int(depth) for depth in self.runs["depth"].unique())
+    @property
+    def axis(self) -> Axis:
+        """The axis that is drawn as size."""
+        return size_axis(self.runs)
 
-    def at_depth(self, depth: int) -> Tables:
-        """These tables with the runs and fits of one depth only."""
+    def sizes(self) -> list[int]:
+        """Sizes (widths, or depths) with runs, ascending."""
+        return sorted(int(size) for size in self.runs["size"].unique())
+
+    def fixed(self) -> list[int]:
+        """Values of the other axis with runs, ascending."""
+        return sorted(int(value) for value in self.runs["fixed"].unique())
+
+    def at_fixed(self, value: int) -> Tables:
+        """These tables with the runs and fits of one value of the other axis only."""
         fits = {
-            name: fit[fit["depth"] == depth] if "depth" in fit else fit
+            name: fit[fit["fixed"] == value] if "fixed" in fit else fit
             for name, fit in self.fits.items()
         }
-        return replace(self, runs=self.runs[self.runs["depth"] == depth], fits=fits)
-
-    def widths(self) -> list[int]:
-        """Widths with runs, ascending."""
-        return sorted(int(width) for width in self.runs["width"].unique())
+        return replace(self, runs=self.runs[self.runs["fixed"] == value], fits=fits)
 
     def seeds(self) -> int:
         """Number of distinct seeds."""
@@ -131,7 +146,7 @@ class Tables:
         return pd.DataFrame(columns=list(columns)) if found is None or found.empty else found
 
     def measured(self, part: str) -> pd.DataFrame:
-        """A table of the measured runs, with arm, width and seed of each row.
+        """A table of the measured runs, with arm, size and seed of each row.
 
         Args:
             part: "curves", "eigenvalues" or "density".
@@ -142,7 +157,7 @@ class Tables:
         if part not in {f.name for f in fields(self)} - {"runs", "fits"}:
             raise ValueError(f"part must be curves, eigenvalues or density, not {part!r}")
         table: pd.DataFrame = getattr(self, part)
-        runs = self.runs.loc[self.runs["measured"].astype(bool), ["key", "arm", "width", "seed"]]
+        runs = self.runs.loc[self.runs["measured"].astype(bool), ["key", "arm", "size", "seed"]]
         if table.empty:
             return pd.DataFrame(columns=[*runs.columns, "step"])
         return runs.merge(table, on="key", how="inner", validate="one_to_many")

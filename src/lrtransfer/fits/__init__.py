@@ -1,1 +1,1 @@
-"""Statistics over runs: optimum per width, drift, regret, consistency, trends, claims. No torch."""
+"""Statistics over runs: optimum per size, drift, regret, consistency, trends, claims. No torch."""

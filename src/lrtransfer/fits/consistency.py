@@ -1,7 +1,7 @@
-"""Super consistency: does the distance of a quantity to its widest net stay small, and not grow?
+"""Super consistency: does the distance of a quantity to its largest net stay small, and not grow?
 
-g(t) = |S_N(t) − S_ref(t)|, S_ref the seed mean of the widest net (Noci et al. 2024, "Super
-Consistency", sections 2 and 5). Two metrics per width: β, the slope of log g on log t over the
+g(t) = |S_N(t) − S_ref(t)|, S_ref the seed mean of the largest net (Noci et al. 2024, "Super
+Consistency", sections 2 and 5). Two metrics per size: β, the slope of log g on log t over the
 measured t ≥ 1 (g ≈ a t^β; β > 0 means the distance grows), and the overlap, the mean over the same
 steps of g / |S_ref|. Measured steps are roughly geometric, so that mean is over log time.
 
@@ -10,7 +10,7 @@ seed noise c per curve, constant in time and R reference seeds, g is the noise a
 average (not negative: the curves never meet) and the overlap is c·√(2/π)·√(1 + 1/R), 0.92 c for R =
 3. It does not reach 0. If the seed noise itself grows like t^b, β tends to b, and noise above a
 power law flattens it towards 0. A verdict of "does not grow" or "overlaps" therefore needs a margin
-above 0. The reference noise is common to all seeds and widths, so the spread over seeds does not
+above 0. The reference noise is common to all seeds and sizes, so the spread over seeds does not
 show it: a jackknife over the reference seeds is added to the variance.
 
 Found in simulation (3 seeds, 5 widths, noise correlated or not over time): nominal 95 % intervals
@@ -19,7 +19,7 @@ cover 96 to 99 % for the pooled β and overlap.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -27,19 +27,18 @@ import pandas as pd
 
 from lrtransfer.fits.intervals import Interval, jackknife_variance, mean_interval
 from lrtransfer.fits.measured import Curves
+from lrtransfer.fits.size import POOLED
 
 Array = npt.NDArray[np.float64]
 
-#: The `width` of the row that pools all widths below the reference.
-POOLED = 0
-
-DISTANCE_COLUMNS = ["arm", "depth", "quantity", "width", "seed", "step", "distance"]
+DISTANCE_COLUMNS = ["arm", "axis", "fixed", "quantity", "size", "seed", "step", "distance"]
 COLUMNS = [
     "arm",
-    "depth",
+    "axis",
+    "fixed",
     "quantity",
-    "width",
-    "reference_width",
+    "size",
+    "reference_size",
     "beta",
     "ci_low",
     "ci_high",
@@ -63,47 +62,42 @@ class Fit(NamedTuple):
 
 
 def distances(curves: Curves) -> pd.DataFrame:
-    """Return g(t) as a long table (columns: `DISTANCE_COLUMNS`), widths below the widest only."""
+    """Return g(t) as a long table (columns: `DISTANCE_COLUMNS`), sizes below the largest only."""
     reference = _reference(curves).mean()
     tables = []
-    for width, table in sorted(curves.by_width.items()):
-        if width == curves.widest:
+    for size, table in sorted(curves.by_size.items()):
+        if size == curves.largest:
             continue
         gap = table.reindex(columns=reference.index).sub(reference, axis=1).abs()
         rows = gap.reset_index().melt("seed", var_name="step", value_name="distance").dropna()
         rows = rows.astype({"step": int}).sort_values(["seed", "step"])
-        tables.append(
-            rows.assign(arm=curves.arm, depth=curves.depth, quantity=curves.quantity, width=width)[
-                DISTANCE_COLUMNS
-            ]
-        )
+        tables.append(rows.assign(**_head(curves), size=size)[DISTANCE_COLUMNS])
     return pd.concat(tables) if tables else pd.DataFrame(columns=DISTANCE_COLUMNS)
 
 
 def consistency(curves: Curves, confidence: float) -> pd.DataFrame:
-    """Return β and overlap per width and pooled (`width` 0), columns `COLUMNS`.
+    """Return β and overlap per size and pooled over those below the largest (`size` 0).
 
-    Empty if there is one width only.
+    Columns `COLUMNS`; empty if there is one size only.
 
-    The pooled value of a seed is its mean over widths; intervals are over those, so that the
-    dependence between widths that share a seed (its data order) is not counted as information.
+    The pooled value of a seed is its mean over sizes; intervals are over those, so that the
+    dependence between sizes that share a seed (its data order) is not counted as information.
     """
     reference = _reference(curves)
     steps = reference.columns.to_numpy(dtype=np.float64)
-    narrower = {
-        width: table.reindex(columns=reference.columns)
-        for width, table in sorted(curves.by_width.items())
-        if width != curves.widest
+    smaller = {
+        size: table.reindex(columns=reference.columns)
+        for size, table in sorted(curves.by_size.items())
+        if size != curves.largest
     }
-    if not narrower:
+    if not smaller:
         return pd.DataFrame(columns=COLUMNS)
-    seeds = sorted(set().union(*(t.index for t in narrower.values())))
-    stack = np.stack([t.reindex(seeds).to_numpy(dtype=np.float64) for t in narrower.values()])
+    seeds = sorted(set().union(*(t.index for t in smaller.values())))
+    stack = np.stack([t.reindex(seeds).to_numpy(dtype=np.float64) for t in smaller.values()])
     results = intervals(steps, stack, reference.to_numpy(dtype=np.float64), confidence)
-    head = {"arm": curves.arm, "depth": curves.depth, "quantity": curves.quantity}
     rows = [
-        {**head, "width": width, "reference_width": curves.widest, **values}
-        for width, values in zip([*narrower, POOLED], results, strict=True)
+        {**_head(curves), "size": size, "reference_size": curves.largest, **values}
+        for size, values in zip([*smaller, POOLED], results, strict=True)
     ]
     return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -111,12 +105,12 @@ def consistency(curves: Curves, confidence: float) -> pd.DataFrame:
 def intervals(
     steps: Array, values: Array, reference: Array, confidence: float
 ) -> list[dict[str, float]]:
-    """Return β and overlap with intervals for each width, then pooled over widths.
+    """Return β and overlap with intervals for each size, then pooled over sizes.
 
     Args:
         steps: (T,) updates made.
-        values: (W, S, T) the quantity, NaN where missing.
-        reference: (R, T) the quantity of the widest net's seeds.
+        values: (N, S, T) the quantity, NaN where missing.
+        reference: (R, T) the quantity of the largest net's seeds.
         confidence: e.g. 0.95.
     """
     fit = fit_distance(steps, values, reference.mean(axis=0))
@@ -171,7 +165,7 @@ def fit_distance(steps: Array, values: Array, reference: Array) -> Fit:
 
 
 def _pool(fit: Fit) -> Fit:
-    """Append to parts (W, S) a row with each seed's mean over widths; counts are summed."""
+    """Append to parts (N, S) a row with each seed's mean over sizes; counts are summed."""
 
     def mean(part: Array) -> Array:
         good = np.isfinite(part)
@@ -215,5 +209,14 @@ def _interval(seeds: Array, others: list[Array], confidence: float) -> Interval:
 
 
 def _reference(curves: Curves) -> pd.DataFrame:
-    """Return the widest net's curves (seeds by steps) at the steps that all its seeds reached."""
-    return curves.by_width[curves.widest].dropna(axis=1)
+    """Return the largest net's curves (seeds by steps) at the steps that all its seeds reached."""
+    return curves.by_size[curves.largest].dropna(axis=1)
+
+
+def _head(curves: Curves) -> dict[str, Any]:
+    return {
+        "arm": curves.arm,
+        "axis": curves.axis,
+        "fixed": curves.fixed,
+        "quantity": curves.quantity,
+    }

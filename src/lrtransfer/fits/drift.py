@@ -1,8 +1,8 @@
-"""Drift of the optimum with width: the slope of log2(optimum) per doubling of width.
+"""Drift of the optimum with size: slope of log2(optimum) per doubling of the width or depth.
 
-Least squares over the vertices of all seeds and widths, with a t interval. The vertex's systematic
+Least squares over the vertices of all seeds and sizes, with a t interval. The vertex's systematic
 error depends on where the optimum lies between grid points. Where the optima stand still, it is the
-same at every width and cancels; where they move, it distorts the slope by a fraction of itself
+same at every size and cancels; where they move, it distorts the slope by a fraction of itself
 (`valley.STRETCH`), but by no more than independent errors (`valley.PHASE_RESOLUTION`) would. The
 smaller of the two widens the interval.
 
@@ -26,24 +26,34 @@ from lrtransfer.fits.sweeps import Sweep
 
 Array = npt.NDArray[np.float64]
 
-COLUMNS = ["arm", "depth", "slope", "ci_low", "ci_high", "n_widths", "n_seeds", "censored"]
+COLUMNS = [
+    "arm",
+    "axis",
+    "fixed",
+    "slope",
+    "ci_low",
+    "ci_high",
+    "n_sizes",
+    "n_seeds",
+    "censored",
+]
 
 
 def drift(sweeps: list[Sweep], confidence: float) -> pd.DataFrame:
-    """Return one row per arm and depth: log2 of the optimum per doubling of width.
+    """Return one row per arm and fixed value: log2 of the optimum per doubling of size.
 
     A seed whose minimum lies at the grid's edge enters with that edge, so the slope is a bound:
     `censored` is true and the interval is open on the side to which the true slope may lie
-    (upwards for an optimum beyond the high edge at an above-average width, and so on).
-    `n_seeds` is the smallest number of seeds of a width; below 2 there is no interval.
+    (upwards for an optimum beyond the high edge at an above-average size, and so on).
+    `n_seeds` is the smallest number of seeds of a size; below 2 there is no interval.
     """
     rows = []
-    for arm, depth in dict.fromkeys((s.arm, s.depth) for s in sweeps):
-        group = [s for s in sweeps if (s.arm, s.depth) == (arm, depth)]
+    for arm, axis, fixed in dict.fromkeys((s.arm, s.axis, s.fixed) for s in sweeps):
+        group = [s for s in sweeps if (s.arm, s.fixed) == (arm, fixed)]
         found = [seed_vertices(s) for s in group]
         counts = [int(np.isfinite(v).sum()) for v, _ in found]
         x = np.concatenate(
-            [np.full(len(v), np.log2(s.width)) for s, (v, _) in zip(group, found, strict=True)]
+            [np.full(len(v), np.log2(s.size)) for s, (v, _) in zip(group, found, strict=True)]
         )
         y = np.concatenate([v for v, _ in found])
         edges = np.concatenate([e for _, e in found])
@@ -56,11 +66,12 @@ def drift(sweeps: list[Sweep], confidence: float) -> pd.DataFrame:
         rows.append(
             {
                 "arm": arm,
-                "depth": depth,
+                "axis": axis,
+                "fixed": fixed,
                 "slope": slope.value,
                 "ci_low": slope.low,
                 "ci_high": slope.high,
-                "n_widths": sum(c > 0 for c in counts),
+                "n_sizes": sum(c > 0 for c in counts),
                 "n_seeds": seeds,
                 "censored": bool(np.any(edges[kept] != 0)),
             }
@@ -69,37 +80,37 @@ def drift(sweeps: list[Sweep], confidence: float) -> pd.DataFrame:
 
 
 def interval(
-    log2_width: Array,
+    log2_size: Array,
     vertices: Array,
     edges: npt.NDArray[np.int64],
     spacing: float,
     confidence: float,
 ) -> Interval:
-    """Return the slope with its interval from all vertices (n,) at `log2_width` (n,)."""
-    value, half = slope_and_half_width(log2_width, vertices, spacing, confidence)
+    """Return the slope with its interval from all vertices (n,) at `log2_size` (n,)."""
+    value, half = slope_and_half_width(log2_size, vertices, spacing, confidence)
     slope, reach = float(value), float(half)
-    lever = (log2_width - log2_width.mean()) * edges if len(log2_width) else edges
+    lever = (log2_size - log2_size.mean()) * edges if len(log2_size) else edges
     low = -np.inf if np.any(lever < 0) else slope - reach
     high = np.inf if np.any(lever > 0) else slope + reach
     return Interval(slope, float(low), float(high)) if np.isfinite(slope) else UNKNOWN
 
 
 def slope_and_half_width(
-    log2_width: Array, vertices: Array, spacing: float, confidence: float
+    log2_size: Array, vertices: Array, spacing: float, confidence: float
 ) -> tuple[Array, Array]:
     """Return the slopes (...) and the half widths of their intervals (...).
 
     Args:
-        log2_width: (n,) of each vertex.
+        log2_size: (n,) of each vertex.
         vertices: (..., n) finite; leading dimensions are separate studies.
         spacing: of the learning-rate grid, in doublings.
         confidence: e.g. 0.95.
     """
-    fit = line(log2_width, vertices)
-    widths = np.unique(log2_width)
-    if len(widths) < 2 or fit.degrees_of_freedom < 1:
+    fit = line(log2_size, vertices)
+    sizes = np.unique(log2_size)
+    if len(sizes) < 2 or fit.degrees_of_freedom < 1:
         return np.asarray(fit.slope), np.full(np.shape(fit.slope), np.nan)
-    spread = np.sqrt(np.sum((widths - widths.mean()) ** 2))
+    spread = np.sqrt(np.sum((sizes - sizes.mean()) ** 2))
     systematic = np.minimum(
         valley.STRETCH * np.abs(fit.slope), valley.PHASE_RESOLUTION * spacing / spread
     )

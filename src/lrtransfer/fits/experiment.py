@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from lrtransfer.fits import consistency, edge_of_stability, trends
+from lrtransfer.fits import changes, consistency, edge_of_stability, trends
 from lrtransfer.fits.drift import drift
 from lrtransfer.fits.intervals import check_confidence
 from lrtransfer.fits.measured import measured_curves, quantity_curves
@@ -14,8 +14,14 @@ from lrtransfer.fits.optimum import optima
 from lrtransfer.fits.regret import regret
 from lrtransfer.fits.sweeps import sweeps
 
-CONSISTENCY_QUANTITIES = ("sharpness", "subset_loss", "ntk")
-TREND_QUANTITIES = ("sharpness", "ntk")
+CURVATURES = ("sharpness", "preconditioned_sharpness", "ntk", "gauss_newton")
+COMPARED = (
+    "sharpness",
+    "preconditioned_sharpness",
+    "subset_loss",
+    "ntk",
+    "gauss_newton",
+)
 
 
 def fit_experiment(
@@ -23,8 +29,9 @@ def fit_experiment(
 ) -> dict[str, pd.DataFrame]:
     """Return every fit table of one experiment by name.
 
-    Names: optima, drift, regret, distances, consistency, trends, edge_of_stability. A table whose
-    input is missing (no measured run, one width) is empty but has its columns.
+    Names: optima, drift, regret, distances, consistency, trends, changes, edge_of_stability.
+    A table whose input is missing (no measured run, one size) is empty but has its columns.
+    Sizes are widths or depths (`fits.size`).
 
     Args:
         runs: one row per run of ONE experiment.
@@ -42,8 +49,8 @@ def fit_experiment(
         raise ValueError("runs holds several experiments: pass the rows of one")
     all_sweeps = list(sweeps(runs))
     measured = measured_curves(runs, curves)
-    compared = [c for q in CONSISTENCY_QUANTITIES for c in quantity_curves(measured, q)]
-    scaled = [c for q in TREND_QUANTITIES for c in quantity_curves(measured, q)]
+    compared = [c for q in COMPARED for c in quantity_curves(measured, q)]
+    scaled = [c for q in CURVATURES for c in quantity_curves(measured, q)]
     return {
         "optima": optima(all_sweeps, confidence),
         "drift": drift(all_sweeps, confidence),
@@ -55,7 +62,8 @@ def fit_experiment(
             (consistency.consistency(c, confidence) for c in compared), consistency.COLUMNS
         ),
         "trends": _join((trends.trends(c, confidence) for c in scaled), trends.COLUMNS),
-        "edge_of_stability": edge_of_stability.edge_of_stability(measured, confidence),
+        "changes": _join((changes.changes(c, confidence) for c in scaled), changes.COLUMNS),
+        "edge_of_stability": edge_of_stability.edge_of_stability(runs, measured, confidence),
     }
 
 

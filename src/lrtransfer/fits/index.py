@@ -15,6 +15,7 @@ from lrtransfer.storage.run_file import read_run
 from lrtransfer.storage.seal import CorruptFileError
 from lrtransfer.storage.tables import read_table
 from lrtransfer.study import Plan, Run, Spectrum
+from lrtransfer.study.schema import of_arm
 
 # An unmeasured run's loss curve is kept at about this many steps.
 THINNED_POINTS = 24
@@ -32,7 +33,8 @@ def index_and_curves(plan: Plan, layout: Layout) -> tuple[pd.DataFrame, pd.DataF
     for run in plan.runs:
         table, about = read_run(layout.run(run.key), run.key)
         log = table.to_pandas()
-        rows.append(_index_row(run, log, about, plan.grid(run.experiment).loss_window))
+        window = of_arm(plan.grid(run.experiment).loss_window, run.arm)
+        rows.append(_index_row(run, log, about, window))
         if run.key not in curves:
             curves[run.key] = _thinned(run, log)
     return pd.DataFrame(rows), pd.concat(curves.values(), ignore_index=True)

@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from lrtransfer.fits.claim import Fits, load_claims
+from lrtransfer.fits.claim import load_claims
+from lrtransfer.fits.effects import Fits
 from lrtransfer.fits.intervals import UNKNOWN
 from lrtransfer.fits.rules import verdict
 

@@ -1,8 +1,8 @@
-"""Optimal learning rate per width, in log2, with its interval.
+"""Optimal learning rate per size (width or depth), in log2, with its interval.
 
 Per seed: the vertex of `valley.vertices`. Estimate: the mean over seeds. Interval: a Student t over
-seeds with the seed variance pooled over the widths of an arm and depth (assumed equal there: with 3
-seeds alone t is 4.3), widened by the estimator's systematic error `valley.RESOLUTION`, so that many
+seeds with the seed variance pooled over the sizes of an arm (assumed equal there: with 3 seeds
+alone t is 4.3), widened by the estimator's systematic error `valley.RESOLUTION`, so that many
 seeds do not make a coarse grid look fine.
 """
 
@@ -20,8 +20,9 @@ Array = npt.NDArray[np.float64]
 
 COLUMNS = [
     "arm",
-    "depth",
-    "width",
+    "axis",
+    "fixed",
+    "size",
     "log2_lr",
     "ci_low",
     "ci_high",
@@ -61,7 +62,7 @@ def optima(sweeps: list[Sweep], confidence: float) -> pd.DataFrame:
         peers = [
             v[(e == 0) & np.isfinite(v)]
             for other, v, e in found
-            if (other.arm, other.depth) == (sweep.arm, sweep.depth)
+            if (other.arm, other.fixed) == (sweep.arm, sweep.fixed)
         ]
         finite = np.isfinite(vertices)
         optimum = interval(
@@ -74,8 +75,9 @@ def optima(sweeps: list[Sweep], confidence: float) -> pd.DataFrame:
         rows.append(
             {
                 "arm": sweep.arm,
-                "depth": sweep.depth,
-                "width": sweep.width,
+                "axis": sweep.axis,
+                "fixed": sweep.fixed,
+                "size": sweep.size,
                 "log2_lr": optimum.value,
                 "ci_low": optimum.low,
                 "ci_high": optimum.high,
@@ -88,10 +90,10 @@ def optima(sweeps: list[Sweep], confidence: float) -> pd.DataFrame:
 
 
 def pooled_variance(groups: list[Array]) -> tuple[float, int]:
-    """Return the variance over seeds pooled over widths, and its degrees of freedom (0: NaN).
+    """Return the variance over seeds pooled over sizes, and its degrees of freedom (0: NaN).
 
     Args:
-        groups: per width the vertices (S,) that are inside the grid.
+        groups: per size the vertices (S,) that are inside the grid.
     """
     freedom = sum(max(len(g) - 1, 0) for g in groups)
     if freedom == 0:
@@ -108,7 +110,7 @@ def interval(
     spacing: float,
     confidence: float,
 ) -> Interval:
-    """Return the mean of one width's vertices (S,) with its interval, in log2.
+    """Return the mean of one size's vertices (S,) with its interval, in log2.
 
     Args:
         vertices: (S,) finite vertices; edge seeds sit at the edge.

@@ -1,7 +1,7 @@
-"""Regret of transfer: the loss given up at a width by using the narrowest net's optimum.
+"""Regret of transfer: the loss given up at a size by using the smallest net's optimum.
 
-regret(N) = f_N(u_0) − f_N(u_N), with f_N the seed-mean loss at width N interpolated in log2 of the
-learning rate, u_0 and u_N the mean vertices of the narrowest width and of N. A diverged run counts
+regret(N) = f_N(u_0) − f_N(u_N), with f_N the seed-mean loss at size N interpolated in log2 of the
+learning rate, u_0 and u_N the mean vertices of the smallest size and of N. A diverged run counts
 as in `sweeps.Valley`. Noise can make it slightly negative; it is not clipped, which would bias it.
 
 Found in simulation (3 seeds): nominal 95 % intervals cover 94 to 97 % where the optimum drifts, and
@@ -22,9 +22,10 @@ Array = npt.NDArray[np.float64]
 
 COLUMNS = [
     "arm",
-    "depth",
-    "width",
-    "from_width",
+    "axis",
+    "fixed",
+    "size",
+    "from_size",
     "log2_lr_from",
     "regret",
     "ci_low",
@@ -36,17 +37,17 @@ COLUMNS = [
 def regret(sweeps: list[Sweep], confidence: float) -> pd.DataFrame:
     """Return one row per sweep: regret in nats and relative to the loss at the sweep's own optimum.
 
-    The narrowest width is the narrowest that has an optimum; its own regret is zero by definition.
-    The variance is the sum of two jackknives, over the seeds of the narrowest width (which move
+    The smallest size is the smallest that has an optimum; its own regret is zero by definition.
+    The variance is the sum of two jackknives, over the seeds of the smallest size (which move
     u_0) and over those of N (which move f_N and u_N), the t interval's degrees of freedom those of
     Welch and Satterthwaite; it needs two seeds in each. At zero regret the estimate errs upwards
     by curvature · var(u_0). A minimum at the grid's edge leaves the interval open: above if it is
-    N's (its true optimum is better still), on both sides if it is the narrowest net's.
+    N's (its true optimum is better still), on both sides if it is the smallest net's.
     """
     rows = []
-    for arm, depth in dict.fromkeys((s.arm, s.depth) for s in sweeps):
+    for arm, axis, fixed in dict.fromkeys((s.arm, s.axis, s.fixed) for s in sweeps):
         group = sorted(
-            (s for s in sweeps if (s.arm, s.depth) == (arm, depth)), key=lambda s: s.width
+            (s for s in sweeps if (s.arm, s.fixed) == (arm, fixed)), key=lambda s: s.size
         )
         source = next((s for s in group if np.isfinite(seed_vertices(s)[0]).any()), group[0])
         start, start_edges = seed_vertices(source)
@@ -61,9 +62,10 @@ def regret(sweeps: list[Sweep], confidence: float) -> pd.DataFrame:
             rows.append(
                 {
                     "arm": arm,
-                    "depth": depth,
-                    "width": sweep.width,
-                    "from_width": source.width,
+                    "axis": axis,
+                    "fixed": fixed,
+                    "size": sweep.size,
+                    "from_size": source.size,
                     "log2_lr_from": float(start.mean()) if len(start) else float("nan"),
                     "regret": result.value,
                     "ci_low": result.low,

@@ -1,4 +1,4 @@
-"""Runs of one experiment -> one array per sweep (arm, depth, width): seeds by learning rates."""
+"""Runs of one experiment -> one array per sweep (arm, size): seeds by learning rates."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from lrtransfer.fits import valley
+from lrtransfer.fits.size import Axis, with_size
 
 Array = npt.NDArray[np.float64]
 
-_NEEDED = ("arm", "depth", "width", "seed", "log2_lr", "status", "initial_loss", "final_loss")
+_NEEDED = ("arm", "seed", "log2_lr", "status", "initial_loss", "final_loss")
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,16 @@ class Valley:
 
 @dataclass(frozen=True)
 class Sweep:
-    """All runs of one arm at one depth and width, a valley per seed."""
+    """All runs of one arm at one size (and one `fixed` value of the other axis).
+
+    Attributes:
+        valleys: one per seed.
+    """
 
     arm: str
-    depth: int
-    width: int
+    axis: Axis
+    fixed: int
+    size: int
     valleys: tuple[Valley, ...]
 
     @property
@@ -73,7 +79,7 @@ class Sweep:
 
 
 def sweeps(runs: pd.DataFrame) -> Iterator[Sweep]:
-    """Yield the sweeps of one experiment's runs, by arm (in order of appearance), depth, width.
+    """Yield the sweeps of one experiment's runs, by arm (in order of appearance), fixed, size.
 
     A finished run without a final loss is a missing run and is left out of its valley.
 
@@ -84,11 +90,11 @@ def sweeps(runs: pd.DataFrame) -> Iterator[Sweep]:
     missing = [name for name in _NEEDED if name not in runs.columns]
     if missing:
         raise ValueError(f"runs lacks the columns {missing}: rebuild the index")
-    for arm, of_arm in runs.groupby("arm", sort=False):
-        for _, group in of_arm.groupby(["depth", "width"]):
+    for arm, of_arm in with_size(runs).groupby("arm", sort=False):
+        for _, group in of_arm.groupby(["fixed", "size"]):
             valleys = tuple(_valley(seed) for _, seed in group.groupby("seed"))
             first = group.iloc[0]
-            yield Sweep(str(arm), int(first["depth"]), int(first["width"]), valleys)
+            yield Sweep(str(arm), first["axis"], int(first["fixed"]), int(first["size"]), valleys)
 
 
 def _valley(group: pd.DataFrame) -> Valley:
@@ -96,8 +102,8 @@ def _valley(group: pd.DataFrame) -> Valley:
     if group["log2_lr"].duplicated().any():
         first = group.iloc[0]
         raise ValueError(
-            f"runs repeats a learning rate for arm {first['arm']!r}, width {first['width']}, seed "
-            f"{first['seed']}: pass the runs of one experiment only"
+            f"runs repeats a learning rate for arm {first['arm']!r}, {first['axis']} "
+            f"{first['size']}, seed {first['seed']}: pass the runs of one experiment only"
         )
     diverged = group["status"].to_numpy() == "diverged"
     final = group["final_loss"].to_numpy(dtype=np.float64)

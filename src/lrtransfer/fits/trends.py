@@ -1,4 +1,4 @@
-"""How curvature scales with width: slope of log2(quantity) per doubling of width, start and end."""
+"""How curvature scales with size: slope of log2(quantity) per doubling of size, start and end."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from lrtransfer.fits.measured import Curves
 
 Array = npt.NDArray[np.float64]
 
-COLUMNS = ["arm", "depth", "quantity", "at", "slope", "ci_low", "ci_high", "n"]
+COLUMNS = ["arm", "axis", "fixed", "quantity", "at", "slope", "ci_low", "ci_high", "n"]
 
 
 def trends(curves: Curves, confidence: float) -> pd.DataFrame:
     """Return a row for the untrained nets ("start") and one for the last measured step ("end").
 
-    Least squares over all seeds and widths with a t interval; `n` counts the points. A run that
+    Least squares over all seeds and sizes with a t interval; `n` counts the points. A run that
     diverged before the last step, and a quantity that is not positive (no logarithm), are left out.
-    With fewer than two seeds at every width there is no interval.
+    With fewer than two seeds at every size there is no interval.
     """
-    steps = sorted(set().union(*(t.columns for t in curves.by_width.values())))
+    steps = sorted(set().union(*(t.columns for t in curves.by_size.values())))
     rows = []
     for at, step in (("start", 0), ("end", steps[-1])):
         points = [
-            (np.log2(width), np.log2(value))
-            for width, table in curves.by_width.items()
+            (np.log2(size), np.log2(value))
+            for size, table in curves.by_size.items()
             for value in table.get(step, ())
             if np.isfinite(value) and value > 0
         ]
@@ -35,7 +35,8 @@ def trends(curves: Curves, confidence: float) -> pd.DataFrame:
         rows.append(
             {
                 "arm": curves.arm,
-                "depth": curves.depth,
+                "axis": curves.axis,
+                "fixed": curves.fixed,
                 "quantity": curves.quantity,
                 "at": at,
                 "slope": slope.value,

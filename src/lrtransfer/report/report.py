@@ -165,6 +165,7 @@ def render(
         experiments=experiments,
         claims=rows,
         claims_of={name: [row for row in rows if row.experiment == name] for name in names},
+        other_claims=[row for row in rows if row.experiment not in names],
         counts={verdict: _count(rows, verdict) for verdict in _SYMBOLS},
         symbols=_SYMBOLS,
         shown=shown,

@@ -68,12 +68,11 @@ def costs(runs: pd.DataFrame, arms: Mapping[str, str]) -> Table:
 
 
 def optima(fit: pd.DataFrame, arms: Mapping[str, str], confidence: float) -> Table:
-    """Optimal learning rate per arm, depth and width."""
+    """Optimal learning rate per arm and net."""
     rows = [
         [
             arms.get(str(row["arm"]), str(row["arm"])),
-            str(int(row["depth"])),
-            str(int(row["width"])),
+            *_net(row),
             number(_float(row["log2_lr"])),
             interval(_float(row["ci_low"]), _float(row["ci_high"]), 3),
             _EDGE_WORDS.get(str(row["at_edge"]), str(row["at_edge"])),
@@ -83,43 +82,42 @@ def optima(fit: pd.DataFrame, arms: Mapping[str, str], confidence: float) -> Tab
         for row in _ordered(fit, arms)
     ]
     interval_name = _percent(confidence)
-    header = ["arm", "depth", "width", "log₂ η*", interval_name, "where", "loss (nats)", "seeds"]
+    header = ["arm", "width", "depth", "log₂ η*", interval_name, "where", "loss", "seeds"]
     return Table("Optimal learning rate η* of each net", header, rows)
 
 
 def drift(fit: pd.DataFrame, arms: Mapping[str, str], confidence: float) -> Table:
-    """How the optimum moves with width, per arm and depth."""
+    """How the optimum moves with the size, per arm."""
     rows = [
         [
             arms.get(str(row["arm"]), str(row["arm"])),
-            str(int(row["depth"])),
+            str(row["axis"]),
             number(_float(row["slope"]), 2),
             interval(_float(row["ci_low"]), _float(row["ci_high"])),
             "a bound: an optimum lies at the grid's end" if row["censored"] else "estimate",
-            f"{int(row['n_widths'])} × {int(row['n_seeds'])}",
+            f"{int(row['n_sizes'])} × {int(row['n_seeds'])}",
         ]
         for row in _ordered(fit, arms)
     ]
-    header = ["arm", "depth", "slope", _percent(confidence), "kind", "widths × seeds"]
-    caption = "Drift of the optimum: change of log₂ η* per doubling of width (0: it transfers)"
+    header = ["arm", "over", "slope", _percent(confidence), "kind", "sizes × seeds"]
+    caption = "Drift of the optimum: change of log₂ η* per doubling of size (0: it transfers)"
     return Table(caption, header, rows)
 
 
 def regret(fit: pd.DataFrame, arms: Mapping[str, str], confidence: float) -> Table:
-    """What using the narrowest net's optimum costs, per arm, depth and width."""
+    """What using the smallest net's optimum costs, per arm and net."""
     rows = [
         [
             arms.get(str(row["arm"]), str(row["arm"])),
-            str(int(row["depth"])),
-            str(int(row["width"])),
+            *_net(row),
             number(_float(row["regret"]), 2),
             interval(_float(row["ci_low"]), _float(row["ci_high"])),
             _share(_float(row["relative"])),
         ]
         for row in _ordered(fit, arms)
     ]
-    header = ["arm", "depth", "width", "regret (nats)", _percent(confidence), "of the best loss"]
-    caption = "Regret: loss given away by training with the narrowest net's optimal learning rate"
+    header = ["arm", "width", "depth", "regret", _percent(confidence), "of the best loss"]
+    caption = "Regret: loss given away by training with the smallest net's optimal learning rate"
     return Table(caption, header, rows)
 
 
@@ -133,12 +131,18 @@ def duration(seconds: float) -> str:
 
 
 def _ordered(fit: pd.DataFrame, arms: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Rows of a fit in the order of the arms, then depth and width."""
+    """Rows of a fit in the order of the arms, then fixed value and size."""
     place = {name: index for index, name in enumerate(arms)}
     order = fit.assign(_place=[place.get(str(arm), len(place)) for arm in fit["arm"]])
-    keys = ["_place", *(name for name in ("depth", "width") if name in fit)]
+    keys = ["_place", *(name for name in ("fixed", "size") if name in fit)]
     rows = order.sort_values(keys, kind="stable").drop(columns="_place").to_dict("records")
     return [{str(key): value for key, value in row.items()} for row in rows]
+
+
+def _net(row: Mapping[str, Any]) -> tuple[str, str]:
+    """Width and depth of a row's net."""
+    size, fixed = str(int(row["size"])), str(int(row["fixed"]))
+    return (size, fixed) if row["axis"] == "width" else (fixed, size)
 
 
 def _values(column: pd.Series) -> str:

@@ -1,7 +1,7 @@
 """Under μP the loss curves fan out: wider is better (Fig. 3)."""
 
-from lrtransfer.fits.claim import Claim, read
-from lrtransfer.fits.consistency import POOLED
+from lrtransfer.fits.claim import Claim
+from lrtransfer.fits.effects import exponent
 from lrtransfer.fits.rules import Above
 
 CLAIM = Claim(
@@ -12,7 +12,5 @@ CLAIM = Claim(
     rule=Above(0.0),
     figure="consistency",
     experiments=("width_transfer_vision",),
-    evaluate=lambda fits: read(
-        fits, "consistency", "beta", arm="mup", quantity="subset_loss", width=POOLED
-    ),
+    evaluate=lambda fits: exponent(fits, "mup", "subset_loss"),
 )

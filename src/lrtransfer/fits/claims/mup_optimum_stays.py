@@ -1,6 +1,7 @@
 """Under μP the optimal learning rate transfers over width (Fig. 1)."""
 
-from lrtransfer.fits.claim import Claim, read
+from lrtransfer.fits.claim import Claim
+from lrtransfer.fits.effects import drift
 from lrtransfer.fits.rules import Within
 
 CLAIM = Claim(
@@ -11,5 +12,5 @@ CLAIM = Claim(
     rule=Within(-0.1, 0.1),
     figure="width_transfer",
     experiments=("width_transfer_vision",),
-    evaluate=lambda fits: read(fits, "drift", "slope", arm="mup"),
+    evaluate=lambda fits: drift(fits, "mup"),
 )

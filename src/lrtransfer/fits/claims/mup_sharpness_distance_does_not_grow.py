@@ -3,8 +3,8 @@
 The margin above 0 is for the reference's own noise, which keeps β near 0 rather than below it.
 """
 
-from lrtransfer.fits.claim import Claim, read
-from lrtransfer.fits.consistency import POOLED
+from lrtransfer.fits.claim import Claim
+from lrtransfer.fits.effects import exponent
 from lrtransfer.fits.rules import Below
 
 CLAIM = Claim(
@@ -15,7 +15,5 @@ CLAIM = Claim(
     rule=Below(0.25),
     figure="consistency",
     experiments=("width_transfer_vision",),
-    evaluate=lambda fits: read(
-        fits, "consistency", "beta", arm="mup", quantity="sharpness", width=POOLED
-    ),
+    evaluate=lambda fits: exponent(fits, "mup", "sharpness"),
 )

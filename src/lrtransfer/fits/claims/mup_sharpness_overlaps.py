@@ -1,7 +1,7 @@
 """Under μP the sharpness curves of all widths lie on each other (Fig. 1, 2a)."""
 
-from lrtransfer.fits.claim import Claim, read
-from lrtransfer.fits.consistency import POOLED
+from lrtransfer.fits.claim import Claim
+from lrtransfer.fits.effects import overlap
 from lrtransfer.fits.rules import Below
 
 CLAIM = Claim(
@@ -12,13 +12,5 @@ CLAIM = Claim(
     rule=Below(0.25),
     figure="consistency",
     experiments=("width_transfer_vision",),
-    evaluate=lambda fits: read(
-        fits,
-        "consistency",
-        "overlap",
-        ("overlap_low", "overlap_high"),
-        arm="mup",
-        quantity="sharpness",
-        width=POOLED,
-    ),
+    evaluate=lambda fits: overlap(fits, "mup", "sharpness"),
 )

@@ -3,8 +3,8 @@
 On a fixed batch under minibatch SGD the paper's curves hover above 2/η₀.
 """
 
-from lrtransfer.fits.claim import Claim, read
-from lrtransfer.fits.consistency import POOLED
+from lrtransfer.fits.claim import Claim
+from lrtransfer.fits.effects import edge_ratio
 from lrtransfer.fits.rules import Within
 
 CLAIM = Claim(
@@ -15,5 +15,5 @@ CLAIM = Claim(
     rule=Within(0.8, 2.0),
     figure="width_transfer",
     experiments=("width_transfer_vision",),
-    evaluate=lambda fits: read(fits, "edge_of_stability", "ratio", arm="mup", width=POOLED),
+    evaluate=lambda fits: edge_ratio(fits, "mup"),
 )

@@ -1,6 +1,7 @@
 """μP loses less than SP when the narrow optimum is used on the wide net (Fig. 1)."""
 
-from lrtransfer.fits.claim import Claim, extra_regret
+from lrtransfer.fits.claim import Claim
+from lrtransfer.fits.effects import extra_regret
 from lrtransfer.fits.rules import Above
 
 CLAIM = Claim(

@@ -1,6 +1,7 @@
 """Under NTP the optimal learning rate grows with width (Fig. 1)."""
 
-from lrtransfer.fits.claim import Claim, read
+from lrtransfer.fits.claim import Claim
+from lrtransfer.fits.effects import drift
 from lrtransfer.fits.rules import Above
 
 CLAIM = Claim(
@@ -11,5 +12,5 @@ CLAIM = Claim(
     rule=Above(0.0),
     figure="width_transfer",
     experiments=("width_transfer_vision",),
-    evaluate=lambda fits: read(fits, "drift", "slope", arm="ntp"),
+    evaluate=lambda fits: drift(fits, "ntp"),
 )

@@ -1,6 +1,7 @@
 """Under NTP wide nets sharpen less (Fig. 1)."""
 
-from lrtransfer.fits.claim import Claim, read
+from lrtransfer.fits.claim import Claim
+from lrtransfer.fits.effects import trend
 from lrtransfer.fits.rules import Below
 
 CLAIM = Claim(
@@ -11,5 +12,5 @@ CLAIM = Claim(
     rule=Below(0.0),
     figure="width_transfer",
     experiments=("width_transfer_vision",),
-    evaluate=lambda fits: read(fits, "trends", "slope", arm="ntp", quantity="sharpness", at="end"),
+    evaluate=lambda fits: trend(fits, "ntp", "sharpness", "end"),
 )

@@ -1,6 +1,7 @@
 """Under SP the optimal learning rate falls with width (Fig. 7)."""
 
-from lrtransfer.fits.claim import Claim, read
+from lrtransfer.fits.claim import Claim
+from lrtransfer.fits.effects import drift
 from lrtransfer.fits.rules import Below
 
 CLAIM = Claim(
@@ -11,5 +12,5 @@ CLAIM = Claim(
     rule=Below(0.0),
     figure="width_transfer",
     experiments=("width_transfer_vision",),
-    evaluate=lambda fits: read(fits, "drift", "slope", arm="sp"),
+    evaluate=lambda fits: drift(fits, "sp"),
 )

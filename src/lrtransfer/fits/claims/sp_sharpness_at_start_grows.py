@@ -1,6 +1,7 @@
 """Under SP the untrained net's sharpness grows with width (Fig. 7)."""
 
-from lrtransfer.fits.claim import Claim, read
+from lrtransfer.fits.claim import Claim
+from lrtransfer.fits.effects import trend
 from lrtransfer.fits.rules import Above
 
 CLAIM = Claim(
@@ -11,5 +12,5 @@ CLAIM = Claim(
     rule=Above(0.0),
     figure="width_transfer",
     experiments=("width_transfer_vision",),
-    evaluate=lambda fits: read(fits, "trends", "slope", arm="sp", quantity="sharpness", at="start"),
+    evaluate=lambda fits: trend(fits, "sp", "sharpness", "start"),
 )
