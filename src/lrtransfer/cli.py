@@ -76,6 +76,12 @@ def _parser() -> argparse.ArgumentParser:
     adopt.add_argument("--seed", type=int, default=0, help="seed of the sample")
     adopt.set_defaults(command=commands.adopt)
 
+    coordinates = add("coordcheck", help="do features grow with the width as the rules say?")
+    for name in ("model", "parameterization", "optimizer"):
+        coordinates.add_argument(f"--{name}", nargs="+", default=[], metavar="NAME", help="[all]")
+    coordinates.add_argument("--out", type=Path, help="CSV file of every coordinate")
+    coordinates.set_defaults(command=commands.coordcheck)
+
     add("schema", help="print the JSON schema of params.yaml").set_defaults(command=commands.schema)
 
     for name, command in (("train", commands.train), ("spectra", commands.spectra)):
@@ -86,13 +92,17 @@ def _parser() -> argparse.ArgumentParser:
     prepare = _selecting(add("prepare", help="[Snakemake] one data set"))
     prepare.add_argument("dataset")
     prepare.set_defaults(command=commands.prepare)
-    for name, command in (("fit", commands.fit), ("draw", commands.draw)):
+    for name, command in (
+        ("tables", commands.tables),
+        ("spectra-tables", commands.spectra_tables),
+        ("fit", commands.fit),
+        ("draw", commands.draw),
+    ):
         one = _selecting(add(name, help="[Snakemake] this stage of one experiment"))
         one.add_argument("experiment")
         one.set_defaults(command=command)
     for name, command in (
         ("index", commands.index),
-        ("spectra-tables", commands.spectra_tables),
         ("ledger", commands.ledger),
         ("report", commands.report),
     ):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lrtransfer.storage.paths import Layout
+from lrtransfer.storage.paths import RUN_TABLES, SPECTRA_TABLES, Layout
 
 
 def test_the_default_scale_writes_to_results_and_others_beside_it() -> None:
@@ -23,9 +23,7 @@ def test_no_two_kinds_of_files_share_a_path() -> None:
         layout.checkpoint("k", 3),
         layout.spectrum("k"),
         layout.index,
-        layout.curves,
-        layout.eigenvalues,
-        layout.density,
+        *(layout.table("e", name) for name in (*RUN_TABLES, *SPECTRA_TABLES)),
         layout.fit("e", "optima"),
         layout.experiment_claims("e"),
         layout.claims,

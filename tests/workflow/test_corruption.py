@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.tiny import EXPERIMENT
 from tests.workflow.project import Project
 
 pytestmark = pytest.mark.workflow
@@ -44,8 +45,9 @@ def test_a_damaged_checkpoint_is_named_and_made_again(project: Project) -> None:
 
 
 def test_a_damaged_table_stops_the_figures_by_name(project: Project) -> None:
-    _truncate(project.root / "results/curves.parquet")
+    table = f"results/tables/{EXPERIMENT}.curves.parquet"
+    _truncate(project.root / table)
     done = project.run("lrtransfer", "figures", check=False)
     assert done.returncode == 1
-    assert "results/curves.parquet" in done.stdout
+    assert table in done.stdout
     assert "Traceback" not in done.stdout

@@ -16,7 +16,6 @@ except StudyError as error:
 
 PLAN, LAYOUT = SELECTION.plan, SELECTION.layout
 TARGETS = Targets(PLAN, LAYOUT)
-IDENTITY = TARGETS.identity
 RESOURCES = PLAN.study.resources
 LOGS = f"logs/{LAYOUT.results}"
 

@@ -14,8 +14,8 @@ for experiment in PLAN.experiments:
         name:
             f"draw_{experiment}"
         input:
-            TARGETS.index,
-            TARGETS.spectra_tables,
+            TARGETS.run_tables(experiment),
+            TARGETS.spectra_tables(experiment),
             TARGETS.fits(experiment),
         output:
             report(
@@ -27,7 +27,7 @@ for experiment in PLAN.experiments:
         log:
             f"{LOGS}/figures/{experiment}.log",
         params:
-            identity=IDENTITY["figures"],
+            identity=TARGETS.identity("figures", experiment),
             experiment=experiment,
         shell:
             "exec python -m lrtransfer draw {params.experiment} > {log} 2>&1"
@@ -38,13 +38,13 @@ rule report:
     input:
         [file for name in PLAN.experiments for file in TARGETS.figures(name)],
         [file for name in PLAN.experiments for file in TARGETS.fits(name)],
-        TARGETS.index,
+        [file for name in PLAN.experiments for file in TARGETS.run_tables(name)],
         str(LAYOUT.claims),
     output:
         str(LAYOUT.report),
     log:
         f"{LOGS}/report.log",
     params:
-        identity=IDENTITY["report"],
+        identity=TARGETS.identity("report"),
     shell:
         "exec python -m lrtransfer report > {log} 2>&1"

@@ -1,44 +1,57 @@
-# From runs to the index, from the index to optima, drifts, exponents and claims.
+# From runs to tables, from tables to optima, drifts, exponents and claims.
 localrules:
     fits_all,
 
 
 rule fits_all:
     input:
-        TARGETS.index,
+        TARGETS.tables,
         TARGETS.all_fits,
-
-
-rule index:
-    """Read and verify every run; one row per run, and the thinned curves."""
-    input:
-        ancient(TARGETS.runs),
-    output:
-        TARGETS.index,
-    log:
-        f"{LOGS}/index.log",
-    params:
-        identity=IDENTITY["index"],
-    shell:
-        "exec python -m lrtransfer index > {log} 2>&1"
 
 
 for experiment in PLAN.experiments:
 
     rule:
         name:
+            f"tables_{experiment}"
+        input:
+            ancient(TARGETS.of(experiment).runs),
+        output:
+            TARGETS.run_tables(experiment),
+        log:
+            f"{LOGS}/tables/{experiment}.log",
+        params:
+            identity=TARGETS.of(experiment).identity("tables", experiment),
+            experiment=experiment,
+        shell:
+            "exec python -m lrtransfer tables {params.experiment} > {log} 2>&1"
+
+    rule:
+        name:
             f"fit_{experiment}"
         input:
-            TARGETS.index,
+            TARGETS.run_tables(experiment),
         output:
             TARGETS.fits(experiment),
         log:
             f"{LOGS}/fits/{experiment}.log",
         params:
-            identity=IDENTITY["fits"],
+            identity=TARGETS.identity("fits"),
             experiment=experiment,
         shell:
             "exec python -m lrtransfer fit {params.experiment} > {log} 2>&1"
+
+
+rule index:
+    """Join the runs of all experiments in one table."""
+    input:
+        [file for name in PLAN.experiments for file in TARGETS.run_tables(name)],
+    output:
+        str(LAYOUT.index),
+    log:
+        f"{LOGS}/index.log",
+    shell:
+        "exec python -m lrtransfer index > {log} 2>&1"
 
 
 rule ledger:

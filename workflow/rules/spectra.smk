@@ -6,7 +6,7 @@ localrules:
 rule spectra_all:
     input:
         TARGETS.spectra,
-        TARGETS.spectra_tables,
+        TARGETS.all_spectra_tables,
 
 
 for job in TARGETS.spectra_jobs():
@@ -33,15 +33,19 @@ for job in TARGETS.spectra_jobs():
             "exec python -m lrtransfer spectra --threads {threads} {output} > {log} 2>&1"
 
 
-rule spectra_tables:
-    """Join all spectra in two tables."""
-    input:
-        ancient(TARGETS.spectra),
-    output:
-        TARGETS.spectra_tables,
-    log:
-        f"{LOGS}/spectra_tables.log",
-    params:
-        identity=IDENTITY["spectra_tables"],
-    shell:
-        "exec python -m lrtransfer spectra-tables > {log} 2>&1"
+for experiment in PLAN.experiments:
+
+    rule:
+        name:
+            f"spectra_tables_{experiment}"
+        input:
+            ancient(TARGETS.of(experiment).spectra),
+        output:
+            TARGETS.spectra_tables(experiment),
+        log:
+            f"{LOGS}/spectra_tables/{experiment}.log",
+        params:
+            identity=TARGETS.of(experiment).identity("spectra_tables"),
+            experiment=experiment,
+        shell:
+            "exec python -m lrtransfer spectra-tables {params.experiment} > {log} 2>&1"

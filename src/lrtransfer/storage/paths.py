@@ -8,6 +8,10 @@ from pathlib import Path
 PREPARED = Path("data/prepared")
 WORK = Path(".lrtransfer")
 
+# The tables over all runs and over all spectra of an experiment.
+RUN_TABLES = ("runs", "curves")
+SPECTRA_TABLES = ("eigenvalues", "density")
+
 # The fit tables of every experiment, in the order in which they build on each other.
 FIT_TABLES = (
     "optima",
@@ -16,6 +20,7 @@ FIT_TABLES = (
     "distances",
     "consistency",
     "trends",
+    "changes",
     "edge_of_stability",
 )
 
@@ -60,23 +65,13 @@ class Layout:
 
     @property
     def index(self) -> Path:
-        """One row per run."""
+        """One row per run of the selected experiments."""
         return self.results / "runs.parquet"
 
-    @property
-    def curves(self) -> Path:
-        """The thinned logs of all runs."""
-        return self.results / "curves.parquet"
-
-    @property
-    def eigenvalues(self) -> Path:
-        """The top eigenvalues of all checkpoints."""
-        return self.results / "spectra" / "eigenvalues.parquet"
-
-    @property
-    def density(self) -> Path:
-        """The spectral densities of all checkpoints."""
-        return self.results / "spectra" / "density.parquet"
+    def table(self, experiment: str, name: str) -> Path:
+        """One table of an experiment; ``name`` is of ``RUN_TABLES`` or ``SPECTRA_TABLES``."""
+        folder = "spectra/tables" if name in SPECTRA_TABLES else "tables"
+        return self.results / folder / f"{experiment}.{name}.parquet"
 
     @property
     def fits(self) -> Path:

@@ -6,7 +6,7 @@ The Snakefile, the command line, the tests and the figures all call :func:`plan`
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -96,6 +96,11 @@ class Plan:
     def experiments(self) -> tuple[str, ...]:
         """Names of the selected experiments, in the file's order."""
         return tuple(selected(self.study))
+
+    def part(self, experiment: str) -> Plan:
+        """Return what one experiment asks for, in the same study."""
+        own = tuple(s for s in self.sweeps if s.name.startswith(f"{experiment}/"))
+        return replace(self, sweeps=own)
 
     def grid(self, experiment: str) -> Grid:
         """Return the grid of an experiment at the study's scale."""

@@ -52,7 +52,8 @@ def status(options: Namespace) -> None:
     from lrtransfer.workflow.status import describe, study_status
 
     chosen = _selected(options)
-    print(describe(study_status(chosen.plan, chosen.layout)))
+    everything = select(options.params, options.scale, "all").plan
+    print(describe(study_status(chosen.plan, chosen.layout, everything)))
 
 
 def figures(options: Namespace) -> None:
@@ -191,20 +192,28 @@ def spectra(options: Namespace) -> None:
     compute_spectra(wanted, chosen.layout, choose_device(chosen.plan.study.device))
 
 
+def tables(options: Namespace) -> None:
+    """Write the tables over the runs of one experiment."""
+    from lrtransfer.workflow.tables_stage import write_run_tables
+
+    chosen = _selected(options)
+    write_run_tables(chosen.plan, chosen.layout, options.experiment)
+
+
+def spectra_tables(options: Namespace) -> None:
+    """Write the tables over the spectra of one experiment."""
+    from lrtransfer.workflow.tables_stage import write_spectra_tables
+
+    chosen = _selected(options)
+    write_spectra_tables(chosen.plan, chosen.layout, options.experiment)
+
+
 def index(options: Namespace) -> None:
-    """Write index and curves."""
+    """Write the index over all selected experiments."""
     from lrtransfer.workflow.tables_stage import write_index
 
     chosen = _selected(options)
     write_index(chosen.plan, chosen.layout)
-
-
-def spectra_tables(options: Namespace) -> None:
-    """Write the tables over all spectra."""
-    from lrtransfer.workflow.tables_stage import write_spectra_tables
-
-    chosen = _selected(options)
-    write_spectra_tables(chosen.plan, chosen.layout)
 
 
 def fit(options: Namespace) -> None:

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from lrtransfer.figures import Arm, Settings, Tables, draw
 from lrtransfer.report.report import ExperimentReport, Meta, ReportFigure, render
 from lrtransfer.storage.atomic import write_text
-from lrtransfer.storage.paths import FIT_TABLES, Layout
+from lrtransfer.storage.paths import FIT_TABLES, RUN_TABLES, SPECTRA_TABLES, Layout
 from lrtransfer.study import Plan
 from lrtransfer.study.schema import Grid, of_arm
 from lrtransfer.workflow.stored import read_claims, read_csv, read_frame
@@ -61,14 +61,11 @@ def _experiment_report(plan: Plan, layout: Layout, name: str) -> ExperimentRepor
 
 
 def _tables(layout: Layout, experiment: str) -> Tables:
-    runs = read_frame(layout.index)
-    return Tables(
-        runs=runs[runs["experiment"] == experiment],
-        curves=read_frame(layout.curves),
-        eigenvalues=read_frame(layout.eigenvalues),
-        density=read_frame(layout.density),
-        fits={name: read_csv(layout.fit(experiment, name)) for name in FIT_TABLES},
-    )
+    stored = {
+        name: read_frame(layout.table(experiment, name)) for name in (*RUN_TABLES, *SPECTRA_TABLES)
+    }
+    fits = {name: read_csv(layout.fit(experiment, name)) for name in FIT_TABLES}
+    return Tables(**stored, fits=fits)
 
 
 def _settings(plan: Plan, experiment: str) -> Settings:

@@ -33,12 +33,19 @@ class Status:
     damaged: list[str]
 
 
-def study_status(plan: Plan, layout: Layout) -> Status:
-    """Compare what a study asks for with what is stored."""
+def study_status(plan: Plan, layout: Layout, everything: Plan) -> Status:
+    """Compare what a study asks for with what is stored.
+
+    Args:
+        plan: What is selected.
+        layout: Where its files lie.
+        everything: The plan of all experiments at this scale: what it asks for is not unasked.
+    """
     published, damaged = stored_runs(layout)
     asked = {run.key: run for run in plan.runs}
     missing = [run for key, run in asked.items() if key not in published]
-    others = [about for key, about in published.items() if key not in asked]
+    wanted = {run.key for run in everything.runs}
+    others = [about for key, about in published.items() if key not in wanted]
     by_point: dict[Any, list[dict[str, Any]]] = {}
     for about in others:
         by_point.setdefault(_grid_point(about["config"]), []).append(about)

@@ -5,15 +5,16 @@ Snakemake reads the Snakefile in every job, so this imports neither torch nor pa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lrtransfer.storage import paths
-from lrtransfer.storage.paths import FIT_TABLES, Layout
+from lrtransfer.storage.paths import FIT_TABLES, RUN_TABLES, SPECTRA_TABLES, Layout
 from lrtransfer.study import Dataset, Plan, Run, Spectrum, fingerprint
 from lrtransfer.study.catalog import PACKAGE
+from lrtransfer.study.schema import Experiment
 
 
 @dataclass(frozen=True)
@@ -96,15 +97,28 @@ class Targets:
         """Every spectrum, once."""
         return list(dict.fromkeys(str(self.layout.spectrum(s.key)) for s in self.plan.spectra))
 
-    @property
-    def spectra_tables(self) -> list[str]:
-        """The tables over all spectra."""
-        return [str(self.layout.eigenvalues), str(self.layout.density)]
+    def run_tables(self, experiment: str) -> list[str]:
+        """The tables over all runs of one experiment."""
+        return [str(self.layout.table(experiment, name)) for name in RUN_TABLES]
+
+    def spectra_tables(self, experiment: str) -> list[str]:
+        """The tables over all spectra of one experiment."""
+        return [str(self.layout.table(experiment, name)) for name in SPECTRA_TABLES]
 
     @property
-    def index(self) -> list[str]:
-        """The tables over all runs."""
-        return [str(self.layout.index), str(self.layout.curves)]
+    def tables(self) -> list[str]:
+        """The tables of all selected experiments, and the index over them."""
+        files = [file for name in self.plan.experiments for file in self.run_tables(name)]
+        return [*files, str(self.layout.index)]
+
+    @property
+    def all_spectra_tables(self) -> list[str]:
+        """The tables over the spectra of all selected experiments."""
+        return [file for name in self.plan.experiments for file in self.spectra_tables(name)]
+
+    def of(self, experiment: str) -> Targets:
+        """The files of one experiment."""
+        return Targets(self.plan.part(experiment), self.layout)
 
     def fits(self, experiment: str) -> list[str]:
         """The fit tables and the ledger of one experiment."""
@@ -134,37 +148,41 @@ class Targets:
         files = [file for name in self.plan.experiments for file in self.figures(name)]
         return [*files, str(self.layout.report)]
 
-    @property
-    def identity(self) -> dict[str, str]:
-        """Stage -> hash of what that stage's tables depend on besides their input files.
+    def identity(self, stage: str, experiment: str = "") -> str:
+        """Return a hash of what a stage's files depend on besides their input files.
 
-        Runs and spectra are not here: their names hold their identity.
+        Runs and spectra have none: their names hold their identity.
+
+        Args:
+            stage: ``tables``, ``spectra_tables``, ``fits``, ``figures`` or ``report``.
+            experiment: Whose files; for the report, that of all selected experiments.
         """
         study = self.plan.study
-        experiments = [study.study[name] for name in self.plan.experiments]
-        drawn = dict.fromkeys(figure for e in experiments for figure in e.figures)
-        asked = [(r.experiment, r.arm, r.key) for r in self.plan.runs]
-        windows = [self.plan.grid(name).loss_window for name in self.plan.experiments]
-        index_code = fingerprint.code("fits/index.py")
-        parts: dict[str, Any] = {
-            "index": [asked, windows, index_code],
-            "spectra_tables": [self.spectra, index_code],
-            "fits": [
-                study.fits.model_dump(),
-                fingerprint.code("fits/experiment.py", "fits/ledger.py", *_files_in("fits/claims")),
-            ],
-            "figures": [
-                [e.model_dump(include={"arms", "figures"}) for e in experiments],
-                study.figures.model_dump(),
-                fingerprint.code("figures/drawing.py", *(f"figures/{name}.py" for name in drawn)),
-            ],
-            "report": [
-                [e.question for e in experiments],
+        parts: dict[str, Callable[[], Any]] = {
+            "tables": lambda: self._tables_identity(experiment),
+            "spectra_tables": lambda: [self.spectra, fingerprint.code("fits/index.py")],
+            "fits": lambda: [study.fits.model_dump(), _fits_code()],
+            "figures": lambda: self._figures_identity(study.study[experiment]),
+            "report": lambda: [
+                [study.study[name].question for name in self.plan.experiments],
                 fingerprint.code("report/report.py"),
                 [f.read_text(encoding="utf-8") for f in _files_in("report", "*.jinja")],
             ],
         }
-        return {stage: fingerprint.digest(part)[:16] for stage, part in parts.items()}
+        return fingerprint.digest(parts[stage]())[:16]
+
+    def _tables_identity(self, experiment: str) -> list[Any]:
+        asked = [(run.arm, run.key) for run in self.plan.runs]
+        window = self.plan.grid(experiment).loss_window
+        return [asked, window, fingerprint.code("fits/index.py")]
+
+    def _figures_identity(self, experiment: Experiment) -> list[Any]:
+        drawn = (f"figures/{name}.py" for name in experiment.figures)
+        return [
+            experiment.model_dump(include={"arms", "figures"}),
+            self.plan.study.figures.model_dump(),
+            fingerprint.code("figures/drawing.py", *drawn),
+        ]
 
     def _split(self, runs: Sequence[Run]) -> Iterator[Sequence[Run]]:
         size = self.plan.study.resources.runs_per_job
@@ -211,6 +229,10 @@ def _datasets(runs: Sequence[Run]) -> tuple[str, ...]:
 
 def _job_name(sweep: str, number: int) -> str:
     return f"{sweep.replace('/', '-')}-{number}"
+
+
+def _fits_code() -> dict[str, str]:
+    return fingerprint.code("fits/experiment.py", "fits/ledger.py", *_files_in("fits/claims"))
 
 
 def _files_in(room: str, pattern: str = "*.py") -> list[Path]:
