@@ -1,0 +1,91 @@
+"""What a prediction needs to know of a network: its modules in order, and which gradients are sums.
+
+Read off the smallest network of a problem by one pass and three gradients, so that a new model
+family needs nothing but its roles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lrtransfer.coordinates.measurement import observe
+from lrtransfer.coordinates.problem import Problem
+from lrtransfer.models.roles import Roles
+from lrtransfer.training.network import Network
+
+# A gradient this much smaller than the largest of the network is rounding.
+_NO_GRADIENT = 1e-9
+
+
+@dataclass(frozen=True)
+class Module:
+    """A module that is measured.
+
+    Attributes:
+        name: Its name in the network.
+        tensor: The tensor it owns, by name; None for attention logits.
+        role: The tensor's role, or ``attention_logits``.
+        takes_input: Whether it maps an input; a gain or a bias only returns its tensor.
+        through_logits: Whether the loss sees its tensor through attention logits alone (queries,
+            keys).
+        has_gradient: Whether the loss depends on its tensor at all. A bias on all keys of a
+            softmax, or one that the next layer norm takes out, has none.
+    """
+
+    name: str
+    tensor: str | None
+    role: str
+    takes_input: bool
+    through_logits: bool
+    has_gradient: bool
+
+
+def modules(problem: Problem, rules: Mapping[str, Any]) -> list[Module]:
+    """Return the measured modules in the order of their calls."""
+    net = problem.network(rules, problem.widths[0], seed=0)
+    roles: Roles = net.model.roles()  # type: ignore[operator]
+    seen = observe(net, problem.inputs)
+    sizes = _gradient_sizes(net, problem.inputs)
+    smallest = _NO_GRADIENT * max(sizes.values())
+    blocked = _gradient_sizes(net, problem.inputs, blocked=list(roles.attention_logits))
+    found = []
+    for name, passed in seen.items():
+        owned = [n for n, _ in net.model.get_submodule(name).named_parameters(recurse=False)]
+        tensor = f"{name}.{owned[0]}" if owned else None
+        found.append(
+            Module(
+                name=name,
+                tensor=tensor,
+                role=roles.tensors[tensor] if tensor else "attention_logits",
+                takes_input=bool(passed.inputs),
+                through_logits=tensor is not None and blocked[tensor] <= smallest,
+                has_gradient=tensor is None or sizes[tensor] > smallest,
+            )
+        )
+    return found
+
+
+def _gradient_sizes(
+    net: Network, inputs: Tensor, blocked: list[str] | None = None
+) -> dict[str, float]:
+    """Return the largest entry of each tensor's gradient, with ``blocked`` modules constant."""
+
+    def detach(module: nn.Module, given: Any, output: Tensor) -> Tensor:
+        return output.detach()
+
+    handles = [net.model.get_submodule(n).register_forward_hook(detach) for n in blocked or []]
+    outputs = net.model(inputs)
+    for handle in handles:
+        handle.remove()
+    random = torch.Generator().manual_seed(0)
+    direction = torch.randn(outputs.shape, generator=random, dtype=outputs.dtype)
+    names, tensors = zip(*net.trained, strict=True)
+    gradients = torch.autograd.grad(
+        (outputs * direction).sum(), tensors, allow_unused=True, materialize_grads=True
+    )
+    return {n: g.abs().max().item() for n, g in zip(names, gradients, strict=True)}
