@@ -10,10 +10,11 @@ from typing import Any
 
 # Public name -> the module that defines it.
 _PUBLIC = {
+    "eigenvalues": "lrtransfer.curvature.spectrum_of_model",
     "sharpness": "lrtransfer.curvature",
 }
 
-__all__ = ["sharpness"]
+__all__ = ["eigenvalues", "sharpness"]
 
 
 def __getattr__(name: str) -> Any:
