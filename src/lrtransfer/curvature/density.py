@@ -50,9 +50,11 @@ class SpectralDensity:
             ValueError: `order` is negative, or beyond the 2·steps − 1 that quadrature integrates
                 exactly.
         """
+        if order < 0:
+            raise ValueError(f"order is {order}; moments start at 0")
         highest = 2 * self.nodes.shape[1] - 1
-        if order < 0 or (order > highest and not self.exact.all()):
-            raise ValueError(f"order is {order}; these nodes are exact for 0 to {highest}")
+        if order > highest and not self.exact.all():
+            raise ValueError(f"order is {order}; these nodes are exact up to {highest}")
         mean, error = _over_probes((self.weights * self.nodes**order).sum(axis=1))
         return float(mean), float(error)
 
