@@ -27,9 +27,11 @@ def main() -> int:
         print(f"unknown targets {sorted(unknown)}; known: {', '.join(TARGETS)}", file=sys.stderr)
         return 2
     for name in chosen:
-        rows = import_module(f"benchmarks.{name}").measure(options.device)
+        target = import_module(f"benchmarks.{name}")
+        rows = target.measure(options.device)
         about = {"device": options.device, "python": platform.python_version()}
         about["torch"] = version("torch")
+        about |= target.about() if hasattr(target, "about") else {}
         path = RESULTS / f"{name}.json"
         write_text(path, json.dumps({"about": about, "rows": rows}, indent=2) + "\n")
         print(f"wrote {path}")

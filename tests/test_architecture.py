@@ -43,6 +43,7 @@ ALLOWED = {
     "figures": {"fits"},
     "report": {"fits", "figures"},
     "training": {"study", "storage", "data", "models", "scaling", "optim", "curvature", "probes"},
+    "coordinates": {"study", "storage", "models", "scaling", "optim", "training", "fits"},
     "spectra": {"study", "storage", "data", "curvature", "training"},
 }
 

@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lrtransfer.curvature import sharpness as sharpness
+    from lrtransfer.curvature.spectrum_of_model import eigenvalues as eigenvalues
     from lrtransfer.scaling.groups import rates as rates
     from lrtransfer.scaling.parameterize import parameterize as parameterize
 
 # Public name -> the module that defines it.
 _PUBLIC = {
+    "eigenvalues": "lrtransfer.curvature.spectrum_of_model",
     "parameterize": "lrtransfer.scaling.parameterize",
     "rates": "lrtransfer.scaling.groups",
     "sharpness": "lrtransfer.curvature",
 }
 
-__all__ = ["parameterize", "rates", "sharpness"]
+__all__ = ["eigenvalues", "parameterize", "rates", "sharpness"]
 
 
 def __getattr__(name: str) -> Any:

@@ -229,7 +229,9 @@ def test_vectors_in_branches_follow_the_rate_of_their_family(
         inside = numbers(name, "adam", role, size, in_branch=True)
         assert_has(inside, learning_rate=l_ ** (alpha - 1))
         assert_has(numbers(name, "adam", role, size), learning_rate=1.0)
-        assert_has(inside, multiplier=7**-0.5 if role == "scalar" else 1.0)
+        for family in FAMILIES:
+            multiplier = 7**-0.5 if role == "scalar" else 1.0
+            assert_has(numbers(name, family, role, size, in_branch=True), multiplier=multiplier)
 
 
 @every_size

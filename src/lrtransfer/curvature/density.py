@@ -15,6 +15,7 @@ from lrtransfer.curvature.krylov import (
     random_vector,
 )
 from lrtransfer.curvature.linear_operator import LinearOperator
+from lrtransfer.curvature.quadrature import polynomial_bound, separation_bound, separation_gaps
 
 
 @dataclass(frozen=True)
@@ -26,20 +27,34 @@ class SpectralDensity:
             Krylov space early is padded with nodes of weight zero.
         weights: their masses, shape (probes, steps); each row sums to 1.
         dim: number of eigenvalues that the distribution stands for.
+        exact: whether a probe exhausted its Krylov space, so that its rule has no quadrature
+            error; shape (probes,).
+        support: lowest and highest node over all probes, widened by their residuals.
+        products: products with the operator that were spent.
+        converged: whether every probe's lowest and highest node are eigenvalues to a hundredth of
+            the spectral radius, so that `support` holds the spectrum.
     """
 
     nodes: NDArray[np.float64]
     weights: NDArray[np.float64]
     dim: int
+    exact: NDArray[np.bool_]
+    support: tuple[float, float]
+    products: int
+    converged: bool
 
     def moment(self, order: int) -> tuple[float, float]:
         """Return (1/dim) tr A^order and its standard error over probes (NaN for one probe).
 
         Raises:
-            ValueError: `order` is negative.
+            ValueError: `order` is negative, or beyond the 2·steps − 1 that quadrature integrates
+                exactly.
         """
         if order < 0:
             raise ValueError(f"order is {order}; moments start at 0")
+        highest = 2 * self.nodes.shape[1] - 1
+        if order > highest and not self.exact.all():
+            raise ValueError(f"order is {order}; these nodes are exact up to {highest}")
         mean, error = _over_probes((self.weights * self.nodes**order).sum(axis=1))
         return float(mean), float(error)
 
@@ -65,6 +80,47 @@ class SpectralDensity:
             ]
         )
         return _over_probes(curves)
+
+    def quadrature_bound(self, grid: NDArray[np.float64], width: float) -> NDArray[np.float64]:
+        """Return a bound of the quadrature error of `smoothed` at `grid`, shape (points,).
+
+        It adds to the standard error: that one is of the probes, this one of the Lanczos steps.
+        The least of two bounds, by the nodes' separation and by polynomial approximation; both
+        are strict for exact arithmetic and a spectrum within `support`.
+
+        Raises:
+            ValueError: `width` is not positive.
+        """
+        if not width > 0:
+            raise ValueError(f"width is {width}; choose a positive standard deviation")
+        points = np.asarray(grid, dtype=np.float64)
+        everywhere = polynomial_bound(self.nodes.shape[1], width, self.support)
+        bounds = [
+            np.zeros_like(points)
+            if exact
+            else np.minimum(separation_bound(nodes, weights, points, width), everywhere)
+            for nodes, weights, exact in zip(self.nodes, self.weights, self.exact, strict=True)
+        ]
+        return np.mean(bounds, axis=0)  # type: ignore[no-any-return]
+
+    def cumulative(
+        self, grid: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Return the share of eigenvalues up to `grid`, its standard error and quadrature bound.
+
+        All of shape (points,). The bound is the weight of the neighbouring nodes, so it is large
+        beside an eigenvalue of high multiplicity, whose place a node marks.
+        """
+        points = np.asarray(grid, dtype=np.float64)
+        shares, bounds = [], []
+        for nodes, weights, exact in zip(self.nodes, self.weights, self.exact, strict=True):
+            order = np.argsort(nodes, kind="stable")
+            below = np.searchsorted(nodes[order], points, side="right")
+            shares.append(np.concatenate(([0.0], np.cumsum(weights[order])))[below])
+            gaps = separation_gaps(nodes[order], weights[order])
+            bounds.append(np.zeros_like(points) if exact else gaps[below])
+        mean, error = _over_probes(np.stack(shares))
+        return mean, error, np.mean(bounds, axis=0)
 
 
 def _over_probes(
@@ -106,19 +162,39 @@ def spectral_density(
     generator = default_generator(generator)
     nodes = np.zeros((probes, steps))
     weights = np.zeros((probes, steps))
+    exact = np.zeros(probes, dtype=np.bool_)
+    extremes = np.zeros((probes, 2))
+    residuals = np.zeros((probes, 2))
+    products = 0
     with plain_arithmetic(operator):
         for probe in range(probes):
-            ritz = _probe(operator, steps, generator)
-            nodes[probe, : len(ritz.values)] = ritz.values
-            weights[probe, : len(ritz.values)] = ritz.weights[0] ** 2
-    return SpectralDensity(nodes, weights, operator.dim)
+            ritz, exact[probe] = _probe(operator, steps, generator)
+            found = len(ritz.values)
+            nodes[probe, :found] = ritz.values
+            weights[probe, :found] = ritz.weights[0] ** 2
+            extremes[probe] = ritz.values[[0, -1]]
+            residuals[probe] = 0.0 if exact[probe] else ritz.residuals[[0, -1]]
+            products += found
+    low = float((extremes[:, 0] - residuals[:, 0]).min())
+    high = float((extremes[:, 1] + residuals[:, 1]).max())
+    return SpectralDensity(
+        nodes,
+        weights,
+        operator.dim,
+        exact,
+        support=(low, high),
+        products=products,
+        converged=bool((residuals <= 0.01 * np.abs(extremes).max()).all()),
+    )
 
 
-def _probe(operator: LinearOperator, steps: int, generator: torch.Generator) -> RitzPairs:
-    """Return the Ritz pairs of a Lanczos run from one Rademacher vector."""
+def _probe(
+    operator: LinearOperator, steps: int, generator: torch.Generator
+) -> tuple[RitzPairs, bool]:
+    """Return the Ritz pairs of a Lanczos run from one Rademacher vector, and if it ended."""
     signs = torch.where(random_vector(operator, generator) < 0, -1.0, 1.0)
     basis = KrylovBasis(operator, signs.to(operator.dtype), generator)
     basis.extend()
     while not basis.exhausted and basis.size < steps:
         basis.extend()
-    return basis.ritz()
+    return basis.ritz(), basis.exhausted

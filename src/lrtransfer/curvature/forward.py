@@ -38,9 +38,10 @@ class FrozenForward:
     def __init__(self, model: nn.Module, scale: Scale | None = None) -> None:
         trainable = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
         self.model = model
+        self.names = [name for name, _ in trainable]
         self.parameters = [parameter for _, parameter in trainable]
         self.dtype, self.device = _common_type(self.parameters)
-        self.roots = _scale_roots(model, [name for name, _ in trainable], scale)
+        self.roots = _scale_roots(model, self.names, scale)
         self.sizes = [parameter.numel() for parameter in self.parameters]
         self._versions = self._parameter_versions()
         self._modes = [(module, module.training) for module in model.modules()]

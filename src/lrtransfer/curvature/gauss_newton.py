@@ -65,6 +65,7 @@ class GaussNewtonOperator:
         self._loss_fn = loss_fn
         self._chunks = chunks_of(batch)
         self._counts = [sample_count(inputs) for inputs, _ in self._chunks]
+        self.samples = sum(self._counts)
         self._kept: _ChunkGraph | None = None
         self.products = 0
         self.loss = 0.0

@@ -71,6 +71,7 @@ class HessianOperator:
         self._loss_fn = loss_fn
         self._chunks = chunks_of(batch)
         counts = [sample_count(inputs) for inputs, _ in self._chunks]
+        self.samples = sum(counts)
         self._weights = [count / sum(counts) for count in counts]
         self._graph: Sequence[Tensor | None] | None = None
         self.products = 0
@@ -90,6 +91,13 @@ class HessianOperator:
     def device(self) -> torch.device:
         """Device of the parameters."""
         return self._forward.device
+
+    @property
+    def scaled_gradient(self) -> Tensor:
+        """D^½∇L, shape (dim,): the gradient in the coordinates that the operator acts on."""
+        pieces = torch.split(self.gradient, self._forward.sizes)
+        shaped = [g.view_as(p) for g, p in zip(pieces, self._forward.parameters, strict=True)]
+        return self._forward.join(shaped)
 
     def _gradient_graph(
         self, inputs: Inputs, targets: Any

@@ -70,6 +70,8 @@ class KrylovBasis:
         generator: draws the directions that replace an exhausted Krylov space.
         deflated: orthonormal rows, shape (r, dim), that the basis stays orthogonal to; None for
             the whole space.
+        known_radius: spectral radius of the operator as far as known from earlier runs. Beside
+            it, what remains in the complement of the deflated vectors may be rounding noise.
     """
 
     def __init__(
@@ -78,8 +80,10 @@ class KrylovBasis:
         start: Tensor,
         generator: torch.Generator,
         deflated: Tensor | None = None,
+        known_radius: float = 0.0,
     ) -> None:
         self._operator = operator
+        self._known_radius = known_radius
         self._generator = generator
         self._deflated = _storage(operator, 0) if deflated is None else deflated
         self._rows = _storage(operator, min(_INITIAL_CAPACITY, operator.dim))
@@ -136,7 +140,8 @@ class KrylovBasis:
             )
         self._diagonal.append(coefficient)
         self._off_diagonal.append(norm)
-        rounding = 10 * torch.finfo(self._operator.dtype).eps * self.radius
+        radius = max(self.radius, self._known_radius)
+        rounding = 10 * torch.finfo(self._operator.dtype).eps * radius
         if norm <= rounding or self.complete:
             # Beyond the coupling, whatever is left is rounding noise.
             self._off_diagonal[-1] = 0.0 if norm <= rounding else norm

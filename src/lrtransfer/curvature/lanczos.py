@@ -185,8 +185,10 @@ class _Search:
         """Return the basis to run on and the least number of products before it may stop."""
         noise = random_vector(self.operator, self.generator)
         if start is None:
-            deflated = None if beyond is None else beyond.vectors
-            return KrylovBasis(self.operator, noise, self.generator, deflated), 1
+            if beyond is None:
+                return KrylovBasis(self.operator, noise, self.generator), 1
+            radius = max(abs(beyond.smallest), abs(beyond.largest))
+            return KrylovBasis(self.operator, noise, self.generator, beyond.vectors, radius), 1
         check_vector(self.operator, start)
         length = torch.linalg.vector_norm(start)
         if not (torch.isfinite(length) and length > 0):

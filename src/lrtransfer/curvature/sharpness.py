@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 
 from lrtransfer.curvature.batches import Batch
+from lrtransfer.curvature.distributed import SampledOperator, SummedOperator
 from lrtransfer.curvature.forward import Scale
 from lrtransfer.curvature.hessian import HessianOperator, LossFunction
 from lrtransfer.curvature.lanczos import eigenvalues
+from lrtransfer.curvature.rates import ParameterGroups, diagonal
 
 
 @dataclass(frozen=True)
@@ -42,10 +45,13 @@ def sharpness(
     batch: Batch,
     *,
     scale: Scale | None = None,
+    groups: ParameterGroups | None = None,
+    lr: float | None = None,
     tolerance: float = 0.01,
     start: Tensor | None = None,
     generator: torch.Generator | None = None,
     max_products: int | None = None,
+    process_group: dist.ProcessGroup | None = None,
 ) -> Sharpness:
     """Measure the sharpness of `model` on `batch`, leaving both as they are.
 
@@ -53,18 +59,29 @@ def sharpness(
         model: any module; measured in the train/eval mode it is in.
         loss_fn: (outputs, targets) -> mean over samples.
         batch: (x, y) or an iterable of such chunks, weighted by their samples.
-        scale: learning rate of each trainable parameter over the global one, by name.
+        scale: learning rate of each trainable parameter over the global one, by name, or what
+            `preconditioner` returns.
+        groups: optimizer parameter groups to take those rates from, in place of `scale`.
+        lr: the global learning rate that the edge 2/lr refers to; None is the largest of the
+            groups. See `relative_rates`.
         tolerance: relative residual to stop at; 0.01 leaves an error of about 1e-4.
         start: eigenvector of an earlier measurement, shape (dim,).
         generator: source of random vectors; None is one with seed 0.
         max_products: budget of Hessian-vector products; None is 300.
+        process_group: processes to take the mean over, each with its own samples; None is this
+            process alone.
 
     Raises:
         ValueError: an argument does not fit; see `HessianOperator` and `eigenvalues`.
         RuntimeError: the loss carries no graph to the parameters.
         NonFiniteCurvatureError: the loss or a product is NaN or infinite.
     """
-    operator = HessianOperator(model, loss_fn, batch, scale=scale)
+    rates = diagonal(model, scale, groups, lr)
+
+    def build() -> SampledOperator:
+        return HessianOperator(model, loss_fn, batch, scale=rates)
+
+    operator = build() if process_group is None else SummedOperator(model, build, process_group)
     top = eigenvalues(
         operator,
         tolerance=tolerance,

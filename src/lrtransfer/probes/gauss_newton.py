@@ -8,14 +8,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from lrtransfer.curvature import (
-    Eigenpairs,
-    GaussNewtonOperator,
-    HessianOperator,
-    LinearOperator,
-    NonFiniteCurvatureError,
-    eigenvalues,
-)
+from lrtransfer.curvature.gauss_newton import GaussNewtonOperator
+from lrtransfer.curvature.hessian import HessianOperator
+from lrtransfer.curvature.lanczos import Eigenpairs, eigenvalues
+from lrtransfer.curvature.linear_operator import LinearOperator, NonFiniteCurvatureError
 from lrtransfer.probes import Measurement
 
 _COLUMNS = ("gauss_newton", "hessian_residual")

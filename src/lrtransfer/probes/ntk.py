@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 
-from lrtransfer.curvature import NonFiniteCurvatureError, NTKOperator, eigenvalues
+from lrtransfer.curvature.lanczos import eigenvalues
+from lrtransfer.curvature.linear_operator import NonFiniteCurvatureError
+from lrtransfer.curvature.ntk import NTKOperator
 from lrtransfer.probes import Measurement
 from lrtransfer.probes.memory import WarmStart
 

@@ -7,7 +7,9 @@ import math
 import torch
 from torch import Tensor
 
-from lrtransfer.curvature import NonFiniteCurvatureError, sharpness
+from lrtransfer.curvature.linear_operator import NonFiniteCurvatureError
+from lrtransfer.curvature.preconditioner import divisor
+from lrtransfer.curvature.sharpness import sharpness
 from lrtransfer.probes import Measurement
 from lrtransfer.probes.memory import WarmStart
 
@@ -50,33 +52,19 @@ class PreconditionedSharpness(WarmStart):
 
 def _scale(at: Measurement) -> dict[str, Tensor] | None:
     """Return D/P by parameter name; None before the first update."""
+    if not isinstance(at.optimizer, torch.optim.Adam | torch.optim.RMSprop):  # AdamW is an Adam
+        raise ValueError(
+            "preconditioned_sharpness needs adam, adamw or rmsprop, not "
+            f"{type(at.optimizer).__name__}. Remove the probe from `measure`."
+        )
     scale: dict[str, Tensor] = {}
     for group in at.optimizer.param_groups:
         (parameter,) = group["params"]
         state = at.optimizer.state.get(parameter)
         if not state:
             return None
-        preconditioner = _preconditioner(at.optimizer, group, state)
-        scale[group["name"]] = at.rates[group["name"]] / preconditioner
+        scale[group["name"]] = at.rates[group["name"]] / divisor(group, state)
     return scale
-
-
-def _preconditioner(
-    optimizer: torch.optim.Optimizer, group: dict[str, object], state: dict[str, Tensor]
-) -> Tensor:
-    if isinstance(optimizer, torch.optim.Adam):  # AdamW is one too
-        step = float(state["step"])
-        beta1, beta2 = group["betas"]  # type: ignore[misc]
-        root = (state["exp_avg_sq"] / (1 - beta2**step)).sqrt()  # type: ignore[has-type]
-        corrected: Tensor = (1 - beta1**step) * (root + group["eps"])  # type: ignore[has-type, operator]
-        return corrected
-    if isinstance(optimizer, torch.optim.RMSprop):
-        plain: Tensor = state["square_avg"].sqrt() + group["eps"]  # type: ignore[operator]
-        return plain
-    raise ValueError(
-        f"preconditioned_sharpness needs adam, adamw or rmsprop, not {type(optimizer).__name__}. "
-        "Remove the probe from `measure`."
-    )
 
 
 PROBE = PreconditionedSharpness

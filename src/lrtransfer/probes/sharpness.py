@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from lrtransfer.curvature import NonFiniteCurvatureError, sharpness
+from lrtransfer.curvature.linear_operator import NonFiniteCurvatureError
+from lrtransfer.curvature.sharpness import sharpness
 from lrtransfer.probes import Measurement
 from lrtransfer.probes.memory import WarmStart
 

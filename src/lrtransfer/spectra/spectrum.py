@@ -8,14 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lrtransfer.curvature import (
-    Eigenpairs,
-    HessianOperator,
-    NTKOperator,
-    SpectralDensity,
-    eigenvalues,
-    spectral_density,
-)
+from lrtransfer.curvature.density import SpectralDensity, spectral_density
+from lrtransfer.curvature.hessian import HessianOperator
+from lrtransfer.curvature.lanczos import Eigenpairs, eigenvalues
+from lrtransfer.curvature.ntk import NTKOperator
 from lrtransfer.data import Arrays
 from lrtransfer.training import streams
 from lrtransfer.training.examples import training_examples

@@ -1,0 +1,173 @@
+"""Critical sharpness: from the step length at which the loss begins to rise, by forward passes."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from lrtransfer.curvature.batches import Batch, chunks_of, sample_count
+from lrtransfer.curvature.directions import Direction, flat_direction
+from lrtransfer.curvature.forward import FrozenForward
+from lrtransfer.curvature.hessian import LossFunction
+from lrtransfer.curvature.linear_operator import NonFiniteCurvatureError
+
+
+@dataclass(frozen=True)
+class CriticalSharpness:
+    """λ_c = 2/η_c, with η_c the smallest step that raises the loss.
+
+    Attributes:
+        value: 2/η_c; NaN if no step was found that raises the loss or none that does not.
+        low: highest step tried that does not raise the loss (0 if each one did).
+        high: lowest step tried that raises it (infinite if none did); η_c lies between.
+        loss: mean loss at the start.
+        forwards: evaluations of the loss over the batch.
+        converged: whether high/low met the tolerance.
+    """
+
+    value: float
+    low: float
+    high: float
+    loss: float
+    forwards: int
+    converged: bool
+
+
+def critical_sharpness(
+    model: nn.Module,
+    loss_fn: LossFunction,
+    batch: Batch,
+    direction: Direction,
+    *,
+    guess: float = 1.0,
+    tolerance: float = 1 / 16,
+    max_forwards: int = 60,
+) -> CriticalSharpness:
+    """Search η_c = min{η > 0 : L(θ+ηu) > L(θ)} along `direction` (Kalra et al. 2026).
+
+    For u the update of an optimizer per unit of learning rate, η_c is the learning rate at which
+    this very step would raise the loss. On a quadratic λ_c is the step sharpness
+    uᵀHu/(−gᵀu) ≤ λ_max; elsewhere the higher derivatives along u enter, which is its difference
+    from `directional_sharpness`. No derivative is taken: attention may be fused, memory is that of
+    inference, and the price is about 5 forward passes from a good `guess` (the last η_c).
+
+    The bracket is grown by factors of 2 from `guess`, so a bump narrower than that between 0 and
+    `guess` is not seen. A step whose loss is NaN or infinite raises the loss. In float32 a loss
+    is known to about 1e-7 of itself: where L(θ+ηu) differs by less, the answer is noise.
+
+    Args:
+        model: any module; measured in the mode it is in.
+        loss_fn: (outputs, targets) -> mean over samples.
+        batch: (x, y) or an iterable of such chunks, weighted by their samples.
+        direction: u; η_c is in units of its length.
+        guess: first step to try.
+        tolerance: relative width of the final bracket.
+        max_forwards: budget.
+
+    Raises:
+        ValueError: an argument does not fit.
+        NonFiniteCurvatureError: the loss at the start is NaN or infinite.
+    """
+    if not (math.isfinite(guess) and guess > 0 and tolerance > 0 and max_forwards >= 3):
+        raise ValueError("guess and tolerance must be positive, max_forwards at least 3")
+    loss = _losses_along(model, loss_fn, batch, direction)
+    start = loss(0.0)
+    if not math.isfinite(start):
+        raise NonFiniteCurvatureError(f"the loss is {start}; no step can raise it")
+    search = _Bracket(lambda step: loss(step) - start, tolerance, max_forwards - 1)
+    search.grow(guess)
+    search.shrink()
+    found = search.low > 0 and search.high < math.inf
+    return CriticalSharpness(
+        value=2 / math.sqrt(search.low * search.high) if found else math.nan,
+        low=search.low,
+        high=search.high,
+        loss=start,
+        forwards=1 + search.calls,
+        converged=found and search.narrow,
+    )
+
+
+def _losses_along(
+    model: nn.Module, loss_fn: LossFunction, batch: Batch, direction: Direction
+) -> Callable[[float], float]:
+    """Return η -> L(θ+ηu), every call with the same modes, buffers and random state."""
+    forward = FrozenForward(model)
+    pieces = forward.split(flat_direction(forward, direction))
+    chunks = chunks_of(batch)
+    counts = [sample_count(inputs) for inputs, _ in chunks]
+
+    def loss(step: float) -> float:
+        with forward.session(), torch.no_grad():
+            moved = {
+                name: parameter + step * piece
+                for name, parameter, piece in zip(
+                    forward.names, forward.parameters, pieces, strict=True
+                )
+            }
+            total = 0.0
+            for (inputs, targets), count in zip(chunks, counts, strict=True):
+                buffers = {name: b.clone() for name, b in model.named_buffers()}
+                outputs = torch.func.functional_call(model, (moved, buffers), (inputs,))
+                total += count / sum(counts) * loss_fn(outputs, targets).item()
+        return total
+
+    return loss
+
+
+class _Bracket:
+    """Root of rise(η) > 0: `low` does not rise, `high` does."""
+
+    def __init__(self, rise: Callable[[float], float], tolerance: float, budget: int) -> None:
+        self._rise, self._tolerance, self._budget = rise, tolerance, budget
+        self.calls = 0
+        self.low, self.high = 0.0, math.inf
+        self._slope_low = self._slope_high = math.nan  # rise(η)/η, linear in η on a quadratic
+
+    @property
+    def narrow(self) -> bool:
+        """Whether the bracket is tight enough."""
+        return self.high <= self.low * (1 + self._tolerance)
+
+    @property
+    def _exhausted(self) -> bool:
+        return self.calls >= self._budget
+
+    def grow(self, guess: float) -> None:
+        """Double or halve from `guess` until the loss changes its side."""
+        step = guess
+        while not self._exhausted and (self.low == 0 or self.high == math.inf):
+            self._try(step)
+            step = step / 2 if self.low == 0 else step * 2
+
+    def shrink(self) -> None:
+        """Close in on the secant's root from both sides; bisect the logarithm where that stalls."""
+        if self.low == 0 or self.high == math.inf:
+            return
+        while not self._exhausted and not self.narrow:
+            before = math.log(self.high / self.low)
+            for side in (1.0, -1.0):
+                if not self._exhausted and not self.narrow:
+                    self._try(self._beside_root(side))
+            stalled = math.log(self.high / self.low) > 0.5 * before
+            if stalled and not self._exhausted and not self.narrow:
+                self._try(math.sqrt(self.low * self.high))
+
+    def _beside_root(self, side: float) -> float:
+        middle = math.sqrt(self.low * self.high)
+        rise = self._slope_high - self._slope_low
+        if not (math.isfinite(rise) and rise > 0):
+            return middle
+        root = self.low - self._slope_low * (self.high - self.low) / rise
+        step = root * (1 + self._tolerance) ** (0.4 * side)
+        return step if self.low < step < self.high else middle
+
+    def _try(self, step: float) -> None:
+        self.calls += 1
+        change = self._rise(step)
+        if change <= 0:
+            self.low, self._slope_low = step, change / step
+        else:  # NaN too
+            self.high, self._slope_high = step, change / step

@@ -1,0 +1,54 @@
+"""The residual part of the Hessian: what second derivatives of the outputs add to Gauss-Newton."""
+
+import torch
+from torch import Tensor, nn
+
+from lrtransfer.curvature.batches import Batch
+from lrtransfer.curvature.forward import Scale
+from lrtransfer.curvature.hessian import HessianOperator, LossFunction, checked_loss
+
+
+class ResidualOperator(HessianOperator):
+    """v -> D^½ R D^½ v, with R = H − G = Σᵢ (∂L/∂fᵢ) ∇²fᵢ (Noci et al. 2024, §5).
+
+    R is the Hessian of the loss made linear in the outputs at the current ones, and is taken as
+    such: one product costs what one with H does, and nothing cancels where R is small beside G.
+    `loss` and `gradient` are those of the loss itself.
+
+    Args:
+        model: any module that returns one tensor.
+        loss_fn: (outputs, targets) -> mean over samples.
+        batch: (x, y) or an iterable of such chunks, weighted by their samples.
+        scale: diagonal of D by parameter name; None is the identity.
+
+    Raises:
+        ValueError: the model does not return one tensor, and as `HessianOperator`.
+        RuntimeError: the loss carries no graph.
+        NonFiniteCurvatureError: the loss is NaN or infinite.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        loss_fn: LossFunction,
+        batch: Batch,
+        *,
+        scale: Scale | None = None,
+    ) -> None:
+        super().__init__(model, _linear_in_outputs(loss_fn), batch, scale=scale)
+
+
+def _linear_in_outputs(loss_fn: LossFunction) -> LossFunction:
+    """Return the loss's tangent plane over the outputs: equal value and gradient at this point."""
+
+    def tangent_plane(outputs: object, targets: object) -> Tensor:
+        if not isinstance(outputs, Tensor):
+            raise ValueError(
+                f"the model must return one tensor; it returned {type(outputs).__name__}"
+            )
+        here = outputs.detach().requires_grad_()
+        loss = checked_loss(loss_fn(here, targets))
+        (slope,) = torch.autograd.grad(loss, here)
+        return loss.detach() + ((outputs - here.detach()) * slope).sum()
+
+    return tangent_plane

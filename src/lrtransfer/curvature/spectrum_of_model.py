@@ -1,0 +1,79 @@
+"""Extreme eigenvalues of a model's curvature in one call."""
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from lrtransfer.curvature import lanczos
+from lrtransfer.curvature.batches import Batch
+from lrtransfer.curvature.forward import Scale
+from lrtransfer.curvature.hessian import LossFunction
+from lrtransfer.curvature.operators import OperatorName, curvature_operator
+from lrtransfer.curvature.rates import ParameterGroups
+
+
+def eigenvalues(
+    model: nn.Module,
+    loss_fn: LossFunction,
+    batch: Batch,
+    k: int = 1,
+    *,
+    operator: OperatorName = "hessian",
+    which: lanczos.Which = "largest",
+    scale: Scale | None = None,
+    groups: ParameterGroups | None = None,
+    lr: float | None = None,
+    optimizer: torch.optim.Optimizer | None = None,
+    tolerance: float = 0.01,
+    max_products: int | None = None,
+    start: Tensor | None = None,
+    generator: torch.Generator | None = None,
+    process_group: dist.ProcessGroup | None = None,
+) -> lanczos.Eigenpairs:
+    """Return `k` extreme eigenpairs of a model's curvature on `batch`.
+
+    The operator is that of `curvature_operator`, the search that of `curvature.eigenvalues`,
+    which takes any operator. Model, gradients, buffers and random state are left as they were.
+
+    Args:
+        model: any module; measured in the mode it is in.
+        loss_fn: (outputs, targets) -> mean over samples.
+        batch: (x, y) or an iterable of such chunks, weighted by their samples.
+        k: number of pairs.
+        operator: "hessian", "ggn", "residual", "fisher", "ntk" or "preconditioned".
+        which: "largest" and "smallest" are algebraic; or "magnitude".
+        scale: diagonal of D by parameter name; None is the identity.
+        groups: parameter groups with their learning rates, in place of `scale`.
+        lr: the global learning rate; see `relative_rates`.
+        optimizer: for "preconditioned".
+        tolerance: relative residual; 0.01 leaves errors of about 1e-4.
+        max_products: budget; None is max(300, 10 k).
+        start: a vector near the wanted eigenvectors, such as one of an earlier measurement.
+        generator: source of random vectors; None is one with seed 0.
+        process_group: processes to take the mean over; None is this process alone.
+
+    Raises:
+        ValueError: an argument does not fit; see `curvature_operator` and `curvature.eigenvalues`.
+        RuntimeError: the loss carries no graph to the parameters.
+        NonFiniteCurvatureError: the loss or a product is NaN or infinite.
+    """
+    built = curvature_operator(
+        operator,
+        model,
+        loss_fn,
+        batch,
+        scale=scale,
+        groups=groups,
+        lr=lr,
+        optimizer=optimizer,
+        process_group=process_group,
+    )
+    return lanczos.eigenvalues(
+        built,
+        k,
+        which=which,
+        tolerance=tolerance,
+        max_products=max_products,
+        start=start,
+        generator=generator,
+    )

@@ -1,0 +1,151 @@
+"""Critical sharpness against quadratics and against the loss along the step."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from lrtransfer.curvature import (
+    HessianOperator,
+    NonFiniteCurvatureError,
+    critical_sharpness,
+    directional_sharpness,
+)
+
+from .cases import CASES, AttentionBlock, Case, squared_loss
+
+TANH = next(case for case in CASES if case.name == "tanh_mlp-squared")
+
+
+class Counted:
+    """A loss that counts its calls."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        self.calls += 1
+        return squared_loss(outputs, targets)
+
+
+@pytest.fixture
+def quadratic() -> tuple[nn.Module, tuple[Tensor, Tensor], Tensor]:
+    """A linear net: along its gradient the loss is exactly quadratic."""
+    torch.manual_seed(0)
+    model = nn.Linear(5, 3).double()
+    batch = torch.randn(20, 5, dtype=torch.float64), torch.randn(20, 3, dtype=torch.float64)
+    return model, batch, -HessianOperator(model, squared_loss, batch).gradient
+
+
+@pytest.mark.parametrize("guess", [1e-3, 0.9, 300.0])
+@pytest.mark.parametrize("tolerance", [1 / 16, 1e-4])
+def test_on_a_quadratic_it_is_the_step_sharpness(
+    quadratic: tuple[nn.Module, tuple[Tensor, Tensor], Tensor], guess: float, tolerance: float
+) -> None:
+    model, batch, step = quadratic
+    expected = directional_sharpness(model, squared_loss, batch, step).step_sharpness
+    found = critical_sharpness(model, squared_loss, batch, step, guess=guess, tolerance=tolerance)
+    assert found.converged
+    assert 2 / found.high <= expected <= 2 / found.low
+    assert found.value == pytest.approx(expected, rel=tolerance)
+
+
+def test_a_good_guess_takes_five_forward_passes(
+    quadratic: tuple[nn.Module, tuple[Tensor, Tensor], Tensor],
+) -> None:
+    model, batch, step = quadratic
+    exact = 2 / directional_sharpness(model, squared_loss, batch, step).step_sharpness
+    for factor in (0.6, 0.9, 1.1, 1.6):
+        loss = Counted()
+        found = critical_sharpness(model, loss, batch, step, guess=factor * exact)
+        assert found.forwards == loss.calls <= 6
+        assert found.converged
+
+
+def test_the_bracket_holds_on_networks(case: Case) -> None:
+    step = -HessianOperator(case.model, case.loss_fn, case.batch).gradient
+    found = critical_sharpness(case.model, case.loss_fn, case.batch, step)
+    assert found.converged
+    assert found.low < found.high <= found.low * 17 / 16
+    state = {name: p.detach().clone() for name, p in case.model.named_parameters()}
+    buffers = {name: b.clone() for name, b in case.model.named_buffers()}
+    changes = []
+    with torch.no_grad():
+        for eta in (found.low, found.high):
+            flat = list(step.split([p.numel() for p in _trainable(case.model)]))
+            for p, piece in zip(_trainable(case.model), flat, strict=True):
+                p += eta * piece.view_as(p)
+            changes.append(case.loss_fn(case.model(case.inputs), case.targets) - found.loss)
+            case.model.load_state_dict(state | buffers, strict=False)
+    assert changes[0] <= 1e-12
+    assert changes[1] > -1e-12
+
+
+def _trainable(model: nn.Module) -> list[nn.Parameter]:
+    return [p for p in model.parameters() if p.requires_grad]
+
+
+def test_ragged_chunks_are_weighted_by_their_samples() -> None:
+    step = -HessianOperator(TANH.model, TANH.loss_fn, TANH.batch).gradient
+    whole, chunked = (
+        critical_sharpness(TANH.model, TANH.loss_fn, batch, step)
+        for batch in (TANH.batch, TANH.ragged)
+    )
+    assert chunked.loss == pytest.approx(whole.loss, abs=1e-14)
+    assert chunked.value == pytest.approx(whole.value, rel=1e-9)
+
+
+def test_model_and_random_state_are_left_as_found(case: Case) -> None:
+    before = {name: value.clone() for name, value in case.model.state_dict().items()}
+    state = torch.get_rng_state()
+    step = -HessianOperator(case.model, case.loss_fn, case.batch).gradient
+    critical_sharpness(case.model, case.loss_fn, case.batch, step)
+    assert torch.equal(torch.get_rng_state(), state)
+    for name, value in case.model.state_dict().items():
+        assert torch.equal(value, before[name])
+
+
+def test_fused_attention_and_dropout_work() -> None:
+    model = nn.Sequential(AttentionBlock(fused=True), nn.Dropout(0.5)).double()
+    batch = torch.randn(4, 3, 4, dtype=torch.float64), torch.randn(4, 3, dtype=torch.float64)
+    step = -HessianOperator(model, squared_loss, batch).gradient
+    one, other = (critical_sharpness(model, squared_loss, batch, step) for _ in range(2))
+    assert one.converged
+    assert one == other
+
+
+def test_an_ascent_direction_and_a_flat_one_are_reported() -> None:
+    up = HessianOperator(TANH.model, TANH.loss_fn, TANH.batch).gradient
+    rising = critical_sharpness(TANH.model, TANH.loss_fn, TANH.batch, up, max_forwards=20)
+    assert (rising.low, rising.converged, rising.forwards) == (0, False, 20)
+    assert math.isnan(rising.value)
+    linear = nn.Linear(5, 1).double()
+    down = -torch.ones(6, dtype=torch.float64)
+    falling = critical_sharpness(
+        linear, lambda f, y: (f - f.detach()).mean() * 0, TANH.batch, down, max_forwards=20
+    )
+    assert (falling.high, falling.converged) == (math.inf, False)
+
+
+def test_an_overflowing_loss_counts_as_raised() -> None:
+    model = nn.Linear(1, 1, bias=False).double()
+    with torch.no_grad():
+        model.weight.fill_(1.0)
+
+    def cliff(outputs: Tensor, _: Tensor) -> Tensor:
+        return torch.where(outputs > 0.5, outputs, torch.nan).mean()
+
+    x = torch.ones(3, 1, dtype=torch.float64)
+    found = critical_sharpness(model, cliff, (x, x), -torch.ones(1), guess=0.01, tolerance=0.01)
+    assert found.converged
+    assert found.value == pytest.approx(4, rel=0.01)
+
+
+def test_bad_arguments_and_a_diverged_model_raise() -> None:
+    step = torch.ones(HessianOperator(TANH.model, TANH.loss_fn, TANH.batch).dim)
+    for options in ({"guess": 0.0}, {"tolerance": 0.0}, {"max_forwards": 2}):
+        with pytest.raises(ValueError, match="must be positive"):
+            critical_sharpness(TANH.model, TANH.loss_fn, TANH.batch, step, **options)
+    with pytest.raises(NonFiniteCurvatureError):
+        critical_sharpness(TANH.model, TANH.loss_fn, (TANH.inputs * torch.nan, TANH.targets), step)
