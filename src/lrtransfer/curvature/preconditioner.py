@@ -65,13 +65,13 @@ def preconditioner(
         if not state:
             scale[name] = torch.zeros_like(parameter, requires_grad=False)
             continue
-        divisor = divisor(settings[id(parameter)], state).to(parameter)
-        if not bool((torch.isfinite(divisor) & (divisor > 0)).all()):
+        divided = divisor(settings[id(parameter)], state).to(parameter)
+        if not bool((torch.isfinite(divided) & (divided > 0)).all()):
             raise ValueError(
                 f"the optimizer's P of {name!r} has entries that are zero or not finite; use "
                 "eps > 0, and look for NaN gradients"
             )
-        scale[name] = rates[name] / divisor
+        scale[name] = rates[name] / divided
     return scale
 
 
