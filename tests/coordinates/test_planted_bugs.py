@@ -24,7 +24,7 @@ def failures(
     posed = problem(model, sizes)
     expected = predict(posed, right, "sgd" if optimizer == "sgd" else "adam")
     found = judge(measure(posed, built, optimizer), expected, posed.widths)
-    return {tuple(j.coordinates): j for j in found if not j.as_predicted}
+    return {(j.coordinates.module, j.coordinates.quantity): j for j in found if not j.as_predicted}
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])

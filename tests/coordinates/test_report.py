@@ -65,16 +65,8 @@ def test_a_failed_combination_is_an_error_and_its_file_is_written(
 
 def test_the_command_prints_and_writes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "check.csv"
-    words = [
-        "coordcheck",
-        "--model",
-        "two_layer_linear",
-        "--parameterization",
-        "mup",
-        "sp",
-        "--optimizer",
-        "sgd",
-    ]
+    asked = ["--model", "two_layer_linear", "--parameterization", "mup", "sp"]
+    words = ["coordcheck", *asked, "--optimizer", "sgd"]
     assert cli.main([*words, "--out", str(out)]) == 0
     printed = capsys.readouterr().out
     assert "2 of 2 combinations are as predicted" in printed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import subprocess
 import sys
@@ -277,3 +278,19 @@ def test_where_data_were_fetched_from_is_no_part_of_their_identity() -> None:
         (corpus,) = [d for d in tiny_plan(content).datasets if d.name == "corpus"]
         ids.add(corpus.id)
     assert len(ids) == 1
+
+
+def test_a_run_that_experiments_share_keeps_what_any_of_them_asks_for() -> None:
+    content = tiny_params()
+    twin = copy.deepcopy(content["study"][EXPERIMENT])
+    twin["scales"]["smoke"]["spectra"] = None
+    content["study"]["twin"] = twin
+    content["experiments"] = "all"
+    content["study"][EXPERIMENT]["group"] = twin["group"] = "core"
+    made = tiny_plan(content)
+    by_key: dict[str, set[tuple[int, ...]]] = {}
+    for run in made.runs:
+        by_key.setdefault(run.key, set()).add(run.checkpoints)
+    assert all(len(checkpoints) == 1 for checkpoints in by_key.values())
+    assert {(), (2, 6)} == set().union(*by_key.values())
+    assert len(made.spectra) == len(tiny_plan().spectra)

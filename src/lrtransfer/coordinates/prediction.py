@@ -152,7 +152,7 @@ class _Flow:
 
     def _attention_logits(self) -> tuple[Exponent, Exponent, Exponent]:
         c, features = self.logits, max(*self.direct, self.mixed)
-        low = c + 0.5 + _blurred([*self.direct, self.queries])
+        low = c + 0.5 + max(*self.direct, self.queries)
         # Of a change passed on, the share N^(c + ½) goes back through the logits and is aligned.
         high = max(low, c + 1 + self.queries, c + 0.5 + features, 2 * c + 1.5 + features)
         self.mixed = max(self.mixed, high)

@@ -38,7 +38,7 @@ class Run:
         key: Hash of ``config`` and ``code``: all that can change the result.
         config: The resolved configuration.
         code: File of the package -> hash of its meaning, for the code that trains this run.
-        checkpoints: Steps whose weights are kept.
+        checkpoints: Steps whose weights are kept, for any experiment that shares the run.
         measured: Whether curvature is logged: true at the arm's reference learning rate.
     """
 
@@ -117,7 +117,24 @@ def plan(study: Study) -> Plan:
         for name in selected(study)
         for sweep in _sweeps(name, study.study[name], study, by_name)
     )
-    return Plan(study, datasets, sweeps)
+    return Plan(study, datasets, _with_every_checkpoint(sweeps))
+
+
+def _with_every_checkpoint(sweeps: tuple[Sweep, ...]) -> tuple[Sweep, ...]:
+    """Give a run that several experiments share the checkpoints that any of them asks for."""
+    wanted: dict[str, set[int]] = {}
+    for sweep in sweeps:
+        for run in sweep.runs:
+            wanted.setdefault(run.key, set()).update(run.checkpoints)
+    return tuple(
+        replace(
+            sweep,
+            runs=tuple(
+                replace(run, checkpoints=tuple(sorted(wanted[run.key]))) for run in sweep.runs
+            ),
+        )
+        for sweep in sweeps
+    )
 
 
 def _used_datasets(study: Study) -> set[str]:
