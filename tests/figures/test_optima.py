@@ -44,7 +44,7 @@ def test_an_open_interval_ends_in_an_arrow_at_the_panels_edge() -> None:
 def test_labels_give_each_arms_drift_with_its_interval() -> None:
     axes = optima(TABLES, synthetic.settings()).figure.axes[0]
     texts = {text.get_text() for text in axes.texts}
-    assert "NTP\n0.8 [0.67, 0.92]" in texts
+    assert "NTP\n0.8 [0.68, 0.93]" in texts
     assert len(texts) == 3
 
 
