@@ -39,7 +39,6 @@ rule report:
         [file for name in PLAN.experiments for file in TARGETS.figures(name)],
         [file for name in PLAN.experiments for file in TARGETS.fits(name)],
         [file for name in PLAN.experiments for file in TARGETS.run_tables(name)],
-        str(LAYOUT.claims),
     output:
         str(LAYOUT.report),
     log:

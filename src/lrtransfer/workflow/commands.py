@@ -39,12 +39,10 @@ def workflow(options: Namespace) -> None:
 def claims(options: Namespace) -> None:
     """Print the ledger."""
     from lrtransfer.fits.ledger import table
-    from lrtransfer.workflow.stored import read_claims
+    from lrtransfer.workflow.stored import claims_of
 
     chosen = _selected(options)
-    names = chosen.plan.experiments
-    records = read_claims(chosen.layout.claims)
-    print(table([record for record in records if record["experiment"] in names]))
+    print(table(claims_of(chosen.layout, chosen.plan.experiments)))
 
 
 def status(options: Namespace) -> None:

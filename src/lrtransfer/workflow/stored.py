@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lrtransfer.storage.atomic import replacing, write_text
+from lrtransfer.storage.paths import Layout
 from lrtransfer.storage.seal import CorruptFileError
 from lrtransfer.storage.tables import read_table
 
@@ -40,6 +42,18 @@ def read_csv(path: Path) -> pd.DataFrame:
 def write_json(path: Path, content: Any) -> None:
     """Write a ledger or metrics, whole or not at all."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def claims_of(layout: Layout, experiments: Iterable[str]) -> list[dict[str, Any]]:
+    """Return the records of all claims on these experiments.
+
+    Raises:
+        CorruptFileError: An experiment's ledger is damaged.
+        FileNotFoundError: An experiment has no ledger yet.
+    """
+    return [
+        record for name in experiments for record in read_claims(layout.experiment_claims(name))
+    ]
 
 
 def read_claims(path: Path) -> list[dict[str, Any]]:
