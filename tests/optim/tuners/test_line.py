@@ -10,7 +10,7 @@ from torch import nn
 
 from lrtransfer.optim.tuners.cdat import CDAT
 from lrtransfer.optim.tuners.line import Curvature
-from tests.curvature.cases import CASES, Case, dense_hessian
+from tests.curvature.cases import CASES, AttentionBlock, Case, dense_hessian
 
 from .problems import Dropout, Quadratic, adamw, batch, momentum, sgd
 
@@ -146,3 +146,19 @@ def test_forward_mode_needs_a_model_that_holds_what_moves() -> None:
             loss_fn=lambda out, y: (out - y).square().mean() + problem.loss(),
             batch=data,
         )
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_fused_attention_has_the_explicit_one_s_curvature(method: str) -> None:
+    torch.manual_seed(0)
+    explicit = AttentionBlock().double()
+    fused = AttentionBlock(fused=True).double()
+    fused.load_state_dict(explicit.state_dict())
+    generator = torch.Generator().manual_seed(0)
+    data = torch.randn(6, 5, 4, generator=generator, dtype=torch.float64), torch.arange(6) % 3
+    found = []
+    for model, own in ((explicit, "double_backward"), (fused, method)):
+        tuner = CDAT(sgd(model.parameters()), curvature=own)  # type: ignore[arg-type]
+        tuner.step(model=model, loss_fn=nn.functional.cross_entropy, batch=data)
+        found.append(tuner.directional_sharpness)
+    assert found[1] == pytest.approx(found[0], rel=1e-4)

@@ -94,6 +94,22 @@ def test_the_loss_never_rises_without_slack(base: Any) -> None:
     assert losses[-1] < losses[0]
 
 
+def test_coupled_decay_is_part_of_what_is_searched() -> None:
+    inside, outside = Quadratic([1.0, 1.0, 1.0]), Quadratic([1.0, 1.0, 1.0])
+    decayed = torch.optim.SGD(inside.parameters, lr=1.0, weight_decay=9.0)
+    tuners = BacktrackingLineSearch(decayed), BacktrackingLineSearch(sgd(outside.parameters))
+
+    def penalised() -> Tensor:
+        lengths = [p.square().sum() for p in outside.parameters]
+        return outside.loss() + 4.5 * (lengths[0] + lengths[1])
+
+    for _ in range(4):
+        tuners[0].step(inside.loss)
+        tuners[1].step(penalised)
+        assert tuners[0].learning_rate == tuners[1].learning_rate
+        torch.testing.assert_close(inside.point, outside.point, rtol=1e-12, atol=1e-14)
+
+
 def test_an_infinite_increase_starts_every_search_at_the_largest_rate() -> None:
     problem = Quadratic([100.0, 100.0, 100.0])
     tuner = BacktrackingLineSearch(sgd(problem.parameters), increase=None, decrease=0.5)
