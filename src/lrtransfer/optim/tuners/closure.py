@@ -1,0 +1,139 @@
+"""A step's closure: evaluated once for real, and again without side effects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.modules.module import register_module_forward_pre_hook
+
+Closure = Callable[[], Tensor]
+"""Returns the loss of the present parameters, a tensor without axes, with its graph."""
+
+
+class ClosureError(RuntimeError):
+    """The closure did not return a loss that a tuner can differentiate."""
+
+
+class NonFiniteLossError(RuntimeError):
+    """The loss, its gradient or its curvature is NaN or infinite; the parameters did not move."""
+
+
+class RepeatableClosure:
+    """The closure of one step, a function of the parameters alone.
+
+    Further evaluations see the random state of the first one (so dropout draws the same masks)
+    and leave no trace: the buffers of the modules that ran (BatchNorm's statistics) and the random
+    state end as one evaluation leaves them. Randomness from elsewhere (NumPy, a
+    `torch.Generator`, a data loader) is out of reach: draw the batch outside the closure.
+
+    Args:
+        closure: What the user passed to `step`.
+        parameters: The tensors that the optimizer moves; their `grad` is reset to None.
+    """
+
+    def __init__(self, closure: Closure, parameters: Sequence[nn.Parameter]) -> None:
+        self._closure = closure
+        self._parameters = parameters
+        self._modules: list[nn.Module] = []
+        devices = {parameter.device for parameter in parameters if parameter.is_cuda}
+        self._cuda = sorted(devices, key=str)
+
+    def first(self, *, twice_differentiable: bool) -> Tensor:
+        """Return the loss with its graph.
+
+        Args:
+            twice_differentiable: Run attention on the explicit kernel; the fused ones have no
+                second derivative.
+
+        Raises:
+            ClosureError: The closure called backward, or did not return a single number of
+                floating point with a graph.
+            NonFiniteLossError: The loss is NaN or infinite.
+        """
+        for parameter in self._parameters:
+            parameter.grad = None
+        self._random = torch.get_rng_state()
+        self._cuda_random = [torch.cuda.get_rng_state(device) for device in self._cuda]
+        with ExitStack() as stack:
+            stack.enter_context(torch.enable_grad())
+            if twice_differentiable:
+                stack.enter_context(sdpa_kernel(SDPBackend.MATH))
+            stack.enter_context(self._noting_modules())
+            loss = self._closure()
+        self._check(loss)
+        return loss
+
+    def again(self) -> Tensor:
+        """Return the loss at the present parameters, without a graph; it may not be finite."""
+        with torch.no_grad(), self.replaying():
+            return self._closure().detach()
+
+    @contextmanager
+    def replaying(self) -> Iterator[None]:
+        """Set the random state of the first evaluation; put back it and the buffers on leaving."""
+        with torch.random.fork_rng(devices=self._cuda), self._keeping_buffers():
+            torch.set_rng_state(self._random)
+            for device, state in zip(self._cuda, self._cuda_random, strict=True):
+                torch.cuda.set_rng_state(state, device)
+            yield
+
+    def _check(self, loss: Any) -> None:
+        if any(parameter.grad is not None for parameter in self._parameters):
+            raise ClosureError(
+                "the closure called backward; return the loss with its graph and let the tuner "
+                "differentiate it"
+            )
+        if not isinstance(loss, Tensor):
+            raise ClosureError(
+                f"the closure returned {type(loss).__name__}; return the loss as a tensor, "
+                "without .item()"
+            )
+        if loss.numel() != 1 or not loss.is_floating_point():
+            raise ClosureError(
+                f"the closure returned {loss.dtype} of shape {tuple(loss.shape)}; return the "
+                "mean over samples, one real number"
+            )
+        if not torch.isfinite(loss):
+            raise NonFiniteLossError(f"the loss is {loss.item()}; no learning rate follows from it")
+        if not loss.requires_grad:
+            raise ClosureError(
+                "the loss is detached from the parameters; return it without detach() and "
+                "outside no_grad()"
+            )
+
+    @contextmanager
+    def _noting_modules(self) -> Iterator[None]:
+        """Remember every module that is called, since the closure does not name its model."""
+        seen: set[int] = set()
+
+        def note(module: nn.Module, inputs: Any) -> None:
+            if id(module) not in seen:
+                seen.update(id(child) for child in module.modules())
+                self._modules.append(module)
+
+        handle = register_module_forward_pre_hook(note)
+        try:
+            yield
+        finally:
+            handle.remove()
+
+    @contextmanager
+    def _keeping_buffers(self) -> Iterator[None]:
+        kept = [
+            (owner, name, buffer, buffer.clone())
+            for module in self._modules
+            for owner in module.modules()
+            for name, buffer in owner._buffers.items()
+            if buffer is not None
+        ]
+        try:
+            yield
+        finally:
+            for owner, name, buffer, before in kept:
+                owner._buffers[name] = buffer
+                buffer.copy_(before)

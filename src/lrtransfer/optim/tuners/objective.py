@@ -1,0 +1,204 @@
+"""What a tuner minimizes at one step: the closure's loss plus the base's coupled weight decay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lrtransfer.optim.tuners.closure import ClosureError, NonFiniteLossError, RepeatableClosure
+from lrtransfer.optim.tuners.direction import Member
+
+Reduce = Callable[[Tensor], Tensor]
+"""Returns the mean of a tensor over the workers of data-parallel training, the same on all; it
+may work in place."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the process, not the science, asks of a step.
+
+    Attributes:
+        reduce: Mean over workers of losses, gradients and curvatures; None for one process.
+        scaler: Loss scaling of float16 autocast; None without.
+    """
+
+    reduce: Reduce | None = None
+    scaler: torch.amp.GradScaler | None = None
+
+    def mean(self, tensor: Tensor) -> Tensor:
+        """Return the mean of `tensor` over the workers."""
+        return tensor if self.reduce is None else self.reduce(tensor.clone())
+
+
+class Objective:
+    """f(w) = loss + ½ Σ λ_i‖w_i‖² on one batch, differentiated once at the present w.
+
+    Attributes:
+        closure: What it was made of.
+        loss: What the closure returned, the mean over workers, without a graph.
+        value: f(w).
+        members: The parameters that the loss reaches.
+        gradient: ∇f over `members`, without a graph.
+        gradient_norm: ‖∇f‖.
+        finite: False if loss scaling overflowed; True otherwise.
+
+    Args:
+        closure: The loss as a function of the parameters.
+        members: All parameters that may move.
+        surroundings: See there.
+        keep_graph: Whether products with the Hessian will be asked for.
+
+    Raises:
+        ClosureError: The closure does not return a loss that can be differentiated.
+        NonFiniteLossError: The loss or, without a scaler, its gradient is NaN or infinite.
+    """
+
+    def __init__(
+        self,
+        closure: RepeatableClosure,
+        members: Sequence[Member],
+        surroundings: Surroundings,
+        *,
+        keep_graph: bool,
+    ) -> None:
+        self.closure = closure
+        self.surroundings = surroundings
+        loss = closure.first(twice_differentiable=keep_graph)
+        scaler = surroundings.scaler
+        scaled = loss if scaler is None else scaler.scale(loss)
+        self._scale = 1.0 if scaler is None else float(scaler.get_scale())
+        graph = _differentiate(scaled, members, keep_graph=keep_graph)
+        reached = [(m, g) for m, g in zip(members, graph, strict=True) if g is not None]
+        if not reached:
+            raise ClosureError("the loss does not depend on any parameter of the optimizer")
+        self.members = [m for m, _ in reached]
+        self._graph = [g for _, g in reached]
+        self.gradient = [surroundings.mean(self._unscaled(g)) for g in self._graph]
+        self._add_penalty()
+        self.gradient_norm = norm(self.gradient)
+        self.finite = bool(torch.isfinite(torch.tensor(self.gradient_norm)))
+        if not self.finite and (scaler is None or not scaler.is_enabled()):
+            raise NonFiniteLossError("the gradient holds NaN or infinity; no step follows from it")
+        self.loss = surroundings.mean(loss.detach())
+        self.value = self.loss.item() + self._penalty()
+
+    def value_at(self, rate: float, direction: Sequence[Tensor]) -> float:
+        """Return f(w + `rate`·u), which may not be finite; w is put back exactly."""
+        before = [m.parameter.detach().clone() for m in self.members]
+        try:
+            self.move(rate, direction)
+            loss = self.surroundings.mean(self.closure.again())
+            return loss.item() + self._penalty()
+        finally:
+            with torch.no_grad():
+                for m, start in zip(self.members, before, strict=True):
+                    m.parameter.copy_(start)
+
+    def move(self, rate: float, direction: Sequence[Tensor]) -> None:
+        """Set w ← w + `rate`·u."""
+        with torch.no_grad():
+            for m, u in zip(self.members, direction, strict=True):
+                m.parameter.add_(u, alpha=rate)
+
+    def product(self, vectors: Sequence[Tensor], *, last: bool = False) -> list[Tensor]:
+        """Return ∇²f · `vectors`, the mean over workers.
+
+        Reverse over reverse (Pearlmutter 1994): one backward pass through the gradient's graph.
+
+        Args:
+            vectors: In the shapes of `members`.
+            last: Free the graph.
+        """
+        local = self._local_product(vectors, last=last)
+        return [
+            self.surroundings.mean(h).add(v, alpha=m.penalty)
+            for m, v, h in zip(self.members, vectors, local, strict=True)
+        ]
+
+    def curvature_along(self, direction: Sequence[Tensor]) -> float:
+        """Return u·∇²f u; the graph is freed."""
+        local = dot(direction, self._local_product(direction, last=True))
+        return self.surroundings.mean(local).item() + self.penalty_curvature(direction)
+
+    def penalty_curvature(self, direction: Sequence[Tensor]) -> float:
+        """Return the part of u·∇²f u that weight decay adds, Σ λ_i‖u_i‖²."""
+        return sum(
+            m.penalty * float(u.square().sum())
+            for m, u in zip(self.members, direction, strict=True)
+            if m.penalty
+        )
+
+    def _local_product(self, vectors: Sequence[Tensor], *, last: bool) -> list[Tensor]:
+        # Where the loss is linear in a parameter its gradient is a constant without a graph.
+        pairs = [(g, v) for g, v in zip(self._graph, vectors, strict=True) if g.requires_grad]
+        if not pairs:
+            return [torch.zeros_like(v) for v in vectors]
+        found = torch.autograd.grad(
+            [g for g, _ in pairs],
+            [m.parameter for m in self.members],
+            [v for _, v in pairs],
+            retain_graph=not last,
+            allow_unused=True,
+        )
+        return [
+            torch.zeros_like(v) if h is None else self._unscaled(h)
+            for h, v in zip(found, vectors, strict=True)
+        ]
+
+    def _unscaled(self, tensor: Tensor) -> Tensor:
+        return tensor.detach() if self._scale == 1 else tensor.detach() / self._scale
+
+    def _add_penalty(self) -> None:
+        for index, m in enumerate(self.members):
+            if m.penalty:
+                self.gradient[index] = self.gradient[index].add(
+                    m.parameter.detach(), alpha=m.penalty
+                )
+
+    def _penalty(self) -> float:
+        return sum(
+            0.5 * m.penalty * float(m.parameter.detach().square().sum())
+            for m in self.members
+            if m.penalty
+        )
+
+
+def dot(left: Sequence[Tensor], right: Sequence[Tensor]) -> Tensor:
+    """Return Σ left·right over the tensors, on the device of the first one."""
+    device = left[0].device
+    return torch.stack(
+        [
+            torch.dot(a.reshape(-1), b.reshape(-1)).to(device)
+            for a, b in zip(left, right, strict=True)
+        ]
+    ).sum()
+
+
+def norm(tensors: Sequence[Tensor]) -> float:
+    """Return the Euclidean norm over all tensors."""
+    device = tensors[0].device
+    lengths = [torch.linalg.vector_norm(t).to(device) for t in tensors]
+    length: float = torch.linalg.vector_norm(torch.stack(lengths)).item()
+    return length
+
+
+def _differentiate(
+    loss: Tensor, members: Sequence[Member], *, keep_graph: bool
+) -> Sequence[Tensor | None]:
+    try:
+        gradient = torch.autograd.grad(
+            loss, [m.parameter for m in members], create_graph=keep_graph, allow_unused=True
+        )
+    except RuntimeError as error:
+        if "second time" in str(error):
+            raise ClosureError(
+                "the graph of the returned loss was already used; compute the loss anew in the "
+                "closure and do not differentiate it there"
+            ) from error
+        raise
+    if any(g is not None and g.is_sparse for g in gradient):
+        raise ClosureError("an embedding has sparse gradients; build it with sparse=False")
+    return gradient
