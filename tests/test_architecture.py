@@ -36,7 +36,7 @@ ALLOWED = {
     "curvature": set(),
     "alignment": set(),
     "models": set(),
-    "optim": set(),
+    "optim": {"curvature"},
     "data": {"storage"},
     "theory": set(),
     "scaling": {"models"},

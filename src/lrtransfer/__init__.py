@@ -11,18 +11,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lrtransfer.curvature import sharpness as sharpness
     from lrtransfer.curvature.spectrum_of_model import eigenvalues as eigenvalues
+    from lrtransfer.optim.tuners.cdat import CDAT as CDAT
     from lrtransfer.scaling.groups import rates as rates
     from lrtransfer.scaling.parameterize import parameterize as parameterize
 
 # Public name -> the module that defines it.
 _PUBLIC = {
+    "CDAT": "lrtransfer.optim.tuners.cdat",
     "eigenvalues": "lrtransfer.curvature.spectrum_of_model",
     "parameterize": "lrtransfer.scaling.parameterize",
     "rates": "lrtransfer.scaling.groups",
     "sharpness": "lrtransfer.curvature",
 }
 
-__all__ = ["eigenvalues", "parameterize", "rates", "sharpness"]
+__all__ = ["CDAT", "eigenvalues", "parameterize", "rates", "sharpness"]
 
 
 def __getattr__(name: str) -> Any:

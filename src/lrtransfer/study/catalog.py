@@ -21,6 +21,7 @@ _MARKERS = {
     "data": "DATASET",
     "optim": "OPTIMIZER",
     "optim/schedules": "SCHEDULE",
+    "optim/tuners": "TUNER",
     "training/losses": "LOSS",
     "probes": "PROBE",
     "figures": "FIGURE",
