@@ -70,7 +70,7 @@ def test_a_readout_of_root_size_grows_by_the_features_it_is_aligned_with(
 @pytest.mark.parametrize(
     ("name", "column", "queries", "logits_at_start", "logits_change"),
     [
-        ("mup", "sgd", -0.5, -0.5, (-0.5, -0.5)),
+        ("mup", "sgd", -0.5, -0.5, (-1, -0.5)),
         ("mup", "adam", 0, -0.5, (-0.5, 0)),
         ("ntp", "sgd", -0.5, 0, (-0.5, 0)),
         ("sp", "adam", 1, 0, (1, 1.5)),

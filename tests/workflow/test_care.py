@@ -79,7 +79,7 @@ def test_adopt_rekeys_finished_runs_after_a_harmless_refactoring(project: Projec
 
 def test_adopt_refuses_code_that_changes_results(project: Project) -> None:
     project.edit_source(
-        "training/losses/cross_entropy.py", "outputs, targets)\n", "outputs * 1.5, targets)\n"
+        "training/losses/cross_entropy.py", "(outputs.flatten(", "(1.5 * outputs.flatten("
     )
     done = project.run("lrtransfer", "adopt", "--sample", "1", check=False)
     assert done.returncode == 1

@@ -19,8 +19,7 @@ learning rate (SGD: rate · multiplier², Adam: rate · multiplier), f = 1 if it
   factors: they reach the features at the same exponent, the readout as A + ½ + r.
 
 Where contributions of several exponents add up, finite widths show a slope between them. The
-prediction is then an interval: up to the largest of all, and down to the smallest of own and
-passed-on updates, though by no more than ½.
+prediction is then an interval: from the smallest, though at most ½ below the largest, to it.
 """
 
 from __future__ import annotations
@@ -40,6 +39,8 @@ from lrtransfer.scaling.apply import scale_modules, scale_tensors, tensor_shape
 from lrtransfer.scaling.rules import Constants
 
 NOTHING = -math.inf
+# A contribution whose exponent is smaller by more than this does not show at the check's widths.
+_BLUR = 0.5
 
 
 class Exponent(NamedTuple):
@@ -99,8 +100,8 @@ class _Flow:
         self.logits = logits  # c
         self.readout = readout  # A
         self.direct: list[float] = []  # r of what each update did to the features by itself
-        self.mixed = NOTHING  # r of what came through logits and token mixing
-        self.queries = NOTHING  # own of queries and keys since the last logits
+        self.mixed: list[float] = []  # r of what came through logits and token mixing
+        self.queries: list[float] = []  # own of queries and keys since the last logits
 
     def through(self, module: Module) -> tuple[Exponent, Exponent, Exponent]:
         """Return (start, own, change) of the next module and take in what it adds."""
@@ -115,16 +116,14 @@ class _Flow:
                 f"role {module.role}."
             )
         own = self._own(module, scaling)
-        added, mixed = [own], NOTHING
+        added = [own]
         if module.role == "output":
             added += [self.readout + share + r for r in self.direct for share in (0.5, 1)]
-            mixed = self.readout + 0.5 + self.mixed
+            added += [self.readout + 0.5 + r for r in self.mixed]
         elif module.takes_input:
-            added += self.direct
-            mixed = self.mixed
+            added += self.direct + self.mixed
         self._take_in(module, own)
-        change = Exponent(_blurred(added), max(*added, mixed))
-        return Exponent(start, start), Exponent(own, own), change
+        return Exponent(start, start), Exponent(own, own), _sum(added)
 
     def _own(self, module: Module, scaling: _Scaling) -> float:
         if self.family == "adam":
@@ -144,26 +143,27 @@ class _Flow:
         if not module.has_gradient:
             return
         if module.through_logits:
-            self.queries = max(self.queries, own)
+            self.queries.append(own)
         elif module.role in {"scalar", "scalar_bias"}:
-            self.mixed = max(self.mixed, own)
+            self.mixed.append(own)
         else:
             self.direct.append(own)
 
     def _attention_logits(self) -> tuple[Exponent, Exponent, Exponent]:
-        c, features = self.logits, max(*self.direct, self.mixed)
-        low = c + 0.5 + max(*self.direct, self.queries)
+        c, start = self.logits, self.logits + 0.5
+        passed = [start + r for r in self.direct + self.mixed]
         # Of a change passed on, the share N^(c + ½) goes back through the logits and is aligned.
-        high = max(low, c + 1 + self.queries, c + 0.5 + features, 2 * c + 1.5 + features)
-        self.mixed = max(self.mixed, high)
-        self.queries = NOTHING
-        start = c + 0.5
-        return Exponent(start, start), Exponent(NOTHING, NOTHING), Exponent(low, high)
+        passed += [start + 1 + c + r for r in self.direct]
+        own = [start + share + r for r in self.queries for share in (0.0, 0.5)]
+        change = _sum(passed + own)
+        self.mixed.append(change.high)
+        self.queries = []
+        return Exponent(start, start), Exponent(NOTHING, NOTHING), change
 
 
-def _blurred(exponents: list[float]) -> float:
-    """Return the smallest slope that a sum of contributions shows at finite widths."""
-    return max(min(exponents), max(exponents) - 0.5)
+def _sum(exponents: list[float]) -> Exponent:
+    """Return what a sum of contributions shows at finite widths."""
+    return Exponent(max(min(exponents), max(exponents) - _BLUR), max(exponents))
 
 
 def _scalings(
