@@ -89,6 +89,12 @@ def test_queries_and_logits(
     assert exponents("gpt", name, column, "change")[logits] == logits_change
 
 
+def test_values_do_not_see_the_logits_of_their_own_attention() -> None:
+    found = exponents("gpt", "ntp", "adam", "change")
+    assert found["branches.0.1.value"] == (0, 0.5)
+    assert found["branches.0.1.projection"] == (0.5, 1)
+
+
 def test_the_gradient_of_token_mixing_is_a_sum_of_independent_products() -> None:
     own = exponents("mlp_mixer", "mup", "sgd", "own")
     assert own["branches.0.1.mix.expand.map"].high == -0.5

@@ -29,10 +29,18 @@ def test_a_bias_of_all_keys_has_no_gradient() -> None:
     assert still == {"branches.0.1.key.bias", "branches.2.1.key.bias"}
 
 
-def test_gains_and_tables_take_no_input_and_maps_do() -> None:
+def test_gains_and_tables_have_no_source_and_maps_do() -> None:
     by_name = {m.name: m for m in modules(problem("gpt"), rules("mup", "sgd"))}
-    assert not by_name["branches.0.0.gain"].takes_input
-    assert not by_name["positions"].takes_input
-    assert by_name["branches.1.1.expand"].takes_input
+    assert by_name["branches.0.0.gain"].source is None
+    assert by_name["positions"].source is None
+    assert by_name["branches.1.1.expand"].source == "branches.1.1.expand"
     assert by_name["branches.0.1.logits"].tensor is None
     assert by_name["readout"].role == "output"
+
+
+def test_queries_keys_and_values_have_one_source_and_gate_and_expansion() -> None:
+    sources = {m.name: m.source for m in modules(problem("llama"), rules("mup", "sgd"))}
+    attention = [sources[f"branches.0.1.{part}"] for part in ("query", "key", "value")]
+    assert attention == ["branches.0.1.query"] * 3
+    assert sources["branches.0.1.projection"] == "branches.0.1.projection"
+    assert sources["branches.1.1.expand"] == "branches.1.1.gate"

@@ -102,6 +102,7 @@ class _Flow:
         self.direct: list[float] = []  # r of what each update did to the features by itself
         self.mixed: list[float] = []  # r of what came through logits and token mixing
         self.queries: list[float] = []  # own of queries and keys since the last logits
+        self.given: dict[str, tuple[list[float], list[float]]] = {}  # source -> (direct, mixed)
 
     def through(self, module: Module) -> tuple[Exponent, Exponent, Exponent]:
         """Return (start, own, change) of the next module and take in what it adds."""
@@ -116,14 +117,19 @@ class _Flow:
                 f"role {module.role}."
             )
         own = self._own(module, scaling)
-        added = [own]
-        if module.role == "output":
-            added += [self.readout + share + r for r in self.direct for share in (0.5, 1)]
-            added += [self.readout + 0.5 + r for r in self.mixed]
-        elif module.takes_input:
-            added += self.direct + self.mixed
+        change = _sum([own, *self._passed_on(module)])
         self._take_in(module, own)
-        return Exponent(start, start), Exponent(own, own), _sum(added)
+        return Exponent(start, start), Exponent(own, own), change
+
+    def _passed_on(self, module: Module) -> list[float]:
+        if module.source is None:
+            return []
+        now = ([*self.direct], [*self.mixed])
+        direct, mixed = self.given.setdefault(module.source, now)
+        if module.role != "output":
+            return direct + mixed
+        aligned = [self.readout + 1 + r for r in direct]
+        return aligned + [self.readout + 0.5 + r for r in direct + mixed]
 
     def _own(self, module: Module, scaling: _Scaling) -> float:
         if self.family == "adam":

@@ -30,7 +30,8 @@ class Module:
         name: Its name in the network.
         tensor: The tensor it owns, by name; None for attention logits.
         role: The tensor's role, or ``attention_logits``.
-        takes_input: Whether it maps an input; a gain or a bias only returns its tensor.
+        source: The first module that is given the same input: itself, or the queries for keys and
+            values; None where it takes none, as a gain or a bias, which only return their tensor.
         through_logits: Whether the loss sees its tensor through attention logits alone (queries,
             keys).
         has_gradient: Whether the loss depends on its tensor at all. A bias on all keys of a
@@ -40,7 +41,7 @@ class Module:
     name: str
     tensor: str | None
     role: str
-    takes_input: bool
+    source: str | None
     through_logits: bool
     has_gradient: bool
 
@@ -53,6 +54,7 @@ def modules(problem: Problem, rules: Mapping[str, Any]) -> list[Module]:
     sizes = _gradient_sizes(net, problem.inputs)
     smallest = _NO_GRADIENT * max(sizes.values())
     blocked = _gradient_sizes(net, problem.inputs, blocked=list(roles.attention_logits))
+    first: dict[int, str] = {}  # id of an input, all of which are alive in `seen` -> module
     found = []
     for name, passed in seen.items():
         owned = [n for n, _ in net.model.get_submodule(name).named_parameters(recurse=False)]
@@ -62,7 +64,7 @@ def modules(problem: Problem, rules: Mapping[str, Any]) -> list[Module]:
                 name=name,
                 tensor=tensor,
                 role=roles.tensors[tensor] if tensor else "attention_logits",
-                takes_input=bool(passed.inputs),
+                source=first.setdefault(id(passed.inputs[0]), name) if passed.inputs else None,
                 through_logits=tensor is not None and blocked[tensor] <= smallest,
                 has_gradient=tensor is None or sizes[tensor] > smallest,
             )
