@@ -12,7 +12,7 @@ export OMP_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
 SELECT := $(if $(SCALE),--scale $(SCALE)) $(if $(EXPERIMENTS),--experiments $(EXPERIMENTS))
 
-.PHONY: study figures test test-all lint bench check repro push pull install clean-venv
+.PHONY: study figures test test-all lint bench check coordcheck repro push pull install clean-venv
 
 study: $(READY)
 	$(BIN)/lrtransfer workflow all --cores $(JOBS) $(SELECT)
@@ -23,6 +23,10 @@ figures: $(READY)
 
 check: $(READY)
 	$(BIN)/lrtransfer check $(SELECT)
+
+# Every model, parameterization and optimizer: docs/coordinate-check.md.
+coordcheck: $(READY)
+	$(BIN)/lrtransfer coordcheck --out results/coordinate_check.csv
 
 test: $(READY)
 	$(BIN)/python -m pytest -m "not long"
