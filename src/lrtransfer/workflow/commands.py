@@ -233,11 +233,10 @@ def draw(options: Namespace) -> None:
 def ledger(options: Namespace) -> None:
     """Write the ledger and the metrics: the claims of all selected experiments."""
     from lrtransfer.workflow.metrics import metrics
-    from lrtransfer.workflow.stored import read_claims, write_json
+    from lrtransfer.workflow.stored import claims_of, write_json
 
     chosen = _selected(options)
-    files = [chosen.layout.experiment_claims(name) for name in chosen.plan.experiments]
-    records = [record for file in files for record in read_claims(file)]
+    records = claims_of(chosen.layout, chosen.plan.experiments)
     write_json(chosen.layout.claims, records)
     write_json(chosen.layout.metrics, metrics(records, chosen.plan.experiments, chosen.layout))
 
