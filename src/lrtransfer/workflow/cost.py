@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from lrtransfer import models
 from lrtransfer.study import Plan, Run
+from lrtransfer.training.network import block_size
+from lrtransfer.workflow.blank_network import blank_network
 
 # Lanczos products, and what each costs in gradient evaluations (`make bench TARGETS=curvature`).
 _PRODUCTS_PER_MEASUREMENT = 16
@@ -46,7 +47,7 @@ def run_seconds(run: Run, sizes: tuple[int, int], machine: Machine) -> float:
         machine: From :func:`calibrate`.
     """
     config = run.config
-    flops, calls = _gradient(_model_key(config), *sizes)
+    flops, calls = _gradient(config, sizes)
 
     def gradient(samples: int) -> float:
         return samples * flops / machine.flops_per_second + calls * machine.seconds_per_call
@@ -65,7 +66,7 @@ def spectra_seconds(plan: Plan, sizes: dict[str, tuple[int, int]], machine: Mach
     for spectrum in plan.spectra:
         config = spectrum.config
         data = spectrum.run.config["data"]
-        flops, calls = _gradient(_model_key(spectrum.run.config), *sizes[data])
+        flops, calls = _gradient(spectrum.run.config, sizes[data])
         products = 2 * _PRODUCTS_PER_SPECTRUM_TOP * config["top"]
         products += config["density"]["probes"] * config["density"]["steps"]
         gradient = config["samples"] * flops / machine.flops_per_second
@@ -77,31 +78,18 @@ def spectra_seconds(plan: Plan, sizes: dict[str, tuple[int, int]], machine: Mach
 _COUNTED: dict[str, tuple[float, float]] = {}
 
 
-def _gradient(model: dict[str, Any], inputs: int, outputs: int) -> tuple[float, float]:
+def _gradient(config: dict[str, Any], sizes: tuple[int, int]) -> tuple[float, float]:
     """Return FLOP per sample of one gradient, and its cost in small operations."""
-    name = repr((sorted(model.items(), key=str), inputs, outputs))
+    name = repr((sorted(config["model"].items(), key=str), sizes))
     if name not in _COUNTED:
+        network, block = blank_network(config, sizes), block_size(config)
         with torch.device("meta"):
-            network = models.build(
-                model["family"],
-                in_features=inputs,
-                out_features=outputs,
-                width=model["width"],
-                depth=model["depth"],
-                **model["options"],
-            )
-            block = model["options"].get("block_size")
-            sample = torch.randn(1, inputs) if block is None else torch.zeros(1, block).long()
+            sample = torch.randn(1, sizes[0]) if block is None else torch.zeros(1, block).long()
         with FlopCounterMode(display=False) as counter:
             network(sample).sum().backward()
         layers = sum(1 for _ in network.parameters())
         _COUNTED[name] = (float(counter.get_total_flops()), 60.0 + 60.0 * layers)
     return _COUNTED[name]
-
-
-def _model_key(config: dict[str, Any]) -> dict[str, Any]:
-    model: dict[str, Any] = config["model"]
-    return model
 
 
 def _seconds(work: Any) -> float:

@@ -9,13 +9,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from lrtransfer import models
 from lrtransfer.data import source
 from lrtransfer.optim import optimizer, schedule
 from lrtransfer.scaling.apply import scale_modules, scale_tensors
 from lrtransfer.scaling.rules import Constants
 from lrtransfer.storage import paths
 from lrtransfer.study import Plan, Run, StudyError
+from lrtransfer.training.network import block_size
+from lrtransfer.workflow.blank_network import blank_network
 
 
 def check_runs(plan: Plan) -> None:
@@ -44,16 +45,7 @@ def _faults(plan: Plan, run: Run) -> Iterator[str]:
 
 def _try_network(plan: Plan, config: dict[str, Any]) -> None:
     spec = config["model"]
-    inputs, outputs = _sizes(plan, config)
-    with torch.device("meta"):
-        model: nn.Module = models.build(
-            spec["family"],
-            in_features=inputs,
-            out_features=outputs,
-            width=spec["width"],
-            depth=spec["depth"],
-            **spec["options"],
-        )
+    model = blank_network(config, _sizes(plan, config))
     roles = model.roles()  # type: ignore[operator]
     rules = config["parameterization"]["rules"]
     constants = Constants(**config["parameterization"]["constants"])
@@ -82,7 +74,7 @@ def _try_sizes(plan: Plan, config: dict[str, Any]) -> None:
         shapes = {name: array["shape"] for name, array in manifest["arrays"].items()}
     except (OSError, ValueError, KeyError, TypeError):
         return
-    block = config["model"]["options"].get("block_size")
+    block = block_size(config)
     if block is None and "train_inputs" in shapes:
         samples = shapes["train_inputs"][0]
     elif block is not None and "train_tokens" in shapes:
