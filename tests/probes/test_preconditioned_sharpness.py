@@ -98,7 +98,7 @@ def test_it_is_logged_after_the_update_that_its_step_names() -> None:
     exact: dict[int, float] = {}
 
     def after_step(step: int, current: TrainingRun) -> None:
-        if step in current.measured_steps:
+        if step in current.progress.rows:
             exact[step] = dense(current, "adam")
 
     log = run.execute(Hooks(after_step=after_step))

@@ -54,7 +54,7 @@ def logged_and_exact(
     exact = {0: oracle(run)}
 
     def after_step(step: int, current: TrainingRun) -> None:
-        if step in current.measured_steps:
+        if step in current.progress.rows:
             exact[step] = oracle(current)
 
     return run.execute(Hooks(after_step=after_step)), exact

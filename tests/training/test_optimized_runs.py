@@ -14,6 +14,7 @@ from lrtransfer.curvature import sharpness
 from lrtransfer.data import Arrays
 from lrtransfer.training import streams
 from lrtransfer.training.augmentation import crop_flip
+from lrtransfer.training.cadence import Cadence
 from lrtransfer.training.resume import load_state, save_state
 from lrtransfer.training.run import Hooks, Log, TrainingRun
 from tests.tiny import blobs
@@ -91,7 +92,7 @@ def test_each_step_sees_its_own_crops_of_its_batch_and_probes_see_none() -> None
     run = TrainingRun(config, images(), CPU)
     given: list[Tensor] = []
     run.network.model.register_forward_pre_hook(lambda module, inputs: given.append(inputs[0]))
-    run.measured_steps = frozenset()
+    run.cadence = Cadence(None, config["steps"], config["batch_size"])
     run.execute(Hooks())
     plain = torch.from_numpy(images()["train_inputs"]).double()
     assert torch.equal(run.subset[0], plain[streams.subset(40, 12)])

@@ -39,7 +39,7 @@ class Kept:
 
 def facts(log: Log) -> tuple[Any, ...]:
     """Return what must not depend on how often a run was stopped."""
-    return log.losses, log.rates, log.rows, log.diverged_step
+    return log.losses, log.rates, log.rows, log.diverged_step, log.measuring
 
 
 def stopped_and_resumed(run: Run, stops: list[int], path: Path) -> tuple[Log, Kept]:

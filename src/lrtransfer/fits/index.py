@@ -84,6 +84,7 @@ def _index_row(run: Run, log: pd.DataFrame, about: dict[str, Any], window: int) 
         "steps": run.config["steps"],
         "batch_size": run.config["batch_size"],
         "measured": run.measured,
+        "measuring_share": _measuring_share(about, len(losses)),
         "status": about["status"],
         "diverged_step": about["diverged_step"],
         "initial_loss": float(losses[0]) if len(losses) else np.nan,
@@ -99,13 +100,18 @@ def _index_row(run: Run, log: pd.DataFrame, about: dict[str, Any], window: int) 
     }
 
 
+def _measuring_share(about: dict[str, Any], updates: int) -> float:
+    """Return the price of measuring over that of training; NaN where the run did not log it."""
+    spent = about.get("measuring_gradients")
+    return np.nan if spent is None or not updates else float(spent) / updates
+
+
 def _thinned(run: Run, log: pd.DataFrame) -> pd.DataFrame:
     """Return the measured rows, or some rows of an unmeasured run.
 
     A kept row's loss is the mean since the row kept before it.
     """
-    measured = run.config["measure"]["steps"] if run.measured else None
-    kept = measured or _some_steps(run.config["steps"])
+    kept = _measured_steps(log) if run.measured else _some_steps(run.config["steps"])
     last = int(log["step"].iloc[-1])
     steps = sorted({step for step in kept if step <= last} | {0, last})
     losses = log["loss"].to_numpy()
@@ -117,6 +123,11 @@ def _thinned(run: Run, log: pd.DataFrame) -> pd.DataFrame:
     per_tensor = [column for column in thinned if "/" in str(column)]
     kept_columns: pd.DataFrame = thinned.drop(columns=per_tensor)
     return kept_columns
+
+
+def _measured_steps(log: pd.DataFrame) -> Sequence[int]:
+    measured = log.drop(columns=["step", "loss", "learning_rate"]).notna().any(axis="columns")
+    return [int(step) for step in log["step"][measured]]
 
 
 def _some_steps(steps: int) -> Sequence[int]:

@@ -43,7 +43,15 @@ class Measurement:
 
 
 class Probe(Protocol):
-    """One logged quantity; ``state`` is what resuming needs to stay bit-equal."""
+    """One logged quantity; ``state`` is what resuming needs to stay bit-equal.
+
+    Attributes:
+        gradients: Price of the last measurement in gradient evaluations of the subset, by
+            counting matrix products: 2 for a product with the Hessian, 4/3 with the Gauss-Newton
+            matrix or the NTK, 1/3 for a forward pass.
+    """
+
+    gradients: float
 
     def measure(self, at: Measurement) -> dict[str, float]:
         """Return column -> value; NaN where the network has diverged."""

@@ -26,9 +26,11 @@ class GaussNewtonProbe:
 
     def __init__(self) -> None:
         self.eigenvectors: dict[str, Tensor] = {}
+        self.gradients = 0.0
 
     def measure(self, at: Measurement) -> dict[str, float]:
         """Run Lanczos on each part from its last eigenvector."""
+        self.gradients = 2.0
         batch = (at.inputs, at.targets)
         try:
             parts: tuple[LinearOperator, LinearOperator] = (
@@ -38,6 +40,8 @@ class GaussNewtonProbe:
             top = {c: self._top(c, part, at) for c, part in zip(_COLUMNS, parts, strict=True)}
         except NonFiniteCurvatureError:
             return dict.fromkeys(_COLUMNS, math.nan)
+        features, errors = top.values()
+        self.gradients += 4 / 3 * features.products + 2.0 * errors.products
         self.eigenvectors = {column: pairs.vectors[0] for column, pairs in top.items()}
         return {column: float(pairs.values[0]) for column, pairs in top.items()}
 

@@ -8,6 +8,8 @@ from torch import Tensor
 class Stateless:
     """A probe that starts afresh at every measurement."""
 
+    gradients: float
+
     def state(self) -> dict[str, Tensor]:
         """Return nothing to keep."""
         return {}
@@ -21,6 +23,7 @@ class WarmStart:
 
     def __init__(self) -> None:
         self.eigenvector: Tensor | None = None
+        self.gradients = 0.0
 
     def state(self) -> dict[str, Tensor]:
         """Return the last eigenvector, if there is one."""

@@ -14,6 +14,8 @@ class Norms(Stateless):
     The gradient is of the loss as the optimizer sees it, without learning-rate factors.
     """
 
+    gradients = 1.0
+
     def measure(self, at: Measurement) -> dict[str, float]:
         """Differentiate the loss once."""
         named = [(n, p) for n, p in at.model.named_parameters() if p.requires_grad]

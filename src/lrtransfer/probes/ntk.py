@@ -20,6 +20,7 @@ class NTKProbe(WarmStart):
 
     def measure(self, at: Measurement) -> dict[str, float]:
         """Run Lanczos from the last eigenvector."""
+        self.gradients = 1.0
         try:
             operator = NTKOperator(at.model, at.inputs, scale=at.rates)
             top = eigenvalues(
@@ -31,6 +32,7 @@ class NTKProbe(WarmStart):
         except NonFiniteCurvatureError:
             return {"ntk": math.nan, "ntk_residual": math.nan}
         self.eigenvector = top.vectors[0]
+        self.gradients += 4 / 3 * top.products
         return {"ntk": float(top.values[0]), "ntk_residual": float(top.residuals[0])}
 
 

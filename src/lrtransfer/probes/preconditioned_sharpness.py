@@ -31,6 +31,7 @@ class PreconditionedSharpness(WarmStart):
             ValueError: The optimizer keeps no squared gradients.
         """
         names = tuple(f"preconditioned_sharpness{part}" for part in ("", "_residual", "_products"))
+        self.gradients = 0.0
         scale = _scale(at)
         if scale is None:
             return dict.fromkeys(names, math.nan)
@@ -47,6 +48,7 @@ class PreconditionedSharpness(WarmStart):
         except NonFiniteCurvatureError:
             return dict.fromkeys(names, math.nan)
         self.eigenvector = found.eigenvector
+        self.gradients = 1.0 + 2.0 * found.products
         return dict(zip(names, (found.value, found.residual, float(found.products)), strict=True))
 
 

@@ -21,6 +21,7 @@ class SharpnessProbe(WarmStart):
     def measure(self, at: Measurement) -> dict[str, float]:
         """Run Lanczos from the last eigenvector."""
         names = ("sharpness", "sharpness_smallest", "sharpness_residual", "sharpness_products")
+        self.gradients = 1.0
         try:
             found = sharpness(
                 at.model,
@@ -34,6 +35,7 @@ class SharpnessProbe(WarmStart):
         except NonFiniteCurvatureError:
             return dict.fromkeys(names, math.nan)
         self.eigenvector = found.eigenvector
+        self.gradients += 2.0 * found.products
         values = (found.value, found.smallest, found.residual, float(found.products))
         return dict(zip(names, values, strict=True))
 

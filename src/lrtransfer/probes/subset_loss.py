@@ -11,6 +11,8 @@ from lrtransfer.probes.memory import Stateless
 class SubsetLoss(Stateless):
     """Column ``subset_loss``, in the loss's own unit (nats for cross-entropy)."""
 
+    gradients = 1 / 3
+
     def measure(self, at: Measurement) -> dict[str, float]:
         """Evaluate the loss once."""
         with torch.no_grad():

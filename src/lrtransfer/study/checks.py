@@ -198,6 +198,10 @@ def _arm_names(
 
 
 def _measured(path: str, experiment: Experiment, grid: Grid, measure: Measure) -> Iterator[str]:
+    if (measure.points is None) != (measure.spacing is None):
+        yield f"{path}.measure: points and spacing go together. Give both, or neither for a share."
+    elif measure.points is not None and measure.share is not None:
+        yield f"{path}.measure: points fix the steps, so share has no effect. Give one of them."
     for probe in measure.probes:
         yield from _known(f"{path}.measure.probes", "probe", probe, catalog.names("probes"))
     for name, arm in experiment.arms.items():

@@ -18,6 +18,8 @@ from lrtransfer.study.schema import Arm, DataSpec, Experiment, Grid, Measure, Sp
 
 SCHEMA = 1
 KEY_LENGTH = 16
+# Of the price of training, for measuring where an experiment names no steps.
+DEFAULT_SHARE = 0.15
 _PLACES = frozenset({"url", "path"})
 
 
@@ -278,11 +280,14 @@ def _rules(experiment: Experiment, arm: Arm, model: str, study: Study) -> dict[s
 
 
 def _measure(measure: Measure, steps: int) -> dict[str, Any]:
+    when: dict[str, Any] = {"share": DEFAULT_SHARE if measure.share is None else measure.share}
+    if measure.points is not None and measure.spacing is not None:
+        when = {"steps": measurement_steps(steps, measure.points, measure.spacing)}
     return {
         "probes": sorted(measure.probes),
         "samples": measure.samples,
         "tolerance": measure.tolerance,
-        "steps": measurement_steps(steps, measure.points, measure.spacing),
+        **when,
     }
 
 

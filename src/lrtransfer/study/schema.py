@@ -121,22 +121,28 @@ class Arm(_Section):
 
 
 class Measure(_Section):
-    """What the runs at the reference learning rate log, at steps fixed beforehand.
+    """What the runs at the reference learning rate log, and when.
+
+    ``points`` and ``spacing`` fix the steps beforehand, the same in every arm of one length, as
+    exponents need them. Without them a run is measured as often as ``share`` allows, counted in
+    gradient evaluations (:mod:`lrtransfer.training.cadence`); what was spent is in the index.
 
     Attributes:
         probes: Names of probes.
         samples: Size of the fixed training subset that curvature is measured on (samples).
         points: Number of measurements after the one at step 0; fewer where steps coincide.
+        spacing: ``geometric`` (for power laws in time) or ``linear``.
+        share: Measuring's price over that of training, 0.15 if nothing is said.
         tolerance: Relative residual at which Lanczos stops; 0.01 leaves an error of about 1e-4
             of the eigenvalue, and the error falls with the square.
-        spacing: ``geometric`` (for power laws in time) or ``linear``.
     """
 
     probes: Annotated[list[Name], AfterValidator(_axis)]
     samples: PositiveInt
-    points: Annotated[int, Field(ge=1)]
+    points: Annotated[int, Field(ge=1)] | None = None
+    spacing: Literal["geometric", "linear"] | None = None
+    share: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
     tolerance: Annotated[float, Field(gt=0.0, lt=0.1)] = 0.01
-    spacing: Literal["geometric", "linear"]
 
 
 class Density(_Section):

@@ -73,4 +73,5 @@ def duration(seconds: float) -> str:
 
 
 def _measured_steps(config: dict[str, Any]) -> Sequence[int]:
-    return config["measure"]["steps"] if config["measure"] else ()
+    """Return the steps known beforehand; measurements by share count as part of the updates."""
+    return config["measure"].get("steps", ()) if config["measure"] else ()

@@ -15,6 +15,7 @@ from lrtransfer.data import Arrays
 from lrtransfer.optim import optimizer, schedule
 from lrtransfer.probes import Measurement, Probe, probe
 from lrtransfer.training import streams
+from lrtransfer.training.cadence import Cadence
 from lrtransfer.training.examples import Examples, training_examples
 from lrtransfer.training.losses import loss_function
 from lrtransfer.training.network import PRECISIONS, Network, block_size, network
@@ -44,6 +45,7 @@ class Log:
         rates: Global learning rate of the same updates.
         rows: Step -> measured columns; the parameters are those after ``step`` updates.
         diverged_step: The update whose loss was not finite, or None.
+        measuring: What the measurements cost, in gradient evaluations of a training batch.
         seconds: Wall time of this process's part of the run.
     """
 
@@ -51,6 +53,7 @@ class Log:
     rates: list[float]
     rows: dict[int, Row]
     diverged_step: int | None
+    measuring: float
     seconds: float
 
     @property
@@ -106,11 +109,11 @@ class TrainingRun:
         )
         self.losses = torch.full((config["steps"],), torch.nan, dtype=dtype, device=device)
         self.progress = _Progress()
-        unmeasured: dict[str, Any] = {"probes": [], "steps": [], "samples": 1, "tolerance": 0.01}
+        self.cadence = Cadence(config["measure"], config["steps"], config["batch_size"])
+        unmeasured: dict[str, Any] = {"probes": [], "samples": 1, "tolerance": 0.01}
         measure = config["measure"] or unmeasured
         self.tolerance: float = measure["tolerance"]
         self.probes: dict[str, Probe] = {name: probe(name) for name in measure["probes"]}
-        self.measured_steps = frozenset(measure["steps"])
         chosen = streams.subset(len(self.examples), measure["samples"]).to(device)
         self.subset = (self.examples.inputs[chosen], self.examples.targets[chosen])
 
@@ -134,6 +137,7 @@ class TrainingRun:
             rates=[self._rate(step) for step in range(kept)],
             rows=rows,
             diverged_step=diverged,
+            measuring=self.cadence.spent,
             seconds=time.perf_counter() - began,
         )
 
@@ -161,7 +165,7 @@ class TrainingRun:
 
     def _look(self) -> bool:
         step = self.progress.step
-        due = step % DIVERGENCE_INTERVAL == 0 or step in self.measured_steps
+        due = step % DIVERGENCE_INTERVAL == 0 or self.cadence.due(step)
         return due or step == self.config["steps"]
 
     def _first_bad_step(self) -> int | None:
@@ -171,7 +175,7 @@ class TrainingRun:
     def _visit(self, hooks: Hooks) -> None:
         """Measure and hand out weights where the current step asks for it."""
         step = self.progress.step
-        if step in self.measured_steps and step not in self.progress.rows:
+        if step not in self.progress.rows and self.cadence.due(step):
             self.progress.rows[step] = self._measure(step)
         if step in hooks.checkpoints:
             hooks.checkpoint(step, self.weights())
@@ -190,6 +194,7 @@ class TrainingRun:
                 generator=streams.generator(streams.CURVATURE, self.config["seed"], step, index),
             )
             row |= measured.measure(at)
+        self.cadence.pay(sum(measured.gradients for measured in self.probes.values()))
         return row
 
     def weights(self) -> dict[str, Tensor]:
@@ -201,7 +206,7 @@ class TrainingRun:
         """Return all that resuming needs."""
         tensors = {f"model/{name}": value for name, value in self.weights().items()}
         tensors["losses"] = self.losses.clone()
-        numbers: dict[str, Any] = {}
+        numbers: dict[str, Any] = {f"cadence/{k}": v for k, v in self.cadence.state().items()}
         for index, values in self.optimizer.state_dict()["state"].items():
             for name, value in values.items():
                 place = f"optimizer/{index}/{name}"
@@ -212,7 +217,9 @@ class TrainingRun:
 
     def load_state(self, state: State) -> None:
         """Go on from a state of the same configuration."""
-        parts: dict[str, dict[str, Any]] = {"model": {}, "optimizer": {}, "probe": {}}
+        parts: dict[str, dict[str, Any]] = {
+            kind: {} for kind in ("model", "optimizer", "probe", "cadence")
+        }
         for place, value in (state.tensors | state.numbers).items():
             kind, _, rest = place.partition("/")
             if kind in parts:
@@ -231,6 +238,7 @@ class TrainingRun:
                 p.removeprefix(prefix): v for p, v in parts["probe"].items() if p.startswith(prefix)
             }
             measured.load_state({key: tensor.to(self.device) for key, tensor in own.items()})
+        self.cadence.load_state(parts["cadence"])
         self.progress = _Progress(state.step, dict(state.rows))
 
 

@@ -150,6 +150,7 @@ def _about(run: Run, log: Log, seconds: float, device: torch.device) -> dict[str
         "status": log.status,
         "diverged_step": log.diverged_step,
         "wall_seconds": round(seconds, 3),
+        "measuring_gradients": round(log.measuring, 3),
         "device": gpu or device.type,
         "threads": torch.get_num_threads(),
         "python": platform.python_version(),

@@ -54,7 +54,9 @@ def run_seconds(run: Run, sizes: tuple[int, int], machine: Machine) -> float:
 
     seconds = config["steps"] * gradient(config["batch_size"])
     measure = config["measure"]
-    if measure:
+    if measure and "share" in measure:
+        seconds *= 1 + measure["share"]
+    elif measure:
         products = len(measure["steps"]) * _PRODUCTS_PER_MEASUREMENT * _GRADIENTS_PER_PRODUCT
         seconds += products * gradient(measure["samples"])
     return float(seconds)
