@@ -82,6 +82,20 @@ def _parser() -> argparse.ArgumentParser:
     coordinates.add_argument("--out", type=Path, help="CSV file of every coordinate")
     coordinates.set_defaults(command=commands.coordcheck)
 
+    sharpness = add("sharpness", help="curvature of a saved model")
+    sharpness.add_argument("file", type=Path, help="checkpoint of a run, or safetensors weights")
+    sharpness.add_argument(
+        "--problem", metavar="MODULE:FUNCTION", help="for weights: returns model, loss_fn, batch"
+    )
+    sharpness.add_argument(
+        "--operator", nargs="+", default=["hessian"], help="hessian ggn residual fisher ntk"
+    )
+    sharpness.add_argument("-k", type=int, default=1, help="how many eigenvalues [1]")
+    sharpness.add_argument("--samples", type=int, help="for checkpoints [as the run measured]")
+    sharpness.add_argument("--tolerance", type=float, default=0.01, help="relative residual [0.01]")
+    sharpness.add_argument("--json", action="store_true", help="print JSON")
+    sharpness.set_defaults(command=commands.sharpness)
+
     add("schema", help="print the JSON schema of params.yaml").set_defaults(command=commands.schema)
 
     for name, command in (("train", commands.train), ("spectra", commands.spectra)):

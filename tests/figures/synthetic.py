@@ -95,6 +95,7 @@ def tables(
                             "seed": seed,
                             "steps": STEPS,
                             "measured": measured,
+                            "measuring_share": 0.5 * measured,
                             "status": "diverged" if diverged else "ok",
                             "diverged_step": 20 if diverged else pd.NA,
                             "initial_loss": 2.4,

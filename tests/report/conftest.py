@@ -48,6 +48,8 @@ def experiment() -> ExperimentReport:
             "seed": [0, 1, 0, 1],
             "status": ["ok", "ok", "ok", "diverged"],
             "wall_seconds": [60.0, 120.0, 30.0, 10.0],
+            "measured": [True, True, False, True],
+            "measuring_share": [0.1, 0.2, 0.0, np.nan],
         }
     )
     drift = pd.DataFrame(

@@ -43,11 +43,13 @@ def test_regret_shows_nats_and_share() -> None:
     assert rows == [["μP", "64", "3", "0.05", "[0.01, 0.09]", "20 %"]]
 
 
-def test_costs_count_runs_and_divergences(experiment: ExperimentReport) -> None:
+def test_costs_count_runs_divergences_and_the_measured_runs_price(
+    experiment: ExperimentReport,
+) -> None:
     assert tables.costs(experiment.runs, experiment.arms).rows == [
-        ["μP", "2", "0", "3 min"],
-        ["SP", "2", "1", "40 s"],
-        ["all", "4", "1", "4 min"],
+        ["μP", "2", "0", "3 min", "15 %"],
+        ["SP", "2", "1", "40 s", "–"],
+        ["all", "4", "1", "4 min", "15 %"],
     ]
 
 

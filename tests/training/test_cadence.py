@@ -10,12 +10,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lrtransfer.fits.index import index_and_curves
+from lrtransfer.storage.paths import Layout
 from lrtransfer.study import Run
 from lrtransfer.study.plan import DEFAULT_SHARE
 from lrtransfer.training.cadence import Cadence
 from lrtransfer.training.resume import load_state, save_state
 from lrtransfer.training.run import Hooks, TrainingRun
-from tests.tiny import blobs, tiny_grid, tiny_params, tiny_plan
+from lrtransfer.training.sweep import Job, train_runs
+from tests.tiny import blobs, store_blobs, tiny_grid, tiny_params, tiny_plan
 
 CPU = torch.device("cpu")
 STEPS = 2000
@@ -134,3 +137,22 @@ def test_half_a_cadence_is_refused(change: dict[str, Any], message: str) -> None
     tiny_grid(content)["measure"] |= change
     with pytest.raises(ValueError, match=message):
         tiny_plan(content)
+
+
+def test_the_index_tells_the_share_that_a_run_spent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    plan = tiny_plan()
+    for dataset in plan.datasets:
+        store_blobs(dataset.id)
+    train_runs(plan.runs, Job(Layout(), CPU))
+    index, curves = index_and_curves(plan, Layout())
+    for row in index.to_dict("records"):
+        assert (row["measuring_share"] > 0) == row["measured"]
+    run = next(run for run in plan.runs if run.measured)
+    log = TrainingRun(run.config, blobs(), CPU).execute(Hooks())
+    share = index.set_index("key")["measuring_share"][run.key]
+    assert share == pytest.approx(log.measuring / len(log.losses), abs=1e-3)
+    measured = curves.loc[curves["key"] == run.key, "step"]
+    assert list(measured) == run.config["measure"]["steps"]

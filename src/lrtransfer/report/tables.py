@@ -60,11 +60,21 @@ def costs(runs: pd.DataFrame, arms: Mapping[str, str]) -> Table:
             str(len(part)),
             str(int((part["status"] != "ok").sum())),
             duration(float(part["wall_seconds"].sum())),
+            _measuring(part),
         ]
         for label, part in parts
     ]
-    caption = "Costs: the training runs behind this experiment (wall time summed over runs)"
-    return Table(caption, ["arm", "runs", "of them diverged", "wall time"], rows)
+    caption = (
+        "Costs: the training runs behind this experiment (wall time summed over runs; measuring is "
+        "its price over that of training in the measured runs, in gradient evaluations)"
+    )
+    return Table(caption, ["arm", "runs", "of them diverged", "wall time", "measuring"], rows)
+
+
+def _measuring(runs: pd.DataFrame) -> str:
+    """The mean share spent on measuring; a dash where no run measured or none logged it."""
+    shares = runs.loc[runs["measured"], "measuring_share"].dropna()
+    return "–" if shares.empty else _share(float(shares.mean()))
 
 
 def optima(fit: pd.DataFrame, arms: Mapping[str, str], confidence: float) -> Table:

@@ -13,10 +13,8 @@ from lrtransfer.curvature.hessian import HessianOperator
 from lrtransfer.curvature.lanczos import Eigenpairs, eigenvalues
 from lrtransfer.curvature.ntk import NTKOperator
 from lrtransfer.data import Arrays
+from lrtransfer.spectra.problem import of_run
 from lrtransfer.training import streams
-from lrtransfer.training.examples import training_examples
-from lrtransfer.training.losses import loss_function
-from lrtransfer.training.network import PRECISIONS, block_size, network
 
 # Ten eigenvalues to one percent need a tighter stop than the largest alone.
 TOLERANCE = 0.005
@@ -56,15 +54,9 @@ def spectrum(
     Raises:
         NonFiniteCurvatureError: The weights are not finite.
     """
-    dtype = PRECISIONS[run_config["precision"]]
-    examples = training_examples(arrays, dtype, device, block=block_size(run_config))
-    net = network(run_config, examples.in_features, examples.outputs, device)
-    net.model.load_state_dict(weights)
-    chosen = streams.subset(len(examples), config["samples"]).to(device)
-    inputs, targets = examples.inputs[chosen], examples.targets[chosen]
-    loss = loss_function(run_config["loss"])
-    hessian = HessianOperator(net.model, loss, (inputs, targets), scale=net.rates)
-    ntk = NTKOperator(net.model, inputs, scale=net.rates)
+    found = of_run(run_config, weights, arrays, config["samples"], device)
+    hessian = HessianOperator(found.model, found.loss, found.batch, scale=found.rates)
+    ntk = NTKOperator(found.model, found.batch[0], scale=found.rates)
 
     def random(index: int) -> torch.Generator:
         return streams.generator(streams.CURVATURE, run_config["seed"], config["step"], index)

@@ -138,6 +138,25 @@ def coordcheck(options: Namespace) -> None:
     run(options.model, asked, options.optimizer, specs, options.out)
 
 
+def sharpness(options: Namespace) -> None:
+    """Print the largest eigenvalues of a saved model's curvature."""
+    import torch
+
+    from lrtransfer.spectra import saved_model
+    from lrtransfer.workflow.curvature_report import as_json, as_text
+
+    torch.set_num_threads(1)
+    about = None
+    if options.problem is None:
+        problem, about = saved_model.from_checkpoint(options.file, options.samples)
+    elif options.samples is not None:
+        raise ValueError("--samples is for checkpoints; the batch is what --problem returns")
+    else:
+        problem = saved_model.from_function(options.problem, options.file)
+    found = saved_model.measure(problem, options.operator, options.k, tolerance=options.tolerance)
+    print(as_json(found, about) if options.json else as_text(found, about))
+
+
 def schema(options: Namespace) -> None:
     """Print the JSON schema of params.yaml."""
     from lrtransfer.study.schema import Study
