@@ -13,7 +13,7 @@ from torch import Tensor
 
 from lrtransfer.data import Arrays
 from lrtransfer.optim import optimizer, schedule
-from lrtransfer.probes import Measurement, Probe, probe
+from lrtransfer.probes import Measurement, Probe, Update, probe
 from lrtransfer.training import streams
 from lrtransfer.training.examples import Examples, training_examples
 from lrtransfer.training.losses import loss_function
@@ -111,6 +111,7 @@ class TrainingRun:
         self.tolerance: float = measure["tolerance"]
         self.probes: dict[str, Probe] = {name: probe(name) for name in measure["probes"]}
         self.measured_steps = frozenset(measure["steps"])
+        self.update: Update | None = None
         chosen = streams.subset(len(self.examples), measure["samples"]).to(device)
         self.subset = (self.examples.inputs[chosen], self.examples.targets[chosen])
 
@@ -147,12 +148,21 @@ class TrainingRun:
         if self.augment is not None:
             random = streams.generator(streams.AUGMENTATION, self.config["seed"], step)
             inputs = self.augment(inputs, random)
+        self.update = Update(self._trained(), inputs) if self._is_kept(step + 1) else None
         loss = self.loss(self.network.model(inputs), self.examples.targets[chosen])
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         self.losses[step] = loss.detach()
         self.progress.step = step + 1
+
+    def _is_kept(self, step: int) -> bool:
+        """Return whether a probe needs the update that leads to ``step``."""
+        needed = any(getattr(measured, "needs_update", False) for measured in self.probes.values())
+        return needed and step in self.measured_steps
+
+    def _trained(self) -> dict[str, Tensor]:
+        return {name: parameter.detach().clone() for name, parameter in self.network.trained}
 
     def _rate(self, step: int) -> float:
         spec = self.config["schedule"]
@@ -188,6 +198,7 @@ class TrainingRun:
                 rates=self.network.rates,
                 optimizer=self.optimizer,
                 generator=streams.generator(streams.CURVATURE, self.config["seed"], step, index),
+                update=self.update,
             )
             row |= measured.measure(at)
         return row
