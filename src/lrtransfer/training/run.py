@@ -89,7 +89,8 @@ class TrainingRun:
         device: Where to compute.
 
     Raises:
-        ValueError: A batch or the measured subset is larger than the training set.
+        ValueError: A batch or the measured subset is larger than the training set, or a run that
+            is to take one pass is longer than that.
         UnknownRoleError: The parameterization lacks the role of a tensor.
     """
 
@@ -99,6 +100,7 @@ class TrainingRun:
         self.examples: Examples = training_examples(arrays, dtype, device, block=block_size(config))
         self.network = network(config, self.examples.in_features, self.examples.outputs, device)
         self.loss = loss_function(config["loss"])
+        check_passes(config, len(self.examples))
         self.order = streams.BatchOrder(len(self.examples), config["batch_size"], config["seed"])
         self.augment = _augmentation(config)
         self.optimizer = optimizer(
@@ -143,6 +145,10 @@ class TrainingRun:
         rate = self._rate(step)
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["relative_rate"]
+        if self.network.warmup is not None:
+            factors = self.network.warmup(step)
+            for group in self.optimizer.param_groups:
+                group["lr"] *= factors.get(group["name"], 1.0)
         chosen = self.order(step).to(self.device)
         inputs = self.examples.inputs[chosen]
         if self.augment is not None:
@@ -257,6 +263,20 @@ def _groups(net: Network) -> list[dict[str, Any]]:
         }
         for name, parameter in net.trained
     ]
+
+
+def check_passes(config: dict[str, Any], samples: int) -> None:
+    """Refuse a run that is to take one pass and is longer than that.
+
+    Raises:
+        ValueError: It would see one of its ``samples`` training samples twice.
+    """
+    needed = config["steps"] * config["batch_size"]
+    if config.get("one_pass") and needed > samples:
+        raise ValueError(
+            f"{config['steps']} steps of {config['batch_size']} need {needed} samples for one "
+            f"pass, but there are {samples}. Lower steps or batch_size."
+        )
 
 
 def _augmentation(config: dict[str, Any]) -> Callable[[Tensor, torch.Generator], Tensor] | None:
