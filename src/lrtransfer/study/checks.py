@@ -119,6 +119,7 @@ def _arm(
                 f"{where}: {arm.parameterization!r} has no rules for the {column} family of "
                 f"optimizer {optimizer!r}. Add families.{column} to it."
             )
+    yield from _decay(path, experiment, arm)
     models = [experiment.model, *(g.model for g in experiment.scales.values() if g.model)]
     fitting = [m for m in models if m.family in catalog.names("models")]
     for option, value in arm.model_options.items():
@@ -135,6 +136,38 @@ def _arm(
             wanted = [catalog.mismatch(o[option].annotation, value) for o in known_here]
             if (expected := next((w for w in wanted if w), None)) is not None:
                 yield f"{place}: {shown(value)} does not fit. Give {expected}."
+
+
+def _decay(path: str, experiment: Experiment, arm: Arm) -> Iterator[str]:
+    """Check the weight-decay rule of an arm, and the warm-up that goes with it."""
+    rule = arm.decay or experiment.decay
+    if arm.group_warmup is not None and (rule is None or not rule.unscaled):
+        yield (
+            f"{path}.group_warmup: warms up unscaled learning rates, and there are none. Name "
+            "roles in decay.unscaled, or remove it."
+        )
+    if rule is None:
+        return
+    optimizer = arm.optimizer or experiment.optimizer
+    if optimizer.name != "adamw":
+        yield f"{path}.decay: defined for adamw, not for {optimizer.name!r}. Choose adamw."
+    elif rule.rule != "none" and not optimizer.options.get("weight_decay"):
+        yield (
+            f"{path}.decay: there is no decay. Set optimizer.options.weight_decay, or choose the "
+            "rule none."
+        )
+    if (rule.power is None) == (rule.rule == "power"):
+        remedy = "Remove it." if rule.power is not None else "Give a number, 0.5 for example."
+        yield f"{path}.decay.power: goes with the rule power alone. {remedy}"
+    models = [experiment.model, *(g.model for g in experiment.scales.values() if g.model)]
+    fitting = [m.family for m in models if m.family in catalog.names("models")]
+    # An arm is the same at every scale, so the model of every scale must have the role.
+    roles = [set(catalog.constant("models", model, "ROLES")) for model in fitting]
+    for field in ("unscaled", "faster", "undecayed"):
+        for role in getattr(rule, field) if roles else []:
+            yield from _known(f"{path}.decay.{field}", "role", role, set.intersection(*roles))
+    for role in sorted(set(rule.unscaled) & set(rule.faster)):
+        yield f"{path}.decay.faster: {role!r} is unscaled too. Choose one."
 
 
 def _settings(experiment: Experiment, name: str) -> str:

@@ -248,6 +248,15 @@ def _shared_config(
         config["trained"] = arm.trained
     if grid.augmentation != "none":
         config["augmentation"] = grid.augmentation
+    if (decay := arm.decay or experiment.decay) is not None:
+        config["decay"] = {
+            name: sorted(value) if isinstance(value, list) else value
+            for name, value in decay.model_dump().items()
+        }
+    if arm.group_warmup is not None:
+        config["group_warmup"] = arm.group_warmup.model_dump()
+    if experiment.one_pass:
+        config["one_pass"] = True
     return config
 
 
@@ -262,6 +271,8 @@ def run_code(config: dict[str, Any]) -> dict[str, str]:
         f"training/losses/{config['loss']}.py",
         *(f"probes/{probe}.py" for probe in probes),
         *(["training/augmentation.py"] if "augmentation" in config else []),
+        *(["training/width_rule.py"] if "decay" in config else []),
+        *(["training/group_warmup.py"] if "group_warmup" in config else []),
     )
 
 

@@ -101,6 +101,39 @@ class Constants(_Section):
     base_depth: PositiveInt = 1
 
 
+class DecayRule(_Section):
+    """What becomes of learning rate and weight decay over widths, in place of the table's.
+
+    Told relative to the base width; see docs/weight-decay.md for what each rule keeps.
+
+    Attributes:
+        rule: ``standard`` (η/m, λ), ``independent`` (η/m, mλ), ``power`` (η/m, m^power·λ),
+            ``lr_independent`` (a step shrinks by λ times the schedule) or ``none``.
+        power: Exponent of ``power``.
+        unscaled: Roles whose learning rate does not fall with the width.
+        faster: Roles whose learning rate is multiplied by the width over the base width.
+        undecayed: Roles without weight decay.
+    """
+
+    rule: Literal["standard", "independent", "power", "lr_independent", "none"]
+    power: float | None = None
+    unscaled: Annotated[list[Name], AfterValidator(_axis)] = []
+    faster: Annotated[list[Name], AfterValidator(_axis)] = []
+    undecayed: Annotated[list[Name], AfterValidator(_axis)] = []
+
+
+class GroupWarmup(_Section):
+    """A warm-up of the unscaled tensors' learning rates, on top of the schedule.
+
+    Attributes:
+        name: ``exponential``: m^min(0, t/T − 1), with T the warm-up's length.
+        fraction: T as a share of the run.
+    """
+
+    name: Literal["exponential"]
+    fraction: Annotated[float, Field(gt=0.0, le=1.0)]
+
+
 class Arm(_Section):
     """One setting of what the experiment compares; what is left out is the experiment's.
 
@@ -108,6 +141,8 @@ class Arm(_Section):
         reference_learning_rate: Where curvature is measured; needed if the grid measures.
         model_options: Options that differ from those of the experiment's model.
         trained: ``all`` tensors, or the ``output`` alone (random features).
+        decay: The rule of learning rate and weight decay over widths; None leaves the table's.
+        group_warmup: A warm-up of the tensors that ``decay`` leaves unscaled.
     """
 
     label: Annotated[str, Field(min_length=1, max_length=40)]
@@ -118,6 +153,8 @@ class Arm(_Section):
     optimizer: NamedSpec | None = None
     schedule: NamedSpec | None = None
     trained: Literal["all", "output"] = "all"
+    decay: DecayRule | None = None
+    group_warmup: GroupWarmup | None = None
 
 
 class Measure(_Section):
@@ -201,7 +238,12 @@ def of_arm(value: int | dict[str, int], arm: str) -> int:
 
 
 class Experiment(_Section):
-    """One question with its grid."""
+    """One question with its grid.
+
+    Attributes:
+        decay: The rule of the arms that name none.
+        one_pass: Whether a run that would see a training sample twice is refused.
+    """
 
     question: Annotated[str, Field(min_length=1)]
     paper: Literal["super-consistency", "weight-decay", "cdat"]
@@ -213,6 +255,8 @@ class Experiment(_Section):
     optimizer: NamedSpec
     schedule: NamedSpec
     constants: Constants = Constants()
+    decay: DecayRule | None = None
+    one_pass: bool = False
     arms: Annotated[dict[Name, Arm], Field(min_length=1)]
     scales: dict[Scale, Grid]
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from lrtransfer.data import Arrays
 from lrtransfer.optim import optimizer, schedule
-from lrtransfer.probes import Measurement, Probe, probe
+from lrtransfer.probes import Measurement, Probe, Update, probe
 from lrtransfer.training import streams
 from lrtransfer.training.cadence import Cadence
 from lrtransfer.training.examples import Examples, training_examples
@@ -92,7 +92,8 @@ class TrainingRun:
         device: Where to compute.
 
     Raises:
-        ValueError: A batch or the measured subset is larger than the training set.
+        ValueError: A batch or the measured subset is larger than the training set, or a run that
+            is to take one pass is longer than that.
         UnknownRoleError: The parameterization lacks the role of a tensor.
     """
 
@@ -102,6 +103,7 @@ class TrainingRun:
         self.examples: Examples = training_examples(arrays, dtype, device, block=block_size(config))
         self.network = network(config, self.examples.in_features, self.examples.outputs, device)
         self.loss = loss_function(config["loss"])
+        check_passes(config, len(self.examples))
         self.order = streams.BatchOrder(len(self.examples), config["batch_size"], config["seed"])
         self.augment = _augmentation(config)
         self.optimizer = optimizer(
@@ -114,6 +116,7 @@ class TrainingRun:
         measure = config["measure"] or unmeasured
         self.tolerance: float = measure["tolerance"]
         self.probes: dict[str, Probe] = {name: probe(name) for name in measure["probes"]}
+        self.update: Update | None = None
         chosen = streams.subset(len(self.examples), measure["samples"]).to(device)
         self.subset = (self.examples.inputs[chosen], self.examples.targets[chosen])
 
@@ -146,17 +149,30 @@ class TrainingRun:
         rate = self._rate(step)
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["relative_rate"]
+        if self.network.warmup is not None:
+            factors = self.network.warmup(step)
+            for group in self.optimizer.param_groups:
+                group["lr"] *= factors.get(group["name"], 1.0)
         chosen = self.order(step).to(self.device)
         inputs = self.examples.inputs[chosen]
         if self.augment is not None:
             random = streams.generator(streams.AUGMENTATION, self.config["seed"], step)
             inputs = self.augment(inputs, random)
+        self.update = Update(self._trained(), inputs) if self._is_kept(step + 1) else None
         loss = self.loss(self.network.model(inputs), self.examples.targets[chosen])
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         self.losses[step] = loss.detach()
         self.progress.step = step + 1
+
+    def _is_kept(self, step: int) -> bool:
+        """Return whether a probe needs the update that leads to ``step``."""
+        needed = any(getattr(measured, "needs_update", False) for measured in self.probes.values())
+        return needed and self.cadence.due(step)
+
+    def _trained(self) -> dict[str, Tensor]:
+        return {name: parameter.detach().clone() for name, parameter in self.network.trained}
 
     def _rate(self, step: int) -> float:
         spec = self.config["schedule"]
@@ -192,6 +208,7 @@ class TrainingRun:
                 rates=self.network.rates,
                 optimizer=self.optimizer,
                 generator=streams.generator(streams.CURVATURE, self.config["seed"], step, index),
+                update=self.update,
             )
             row |= measured.measure(at)
         self.cadence.pay(sum(measured.gradients for measured in self.probes.values()))
@@ -254,6 +271,20 @@ def _groups(net: Network) -> list[dict[str, Any]]:
         }
         for name, parameter in net.trained
     ]
+
+
+def check_passes(config: dict[str, Any], samples: int) -> None:
+    """Refuse a run that is to take one pass and is longer than that.
+
+    Raises:
+        ValueError: It would see one of its ``samples`` training samples twice.
+    """
+    needed = config["steps"] * config["batch_size"]
+    if config.get("one_pass") and needed > samples:
+        raise ValueError(
+            f"{config['steps']} steps of {config['batch_size']} need {needed} samples for one "
+            f"pass, but there are {samples}. Lower steps or batch_size."
+        )
 
 
 def _augmentation(config: dict[str, Any]) -> Callable[[Tensor, torch.Generator], Tensor] | None:

@@ -15,7 +15,10 @@ from lrtransfer.scaling.apply import scale_modules, scale_tensors
 from lrtransfer.scaling.rules import Constants
 from lrtransfer.storage import paths
 from lrtransfer.study import Plan, Run, StudyError
+from lrtransfer.training.group_warmup import factors
 from lrtransfer.training.network import block_size
+from lrtransfer.training.run import check_passes
+from lrtransfer.training.width_rule import ruled
 from lrtransfer.workflow.blank_network import blank_network
 
 
@@ -50,8 +53,11 @@ def _try_network(plan: Plan, config: dict[str, Any]) -> None:
     rules = config["parameterization"]["rules"]
     constants = Constants(**config["parameterization"]["constants"])
     size = {"width": spec["width"], "depth": spec["depth"]}
-    for _ in scale_tensors(model, roles, rules, constants, **size):
-        pass
+    scaled = dict(scale_tensors(model, roles, rules, constants, **size))
+    if "decay" in config:
+        own = ruled(config, model, roles, scaled)
+        if "group_warmup" in config:
+            factors(config, roles, scaled, own)(0)
     for _ in scale_modules(roles, rules, constants, **size):
         pass
 
@@ -85,6 +91,7 @@ def _try_sizes(plan: Plan, config: dict[str, Any]) -> None:
             f"the data set holds {', '.join(shapes)}; the model {config['model']['family']!r} "
             f"needs {kind}. Choose another data set or model."
         )
+    check_passes(config, samples)
     measured = config["measure"]["samples"] if config["measure"] else 0
     for name, count in (("batch_size", config["batch_size"]), ("measure.samples", measured)):
         if count > samples:
