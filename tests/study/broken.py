@@ -160,6 +160,12 @@ FAULTS = [
     Fault("no runs per job", {"resources/runs_per_job": 0}, "resources/runs_per_job", "Give a number greater than 0."),
     Fault("a built-in redefined", {"parameterizations": {"mup": {**OWN, "families": {"sgd": RULES}}}}, "parameterizations.mup", "Choose another."),
     Fault("parameterization without the family", {**_own("adam", RULES), "E/arms/mup/parameterization": "mine"}, "E/arms/mup/parameterization", "Add families.sgd to it."),
+    Fault("unknown tuner", {"E/arms/mup/tuner": {"name": "cdta"}}, "E/arms/mup/tuner/name", "Did you mean 'cdat'?"),
+    Fault("unknown tuner of all arms", {"E/tuner": {"name": "onedge"}}, "E/tuner/name", "Did you mean 'on_edge'?"),
+    Fault("unknown option of a tuner", {"E/arms/mup/tuner": {"name": "cdat", "options": {"sigm": 2.0}}}, "E/arms/mup/tuner/options/sigm", "Did you mean 'sigma'?"),
+    Fault("tuner's option of a wrong type", {"E/arms/mup/tuner": {"name": "cdat", "options": {"sigma": "two"}}}, "E/arms/mup/tuner/options/sigma", "Give a number."),
+    Fault("spectra of a part of the data", {"G/train_samples": 100}, "G/spectra", "Remove train_samples."),
+    Fault("train samples that lack an arm", {"G/train_samples": {"mup": 100, "ntp": 100}, "G/spectra": None}, "G/train_samples/sp", "Add the number of this arm."),
     Fault("unknown optimizer family", _own("sdg", RULES), "parameterizations.mine.families.sdg", "Did you mean 'sgd'?"),
 ]
 # fmt: on

@@ -108,6 +108,8 @@ class Arm(_Section):
         reference_learning_rate: Where curvature is measured; needed if the grid measures.
         model_options: Options that differ from those of the experiment's model.
         trained: ``all`` tensors, or the ``output`` alone (random features).
+        tuner: What chooses the learning rate of every step around the optimizer; the arm's
+            learning rates are then factors on the tuner's own.
     """
 
     label: Annotated[str, Field(min_length=1, max_length=40)]
@@ -118,6 +120,7 @@ class Arm(_Section):
     optimizer: NamedSpec | None = None
     schedule: NamedSpec | None = None
     trained: Literal["all", "output"] = "all"
+    tuner: NamedSpec | None = None
 
 
 class Measure(_Section):
@@ -168,6 +171,8 @@ class Grid(_Section):
         model: In place of the experiment's; options of an arm still count.
         steps: Updates of a run, for all arms or by arm.
         batch_size: Samples of an update, for all arms or by arm.
+        train_samples: Training samples that a run sees, chosen by its seed, for all arms or by
+            arm; None is all of them.
         loss_window: Updates at the end whose mean loss is the run's, for all arms or by arm.
         augmentation: ``crop_flip`` shifts images by up to 4 pixels and mirrors half of them.
         measure: What runs at the reference learning rate log; None logs the loss alone.
@@ -182,6 +187,7 @@ class Grid(_Section):
     steps: PerArm
     batch_size: PerArm
     loss_window: PerArm
+    train_samples: PerArm | None = None
     precision: Literal["float32", "float64"] = "float32"
     augmentation: Literal["none", "crop_flip"] = "none"
     learning_rates: dict[Name, RateAxis]
@@ -195,7 +201,11 @@ def of_arm(value: int | dict[str, int], arm: str) -> int:
 
 
 class Experiment(_Section):
-    """One question with its grid."""
+    """One question with its grid.
+
+    Attributes:
+        tuner: Of the arms that name none; None trains at the learning rates themselves.
+    """
 
     question: Annotated[str, Field(min_length=1)]
     paper: Literal["super-consistency", "weight-decay", "cdat"]
@@ -207,6 +217,7 @@ class Experiment(_Section):
     optimizer: NamedSpec
     schedule: NamedSpec
     constants: Constants = Constants()
+    tuner: NamedSpec | None = None
     arms: Annotated[dict[Name, Arm], Field(min_length=1)]
     scales: dict[Scale, Grid]
 
