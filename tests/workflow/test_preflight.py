@@ -110,3 +110,8 @@ def _manifest(study: Plan, shapes: dict[str, list[int]]) -> None:
     place.parent.mkdir(parents=True)
     arrays = {name: {"dtype": "float32", "shape": shape} for name, shape in shapes.items()}
     place.write_text(json.dumps({"arrays": arrays}), encoding="utf-8")
+
+
+def test_an_option_that_the_tuner_refuses_is_reported() -> None:
+    with pytest.raises(StudyError, match=r"sigma is -1\.0"):
+        check_runs(study_with(tuner={"name": "cdat", "options": {"sigma": -1.0}}))

@@ -111,7 +111,7 @@ def _thinned(run: Run, log: pd.DataFrame) -> pd.DataFrame:
 
     A kept row's loss is the mean since the row kept before it.
     """
-    kept = _measured_steps(log) if run.measured else _some_steps(run.config["steps"])
+    kept = _measured_steps(run, log) if run.measured else _some_steps(run.config["steps"])
     last = int(log["step"].iloc[-1])
     steps = sorted({step for step in kept if step <= last} | {0, last})
     losses = log["loss"].to_numpy()
@@ -125,7 +125,11 @@ def _thinned(run: Run, log: pd.DataFrame) -> pd.DataFrame:
     return kept_columns
 
 
-def _measured_steps(log: pd.DataFrame) -> Sequence[int]:
+def _measured_steps(run: Run, log: pd.DataFrame) -> Sequence[int]:
+    """Return the steps that the experiment named, or those at which the run chose to measure."""
+    named: Sequence[int] | None = run.config["measure"].get("steps")
+    if named is not None:
+        return named
     measured = log.drop(columns=["step", "loss", "learning_rate"]).notna().any(axis="columns")
     return [int(step) for step in log["step"][measured]]
 

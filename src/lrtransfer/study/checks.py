@@ -29,6 +29,7 @@ _MEMBERS = {
     "data": "data source",
     "optim": "optimizer",
     "optim/schedules": "schedule",
+    "optim/tuners": "tuner",
 }
 
 
@@ -73,6 +74,8 @@ def _experiment(
     yield from _model(f"{path}.model", experiment.model)
     yield from _named("optim", experiment.optimizer, f"{path}.optimizer")
     yield from _named("optim/schedules", experiment.schedule, f"{path}.schedule")
+    if experiment.tuner is not None:
+        yield from _named("optim/tuners", experiment.tuner, f"{path}.tuner")
     yield from _known(f"{path}.loss", "loss", experiment.loss, catalog.names("training/losses"))
     for figure in experiment.figures:
         yield from _known(f"{path}.figures", "figure", figure, catalog.names("figures"))
@@ -110,6 +113,8 @@ def _arm(
         yield from _named("optim", arm.optimizer, f"{path}.optimizer")
     if arm.schedule is not None:
         yield from _named("optim/schedules", arm.schedule, f"{path}.schedule")
+    if arm.tuner is not None:
+        yield from _named("optim/tuners", arm.tuner, f"{path}.tuner")
     rule = known.get(arm.parameterization)
     optimizer = (arm.optimizer or experiment.optimizer).name
     if rule is not None and optimizer in catalog.names("optim"):
@@ -176,7 +181,7 @@ def _settings(experiment: Experiment, name: str) -> str:
     own = [
         (scale, value.get(name) if isinstance(value, dict) else None)
         for scale, grid in experiment.scales.items()
-        for value in (grid.steps, grid.batch_size)
+        for value in (grid.steps, grid.batch_size, grid.train_samples)
     ]
     return f"{arm}{own}"
 
@@ -198,6 +203,8 @@ def _grid(path: str, experiment: Experiment, grid: Grid, study: Study) -> Iterat
     if grid.measure is not None:
         yield from _measured(path, experiment, grid, grid.measure)
     if grid.spectra is not None:
+        if grid.train_samples is not None:
+            yield f"{path}.spectra: computed on the whole training set. Remove train_samples."
         if grid.measure is None:
             yield f"{path}.spectra: nothing is measured at this scale. Add `measure` or remove it."
         shortest = min(steps.values(), default=None)
@@ -211,7 +218,7 @@ def _grid(path: str, experiment: Experiment, grid: Grid, study: Study) -> Iterat
 
 def _per_arm(path: str, experiment: Experiment, grid: Grid) -> Iterator[str]:
     """Check that what is given by arm is given for every arm."""
-    for field in ("steps", "batch_size", "loss_window"):
+    for field in ("steps", "batch_size", "loss_window", "train_samples"):
         value = getattr(grid, field)
         if isinstance(value, dict):
             yield from _arm_names(f"{path}.{field}", value, experiment, "number")

@@ -257,6 +257,10 @@ def _shared_config(
         config["group_warmup"] = arm.group_warmup.model_dump()
     if experiment.one_pass:
         config["one_pass"] = True
+    if (tuner := arm.tuner or experiment.tuner) is not None:
+        config["tuner"] = _named("optim/tuners", tuner.name, tuner.options)
+    if grid.train_samples is not None:
+        config["train_samples"] = of_arm(grid.train_samples, arm_name)
     return config
 
 
@@ -273,7 +277,13 @@ def run_code(config: dict[str, Any]) -> dict[str, str]:
         *(["training/augmentation.py"] if "augmentation" in config else []),
         *(["training/width_rule.py"] if "decay" in config else []),
         *(["training/group_warmup.py"] if "group_warmup" in config else []),
+        *(_tuner_code(config["tuner"]["name"]) if "tuner" in config else []),
+        *(["training/fewer_examples.py"] if "train_samples" in config else []),
     )
+
+
+def _tuner_code(name: str) -> list[str]:
+    return ["training/tuned_updates.py", f"optim/tuners/{name}.py"]
 
 
 def _rules(experiment: Experiment, arm: Arm, model: str, study: Study) -> dict[str, Any]:

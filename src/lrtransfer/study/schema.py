@@ -143,6 +143,8 @@ class Arm(_Section):
         trained: ``all`` tensors, or the ``output`` alone (random features).
         decay: The rule of learning rate and weight decay over widths; None leaves the table's.
         group_warmup: A warm-up of the tensors that ``decay`` leaves unscaled.
+        tuner: What chooses the learning rate of every step around the optimizer; the arm's
+            learning rates are then factors on the tuner's own.
     """
 
     label: Annotated[str, Field(min_length=1, max_length=40)]
@@ -155,6 +157,7 @@ class Arm(_Section):
     trained: Literal["all", "output"] = "all"
     decay: DecayRule | None = None
     group_warmup: GroupWarmup | None = None
+    tuner: NamedSpec | None = None
 
 
 class Measure(_Section):
@@ -211,6 +214,8 @@ class Grid(_Section):
         model: In place of the experiment's; options of an arm still count.
         steps: Updates of a run, for all arms or by arm.
         batch_size: Samples of an update, for all arms or by arm.
+        train_samples: Training samples that a run sees, chosen by its seed, for all arms or by
+            arm; None is all of them.
         loss_window: Updates at the end whose mean loss is the run's, for all arms or by arm.
         augmentation: ``crop_flip`` shifts images by up to 4 pixels and mirrors half of them.
         measure: What runs at the reference learning rate log; None logs the loss alone.
@@ -225,6 +230,7 @@ class Grid(_Section):
     steps: PerArm
     batch_size: PerArm
     loss_window: PerArm
+    train_samples: PerArm | None = None
     precision: Literal["float32", "float64"] = "float32"
     augmentation: Literal["none", "crop_flip"] = "none"
     learning_rates: dict[Name, RateAxis]
@@ -243,6 +249,7 @@ class Experiment(_Section):
     Attributes:
         decay: The rule of the arms that name none.
         one_pass: Whether a run that would see a training sample twice is refused.
+        tuner: Of the arms that name none; None trains at the learning rates themselves.
     """
 
     question: Annotated[str, Field(min_length=1)]
@@ -257,6 +264,7 @@ class Experiment(_Section):
     constants: Constants = Constants()
     decay: DecayRule | None = None
     one_pass: bool = False
+    tuner: NamedSpec | None = None
     arms: Annotated[dict[Name, Arm], Field(min_length=1)]
     scales: dict[Scale, Grid]
 

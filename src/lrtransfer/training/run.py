@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -19,6 +19,9 @@ from lrtransfer.training.cadence import Cadence
 from lrtransfer.training.examples import Examples, training_examples
 from lrtransfer.training.losses import loss_function
 from lrtransfer.training.network import PRECISIONS, Network, block_size, network
+
+if TYPE_CHECKING:
+    from lrtransfer.training.tuned_updates import TunedUpdates
 
 # Losses are looked at this often (steps): a look costs a wait for the device.
 DIVERGENCE_INTERVAL = 16
@@ -100,7 +103,8 @@ class TrainingRun:
     def __init__(self, config: dict[str, Any], arrays: Arrays, device: torch.device) -> None:
         self.config, self.device = config, device
         dtype = PRECISIONS[config["precision"]]
-        self.examples: Examples = training_examples(arrays, dtype, device, block=block_size(config))
+        examples = training_examples(arrays, dtype, device, block=block_size(config))
+        self.examples: Examples = _fewer(examples, config)
         self.network = network(config, self.examples.in_features, self.examples.outputs, device)
         self.loss = loss_function(config["loss"])
         check_passes(config, len(self.examples))
@@ -109,6 +113,7 @@ class TrainingRun:
         self.optimizer = optimizer(
             config["optimizer"]["name"], _groups(self.network), **config["optimizer"]["options"]
         )
+        self.tuned = _tuned(config, self.optimizer)
         self.losses = torch.full((config["steps"],), torch.nan, dtype=dtype, device=device)
         self.progress = _Progress()
         self.cadence = Cadence(config["measure"], config["steps"], config["batch_size"])
@@ -135,9 +140,13 @@ class TrainingRun:
                 hooks.after_step(self.progress.step, self)
         kept = self.progress.step if diverged is None else diverged - 1
         rows = {step: row for step, row in self.progress.rows.items() if step <= kept}
+        rates = [self._rate(step) for step in range(kept)]
+        if self.tuned is not None:
+            rates = self.tuned.rates(kept)
+            rows = {s: row | rows.get(s, {}) for s, row in self.tuned.rows(kept).items()}
         return Log(
             losses=self.losses[:kept].double().tolist(),
-            rates=[self._rate(step) for step in range(kept)],
+            rates=rates,
             rows=rows,
             diverged_step=diverged,
             measuring=self.cadence.spent,
@@ -159,10 +168,14 @@ class TrainingRun:
             random = streams.generator(streams.AUGMENTATION, self.config["seed"], step)
             inputs = self.augment(inputs, random)
         self.update = Update(self._trained(), inputs) if self._is_kept(step + 1) else None
-        loss = self.loss(self.network.model(inputs), self.examples.targets[chosen])
-        self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
+        targets = self.examples.targets[chosen]
+        if self.tuned is not None:
+            loss = self.tuned.step(step, lambda: self.loss(self.network.model(inputs), targets))
+        else:
+            loss = self.loss(self.network.model(inputs), targets)
+            self.optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            self.optimizer.step()
         self.losses[step] = loss.detach()
         self.progress.step = step + 1
 
@@ -181,7 +194,9 @@ class TrainingRun:
 
     def _look(self) -> bool:
         step = self.progress.step
-        due = step % DIVERGENCE_INTERVAL == 0 or self.cadence.due(step)
+        # A tuner has waited for the loss already.
+        interval = DIVERGENCE_INTERVAL if self.tuned is None else 1
+        due = step % interval == 0 or self.cadence.due(step)
         return due or step == self.config["steps"]
 
     def _first_bad_step(self) -> int | None:
@@ -228,15 +243,18 @@ class TrainingRun:
             for name, value in values.items():
                 place = f"optimizer/{index}/{name}"
                 (tensors if isinstance(value, Tensor) else numbers)[place] = value
+        if self.tuned is not None:
+            plain, held = self.tuned.state()
+            numbers |= {f"tuned/{name}": value for name, value in plain.items()}
+            tensors |= {f"tuned/{name}": value for name, value in held.items()}
         for name, measured in self.probes.items():
             tensors |= {f"probe/{name}/{key}": v for key, v in measured.state().items()}
         return State(self.progress.step, dict(self.progress.rows), numbers, tensors)
 
     def load_state(self, state: State) -> None:
         """Go on from a state of the same configuration."""
-        parts: dict[str, dict[str, Any]] = {
-            kind: {} for kind in ("model", "optimizer", "probe", "cadence")
-        }
+        kinds = ("model", "optimizer", "probe", "cadence", "tuned")
+        parts: dict[str, dict[str, Any]] = {kind: {} for kind in kinds}
         for place, value in (state.tensors | state.numbers).items():
             kind, _, rest = place.partition("/")
             if kind in parts:
@@ -249,6 +267,8 @@ class TrainingRun:
             restored.setdefault(int(index), {})[name] = value
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": restored, "param_groups": groups})
+        if self.tuned is not None:
+            self.tuned.load_state(parts["tuned"], self.device)
         for name, measured in self.probes.items():
             prefix = f"{name}/"
             own = {
@@ -271,6 +291,25 @@ def _groups(net: Network) -> list[dict[str, Any]]:
         }
         for name, parameter in net.trained
     ]
+
+
+def _tuned(config: dict[str, Any], base: torch.optim.Optimizer) -> TunedUpdates | None:
+    if "tuner" not in config:
+        return None
+    # Imported by name, as are the other parts that only some runs use, for the sake of keys.
+    updates: TunedUpdates = import_module("lrtransfer.training.tuned_updates").TunedUpdates(
+        config, base
+    )
+    return updates
+
+
+def _fewer(examples: Examples, config: dict[str, Any]) -> Examples:
+    if "train_samples" not in config:
+        return examples
+    part: Examples = import_module("lrtransfer.training.fewer_examples").fewer(
+        examples, config["train_samples"], config["seed"]
+    )
+    return part
 
 
 def check_passes(config: dict[str, Any], samples: int) -> None:
