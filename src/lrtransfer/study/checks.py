@@ -190,6 +190,8 @@ def _grid(path: str, experiment: Experiment, grid: Grid, study: Study) -> Iterat
     yield from _arm_names(rates, grid.learning_rates, experiment, "learning rates")
     unfit = list(_per_arm(path, experiment, grid))
     yield from unfit
+    if grid.weight_decay is not None:
+        yield from _decays(path, experiment)
     steps = {} if unfit else {arm: of_arm(grid.steps, arm) for arm in experiment.arms}
     for arm, count in steps.items():
         if of_arm(grid.loss_window, arm) > count:
@@ -209,9 +211,17 @@ def _grid(path: str, experiment: Experiment, grid: Grid, study: Study) -> Iterat
                 yield f"{path}.spectra.seeds: seed {seed} is not among the seeds. Remove or add it."
 
 
+def _decays(path: str, experiment: Experiment) -> Iterator[str]:
+    """Check that every optimizer has the weight decay that a grid gives."""
+    for optimizer in {(a.optimizer or experiment.optimizer).name for a in experiment.arms.values()}:
+        known = optimizer in catalog.names("optim")
+        if known and "weight_decay" not in catalog.options("optim", optimizer):
+            yield f"{path}.weight_decay: {optimizer!r} has no such option. Remove it."
+
+
 def _per_arm(path: str, experiment: Experiment, grid: Grid) -> Iterator[str]:
     """Check that what is given by arm is given for every arm."""
-    for field in ("steps", "batch_size", "loss_window"):
+    for field in ("steps", "batch_size", "loss_window", "weight_decay"):
         value = getattr(grid, field)
         if isinstance(value, dict):
             yield from _arm_names(f"{path}.{field}", value, experiment, "number")

@@ -226,6 +226,9 @@ def _shared_config(
     model = grid.model or experiment.model
     optimizer = arm.optimizer or experiment.optimizer
     schedule = arm.schedule or experiment.schedule
+    options = dict(optimizer.options)
+    if grid.weight_decay is not None:
+        options["weight_decay"] = of_arm(grid.weight_decay, arm_name)
     config = {
         "schema": SCHEMA,
         "data": dataset.id,
@@ -235,7 +238,7 @@ def _shared_config(
         },
         "parameterization": _rules(experiment, arm, model.family, study),
         "loss": experiment.loss,
-        "optimizer": _named("optim", optimizer.name, optimizer.options),
+        "optimizer": _named("optim", optimizer.name, options),
         "schedule": _named("optim/schedules", schedule.name, schedule.options),
         "batch_size": of_arm(grid.batch_size, arm_name),
         "steps": of_arm(grid.steps, arm_name),

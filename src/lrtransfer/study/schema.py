@@ -6,7 +6,7 @@ two meanings. What needs more than one field to judge is in :mod:`lrtransfer.stu
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -196,6 +196,8 @@ class Spectra(_Section):
 PerArm = Annotated[PositiveInt | dict[Name, PositiveInt], Field(union_mode="left_to_right")]
 """One number for all arms, or one for each."""
 
+Number = TypeVar("Number", int, float)
+
 
 class Grid(_Section):
     """One experiment at one scale: its axes, and the length of a run in steps of one batch.
@@ -206,6 +208,8 @@ class Grid(_Section):
         steps: Updates of a run, for all arms or by arm.
         batch_size: Samples of an update, for all arms or by arm.
         loss_window: Updates at the end whose mean loss is the run's, for all arms or by arm.
+        weight_decay: λ in place of the optimizer's, for all arms or by arm: it goes with the
+            length of a run.
         augmentation: ``crop_flip`` shifts images by up to 4 pixels and mirrors half of them.
         measure: What runs at the reference learning rate log; None logs the loss alone.
         spectra: Which checkpoints are kept for spectra; None keeps none.
@@ -219,6 +223,9 @@ class Grid(_Section):
     steps: PerArm
     batch_size: PerArm
     loss_window: PerArm
+    weight_decay: Annotated[
+        PositiveFloat | dict[Name, PositiveFloat] | None, Field(union_mode="left_to_right")
+    ] = None
     precision: Literal["float32", "float64"] = "float32"
     augmentation: Literal["none", "crop_flip"] = "none"
     learning_rates: dict[Name, RateAxis]
@@ -226,9 +233,9 @@ class Grid(_Section):
     spectra: Spectra | None = None
 
 
-def of_arm(value: int | dict[str, int], arm: str) -> int:
-    """Return what a ``PerArm`` field says for one arm."""
-    return value if isinstance(value, int) else value[arm]
+def of_arm(value: Number | dict[str, Number], arm: str) -> Number:
+    """Return what a field that may be given by arm says for one arm."""
+    return value[arm] if isinstance(value, dict) else value
 
 
 class Experiment(_Section):
