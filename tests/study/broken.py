@@ -177,6 +177,7 @@ FAULTS = [
     Fault("warm-up of nothing", _decay({"rule": "standard"}) | {"E/arms/mup/group_warmup": {"name": "exponential", "fraction": 0.5}}, "E/arms/mup/group_warmup", "or remove it."),
     Fault("warm-up longer than the run", {"E/arms/mup/group_warmup": {"name": "exponential", "fraction": 1.5}}, "E/arms/mup/group_warmup/fraction", "Give a number of at most 1"),
     Fault("weight decay that lacks an arm", {"G/weight_decay": {"mup": 0.1, "ntp": 0.1}}, "G/weight_decay/sp", "Add the number of this arm."),
+    Fault("reference rate of a grid not in the axis", {"G/reference_learning_rate": {"mup": 0.3, "ntp": 16.0, "sp": 0.0625}}, "G/learning_rates/mup", "Add it, or take one of the axis."),
     Fault("unknown optimizer family", _own("sdg", RULES), "parameterizations.mine.families.sdg", "Did you mean 'sgd'?"),
 ]
 # fmt: on

@@ -145,8 +145,18 @@ def test_the_plan_resolves_an_arm_s_rule_before_the_experiment_s() -> None:
         "decay": {"rule": "standard", "unscaled": ["hidden"]},
         "group_warmup": {"name": "exponential", "fraction": 0.5},
     }
-    tiny_grid(content)["weight_decay"] = {"mup": 0.2, "ntp": 0.3, "sp": 0.4}
-    configs = {run.arm: run.config for run in plan(parse_study(content)).runs}
+    grid = tiny_grid(content)
+    grid["weight_decay"] = {"mup": 0.2, "ntp": 0.3, "sp": 0.4}
+    grid["constants"] = {"base_width": 2}
+    grid["reference_learning_rate"] = {"mup": 0.25, "ntp": 4.0, "sp": 0.015625}
+    runs = plan(parse_study(content)).runs
+    configs = {run.arm: run.config for run in runs}
+    assert {(run.arm, run.learning_rate) for run in runs if run.measured} == {
+        ("mup", 0.25),
+        ("ntp", 4.0),
+        ("sp", 0.015625),
+    }
+    assert configs["mup"]["parameterization"]["constants"]["base_width"] == 2
     assert configs["mup"]["decay"] == NONE | {
         "rule": "independent",
         "undecayed": ["input", "output"],

@@ -31,7 +31,8 @@ class Hidden:
         config: The configuration of one of the runs.
         rates: Learning rate of updates 1…T, a group warm-up included, shape (T,).
         decay: λ, with the factor 1 − ηλ of a step.
-        initial_rms: Root mean square of the initial weights.
+        initial_rms: Root mean square of the initial weights; NaN where the first update was not
+            measured, and then so is what is predicted from it.
         samples: B of the layer with the fewest samples per input.
         fan_in: C of that layer.
         steps: The measured updates.
@@ -56,11 +57,15 @@ class Hidden:
 
     def relative_updates(self) -> Array:
         """Return ‖ΔW‖/‖W‖ of updates 1…T by the recursion for noise, decay taken out."""
+        if math.isnan(self.initial_rms):
+            return np.full(self.rates.shape, np.nan)
         beta1 = float(self.config["optimizer"]["options"].get("beta1", 0.0))
         return relative_updates(self.rates, self.decay, self.initial_rms, beta1)
 
     def weight_rms(self) -> Array:
         """Return the root mean square of the weights before updates 1…T."""
+        if math.isnan(self.initial_rms):
+            return np.full(self.rates.shape, np.nan)
         return weight_rms(self.rates, self.decay, self.initial_rms)[:-1]
 
 
@@ -88,7 +93,7 @@ def hidden(runs: pd.DataFrame, measured: pd.DataFrame) -> Iterator[Hidden]:
             config=config,
             rates=rates,
             decay=float(last["hidden_share"] / last["hidden_rate"]),
-            initial_rms=float(np.exp(np.log(first["weight_rms"]).mean())),
+            initial_rms=_initial(first),
             samples=round(float(last["layer_samples"])),
             fan_in=round(float(last["layer_fan_in"])),
             steps=sorted(int(step) for step in group["step"].unique()),
@@ -104,6 +109,13 @@ def predicted(found: list[Hidden]) -> pd.DataFrame:
             place = [own.arm, own.axis, own.fixed, own.size, step]
             rows.append([*place, updates[step - 1], sizes[step - 1]])
     return pd.DataFrame(rows, columns=PREDICTED_COLUMNS)
+
+
+def _initial(first: pd.DataFrame) -> float:
+    """Return the seeds' mean RMS before the first measured update, if that is the first of all."""
+    if int(first["step"].iloc[0]) != 1:
+        return math.nan
+    return float(np.exp(np.log(first["weight_rms"]).mean()))
 
 
 def _rates(config: dict[str, Any], first: pd.Series, last: pd.Series) -> Array:

@@ -19,6 +19,7 @@ from lrtransfer.study.schema import (
     ParameterizationSpec,
     Study,
     of_arm,
+    reference_rate,
 )
 
 # Filled in from the data set and the grid, so not for an experiment to set.
@@ -197,7 +198,7 @@ def _grid(path: str, experiment: Experiment, grid: Grid, study: Study) -> Iterat
         if of_arm(grid.loss_window, arm) > count:
             yield f"{path}.loss_window: longer than the run ({count} steps). Shorten it."
             break
-    if grid.measure is not None:
+    if grid.measure is not None and not unfit:
         yield from _measured(path, experiment, grid, grid.measure)
     if grid.spectra is not None:
         if grid.measure is None:
@@ -221,7 +222,13 @@ def _decays(path: str, experiment: Experiment) -> Iterator[str]:
 
 def _per_arm(path: str, experiment: Experiment, grid: Grid) -> Iterator[str]:
     """Check that what is given by arm is given for every arm."""
-    for field in ("steps", "batch_size", "loss_window", "weight_decay"):
+    for field in (
+        "steps",
+        "batch_size",
+        "loss_window",
+        "weight_decay",
+        "reference_learning_rate",
+    ):
         value = getattr(grid, field)
         if isinstance(value, dict):
             yield from _arm_names(f"{path}.{field}", value, experiment, "number")
@@ -243,15 +250,15 @@ def _arm_names(
 def _measured(path: str, experiment: Experiment, grid: Grid, measure: Measure) -> Iterator[str]:
     for probe in measure.probes:
         yield from _known(f"{path}.measure.probes", "probe", probe, catalog.names("probes"))
-    for name, arm in experiment.arms.items():
+    references = {name: reference_rate(experiment, grid, name) for name in experiment.arms}
+    for name, reference in references.items():
         rates = grid.learning_rates.get(name)
-        reference = arm.reference_learning_rate
         if reference is not None and rates is not None and reference not in rates:
             yield (
                 f"{path}.learning_rates.{name}: lacks the arm's reference_learning_rate "
                 f"{reference}. Add it, or take one of the axis."
             )
-    if all(arm.reference_learning_rate is None for arm in experiment.arms.values()):
+    if all(reference is None for reference in references.values()):
         yield (
             f"{path}.measure: no arm has a reference_learning_rate to measure at. "
             "Add one to an arm or remove `measure`."

@@ -196,6 +196,9 @@ class Spectra(_Section):
 PerArm = Annotated[PositiveInt | dict[Name, PositiveInt], Field(union_mode="left_to_right")]
 """One number for all arms, or one for each."""
 
+RatePerArm = Annotated[PositiveFloat | dict[Name, PositiveFloat], Field(union_mode="left_to_right")]
+"""The same for numbers that need not be whole."""
+
 Number = TypeVar("Number", int, float)
 
 
@@ -208,6 +211,8 @@ class Grid(_Section):
         steps: Updates of a run, for all arms or by arm.
         batch_size: Samples of an update, for all arms or by arm.
         loss_window: Updates at the end whose mean loss is the run's, for all arms or by arm.
+        constants: In place of the experiment's; those of an arm still count.
+        reference_learning_rate: In place of the arms', for all or by arm.
         weight_decay: λ in place of the optimizer's, for all arms or by arm: it goes with the
             length of a run.
         augmentation: ``crop_flip`` shifts images by up to 4 pixels and mirrors half of them.
@@ -223,9 +228,9 @@ class Grid(_Section):
     steps: PerArm
     batch_size: PerArm
     loss_window: PerArm
-    weight_decay: Annotated[
-        PositiveFloat | dict[Name, PositiveFloat] | None, Field(union_mode="left_to_right")
-    ] = None
+    constants: Constants | None = None
+    reference_learning_rate: RatePerArm | None = None
+    weight_decay: RatePerArm | None = None
     precision: Literal["float32", "float64"] = "float32"
     augmentation: Literal["none", "crop_flip"] = "none"
     learning_rates: dict[Name, RateAxis]
@@ -260,6 +265,13 @@ class Experiment(_Section):
     one_pass: bool = False
     arms: Annotated[dict[Name, Arm], Field(min_length=1)]
     scales: dict[Scale, Grid]
+
+
+def reference_rate(experiment: Experiment, grid: Grid, arm: str) -> float | None:
+    """Return the learning rate at which an arm's runs are measured."""
+    if grid.reference_learning_rate is not None:
+        return of_arm(grid.reference_learning_rate, arm)
+    return experiment.arms[arm].reference_learning_rate
 
 
 class AffineExponent(_Section):
