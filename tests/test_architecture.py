@@ -41,7 +41,7 @@ ALLOWED = {
     "theory": set(),
     "scaling": {"models"},
     "probes": {"curvature", "alignment"},
-    "fits": {"study", "storage"},
+    "fits": {"study", "storage", "theory", "optim"},
     "figures": {"fits"},
     "report": {"fits", "figures"},
     "training": {"study", "storage", "data", "models", "scaling", "optim", "curvature", "probes"},

@@ -182,6 +182,8 @@ FAULTS = [
     Fault("tuner's option of a wrong type", {"E/arms/mup/tuner": {"name": "cdat", "options": {"sigma": "two"}}}, "E/arms/mup/tuner/options/sigma", "Give a number."),
     Fault("spectra of a part of the data", {"G/train_samples": 100}, "G/spectra", "Remove train_samples."),
     Fault("train samples that lack an arm", {"G/train_samples": {"mup": 100, "ntp": 100}, "G/spectra": None}, "G/train_samples/sp", "Add the number of this arm."),
+    Fault("weight decay that lacks an arm", {"G/weight_decay": {"mup": 0.1, "ntp": 0.1}}, "G/weight_decay/sp", "Add the number of this arm."),
+    Fault("reference rate of a grid not in the axis", {"G/reference_learning_rate": {"mup": 0.3, "ntp": 16.0, "sp": 0.0625}}, "G/learning_rates/mup", "Add it, or take one of the axis."),
     Fault("unknown optimizer family", _own("sdg", RULES), "parameterizations.mine.families.sdg", "Did you mean 'sgd'?"),
 ]
 # fmt: on

@@ -112,6 +112,8 @@ def test_first_updates_differ_by_m_between_scaled_and_unscaled_rates() -> None:
     unscaled = TrainingRun(config, text(), CPU).execute(Hooks())
     column = "relative_update_without_decay"
     assert unscaled.rows[1][column] / scaled.rows[1][column] == pytest.approx(M, rel=1e-6)
+    assert scaled.rows[1]["hidden_rate"] == pytest.approx(RATE / M)
+    assert scaled.rows[1]["hidden_share"] == pytest.approx(RATE * DECAY)
     assert scaled.rows[1]["layer_fan_in"] == WIDTH
     assert scaled.rows[1]["layer_samples"] == config["batch_size"] * 8
 
@@ -143,13 +145,25 @@ def test_the_plan_resolves_an_arm_s_rule_before_the_experiment_s() -> None:
         "decay": {"rule": "standard", "unscaled": ["hidden"]},
         "group_warmup": {"name": "exponential", "fraction": 0.5},
     }
-    tiny_grid(content)["steps"] = 6
-    configs = {run.arm: run.config for run in plan(parse_study(content)).runs}
+    grid = tiny_grid(content)
+    grid["weight_decay"] = {"mup": 0.2, "ntp": 0.3, "sp": 0.4}
+    grid["constants"] = {"base_width": 2}
+    grid["reference_learning_rate"] = {"mup": 0.25, "ntp": 4.0, "sp": 0.015625}
+    runs = plan(parse_study(content)).runs
+    configs = {run.arm: run.config for run in runs}
+    assert {(run.arm, run.learning_rate) for run in runs if run.measured} == {
+        ("mup", 0.25),
+        ("ntp", 4.0),
+        ("sp", 0.015625),
+    }
+    assert configs["mup"]["parameterization"]["constants"]["base_width"] == 2
     assert configs["mup"]["decay"] == NONE | {
         "rule": "independent",
         "undecayed": ["input", "output"],
     }
     assert "group_warmup" not in configs["mup"]
+    assert configs["mup"]["optimizer"]["options"]["weight_decay"] == 0.2
+    assert configs["sp"]["optimizer"]["options"]["weight_decay"] == 0.4
     assert configs["sp"]["decay"] == NONE | {"rule": "standard", "unscaled": ["hidden"]}
     assert configs["sp"]["group_warmup"] == {"name": "exponential", "fraction": 0.5}
     assert configs["sp"]["one_pass"] is True

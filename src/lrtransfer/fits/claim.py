@@ -31,6 +31,9 @@ class Claim:
         experiments: names of the experiments it is judged on.
         evaluate: fit tables of one experiment -> the metric with its interval; None where the
             experiment lacks what the claim needs.
+        obstacle: fit tables -> why the experiment cannot decide the claim, empty if it can: the
+            claim is inconclusive then. The record of a claim with this function gives the reason,
+            or what it would take to decide.
     """
 
     id: str
@@ -41,6 +44,7 @@ class Claim:
     figure: str
     experiments: tuple[str, ...]
     evaluate: Callable[[Fits], Interval | None]
+    obstacle: Callable[[Fits], str] | None = None
 
 
 def load_claims() -> list[Claim]:

@@ -6,8 +6,17 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from lrtransfer.fits import changes, consistency, edge_of_stability, trends
+from lrtransfer.fits import (
+    changes,
+    consistency,
+    edge_of_stability,
+    hidden_updates,
+    phases,
+    trends,
+)
+from lrtransfer.fits.conditions import conditions
 from lrtransfer.fits.drift import drift
+from lrtransfer.fits.implicit_warmup import implicit_warmup
 from lrtransfer.fits.intervals import check_confidence
 from lrtransfer.fits.measured import measured_curves, quantity_curves
 from lrtransfer.fits.optimum import optima
@@ -29,9 +38,10 @@ def fit_experiment(
 ) -> dict[str, pd.DataFrame]:
     """Return every fit table of one experiment by name.
 
-    Names: optima, drift, regret, distances, consistency, trends, changes, edge_of_stability.
-    A table whose input is missing (no measured run, one size) is empty but has its columns.
-    Sizes are widths or depths (`fits.size`).
+    Names: optima, drift, regret, distances, consistency, trends, changes, edge_of_stability;
+    of alignment and weight decay phases, phase_slopes, arm_differences, predicted_updates,
+    implicit_warmup, warmup_summary, conditions. A table whose input is missing (no measured run,
+    one size) is empty but has its columns. Sizes are widths or depths (`fits.size`).
 
     Args:
         runs: one row per run of ONE experiment.
@@ -51,6 +61,9 @@ def fit_experiment(
     measured = measured_curves(runs, curves)
     compared = [c for q in COMPARED for c in quantity_curves(measured, q)]
     scaled = [c for q in CURVATURES for c in quantity_curves(measured, q)]
+    aligned = [c for q in phases.QUANTITIES for c in quantity_curves(measured, q)]
+    nets = list(hidden_updates.hidden(runs, measured))
+    warmup, warmup_summary = implicit_warmup(nets, measured, confidence)
     return {
         "optima": optima(all_sweeps, confidence),
         "drift": drift(all_sweeps, confidence),
@@ -64,6 +77,15 @@ def fit_experiment(
         "trends": _join((trends.trends(c, confidence) for c in scaled), trends.COLUMNS),
         "changes": _join((changes.changes(c, confidence) for c in scaled), changes.COLUMNS),
         "edge_of_stability": edge_of_stability.edge_of_stability(runs, measured, confidence),
+        "phases": _join((phases.phases(c, confidence) for c in aligned), phases.COLUMNS),
+        "phase_slopes": _join(
+            (phases.phase_slopes(c, confidence) for c in aligned), phases.SLOPE_COLUMNS
+        ),
+        "arm_differences": phases.arm_differences(aligned, runs, confidence),
+        "predicted_updates": hidden_updates.predicted(nets),
+        "implicit_warmup": warmup,
+        "warmup_summary": warmup_summary,
+        "conditions": conditions(nets),
     }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from lrtransfer.fits.claim import load_claims
 from lrtransfer.fits.effects import Fits
 from lrtransfer.fits.intervals import UNKNOWN
+from lrtransfer.fits.power import shortfall
 from lrtransfer.fits.rules import verdict
 
 _HEADER = ("verdict", "claim", "value", "interval", "rule", "experiment", "scale")
@@ -18,7 +19,8 @@ def evaluate_claims(experiment: str, scale: str, fits: Fits) -> list[dict[str, A
     """Return one JSON-safe record per claim of `experiment`, in the order of file names.
 
     A number that JSON lacks becomes None: an unknown value, and an open or unknown limit. The
-    verdict is reached before that, so an open side counts as open.
+    verdict is reached before that, so an open side counts as open. A claim that its experiment
+    cannot decide, or not yet, has a ``reason`` where the claim provides for one.
 
     Args:
         experiment: name in params.yaml.
@@ -30,6 +32,8 @@ def evaluate_claims(experiment: str, scale: str, fits: Fits) -> list[dict[str, A
         if experiment not in claim.experiments:
             continue
         effect = claim.evaluate(fits)
+        obstacle = claim.obstacle(fits) if claim.obstacle else ""
+        found = "inconclusive" if obstacle else verdict(claim.rule, effect)
         value, low, high = effect or UNKNOWN
         records.append(
             {
@@ -41,23 +45,26 @@ def evaluate_claims(experiment: str, scale: str, fits: Fits) -> list[dict[str, A
                 "ci_low": _number(low),
                 "ci_high": _number(high),
                 "rule": str(claim.rule),
-                "verdict": verdict(claim.rule, effect),
+                "verdict": found,
                 "scale": scale,
                 "experiment": experiment,
                 "figure": claim.figure,
             }
         )
+        if claim.obstacle and found == "inconclusive":
+            records[-1]["reason"] = obstacle or shortfall(claim.rule, effect)
     return records
 
 
 def table(records: Sequence[dict[str, Any]]) -> str:
-    """Return the records as an aligned plain-text table, verdict first."""
+    """Return the records as an aligned plain-text table, verdict first, and reasons below it."""
     if not records:
         return "no claims"
     rows = [_HEADER, *(_cells(record) for record in records)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(_HEADER))]
     lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in rows]
     lines.insert(1, "  ".join("-" * w for w in widths))
+    lines += [f"{r['id']}: {r['reason']}" for r in records if r.get("reason")]
     return "\n".join(line.rstrip() for line in lines)
 
 

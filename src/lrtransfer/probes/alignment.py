@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from torch import nn
 
@@ -46,8 +46,9 @@ class AlignmentProbe(Stateless):
     would scale. Before the first update every value is NaN.
 
     A column ``<quantity>`` is the geometric mean over the hidden weights, for a model that tells
-    its roles. ``layer_samples`` B of a whole batch and ``layer_fan_in`` C are of the hidden layer
-    with the fewest samples per input.
+    its roles, and so are ``hidden_rate`` and ``hidden_share``, the learning rate of the update and
+    the share of the weights that it took away as decay. ``layer_samples`` B of a whole batch and
+    ``layer_fan_in`` C are of the hidden layer with the fewest samples per input.
 
     Costs two forward passes of as many samples as the subset has: a part of the batch has the
     whole batch's alignment in the mean, for each of its samples has its own part in the update.
@@ -72,8 +73,9 @@ class AlignmentProbe(Stateless):
             name: _quantities(own, held_out[name], apart.get(name))
             for name, own in on_batch.items()
         }
-        own = [layer for name, layer in on_batch.items() if name in hidden]
-        return _table(found, hidden) | _regime(own, len(at.update.inputs) / len(part))
+        own = {name: layer for name, layer in on_batch.items() if name in hidden}
+        regime = _regime(own.values(), len(at.update.inputs) / len(part))
+        return _table(found, hidden) | regime | _settings(own, at)
 
 
 def _quantities(own: Alignment, held_out: Alignment, apart: Alignment | None) -> dict[str, float]:
@@ -104,6 +106,22 @@ def _regime(layers: Iterable[Alignment], batch_over_part: float) -> dict[str, fl
     return {
         "layer_samples": layer.samples * batch_over_part,
         "layer_fan_in": float(layer.fan_in),
+    }
+
+
+def _settings(hidden: Collection[str], at: Measurement) -> dict[str, float]:
+    """Return the learning rate and the share of decay of the hidden weights' last update."""
+    if not hidden:
+        return {}
+    rates = {id(p): group["lr"] for group in at.optimizer.param_groups for p in group["params"]}
+    parameters = dict(at.model.named_parameters())
+    try:
+        shares = decay_shares(at.model, at.optimizer)
+    except InseparableDecayError:
+        shares = dict.fromkeys(hidden, math.nan)
+    return {
+        "hidden_rate": _mean(rates[id(parameters[name])] for name in hidden),
+        "hidden_share": sum(shares[name] for name in hidden) / len(hidden),
     }
 
 

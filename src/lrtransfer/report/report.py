@@ -129,6 +129,7 @@ class ClaimRow(NamedTuple):
     symbol: str
     experiment: str
     figure: str
+    reason: str = ""
 
 
 def render(
@@ -141,8 +142,8 @@ def render(
     Args:
         experiments: What to say of each experiment, in order.
         claims: Records of the claims ledger (id, statement, metric, value, ci_low, ci_high, rule,
-            verdict, experiment, figure). Null values and intervals are shown as "–"; a single null
-            bound is an open end and shown as ∞.
+            verdict, experiment, figure, and reason for some that are undecided). Null values and
+            intervals are shown as "–"; a single null bound is an open end and shown as ∞.
         meta: Title, versions, commands.
 
     Raises:
@@ -199,6 +200,7 @@ def _claim(record: Mapping[str, Any]) -> ClaimRow:
         symbol=_SYMBOLS[verdict],
         experiment=str(record["experiment"]),
         figure=str(record.get("figure") or ""),
+        reason=str(record.get("reason") or ""),
     )
 
 

@@ -19,6 +19,7 @@ from lrtransfer.study.schema import (
     ParameterizationSpec,
     Study,
     of_arm,
+    reference_rate,
 )
 
 # Filled in from the data set and the grid, so not for an experiment to set.
@@ -195,12 +196,14 @@ def _grid(path: str, experiment: Experiment, grid: Grid, study: Study) -> Iterat
     yield from _arm_names(rates, grid.learning_rates, experiment, "learning rates")
     unfit = list(_per_arm(path, experiment, grid))
     yield from unfit
+    if grid.weight_decay is not None:
+        yield from _decays(path, experiment)
     steps = {} if unfit else {arm: of_arm(grid.steps, arm) for arm in experiment.arms}
     for arm, count in steps.items():
         if of_arm(grid.loss_window, arm) > count:
             yield f"{path}.loss_window: longer than the run ({count} steps). Shorten it."
             break
-    if grid.measure is not None:
+    if grid.measure is not None and not unfit:
         yield from _measured(path, experiment, grid, grid.measure)
     if grid.spectra is not None:
         if grid.train_samples is not None:
@@ -216,9 +219,24 @@ def _grid(path: str, experiment: Experiment, grid: Grid, study: Study) -> Iterat
                 yield f"{path}.spectra.seeds: seed {seed} is not among the seeds. Remove or add it."
 
 
+def _decays(path: str, experiment: Experiment) -> Iterator[str]:
+    """Check that every optimizer has the weight decay that a grid gives."""
+    for optimizer in {(a.optimizer or experiment.optimizer).name for a in experiment.arms.values()}:
+        known = optimizer in catalog.names("optim")
+        if known and "weight_decay" not in catalog.options("optim", optimizer):
+            yield f"{path}.weight_decay: {optimizer!r} has no such option. Remove it."
+
+
 def _per_arm(path: str, experiment: Experiment, grid: Grid) -> Iterator[str]:
     """Check that what is given by arm is given for every arm."""
-    for field in ("steps", "batch_size", "loss_window", "train_samples"):
+    for field in (
+        "steps",
+        "batch_size",
+        "loss_window",
+        "train_samples",
+        "weight_decay",
+        "reference_learning_rate",
+    ):
         value = getattr(grid, field)
         if isinstance(value, dict):
             yield from _arm_names(f"{path}.{field}", value, experiment, "number")
@@ -244,15 +262,15 @@ def _measured(path: str, experiment: Experiment, grid: Grid, measure: Measure) -
         yield f"{path}.measure: points fix the steps, so share has no effect. Give one of them."
     for probe in measure.probes:
         yield from _known(f"{path}.measure.probes", "probe", probe, catalog.names("probes"))
-    for name, arm in experiment.arms.items():
+    references = {name: reference_rate(experiment, grid, name) for name in experiment.arms}
+    for name, reference in references.items():
         rates = grid.learning_rates.get(name)
-        reference = arm.reference_learning_rate
         if reference is not None and rates is not None and reference not in rates:
             yield (
                 f"{path}.learning_rates.{name}: lacks the arm's reference_learning_rate "
                 f"{reference}. Add it, or take one of the axis."
             )
-    if all(arm.reference_learning_rate is None for arm in experiment.arms.values()):
+    if all(reference is None for reference in references.values()):
         yield (
             f"{path}.measure: no arm has a reference_learning_rate to measure at. "
             "Add one to an arm or remove `measure`."

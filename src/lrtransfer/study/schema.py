@@ -6,7 +6,7 @@ two meanings. What needs more than one field to judge is in :mod:`lrtransfer.stu
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -205,6 +205,11 @@ class Spectra(_Section):
 PerArm = Annotated[PositiveInt | dict[Name, PositiveInt], Field(union_mode="left_to_right")]
 """One number for all arms, or one for each."""
 
+RatePerArm = Annotated[PositiveFloat | dict[Name, PositiveFloat], Field(union_mode="left_to_right")]
+"""The same for numbers that need not be whole."""
+
+Number = TypeVar("Number", int, float)
+
 
 class Grid(_Section):
     """One experiment at one scale: its axes, and the length of a run in steps of one batch.
@@ -217,6 +222,10 @@ class Grid(_Section):
         train_samples: Training samples that a run sees, chosen by its seed, for all arms or by
             arm; None is all of them.
         loss_window: Updates at the end whose mean loss is the run's, for all arms or by arm.
+        constants: In place of the experiment's; those of an arm still count.
+        reference_learning_rate: In place of the arms', for all or by arm.
+        weight_decay: λ in place of the optimizer's, for all arms or by arm: it goes with the
+            length of a run.
         augmentation: ``crop_flip`` shifts images by up to 4 pixels and mirrors half of them.
         measure: What runs at the reference learning rate log; None logs the loss alone.
         spectra: Which checkpoints are kept for spectra; None keeps none.
@@ -231,6 +240,9 @@ class Grid(_Section):
     batch_size: PerArm
     loss_window: PerArm
     train_samples: PerArm | None = None
+    constants: Constants | None = None
+    reference_learning_rate: RatePerArm | None = None
+    weight_decay: RatePerArm | None = None
     precision: Literal["float32", "float64"] = "float32"
     augmentation: Literal["none", "crop_flip"] = "none"
     learning_rates: dict[Name, RateAxis]
@@ -238,9 +250,9 @@ class Grid(_Section):
     spectra: Spectra | None = None
 
 
-def of_arm(value: int | dict[str, int], arm: str) -> int:
-    """Return what a ``PerArm`` field says for one arm."""
-    return value if isinstance(value, int) else value[arm]
+def of_arm(value: Number | dict[str, Number], arm: str) -> Number:
+    """Return what a field that may be given by arm says for one arm."""
+    return value[arm] if isinstance(value, dict) else value
 
 
 class Experiment(_Section):
@@ -267,6 +279,13 @@ class Experiment(_Section):
     tuner: NamedSpec | None = None
     arms: Annotated[dict[Name, Arm], Field(min_length=1)]
     scales: dict[Scale, Grid]
+
+
+def reference_rate(experiment: Experiment, grid: Grid, arm: str) -> float | None:
+    """Return the learning rate at which an arm's runs are measured."""
+    if grid.reference_learning_rate is not None:
+        return of_arm(grid.reference_learning_rate, arm)
+    return experiment.arms[arm].reference_learning_rate
 
 
 class AffineExponent(_Section):

@@ -11,7 +11,7 @@ from lrtransfer.report.report import ExperimentReport, Meta, ReportFigure, rende
 from lrtransfer.storage.atomic import write_text
 from lrtransfer.storage.paths import FIT_TABLES, RUN_TABLES, SPECTRA_TABLES, Layout
 from lrtransfer.study import Plan
-from lrtransfer.study.schema import Grid, of_arm
+from lrtransfer.study.schema import Grid, of_arm, reference_rate
 from lrtransfer.workflow.stored import claims_of, read_csv, read_frame
 
 _VERSIONS = ("lrtransfer", "torch", "numpy", "pandas", "scipy", "snakemake", "dvc")
@@ -78,7 +78,7 @@ def _settings(plan: Plan, experiment: str) -> Settings:
         arms={
             name: Arm(
                 arm.label,
-                arm.reference_learning_rate,
+                reference_rate(spec, grid, name),
                 of_arm(grid.steps, name),
                 of_arm(grid.loss_window, name),
             )

@@ -232,7 +232,8 @@ def _job_name(sweep: str, number: int) -> str:
 
 
 def _fits_code() -> dict[str, str]:
-    return fingerprint.code("fits/experiment.py", "fits/ledger.py", *_files_in("fits/claims"))
+    by_name = (*_files_in("fits/claims"), *_files_in("optim/schedules"))
+    return fingerprint.code("fits/experiment.py", "fits/ledger.py", *by_name)
 
 
 def _files_in(room: str, pattern: str = "*.py") -> list[Path]:
