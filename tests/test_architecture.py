@@ -40,7 +40,7 @@ ALLOWED = {
     "data": {"storage"},
     "theory": set(),
     "scaling": {"models"},
-    "probes": {"curvature"},
+    "probes": {"curvature", "optim"},
     "fits": {"study", "storage"},
     "figures": {"fits"},
     "report": {"fits", "figures"},

@@ -30,6 +30,7 @@ class Measurement:
         rates: Trained parameter -> learning rate over the global one (the D of D^½HD^½).
         optimizer: Its state after the last update; one group per parameter, with its ``name``.
         generator: Random numbers of this step of this run, for the probe alone.
+        batch_size: Samples of an update.
     """
 
     model: nn.Module
@@ -40,6 +41,7 @@ class Measurement:
     rates: Mapping[str, float]
     optimizer: torch.optim.Optimizer
     generator: torch.Generator
+    batch_size: int = 1
 
 
 class Probe(Protocol):

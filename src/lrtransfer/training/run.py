@@ -203,6 +203,7 @@ class TrainingRun:
                 rates=self.network.rates,
                 optimizer=self.optimizer,
                 generator=streams.generator(streams.CURVATURE, self.config["seed"], step, index),
+                batch_size=self.config["batch_size"],
             )
             row |= measured.measure(at)
         return row
