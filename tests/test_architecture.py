@@ -42,7 +42,7 @@ ALLOWED = {
     "scaling": {"models"},
     "probes": {"curvature", "optim"},
     "fits": {"study", "storage"},
-    "figures": {"fits"},
+    "figures": {"fits", "theory"},
     "report": {"fits", "figures"},
     "training": {"study", "storage", "data", "models", "scaling", "optim", "curvature", "probes"},
     "coordinates": {"study", "storage", "models", "scaling", "optim", "training", "fits"},

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from lrtransfer.study import Plan, Run
+from lrtransfer.study import Plan, Run, catalog
 from lrtransfer.training.network import block_size
 from lrtransfer.workflow.blank_network import blank_network
 
@@ -52,7 +52,9 @@ def run_seconds(run: Run, sizes: tuple[int, int], machine: Machine) -> float:
     def gradient(samples: int) -> float:
         return samples * flops / machine.flops_per_second + calls * machine.seconds_per_call
 
-    seconds = config["steps"] * gradient(config["batch_size"])
+    tuner = config.get("tuner")
+    price = catalog.constant("optim/tuners", tuner["name"], "PRICE") if tuner else 1.0
+    seconds = config["steps"] * price * gradient(config["batch_size"])
     measure = config["measure"]
     if measure:
         products = len(measure["steps"]) * _PRODUCTS_PER_MEASUREMENT * _GRADIENTS_PER_PRODUCT
