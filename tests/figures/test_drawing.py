@@ -18,6 +18,7 @@ from lrtransfer.figures.eigenvalues_by_rank import eigenvalues_by_rank
 from lrtransfer.figures.transfer import transfer
 
 from . import synthetic
+from .conftest import OF_DECAY, TUNERS
 
 FIGURES = (
     "consistency",
@@ -27,20 +28,12 @@ FIGURES = (
     "spectral_density",
     "width_transfer",
 )
-#: Figures of other tables than the synthetic ones (test_weight_decay_figures).
-OF_DECAY = (
-    "decay_alignment",
-    "decay_changes",
-    "decay_transfer",
-    "implicit_warmup",
-    "late_updates",
-)
 #: Those that draw measured runs; `depth_transfer` is the same drawing as `width_transfer`.
 MEASURED = tuple(name for name in FIGURES if name != "optima")
 
 
 def test_every_file_with_FIGURE_is_a_figure() -> None:
-    assert names() == sorted([*FIGURES, *OF_DECAY, "depth_transfer"])
+    assert names() == sorted([*FIGURES, *OF_DECAY, *TUNERS, "depth_transfer"])
 
 
 def test_every_figure_draws_the_synthetic_study(drawn: dict[str, Drawn]) -> None:

@@ -44,6 +44,7 @@ class Measurement:
         optimizer: Its state after the last update; one group per parameter, with its ``name``.
         generator: Random numbers of this step of this run, for the probe alone.
         update: The last update, where a probe has ``needs_update``; None before the first.
+        batch_size: Samples of an update.
     """
 
     model: nn.Module
@@ -55,6 +56,7 @@ class Measurement:
     optimizer: torch.optim.Optimizer
     generator: torch.Generator
     update: Update | None = None
+    batch_size: int = 1
 
 
 class Probe(Protocol):

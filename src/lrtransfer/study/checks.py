@@ -17,6 +17,7 @@ from lrtransfer.study.schema import (
     NamedSpec,
     Options,
     ParameterizationSpec,
+    Spectra,
     Study,
     of_arm,
     reference_rate,
@@ -206,17 +207,22 @@ def _grid(path: str, experiment: Experiment, grid: Grid, study: Study) -> Iterat
     if grid.measure is not None and not unfit:
         yield from _measured(path, experiment, grid, grid.measure)
     if grid.spectra is not None:
-        if grid.train_samples is not None:
-            yield f"{path}.spectra: computed on the whole training set. Remove train_samples."
-        if grid.measure is None:
-            yield f"{path}.spectra: nothing is measured at this scale. Add `measure` or remove it."
-        shortest = min(steps.values(), default=None)
-        for step in grid.spectra.steps:
-            if shortest is not None and step > shortest:
-                yield f"{path}.spectra.steps: step {step} is past the run's {shortest}. Remove it."
-        for seed in grid.spectra.seeds:
-            if seed not in grid.seeds:
-                yield f"{path}.spectra.seeds: seed {seed} is not among the seeds. Remove or add it."
+        yield from _spectra(
+            f"{path}.spectra", grid, grid.spectra, min(steps.values(), default=None)
+        )
+
+
+def _spectra(path: str, grid: Grid, spectra: Spectra, shortest: int | None) -> Iterator[str]:
+    if grid.train_samples is not None:
+        yield f"{path}: computed on the whole training set. Remove train_samples."
+    if grid.measure is None:
+        yield f"{path}: nothing is measured at this scale. Add `measure` or remove it."
+    for step in spectra.steps:
+        if shortest is not None and step > shortest:
+            yield f"{path}.steps: step {step} is past the run's {shortest}. Remove it."
+    for seed in spectra.seeds:
+        if seed not in grid.seeds:
+            yield f"{path}.seeds: seed {seed} is not among the seeds. Remove or add it."
 
 
 def _decays(path: str, experiment: Experiment) -> Iterator[str]:

@@ -224,6 +224,7 @@ class TrainingRun:
                 optimizer=self.optimizer,
                 generator=streams.generator(streams.CURVATURE, self.config["seed"], step, index),
                 update=self.update,
+                batch_size=self.config["batch_size"],
             )
             row |= measured.measure(at)
         self.cadence.pay(sum(measured.gradients for measured in self.probes.values()))

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from lrtransfer.study import Plan, Run
+from lrtransfer.study import Plan, Run, catalog
 from lrtransfer.training.network import block_size
 from lrtransfer.workflow.blank_network import blank_network
 
@@ -54,7 +54,9 @@ def run_seconds(run: Run, sizes: tuple[int, int], machine: Machine) -> float:
     def gradient(samples: int) -> float:
         return samples * flops / machine.flops_per_second + calls * machine.seconds_per_call
 
-    seconds = config["steps"] * gradient(config["batch_size"])
+    tuner = config.get("tuner")
+    price = catalog.constant("optim/tuners", tuner["name"], "PRICE") if tuner else 1.0
+    seconds = config["steps"] * price * gradient(config["batch_size"])
     measure = config["measure"]
     if measure and "share" in measure:
         seconds *= 1 + measure["share"]

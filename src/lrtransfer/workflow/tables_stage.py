@@ -7,6 +7,7 @@ import pandas as pd
 from lrtransfer.fits.experiment import fit_experiment
 from lrtransfer.fits.index import index_and_curves, spectra_tables, to_arrow
 from lrtransfer.fits.ledger import evaluate_claims
+from lrtransfer.fits.tuned import evidence
 from lrtransfer.storage.paths import FIT_TABLES, RUN_TABLES, SPECTRA_TABLES, Layout
 from lrtransfer.storage.tables import write_table
 from lrtransfer.study import Plan
@@ -40,5 +41,6 @@ def write_fits(plan: Plan, layout: Layout, experiment: str) -> None:
     fits = fit_experiment(runs, curves, confidence=plan.study.fits.confidence)
     for name in FIT_TABLES:
         write_csv(layout.fit(experiment, name), fits[name])
-    records = evaluate_claims(experiment, plan.study.scale, fits)
+    known = fits | evidence(runs, curves, plan.study.fits.confidence)
+    records = evaluate_claims(experiment, plan.study.scale, known)
     write_json(layout.experiment_claims(experiment), records)
