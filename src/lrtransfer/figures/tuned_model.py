@@ -26,6 +26,8 @@ from lrtransfer.theory.edge_of_stability_tuned import simulate_tuned as cdat
 _COLUMNS = ["panel", "arm", "step", "x", "value"]
 _BELOW, _SLOW = Drift(1.0, 0.5), Drift(5e-2, 1e-1)
 _START = Start(rate=0.05, sharpness=18.0, energy=4.0, other_energy=4.0)
+# The slow row is drawn at every tenth step.
+_STRIDES = (2, 10)
 _TITLES = ("rate η", "sharpness λ", "excess y = ηλ − 2", "energy p = x²")
 
 
@@ -39,9 +41,10 @@ def tuned_model(tables: Tables, settings: Settings) -> Drawing:
         for index, (label, path) in enumerate(drawn):
             color = style.OKABE_ITO[2 * row + index]
             entries.append(Line2D([], [], color=color, lw=2.2, label=label))
-            steps = np.arange(len(path.rate))
+            steps = np.arange(0, len(path.rate), _STRIDES[row])
             series = (path.rate, path.sharpness, path.excess, np.maximum(path.energy, 1e-12))
-            for axes, title, values in zip(grid[row], _TITLES, series, strict=True):
+            for axes, title, whole in zip(grid[row], _TITLES, series, strict=True):
+                values = whole[steps]
                 axes.plot(steps, values, color=color, lw=1.2)
                 axes.set_title(title)
                 axes.set_xlabel("step")
