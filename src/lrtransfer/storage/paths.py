@@ -22,6 +22,10 @@ FIT_TABLES = (
     "trends",
     "changes",
     "edge_of_stability",
+    "laws",
+    "held_out",
+    "forecast",
+    "transfer_metrics",
 )
 
 
