@@ -32,8 +32,7 @@ class Claim:
         evaluate: fit tables of one experiment -> the metric with its interval; None where the
             experiment lacks what the claim needs.
         obstacle: fit tables -> why the experiment cannot decide the claim, empty if it can: the
-            claim is inconclusive then. The record of a claim with this function gives the reason,
-            or what it would take to decide.
+            claim is inconclusive then, and the ledger gives the reason as what would decide it.
     """
 
     id: str

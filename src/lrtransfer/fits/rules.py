@@ -90,13 +90,6 @@ class Within:
         return f"in [{self.low:g}, {self.high:g}]"
 
 
-def boundaries(rule: Rule) -> tuple[float, ...]:
-    """Return the values at which a rule's region begins or ends."""
-    if isinstance(rule, Within):
-        return (rule.low, rule.high)
-    return (rule.threshold,) if isinstance(rule, Above | Below) else ()
-
-
 def verdict(rule: Rule, effect: Interval | None) -> Verdict:
     """Judge an effect: the whole interval must satisfy the rule, or the whole must violate it.
 

@@ -29,6 +29,10 @@ FIT_TABLES = (
     "implicit_warmup",
     "warmup_summary",
     "conditions",
+    "laws",
+    "held_out",
+    "forecast",
+    "transfer_metrics",
 )
 
 

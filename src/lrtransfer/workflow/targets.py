@@ -166,7 +166,7 @@ class Targets:
             "report": lambda: [
                 [study.study[name].question for name in self.plan.experiments],
                 fingerprint.code("report/report.py"),
-                [f.read_text(encoding="utf-8") for f in _files_in("report", "*.jinja")],
+                [f.read_text(encoding="utf-8") for f in _pages()],
             ],
         }
         return fingerprint.digest(parts[stage]())[:16]
@@ -238,3 +238,8 @@ def _fits_code() -> dict[str, str]:
 
 def _files_in(room: str, pattern: str = "*.py") -> list[Path]:
     return sorted((PACKAGE / room).glob(pattern))
+
+
+def _pages() -> list[Path]:
+    """Return the report's template and script."""
+    return [*_files_in("report", "*.jinja"), *_files_in("report", "*.js")]
