@@ -9,10 +9,10 @@ Not every question is answered. A prediction needs three sizes of at least two s
 optimum at its grid's edge, and reaches as many doublings beyond the sizes as they span (half as
 many from three sizes, where one degree of freedom says whether the power law holds): `reach`.
 
-Found in simulation (tests/fits/test_predict.py: three seeds, four and five sizes, one and two
-doublings ahead): nominal 95 % intervals hold the optimum of the sweep in 92 to 98 % of studies on
-average over drifts; between 90 % (drifts of 0.2 per doubling that scatter hides, two doublings
-ahead) and 100 % (no drift, almost no scatter).
+Found in simulation (tests/fits/test_predict.py: three seeds, three to five sizes, one and two
+doublings ahead): nominal 95 % intervals hold the optimum that the sweep finds in 95 to 99 % of
+studies on average over drifts, the more the less the seeds scatter; at worst, for a drift of 0.2
+per doubling that scatter hides from three sizes, in 89 %.
 """
 
 from __future__ import annotations

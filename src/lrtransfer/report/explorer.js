@@ -76,9 +76,10 @@
     const marks = ordered.map((run) => {
       const color = data.colors[run[1]];
       const mark = run[5] === null
-        ? text("×", { x: X(run[4]), y: TOP + 6, "text-anchor": "middle", fill: color }, svg)
-        : make("circle", { cx: X(run[4]), cy: Y(Math.log2(run[5])), r: 4, fill: color }, svg);
+        ? text("×", { x: X(run[4]), y: TOP + 6, "text-anchor": "middle" }, svg)
+        : make("circle", { cx: X(run[4]), cy: Y(Math.log2(run[5])), r: 4 }, svg);
       mark.setAttribute("class", "run");
+      mark.style.fill = color;
       return mark;
     });
     let current = -1;
