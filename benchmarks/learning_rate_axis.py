@@ -5,6 +5,7 @@ On a CPU it does not (docs/curvature.md), so that there the target has no rows.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 from torch.func import functional_call, grad, stack_module_state, vmap
 
 from benchmarks.pricing import prepare, seconds
-from benchmarks.problems import IMAGES, Problem, make
+from benchmarks.problems import IMAGES, make
 
 WIDTHS = (64, 128, 256, 512, 1024)
 MODELS = 8
@@ -41,7 +42,7 @@ def _row(width: int, device: torch.device) -> dict[str, Any]:
 
     def loop() -> None:
         for problem, rate in zip(problems, rates.tolist(), strict=True):
-            pieces = Problem("", problem.model, inputs, targets).gradient()
+            pieces = replace(problem, inputs=inputs, targets=targets).gradient()
             with torch.no_grad():
                 for parameter, piece in zip(problem.model.parameters(), pieces, strict=True):
                     parameter.sub_(piece, alpha=rate)
@@ -50,7 +51,7 @@ def _row(width: int, device: torch.device) -> dict[str, Any]:
     model = problems[0].model
 
     def loss(weights: dict[str, Tensor], fixed: dict[str, Tensor]) -> Tensor:
-        return Problem.loss(functional_call(model, (weights, fixed), (inputs,)), targets)
+        return problems[0].loss(functional_call(model, (weights, fixed), (inputs,)), targets)
 
     gradients = vmap(grad(loss))
 

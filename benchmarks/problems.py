@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -19,12 +19,17 @@ GROUP_NORM: dict[str, Any] = {"channels": 1, "image_size": 28, "norm": "group", 
 
 @dataclass(frozen=True)
 class Problem:
-    """A network, its loss and one batch."""
+    """A network, its loss and one batch.
+
+    Attributes:
+        smoothing: share of every label spread over all classes: it keeps curvature at the minimum.
+    """
 
     name: str
     model: nn.Module
     inputs: Tensor
     targets: Tensor
+    smoothing: float = 0.0
 
     @property
     def batch(self) -> tuple[Tensor, Tensor]:
@@ -36,10 +41,14 @@ class Problem:
         """Where the batch lies."""
         return self.inputs.device
 
-    @staticmethod
-    def loss(outputs: Tensor, targets: Tensor) -> Tensor:
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the cross-entropy, mean over samples and tokens."""
-        return functional.cross_entropy(outputs.reshape(-1, outputs.shape[-1]), targets.flatten())
+        logits = outputs.reshape(-1, outputs.shape[-1])
+        return functional.cross_entropy(logits, targets.flatten(), label_smoothing=self.smoothing)
+
+    def on(self, chosen: Tensor | slice) -> Problem:
+        """Return the same network on some of the samples."""
+        return replace(self, inputs=self.inputs[chosen], targets=self.targets[chosen])
 
     def gradient(self) -> tuple[Tensor, ...]:
         """Return the gradient: the unit of price."""
@@ -63,7 +72,7 @@ class Problem:
     def double(self) -> Problem:
         """Return a copy in float64."""
         inputs = self.inputs.double() if self.inputs.is_floating_point() else self.inputs
-        return Problem(self.name, copy.deepcopy(self.model).double(), inputs, self.targets)
+        return replace(self, model=copy.deepcopy(self.model).double(), inputs=inputs)
 
 
 def make(

@@ -118,13 +118,13 @@ def _problem(name: str, device: torch.device) -> tuple[Problem, Problem]:
     else:
         whole = make(name, "gpt", 64, device, **TOKENS, width=48)
     count = len(whole.inputs) // SHARE
-    return whole, Problem(name, whole.model, whole.inputs[:count], whole.targets[:count])
+    return whole, whole.on(slice(count))
 
 
 def _step(whole: Problem, optimizer: torch.optim.Optimizer, random: torch.Generator) -> None:
     count = len(whole.inputs) // SHARE
     chosen = torch.randperm(len(whole.inputs), generator=random)[:count].to(whole.device)
-    Problem("", whole.model, whole.inputs[chosen], whole.targets[chosen]).train(1, optimizer)
+    whole.on(chosen).train(1, optimizer)
 
 
 def _ours(subset: Problem, memory: Memory, warm_products: int = 6) -> float:
