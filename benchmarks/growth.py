@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 import torch
-from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
+from matplotlib.ticker import FixedLocator, LogLocator, NullLocator, StrMethodFormatter
 from scipy import stats
 
 from benchmarks.pricing import prepare, seconds
@@ -37,7 +37,7 @@ SIZES: dict[str, tuple[int, ...]] = {
 _LABELS = {
     "width": "Width",
     "depth": "Depth (residual branches)",
-    "batch": "Batch (samples)",
+    "batch": "Batch (images or sequences)",
     "k": "Eigenvalues k",
 }
 _QUANTITIES = ("gradient", "product", "sharpness", "top k")
@@ -54,12 +54,17 @@ class _Point:
     batch: int = 16
     k: int = 4
 
+    @property
+    def samples(self) -> int:
+        """Images of the MLP, 8 for each of `batch`; sequences of the GPT, one for every 4."""
+        return 8 * self.batch if self.family == "mlp" else max(1, self.batch // 4)
+
     def problem(self, device: torch.device) -> Problem:
         if self.family == "mlp":
             sizes = IMAGES | {"width": self.width, "depth": self.depth}
-            return make("mlp", "residual_mlp", 8 * self.batch, device, **sizes)
+            return make("mlp", "residual_mlp", self.samples, device, **sizes)
         sizes = TOKENS | {"block_size": 16, "width": self.width, "depth": self.depth}
-        return make("gpt", "gpt", max(1, self.batch // 4), device, **sizes)
+        return make("gpt", "gpt", self.samples, device, **sizes)
 
 
 def measure(device: str) -> list[dict[str, Any]]:
@@ -103,10 +108,18 @@ def draw(table: pd.DataFrame, path: Path) -> None:
                 panel.xaxis.set_major_locator(FixedLocator(part["size"].unique()))
                 panel.xaxis.set_minor_locator(NullLocator())
                 panel.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-                handles, labels = panel.get_legend_handles_labels()
+                if axis == "k":
+                    panel.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+                    panel.yaxis.set_minor_formatter(StrMethodFormatter("{x:g}"))
+                panel.yaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
                 panel.get_legend().remove()
+            handles, labels = row[0].get_legend_handles_labels()
             row[0].set_ylabel(f"{title}\nprocessor time (ms)")
-        names = {"product": "Hessian product", "sharpness": "sharpness, cold"}
+        names = {
+            "product": "Hessian product",
+            "sharpness": "sharpness, cold",
+            "top k": f"top k (k = {_Point('').k} but in the last column)",
+        }
         figure.legend(
             handles,
             [names.get(label, label) for label in labels],
@@ -114,7 +127,7 @@ def draw(table: pd.DataFrame, path: Path) -> None:
             ncols=len(labels),
             frameon=False,
         )
-        figure.savefig(path, dpi=110, metadata={"Software": None})
+        figure.savefig(path, dpi=90, metadata={"Software": None})
 
 
 def _measurements(device: torch.device) -> Iterator[dict[str, Any]]:
@@ -123,10 +136,12 @@ def _measurements(device: torch.device) -> Iterator[dict[str, Any]]:
             for size in sizes:
                 point = replace(_Point(family), **{axis: size})
                 for quantity, (milliseconds, products) in _costs(point, device).items():
+                    if axis == "k" and quantity != "top k":
+                        continue  # the others know nothing of k
                     yield {
                         "family": family,
                         "axis": axis,
-                        "size": size,
+                        "size": point.samples if axis == "batch" else size,
                         "quantity": quantity,
                         "milliseconds": milliseconds,
                         "products": products,
