@@ -20,6 +20,10 @@ from torch import Tensor, nn
 
 from benchmarks.problems import Problem
 
+MOST_PRODUCTS = 400
+"""Of eigsh, whose own limit is ten times the number of parameters, and whose default tolerance is
+that of the arithmetic: float32 products may never meet it."""
+
 Answer = tuple[list[float], int]
 """The eigenvalues, and the Hessian-vector products spent."""
 
@@ -202,6 +206,8 @@ def _curvlinops(problem: Problem, *, k: int, start: Tensor | None = None, **opti
 
     def product(vector: Any) -> Any:
         nonlocal count
+        if count == MOST_PRODUCTS:
+            raise RuntimeError(f"not converged after {count} products")
         count += 1
         return inner @ vector
 

@@ -12,7 +12,7 @@ from benchmarks.problems import Problem
 
 ROUNDS = 3
 _GRADIENTS = 5
-_CHEAP = 300
+_CHEAP = 60
 
 
 def prepare(device: str) -> torch.device:

@@ -9,6 +9,7 @@ times the fewest products after which the same Lanczos process is right: no stop
 from __future__ import annotations
 
 import copy
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -55,6 +56,7 @@ def rows(device: torch.device) -> Iterator[dict[str, Any]]:
     """Yield one row per network, state, quantity and setting."""
     for problem in _problems(device):
         for state in _states(problem):
+            print(f"  {problem.name}, {state.name}", file=sys.stderr, flush=True)
             yield from _cold(state)
             yield from _warm(state)
 
