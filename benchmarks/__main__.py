@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lrtransfer.storage.atomic import write_text
 
-TARGETS = ("curvature", "planning", "tuners")
+TARGETS = ("curvature", "growth", "learning_rate_axis", "planning", "training", "tuners", "warm")
 RESULTS = Path("results/benchmarks")
 
 
