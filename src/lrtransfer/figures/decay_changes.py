@@ -27,6 +27,9 @@ def decay_changes(tables: Tables, settings: Settings) -> Drawing:
         gaps += panels.lacking_sizes(part, tables, name, f"{settings.arms[name].label} curve")
         parts.append(part)
         axes.set_xlabel("training step")
+        place = axes.get_subplotspec()
+        if place is not None and place.is_first_col():
+            axes.set_ylabel("change ‖ΔWX‖/‖WX‖")
     share_vertical(list(places.values()))
     style.legend(figure, style.size_handles(tables.axis, tables.sizes()))
     plotted = panels.long_form(parts, _COLUMNS)
