@@ -151,7 +151,8 @@ def render(
     Args:
         experiments: What to say of each experiment, in order.
         claims: Records of the claims ledger (id, statement, metric, value, ci_low, ci_high, rule,
-            verdict, experiment, figure). Null values and intervals are shown as "–"; a single null bound is an open end and shown as ∞.
+            verdict, experiment, figure). Null values and intervals are shown as "–"; a single null
+            bound is an open end and shown as ∞.
         meta: Title, versions, commands.
 
     Raises:
