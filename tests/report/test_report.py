@@ -14,6 +14,7 @@ import pytest
 
 from lrtransfer.figures import Arm, Settings, Tables, draw
 from lrtransfer.report import ExperimentReport, Meta, ReportFigure, render
+from lrtransfer.report.answer import sentences
 
 from .conftest import claim, png
 
@@ -210,6 +211,27 @@ def test_the_answer_takes_its_numbers_from_ledger_and_fits(experiment: Experimen
         "corrected for their number, 0 and 1 verdicts remain",
     ):
         assert said in text, said
+
+
+def test_the_answer_speaks_of_all_three_papers_in_five_sentences(
+    experiment: ExperimentReport,
+) -> None:
+    effects = {
+        "decay_independent_updates_equal": (-0.017, -0.04, 0.004),
+        "decay_standard_updates_fall": (-0.61, -0.63, -0.6),
+        "tuner_cdat_just_above_edge": (2.16, 2.15, 2.17),
+        "tuner_cdat_beats_constant": (-1.5, -2.5, -0.4),
+        "tuner_cdat_beats_constant_at_equal_price": (1.6, 0.4, 2.9),
+    }
+    records = [claim(id="mup_sharpness_overlaps")]
+    records += [claim(id=n, value=v, ci_low=a, ci_high=b) for n, (v, a, b) in effects.items()]
+    said = sentences(records, experiment.fits, experiment.arms, "width_transfer_vision")
+    assert len(said) == 5
+    assert "−0.017 [−0.04, 0.004] under independent" in said[1]
+    assert "−0.61 [−0.63, −0.6] under standard" in said[1]
+    assert "2.2 [2.1, 2.2], beside the edge" in said[2]
+    assert "−1.5 [−2.5, −0.4] in as many steps and of 1.6 [0.4, 2.9] at" in said[2]
+    assert said[-1].startswith("Of 6 claims of the papers in all")
 
 
 def test_the_ledger_says_correction_and_power(experiment: ExperimentReport) -> None:

@@ -11,6 +11,7 @@ import pandas as pd
 from lrtransfer.figures.style import interval, number
 
 _OWN = "lrtransfer"
+_MOST = 5
 
 
 def sentences(
@@ -19,7 +20,9 @@ def sentences(
     arms: Mapping[str, str],
     experiment: str,
 ) -> list[str]:
-    """Return at most five sentences; one whose numbers are missing is left out.
+    """Return at most five sentences; one whose numbers are missing makes room for another.
+
+    The last counts the verdicts; before it come the four first that can be said.
 
     Args:
         records: of the ledger.
@@ -29,12 +32,14 @@ def sentences(
     """
     found = [
         _movement(fits.get("drift"), arms, experiment),
+        _weight_decay(records),
+        _tuners(records),
         _cost(fits.get("regret"), arms),
         _curvature(records),
         _predictor(records),
-        _counts(records),
     ]
-    return [sentence for sentence in found if sentence]
+    said = [sentence for sentence in found if sentence][: _MOST - 1]
+    return [sentence for sentence in (*said, _counts(records)) if sentence]
 
 
 def _movement(drift: pd.DataFrame | None, arms: Mapping[str, str], experiment: str) -> str:
@@ -74,6 +79,41 @@ def _cost(regret: pd.DataFrame | None, arms: Mapping[str, str]) -> str:
         f"Training {rows[0]['axis']} {largest} there with the rate that was best at "
         f"{rows[0]['axis']} {int(rows[0]['from_size'])} adds {_listed(parts)} to its best loss."
     )
+
+
+def _weight_decay(records: Sequence[Mapping[str, Any]]) -> str:
+    independent = _effect(records, "decay_independent_updates_equal")
+    standard = _effect(records, "decay_standard_updates_fall")
+    if not (independent and standard):
+        return ""
+    return (
+        "Late in training the relative updates of hidden weights grow with width to the power of "
+        f"{independent} under independent weight decay and of {standard} under standard decay: "
+        "it is weight decay that keeps them equal, where that is zero."
+    )
+
+
+def _tuners(records: Sequence[Mapping[str, Any]]) -> str:
+    edge = _effect(records, "tuner_cdat_just_above_edge")
+    steps = _effect(records, "tuner_cdat_beats_constant")
+    price = _effect(records, "tuner_cdat_beats_constant_at_equal_price")
+    if not (edge and steps and price):
+        return ""
+    return (
+        f"CDAT holds rate times sharpness at {edge}, beside the edge at 2; its final loss over "
+        f"that of the best constant rate is 2 to the power of {steps} in as many steps and of "
+        f"{price} at the same price."
+    )
+
+
+def _effect(records: Sequence[Mapping[str, Any]], claim: str) -> str:
+    """Return the first value of a claim with its interval; empty where there is none."""
+    for record in records:
+        if record["id"] == claim and None not in (record["value"], record["ci_low"]):
+            high = math.inf if record["ci_high"] is None else float(record["ci_high"])
+            limits = interval(float(record["ci_low"]), high)
+            return f"{number(float(record['value']), 2)} {limits}"
+    return ""
 
 
 def _curvature(records: Sequence[Mapping[str, Any]]) -> str:
