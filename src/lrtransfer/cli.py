@@ -90,6 +90,13 @@ def _answers(add: Adding) -> None:
     """Commands that tell what was found."""
     claims = _selecting(add("claims", help="print the ledger of claims"))
     claims.add_argument("--json", action="store_true", help="print JSON")
+    claims.add_argument(
+        "--against",
+        type=Path,
+        metavar="CLAIMS.JSON",
+        help="compare with another ledger, of other seeds say; exit status 4 if a claim that is "
+        "supported in one is contradicted in the other",
+    )
     claims.set_defaults(command=commands.claims)
 
     predict = add(

@@ -58,3 +58,11 @@ def test_studies_with_the_seeds_named_are_mostly_decided():
             for _ in range(400)
         ]
         assert low <= np.mean([f == "supported" for f in found]) <= high
+
+
+def test_a_statistic_over_arms_asks_for_arms() -> None:
+    words = "rank correlation over arms, per doubling"
+    asked = needed(Above(0.0), Interval(0.4, -0.1, 0.9), words, seeds=3, sizes=4, confidence=0.95)
+    assert asked == (None, None, "would be decided by about 1.6 times as many arms")
+    close = needed(Above(0.0), Interval(0.01, -0.5, 0.5), words, seeds=3, sizes=4, confidence=0.95)
+    assert "more than 10 times" in close.text

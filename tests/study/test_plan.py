@@ -209,6 +209,15 @@ def test_more_of_an_axis_leaves_the_old_keys(change: Change, added: int) -> None
     assert len(keys(change)) == len(keys()) + added
 
 
+def test_a_seed_offset_is_the_same_study_with_other_seeds() -> None:
+    by_hand = at("G/seeds", [10, 11]), at("G/spectra/seeds", [10])
+    assert keys(at("R/seed_offset", 10)) == keys(*by_hand)
+    assert keys(at("R/seed_offset", 0)) == keys()
+    content = tiny_params() | {"seed_offset": 10}
+    assert {spectrum.run.seed for spectrum in tiny_plan(content).spectra} == {10}
+    assert len(keys(at("R/seed_offset", 1)) & keys()) == len(keys()) // 2, "seed 1 is in both"
+
+
 def test_another_arm_leaves_the_old_keys() -> None:
     def another(root: dict[str, Any], experiment: dict[str, Any], grid: dict[str, Any]) -> None:
         arm = experiment["arms"]["mup"] | {"constants": {"gamma0": 3.0}}

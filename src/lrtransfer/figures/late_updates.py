@@ -20,7 +20,6 @@ _QUANTITIES = {
     "relative_change_without_decay": "relative change ‖ΔWX‖/‖WX‖",
 }
 _COLUMNS = ["panel", "arm", "quantity", "size", "x", "value", "low", "high", "n"]
-_MARKERS = "osD^vP*X<>"
 
 
 def late_updates(tables: Tables, settings: Settings) -> Drawing:
@@ -40,7 +39,7 @@ def late_updates(tables: Tables, settings: Settings) -> Drawing:
         axes.set_xlabel(tables.axis)
     marks = [
         Line2D([], [], color=color, marker=marker, label=settings.arms[name].label)
-        for name, (color, marker) in _looks(settings).items()
+        for name, (color, marker) in panels.arm_looks(settings).items()
     ]
     rule = Line2D([], [], color="#333333", ls=":", label="m^-½")
     law = Line2D([], [], color="#333333", ls="--", label="recursion")
@@ -62,15 +61,6 @@ def late_updates(tables: Tables, settings: Settings) -> Drawing:
     return Drawing(figure, plotted, caption, " ".join([alt, *facts]))
 
 
-def _looks(settings: Settings) -> dict[str, tuple[str, str]]:
-    """Colour and marker of each arm."""
-    colors = style.OKABE_ITO
-    return {
-        name: (colors[place % len(colors)], _MARKERS[place % len(_MARKERS)])
-        for place, name in enumerate(settings.arms)
-    }
-
-
 def _panel(
     axes: Axes, late: pd.DataFrame, laws: pd.DataFrame, tables: Tables, settings: Settings
 ) -> list[pd.DataFrame]:
@@ -83,7 +73,9 @@ def _panel(
         **drawn, x=late["size"].astype(float), n=late["n_seeds"], panel="late"
     )
     shift = 1.02 ** (np.arange(len(settings.arms)) - len(settings.arms) / 2)
-    for (name, (color, marker)), factor in zip(_looks(settings).items(), shift, strict=True):
+    for (name, (color, marker)), factor in zip(
+        panels.arm_looks(settings).items(), shift, strict=True
+    ):
         part = points[points["arm"] == name].sort_values("size")
         x = part["x"].to_numpy(dtype=float) * factor
         value = part["value"].to_numpy(dtype=float)

@@ -12,6 +12,8 @@ from matplotlib.axes import Axes
 from lrtransfer.figures import style
 from lrtransfer.figures.tables import Arm, Settings, Tables
 
+_MARKERS = "osD^vP*X<>"
+
 
 def lines(axes: Axes, summary: pd.DataFrame, sizes: list[int]) -> None:
     """One line per size.
@@ -89,6 +91,15 @@ def per_arm(settings: Settings, what: Literal["steps", "loss_window"]) -> str:
     if len(set(numbers.values())) == 1:
         return str(next(iter(numbers.values())))
     return style.listing(f"{number} ({label})" for label, number in numbers.items())
+
+
+def arm_looks(settings: Settings) -> dict[str, tuple[str, str]]:
+    """Colour and marker of each arm; up to 30 arms look different."""
+    colors = style.OKABE_ITO
+    return {
+        name: (colors[place % len(colors)], _MARKERS[place % len(_MARKERS)])
+        for place, name in enumerate(settings.arms)
+    }
 
 
 def arm_title(arm: Arm) -> str:

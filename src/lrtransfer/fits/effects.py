@@ -131,6 +131,32 @@ def phase(fits: Fits, arm: str, quantity: str, at: str) -> Interval | None:
     return read(fits, "phases", "log2_value", arm=arm, quantity=quantity, at=at, size=size)
 
 
+def predictor(fits: Fits, quantity: str, window: str) -> Interval | None:
+    """Return the rank correlation over arms of predicted and found drift (`fits.predictors`)."""
+    table, value, compared = "predictors", "correlation", "signed"
+    return read(fits, table, value, quantity=quantity, window=window, compared=compared)
+
+
+def predictor_gap(fits: Fits, better: tuple[str, str], worse: tuple[str, str]) -> Interval | None:
+    """Return the rank correlation of one (quantity, window) minus that of another."""
+    table, value = "predictor_differences", "difference"
+    return read(
+        fits,
+        table,
+        value,
+        quantity=better[0],
+        window=better[1],
+        baseline=worse[0],
+        baseline_window=worse[1],
+    )
+
+
+def predicted_drift(fits: Fits, arm: str, quantity: str, window: str) -> Interval | None:
+    """Return minus a quantity's log2 per doubling of size, at equal rate (`fits.predictors`)."""
+    table, value = "predicted_drifts", "predicted"
+    return read(fits, table, value, arm=arm, quantity=quantity, window=window)
+
+
 def arm_gap(fits: Fits, arm: str, quantity: str, at: str = "late") -> Interval | None:
     """Return how an arm differs from the first one at the largest net (`fits.phases`)."""
     size = _largest(fits, "arm_differences", arm)

@@ -12,6 +12,7 @@ from lrtransfer.fits import (
     edge_of_stability,
     hidden_updates,
     phases,
+    predictors,
     trends,
 )
 from lrtransfer.fits.conditions import conditions
@@ -81,10 +82,12 @@ class Experiment:
         """Return the tables that claims are judged on; their limits depend on `confidence`."""
         check_confidence(confidence)
         warmup, warmup_summary = implicit_warmup(self._nets, self._measured, confidence)
+        drifts = drift(self.sweeps, confidence)
+        predicted = predictors.predicted_drifts(self._measured, drifts, confidence)
         return {
             **evidence(self._runs, self._curves, confidence),
             "optima": optima(self.sweeps, confidence),
-            "drift": drift(self.sweeps, confidence),
+            "drift": drifts,
             "regret": regret(self.sweeps, confidence),
             "consistency": _join(
                 (consistency.consistency(c, confidence) for c in self._compared),
@@ -105,6 +108,9 @@ class Experiment:
             "implicit_warmup": warmup,
             "warmup_summary": warmup_summary,
             "conditions": conditions(self._nets),
+            "predicted_drifts": predicted,
+            "predictors": predictors.predictors(predicted, confidence),
+            "predictor_differences": predictors.predictor_differences(predicted, confidence),
         }
 
 

@@ -22,6 +22,9 @@ MOST_SIZES = 12
 
 #: A metric with this phrase is a slope over sizes.
 _SLOPE = "per doubling"
+#: One with this phrase has arms for observations, whatever their seeds and sizes.
+_OVER_ARMS = "over arms"
+_MOST_TIMES_ARMS = 10.0
 
 
 class Power(NamedTuple):
@@ -52,7 +55,8 @@ def needed(
     Args:
         rule: of the claim.
         effect: its interval at `confidence`.
-        metric: its words; "per doubling" marks a slope over sizes.
+        metric: its words; "per doubling" marks a slope over sizes, "over arms" a statistic
+            whose observations are arms.
         seeds: seeds of each sweep now.
         sizes: sizes swept now.
         confidence: of the interval, e.g. 0.95.
@@ -66,6 +70,8 @@ def needed(
     if math.isinf(effect.low) or math.isinf(effect.high):
         return Power(None, None, "a wider learning-rate grid: an optimum lies at its edge")
     shrink = _shrink(rule, effect)
+    if _OVER_ARMS in metric:
+        return Power(None, None, _more_arms(shrink))
     more_seeds = _seeds(shrink, seeds, confidence)
     more_sizes = _sizes(shrink, sizes) if _SLOPE in metric else None
     return Power(more_seeds, more_sizes, _sentence(more_seeds, more_sizes, seeds, sizes))
@@ -105,6 +111,13 @@ def _sizes(shrink: float, sizes: int) -> int | None:
         return None
     counts = range(sizes + 1, MOST_SIZES + 1)
     return next((n for n in counts if width(n) / width(sizes) <= shrink), None)
+
+
+def _more_arms(shrink: float) -> str:
+    times = 1 / shrink**2 if shrink else math.inf
+    if times > _MOST_TIMES_ARMS:
+        return f"too close to its threshold: more than {_MOST_TIMES_ARMS:g} times as many arms"
+    return f"would be decided by about {times:.1f} times as many arms"
 
 
 def _sentence(more_seeds: int | None, more_sizes: int | None, seeds: int, sizes: int) -> str:

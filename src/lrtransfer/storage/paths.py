@@ -33,6 +33,9 @@ FIT_TABLES = (
     "held_out",
     "forecast",
     "transfer_metrics",
+    "predicted_drifts",
+    "predictors",
+    "predictor_differences",
 )
 
 

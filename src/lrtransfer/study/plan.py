@@ -184,7 +184,7 @@ class _Cell:
 def _sweeps(
     name: str, experiment: Experiment, study: Study, datasets: dict[str, Dataset]
 ) -> Iterator[Sweep]:
-    grid = experiment.scales[study.scale]
+    grid = _with_seeds(experiment.scales[study.scale], study.seed_offset)
     dataset = datasets[grid.dataset or experiment.dataset]
     for arm_name, width, depth in product(experiment.arms, grid.widths, grid.depths):
         shared = _shared_config(experiment, grid, arm_name, dataset, study)
@@ -200,6 +200,16 @@ def _sweeps(
             if grid.spectra is not None
         )
         yield Sweep(f"{name}/{arm_name}/width{width}-depth{depth}", runs, spectra)
+
+
+def _with_seeds(grid: Grid, offset: int) -> Grid:
+    """Return the grid with ``offset`` added to its seeds and to those of its spectra."""
+
+    def moved(seeds: list[int]) -> list[int]:
+        return [seed + offset for seed in seeds]
+
+    spectra = grid.spectra and grid.spectra.model_copy(update={"seeds": moved(grid.spectra.seeds)})
+    return grid.model_copy(update={"seeds": moved(grid.seeds), "spectra": spectra})
 
 
 def _run(cell: _Cell, learning_rate: float, seed: int) -> Run:

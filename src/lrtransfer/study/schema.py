@@ -265,7 +265,7 @@ class Experiment(_Section):
     """
 
     question: Annotated[str, Field(min_length=1)]
-    paper: Literal["super-consistency", "weight-decay", "cdat"]
+    paper: Literal["super-consistency", "weight-decay", "cdat", "lrtransfer"]
     group: Literal["core", "extra"]
     figures: Annotated[list[Name], AfterValidator(_axis)]
     dataset: Name
@@ -377,7 +377,11 @@ def _selection(value: Any) -> Any:
 
 
 class Study(_Section):
-    """The whole of params.yaml."""
+    """The whole of params.yaml.
+
+    Attributes:
+        seed_offset: Added to every seed: the same study with other seeds, beside its own runs.
+    """
 
     scale: Scale
     experiments: Annotated[
@@ -385,6 +389,7 @@ class Study(_Section):
         BeforeValidator(_selection, json_schema_input_type=str | list[str]),
     ]
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
+    seed_offset: Count = 0
     data: Annotated[dict[Name, DataSpec], Field(min_length=1)]
     parameterizations: dict[Name, ParameterizationSpec] = {}
     study: Annotated[dict[Name, Experiment], Field(min_length=1)]

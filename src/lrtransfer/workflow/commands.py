@@ -42,6 +42,13 @@ def claims(options: Namespace) -> None:
     from lrtransfer.fits.ledger import counts, table
 
     records = _ledger(_selected(options))
+    if options.against is not None:
+        from lrtransfer.fits.replication import compare
+        from lrtransfer.workflow.stored import read_claims
+
+        found = compare(records, read_claims(options.against))
+        print(found.text())
+        raise SystemExit(4 if found.reversed else 0)
     if options.json:
         print(json.dumps(records, indent=2, ensure_ascii=False))
         return

@@ -1,0 +1,18 @@
+"""Where two papers disagree: sharpness against relative updates."""
+
+from lrtransfer.fits.claim import Claim
+from lrtransfer.fits.effects import predictor_gap
+from lrtransfer.fits.rules import Above
+
+CLAIM = Claim(
+    id="joint_sharpness_predicts_better_than_updates",
+    paper="lrtransfer",
+    statement="The sharpness says better than relative updates whether the learning rate transfers",
+    metric="difference of the two rank correlations over arms",
+    rule=Above(0.0),
+    figure="predictors",
+    experiments=("joint",),
+    evaluate=lambda fits: predictor_gap(
+        fits, ("edge_sharpness", "whole"), ("relative_update_without_decay", "late")
+    ),
+)

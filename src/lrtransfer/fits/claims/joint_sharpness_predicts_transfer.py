@@ -1,0 +1,16 @@
+"""Over arms the optimum goes where the sharpness says."""
+
+from lrtransfer.fits.claim import Claim
+from lrtransfer.fits.effects import predictor
+from lrtransfer.fits.rules import Above
+
+CLAIM = Claim(
+    id="joint_sharpness_predicts_transfer",
+    paper="super-consistency",
+    statement="The learning rate transfers where the sharpness does not depend on the width",
+    metric="rank correlation over arms of drift and minus log2 of rate × curvature per doubling",
+    rule=Above(0.0),
+    figure="predictors",
+    experiments=("joint",),
+    evaluate=lambda fits: predictor(fits, "edge_sharpness", "whole"),
+)

@@ -1,0 +1,16 @@
+"""Over arms the optimum goes where the relative updates say."""
+
+from lrtransfer.fits.claim import Claim
+from lrtransfer.fits.effects import predictor
+from lrtransfer.fits.rules import Above
+
+CLAIM = Claim(
+    id="joint_updates_predict_transfer",
+    paper="weight-decay",
+    statement="The learning rate transfers where late relative updates do not depend on the width",
+    metric="rank correlation over arms of drift and minus log2 of late updates per doubling",
+    rule=Above(0.0),
+    figure="predictors",
+    experiments=("joint",),
+    evaluate=lambda fits: predictor(fits, "relative_update_without_decay", "late"),
+)
