@@ -30,11 +30,15 @@ OF_DECAY = (
 )
 
 
+#: Figures of experiments that compare many arms (test_predictors_figure.py).
+OVER_ARMS = ("predictors",)
+
+
 @pytest.fixture(scope="session")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Drawn]:
     folder: Path = tmp_path_factory.mktemp("figures")
     tables, settings = synthetic.tables(), synthetic.settings()
     # The same drawing as `width_transfer`, and those with tests and tables of their own.
-    elsewhere = {"depth_transfer", *TUNERS, *OF_DECAY}
+    elsewhere = {"depth_transfer", *TUNERS, *OF_DECAY, *OVER_ARMS}
     chosen = [name for name in names() if name not in elsewhere]
     return {name: draw(name, tables, settings, folder) for name in chosen}
