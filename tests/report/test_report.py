@@ -234,6 +234,21 @@ def test_the_answer_speaks_of_all_three_papers_in_five_sentences(
     assert said[-1].startswith("Of 6 claims of the papers in all")
 
 
+def test_the_answer_says_what_predicts_over_arms_where_the_papers_were_joined(
+    experiment: ExperimentReport,
+) -> None:
+    effects = {
+        "joint_sharpness_predicts_transfer": (0.8, 0.4, 0.95),
+        "joint_updates_predict_transfer": (0.2, -0.4, 0.7),
+        "joint_sharpness_predicts_better_than_updates": (0.6, -0.1, 1.3),
+    }
+    records = [claim(id=n, value=v, ci_low=a, ci_high=b) for n, (v, a, b) in effects.items()]
+    (said,) = (s for s in sentences(records, {}, {}, "none") if s.startswith("Over arms"))
+    assert "at a rank correlation of 0.8 [0.4, 0.95]" in said
+    assert "late relative updates go at 0.2 [−0.4, 0.7]; the difference is 0.6 [−0.1, 1.3]" in said
+    assert not any("rank correlation" in s for s in sentences(records[:2], {}, {}, "none"))
+
+
 def test_the_ledger_says_correction_and_power(experiment: ExperimentReport) -> None:
     record = claim(
         verdict="inconclusive", p_value=0.0312, power="would be decided by 6 seeds instead of 3",

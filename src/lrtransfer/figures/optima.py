@@ -17,15 +17,16 @@ from lrtransfer.figures import panels, style
 from lrtransfer.figures.tables import Drawing, Settings, Tables
 
 _COLUMNS = ["panel", "arm", "size", "value", "low", "high", "n"]
-_MARKERS = ("o", "s", "D", "^", "v", "h")
-_LABEL_GAP = 0.135  # least distance of two labels, as a part of the panel's height
+_HEIGHT = 4.2  # inches; more where many arms have labels
+_LABEL_HEIGHT = 0.567  # inches
 
 
 def optima(tables: Tables, settings: Settings) -> Drawing:
     """Draw the figure; see the module."""
     found = tables.fit("optima", "arm", "size", "log2_lr", "ci_low", "ci_high", "n_seeds")
     slopes = tables.fit("drift", "arm", "slope", "ci_low", "ci_high", "censored")
-    figure, grid = style.grid(1, 1, 4.2, extra=0.3)
+    height = max(_HEIGHT, _LABEL_HEIGHT * len(settings.arms))
+    figure, grid = style.grid(1, 1, height, extra=0.3)
     axes: Axes = grid[0, 0]
     points = [_points(found, name) for name in settings.arms]
     gaps = [
@@ -80,12 +81,14 @@ def _draw(
         f"at the right: drift per doubling of {tables.axis} [interval]", loc="right", fontsize=9.5
     )
     labels, trends = [], []
+    looks = panels.arm_looks(settings)
+    apart = min(0.07, 0.42 / max(len(points) - 1, 1))
     for place, ((name, arm), part) in enumerate(zip(settings.arms.items(), points, strict=True)):
         if part.empty:
             continue
-        color = style.OKABE_ITO[place % len(style.OKABE_ITO)]
-        shift = 2.0 ** (0.07 * (place - (len(points) - 1) / 2.0))
-        _marks(axes, part, shift, color, _MARKERS[place % len(_MARKERS)])
+        color, marker = looks[name]
+        shift = 2.0 ** (apart * (place - (len(points) - 1) / 2.0))
+        _marks(axes, part, shift, color, marker)
         slope = slopes[slopes["arm"] == name]
         trend = _trend(part, slope).assign(arm=name)
         if len(trend):
@@ -93,7 +96,7 @@ def _draw(
         trends.append(trend)
         end = (float(part["size"].iloc[-1]) * shift, float(part["value"].iloc[-1]))
         labels.append((end, f"{arm.label}\n{_drift_text(slope)}", color))
-    _label(axes, labels)
+    _label(axes, labels, gap=_LABEL_HEIGHT / max(_HEIGHT, _LABEL_HEIGHT * len(settings.arms)))
     return trends
 
 
@@ -144,11 +147,14 @@ def _drift_text(slope: pd.DataFrame) -> str:
     return f"{style.number(float(row['slope']), 2)} {bounds}"
 
 
-def _label(axes: Axes, labels: list[tuple[tuple[float, float], str, str]]) -> None:
-    """Name each arm right of its last optimum; labels that would touch are pushed apart."""
+def _label(axes: Axes, labels: list[tuple[tuple[float, float], str, str]], gap: float) -> None:
+    """Name each arm right of its last optimum; labels that would touch are pushed apart.
+
+    ``gap`` is their least distance as a part of the panel's height.
+    """
     bottom, top = axes.get_ylim()
     ordered = sorted(labels, key=lambda label: label[0][1])
-    places = _apart([(end[1] - bottom) / (top - bottom) for end, _, _ in ordered], _LABEL_GAP)
+    places = _apart([(end[1] - bottom) / (top - bottom) for end, _, _ in ordered], gap)
     for (end, text, color), place in zip(ordered, places, strict=True):
         leader = {"arrowstyle": "-", "color": color, "lw": 1.2, "relpos": (0.0, 0.5)}
         axes.annotate(

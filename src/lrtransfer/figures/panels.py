@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from lrtransfer.figures import style
 from lrtransfer.figures.tables import Arm, Settings, Tables
 
-_MARKERS = "osD^vP*X<>"
+_MARKERS = "osD^vh<>pd8PX"
 
 
 def lines(axes: Axes, summary: pd.DataFrame, sizes: list[int]) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from lrtransfer.figures import panels, style
 from lrtransfer.figures.tables import Drawing, Settings, Tables
@@ -17,7 +18,7 @@ _QUANTITIES = {
     "relative_update_without_decay": "relative update",
     "relative_change_without_decay": "relative change",
 }
-_WINDOWS = {"whole": ("whole run", "o"), "late": ("second half", "D")}
+_WINDOWS = {"whole": "o", "late": "D"}
 _COLUMNS = ["panel", "arm", "quantity", "window", "x", "value", "low", "high", "x_low", "x_high"]
 _DRIFTS = ("arm", "quantity", "window", "predicted", "ci_low", "ci_high")
 _FOUND = ("found", "found_low", "found_high")
@@ -36,7 +37,7 @@ def predictors(tables: Tables, settings: Settings) -> Drawing:
         rows = drifts[(drifts["quantity"] == quantity) & (drifts["window"] == "whole")]
         parts.append(_scatter(axes, rows, settings))
         found = signed[(signed["quantity"] == quantity) & (signed["window"] == "whole")]
-        axes.set_title(f"{title}{_correlation(found)}", fontweight="bold")
+        axes.set_title(f"{title}\n{_correlation(found)}", fontweight="bold")
         axes.set_xlabel(f"predicted: −log₂ per doubling of {tables.axis}")
     for row in grid:
         row[0].set_ylabel(f"found: drift of log₂ η* per doubling of {tables.axis}")
@@ -88,11 +89,12 @@ def _scatter(axes: Axes, rows: pd.DataFrame, settings: Settings) -> pd.DataFrame
         axes.vlines(point["x"], ends[0], ends[1], color=color, lw=1.0, alpha=0.6)
         axes.hlines(point["value"], ends[2], ends[3], color=color, lw=1.0, alpha=0.6)
         axes.plot(
-            point["x"], point["value"], marker, color=color, markersize=7,
+            point["x"], point["value"], marker, color=color, markersize=8.5,
             markeredgecolor="white", zorder=4,
         )  # fmt: skip
     axes.set_xlim(-reach, reach)
     axes.set_ylim(-reach, reach)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
     return points
 
 
@@ -113,7 +115,7 @@ def _forest(axes: Axes, signed: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame(columns=_COLUMNS)
     names = [name for name in _QUANTITIES if name in set(signed["quantity"])]
     for place, quantity in enumerate(names):
-        for shift, (window, (_, marker)) in zip((-0.15, 0.15), _WINDOWS.items(), strict=True):
+        for shift, (window, marker) in zip((-0.15, 0.15), _WINDOWS.items(), strict=True):
             rows = signed[(signed["quantity"] == quantity) & (signed["window"] == window)]
             for row in rows.to_dict("records"):
                 y = place + shift
@@ -128,13 +130,7 @@ def _forest(axes: Axes, signed: pd.DataFrame) -> pd.DataFrame:
     axes.set_yticks(range(len(names)), [_QUANTITIES[name] for name in names])
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_xlim(-1.05, 1.05)
-    axes.set_xlabel("Spearman's ρ of predicted and found")
-    marks = [
-        Line2D([], [], color="#0072B2", marker=marker, ls="none", label=label,
-               markerfacecolor="#0072B2" if window == "whole" else "white")
-        for window, (label, marker) in _WINDOWS.items()
-    ]  # fmt: skip
-    axes.legend(handles=marks, loc="lower left", frameon=True)
+    axes.set_xlabel("Spearman's ρ; filled: whole run, open: second half")
     drawn = {"x": "correlation", "x_low": "ci_low", "x_high": "ci_high"}
     values = {to: signed[name].astype(float) for to, name in drawn.items()}
     return signed[["quantity", "window"]].assign(panel="correlation", **values)
@@ -145,7 +141,7 @@ def _correlation(found: pd.DataFrame) -> str:
         return ""
     row = found.iloc[0]
     limits = style.interval(float(row["ci_low"]), float(row["ci_high"]))
-    return f"   ρ = {style.number(float(row['correlation']), 2)} {limits}"
+    return f"ρ = {style.number(float(row['correlation']), 2)} {limits}"
 
 
 def _facts(signed: pd.DataFrame, tables: Tables) -> list[str]:

@@ -34,6 +34,7 @@ def sentences(
         _movement(fits.get("drift"), arms, experiment),
         _weight_decay(records),
         _tuners(records),
+        _predictors(records),
         _cost(fits.get("regret"), arms),
         _curvature(records),
         _predictor(records),
@@ -103,6 +104,19 @@ def _tuners(records: Sequence[Mapping[str, Any]]) -> str:
         f"CDAT holds rate times sharpness at {edge}, beside the edge at 2; its final loss over "
         f"that of the best constant rate is 2 to the power of {steps} in as many steps and of "
         f"{price} at the same price."
+    )
+
+
+def _predictors(records: Sequence[Mapping[str, Any]]) -> str:
+    sharpness = _effect(records, "joint_sharpness_predicts_transfer")
+    updates = _effect(records, "joint_updates_predict_transfer")
+    gap = _effect(records, "joint_sharpness_predicts_better_than_updates")
+    if not (sharpness and updates and gap):
+        return ""
+    return (
+        "Over arms of all three papers, where the optimum moves is told by how rate times "
+        f"curvature goes with width at a rank correlation of {sharpness}, and by how late relative "
+        f"updates go at {updates}; the difference is {gap}."
     )
 
 
