@@ -231,9 +231,12 @@ def test_the_command_of_the_workflow_starts_the_processes_that_the_study_asks_fo
 
 def test_the_number_of_processes_is_no_part_of_a_key() -> None:
     content = tiny_params()
-    before = [run.key for run in tiny_plan(content).runs]
+    before = tiny_plan(content).runs
     content["resources"]["processes_per_run"] = 4
-    assert [run.key for run in tiny_plan(content).runs] == before
+    assert [run.key for run in tiny_plan(content).runs] == [run.key for run in before]
+    code = {file for run in before for file in run.code}
+    own = ("replicas", "parallel", "replicated_run", "sweep")
+    assert not code & {f"training/{name}.py" for name in own}
 
 
 def test_one_process_alone_is_the_run_itself() -> None:
