@@ -68,6 +68,9 @@ def process(rank: int, folder: str) -> None:
     bad = (x[7:] * torch.nan, y[7:]) if rank else own
     model = network()
     found["nan"] = error_of(lambda: lt.sharpness(model, squared_loss, bad, process_group=world))
+    vector_loss: Any = lambda f, y: (f - y).mean(0)  # noqa: E731
+    loss = vector_loss if rank else squared_loss
+    found["output"] = error_of(lambda: lt.sharpness(model, loss, own, process_group=world))
     found["vectors"] = error_of(
         lambda: curvature_operator("hessian", model, squared_loss, own, process_group=world)(
             torch.full((57,), 1.0 + rank, dtype=torch.float64)
@@ -102,7 +105,10 @@ def test_both_processes_have_the_answer_of_one_with_all_samples(
 
 def test_a_failure_in_one_process_is_raised_in_both(answers: list[dict[str, Any]]) -> None:
     assert answers[1]["nan"].startswith(NonFiniteCurvatureError.__name__)
+    assert answers[0]["nan"].startswith(NonFiniteCurvatureError.__name__)
     assert "could not be built in 1 other" in answers[0]["nan"]
+    assert answers[1]["output"].startswith("ValueError")
+    assert answers[0]["output"].startswith("RuntimeError: the operator could not be built in 1 o")
 
 
 def test_unequal_parameters_or_vectors_are_noticed(answers: list[dict[str, Any]]) -> None:

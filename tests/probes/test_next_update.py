@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 from lrtransfer import probes
-from lrtransfer.probes import Measurement
 from lrtransfer.probes.next_update import next_update
 from lrtransfer.training.run import TrainingRun
 from tests.tiny import blobs
 from tests.training.configs import configured
 
 from .dense import flat_map, hessian_spectrum, rates
+from .seen import seen
 
 CPU = torch.device("cpu")
 PROBES = ["edge", "directional_sharpness", "one_step", "batch_sharpness"]
@@ -35,21 +35,6 @@ def full_batch(optimizer: str = "sgd", steps: int = 3, **options: Any) -> Traini
     for _ in range(steps):
         run._update()
     return run
-
-
-def seen(run: TrainingRun, batch_size: int = 12) -> Measurement:
-    inputs, targets = run.subset
-    return Measurement(
-        model=run.network.model,
-        loss=run.loss,
-        inputs=inputs,
-        targets=targets,
-        tolerance=run.tolerance,
-        rates=run.network.rates,
-        optimizer=run.optimizer,
-        generator=torch.Generator().manual_seed(0),
-        batch_size=batch_size,
-    )
 
 
 def flat(run: TrainingRun) -> Tensor:

@@ -17,6 +17,7 @@ from tests.tiny import blobs
 from tests.training.configs import configured
 
 from .dense import flat_map
+from .seen import seen
 
 COLUMN = "preconditioned_sharpness"
 ADAPTIVE = {"adam": {"epsilon": 1e-3, "beta1": 0.8}, "adamw": {}, "rmsprop": {"beta2": 0.9}}
@@ -31,21 +32,6 @@ def trained(name: str, steps: int, *, tolerance: float = 1e-7, **changes: Any) -
     for _ in range(steps):
         run._update()
     return run
-
-
-def seen(run: TrainingRun, seed: int = 0) -> Measurement:
-    """Return what the probe sees of a run."""
-    inputs, targets = run.subset
-    return Measurement(
-        model=run.network.model,
-        loss=run.loss,
-        inputs=inputs,
-        targets=targets,
-        tolerance=run.tolerance,
-        rates=run.network.rates,
-        optimizer=run.optimizer,
-        generator=torch.Generator().manual_seed(seed),
-    )
 
 
 def preconditioner(run: TrainingRun, name: str, parameter: nn.Parameter) -> Tensor:

@@ -11,11 +11,11 @@ import torch
 
 from lrtransfer import probes
 from lrtransfer.curvature import GaussNewtonOperator, eigenvalues, sharpness
-from lrtransfer.probes import Measurement
 from lrtransfer.training.run import Hooks, Log, TrainingRun
 from tests.tiny import EXPERIMENT, blobs, tiny_grid, tiny_params, tiny_plan
 
 from .dense import hessian_spectrum, ntk_spectrum
+from .seen import seen
 
 NAMES = ("norms", "ntk", "sharpness", "subset_loss")
 
@@ -30,21 +30,6 @@ def training(
     content["study"][EXPERIMENT]["loss"] = loss
     run = next(r for r in tiny_plan(content).runs if r.measured and r.arm == arm)
     return TrainingRun(run.config, blobs(), torch.device("cpu"))
-
-
-def seen(run: TrainingRun, seed: int = 0) -> Measurement:
-    """Return what a probe sees of a run."""
-    inputs, targets = run.subset
-    return Measurement(
-        model=run.network.model,
-        loss=run.loss,
-        inputs=inputs,
-        targets=targets,
-        tolerance=run.tolerance,
-        rates=run.network.rates,
-        optimizer=run.optimizer,
-        generator=torch.Generator().manual_seed(seed),
-    )
 
 
 def logged_and_exact(

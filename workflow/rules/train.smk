@@ -24,7 +24,7 @@ for job in TARGETS.train_jobs():
             f"{LOGS}/train/{job.name}.log",
         benchmark:
             f"{LOGS}/train/{job.name}.tsv"
-        threads: 1
+        threads: RESOURCES.processes_per_run
         resources:
             mem_mb=RESOURCES.train.mem_mb,
             runtime=lambda wildcards, attempt: RESOURCES.train.runtime_minutes * attempt,

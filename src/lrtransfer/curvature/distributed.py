@@ -7,7 +7,9 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from lrtransfer.curvature.linear_operator import LinearOperator
+from lrtransfer.curvature.linear_operator import LinearOperator, NonFiniteCurvatureError
+
+_NON_FINITE, _OTHER = 1.0, 2.0
 
 
 class SampledOperator(LinearOperator, Protocol):
@@ -33,7 +35,8 @@ class SummedOperator:
         process_group: the processes, for instance `torch.distributed.group.WORLD`.
 
     Raises:
-        RuntimeError: the operator could not be built in another process.
+        RuntimeError: the operator could not be built in another process; it is a
+            NonFiniteCurvatureError if that one met NaN or infinity.
         ValueError: the processes' parameters differ.
     """
 
@@ -97,14 +100,21 @@ class SummedOperator:
         return product
 
     def _agree_on_success(self, failure: Exception | None) -> None:
-        failed = sum(self._gathered(float(failure is not None)))
+        failures = [kind for kind in self._gathered(_kind(failure)) if kind]
         if failure is not None:
             raise failure
-        if failed:
-            raise RuntimeError(f"the operator could not be built in {int(failed)} other processes")
+        if failures:
+            message = f"the operator could not be built in {len(failures)} other processes"
+            raise RuntimeError(message) if _OTHER in failures else NonFiniteCurvatureError(message)
 
     def _gathered(self, value: float) -> list[float]:
         """Return one number of every process, in their order."""
         values: list[float] = [0.0] * dist.get_world_size(self._group)
         dist.all_gather_object(values, value, group=self._group)
         return values
+
+
+def _kind(failure: Exception | None) -> float:
+    if failure is None:
+        return 0.0
+    return _NON_FINITE if isinstance(failure, NonFiniteCurvatureError) else _OTHER

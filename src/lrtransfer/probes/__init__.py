@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import torch
+    import torch.distributed as dist
     from torch import Tensor, nn
 
 
@@ -45,6 +46,8 @@ class Measurement:
         generator: Random numbers of this step of this run, for the probe alone.
         update: The last update, where a probe has ``needs_update``; None before the first.
         batch_size: Samples of an update.
+        process_group: The processes that have the rest of the subset, for a probe that ``sums``;
+            None where this one has all of it.
     """
 
     model: nn.Module
@@ -57,10 +60,13 @@ class Measurement:
     generator: torch.Generator
     update: Update | None = None
     batch_size: int = 1
+    process_group: dist.ProcessGroup | None = None
 
 
 class Probe(Protocol):
     """One logged quantity; ``state`` is what resuming needs to stay bit-equal.
+
+    A probe may say ``needs_update``, and ``sums`` if it takes the mean over `process_group`.
 
     Attributes:
         gradients: Price of the last measurement in gradient evaluations of the subset, by

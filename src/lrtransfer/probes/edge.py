@@ -9,9 +9,10 @@ import torch
 from lrtransfer.curvature.lanczos import eigenvalues
 from lrtransfer.curvature.linear_operator import NonFiniteCurvatureError
 from lrtransfer.optim.tuners.closure import NonFiniteLossError
+from lrtransfer.optim.tuners.scaled_hessian import ScaledHessian
 from lrtransfer.probes import Measurement
 from lrtransfer.probes.memory import WarmStart
-from lrtransfer.probes.next_update import NextUpdate, ScaledHessian, next_update
+from lrtransfer.probes.next_update import NextUpdate, next_update
 
 _COLUMNS = ("edge_sharpness", "edge_residual", "edge_alignment")
 
@@ -32,7 +33,7 @@ class Edge(WarmStart):
         try:
             coming = next_update(at)
             top = eigenvalues(
-                ScaledHessian(coming),
+                ScaledHessian(coming.objective, coming.roots),
                 tolerance=at.tolerance,
                 start=self.eigenvector,
                 generator=at.generator,

@@ -32,26 +32,6 @@ class NextUpdate:
     slope: float
 
 
-class ScaledHessian:
-    """v -> S∇²f S v with S the diagonal of `NextUpdate.roots`."""
-
-    def __init__(self, coming: NextUpdate) -> None:
-        self._objective, self._roots = coming.objective, coming.roots
-        self._sizes = [root.numel() for root in coming.roots]
-        first = coming.roots[0]
-        self.dim, self.dtype, self.device = sum(self._sizes), first.dtype, first.device
-        self.products = 0
-
-    def __call__(self, vector: Tensor) -> Tensor:
-        """Return the product, shape (dim,)."""
-        self.products += 1
-        pieces = torch.split(vector, self._sizes)
-        scaled = [p.view_as(r) * r for p, r in zip(pieces, self._roots, strict=True)]
-        with torch.enable_grad():
-            product = self._objective.product(scaled)
-        return torch.cat([(h * r).reshape(-1) for h, r in zip(product, self._roots, strict=True)])
-
-
 def next_update(at: Measurement) -> NextUpdate:
     """Return the update that `at.optimizer` would take now on the subset, at every rate D.
 

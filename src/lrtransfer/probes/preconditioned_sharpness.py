@@ -24,6 +24,8 @@ class PreconditionedSharpness(WarmStart):
     is no preconditioner, and the value is NaN.
     """
 
+    sums = True
+
     def measure(self, at: Measurement) -> dict[str, float]:
         """Run Lanczos from the last eigenvector.
 
@@ -44,6 +46,7 @@ class PreconditionedSharpness(WarmStart):
                 tolerance=at.tolerance,
                 start=self.eigenvector,
                 generator=at.generator,
+                process_group=at.process_group,
             )
         except NonFiniteCurvatureError:
             return dict.fromkeys(names, math.nan)

@@ -18,6 +18,8 @@ class SharpnessProbe(WarmStart):
     the edge of stability is 2/η₀ in every case.
     """
 
+    sums = True
+
     def measure(self, at: Measurement) -> dict[str, float]:
         """Run Lanczos from the last eigenvector."""
         names = ("sharpness", "sharpness_smallest", "sharpness_residual", "sharpness_products")
@@ -31,6 +33,7 @@ class SharpnessProbe(WarmStart):
                 tolerance=at.tolerance,
                 start=self.eigenvector,
                 generator=at.generator,
+                process_group=at.process_group,
             )
         except NonFiniteCurvatureError:
             return dict.fromkeys(names, math.nan)

@@ -363,11 +363,12 @@ class JobResources(_Section):
 
 
 class Resources(_Section):
-    """Cluster resources by stage, and how many runs share a job."""
+    """Cluster resources by stage, how many runs share a job, how many processes train a run."""
 
     runs_per_job: Annotated[Literal["sweep"] | PositiveInt, Field(union_mode="left_to_right")] = (
         "sweep"
     )
+    processes_per_run: PositiveInt = 1
     train: JobResources
     spectra: JobResources
 

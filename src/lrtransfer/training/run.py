@@ -172,12 +172,17 @@ class TrainingRun:
         if self.tuned is not None:
             loss = self.tuned.step(step, lambda: self.loss(self.network.model(inputs), targets))
         else:
-            loss = self.loss(self.network.model(inputs), targets)
-            self.optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            self.optimizer.step()
+            loss = self._descend(inputs, targets)
         self.losses[step] = loss.detach()
         self.progress.step = step + 1
+
+    def _descend(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        """Take one step of the optimizer and return the loss before it."""
+        loss = self.loss(self.network.model(inputs), targets)
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        return loss
 
     def _is_kept(self, step: int) -> bool:
         """Return whether a probe needs the update that leads to ``step``."""

@@ -14,7 +14,9 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
@@ -32,6 +34,7 @@ from lrtransfer.storage.seal import CorruptFileError
 from lrtransfer.storage.starter import starter_lives
 from lrtransfer.study import Run
 from lrtransfer.training.progress import Progress
+from lrtransfer.training.replicas import Alone, Replicas
 from lrtransfer.training.resume import load_state, save_state
 from lrtransfer.training.run import Hooks, Log, TrainingRun
 from lrtransfer.training.tensors import load_tensors, save_tensors
@@ -48,15 +51,18 @@ class StoppedError(RuntimeError):
 
 @dataclass(frozen=True)
 class Job:
-    """Where a sweep's runs are computed and kept."""
+    """Where a sweep's runs are computed and kept, and by which processes together."""
 
     layout: Layout
     device: torch.device
     save_seconds: float = SAVE_SECONDS
+    replicas: Replicas = field(default_factory=Alone)
 
 
 def train_runs(runs: Sequence[Run], job: Job) -> int:
     """Publish every run in ``runs``, training those without a finished copy; return their number.
+
+    Of processes that train together each calls this with the same runs; one writes.
 
     Raises:
         CorruptFileError: The prepared data are damaged.
@@ -67,16 +73,22 @@ def train_runs(runs: Sequence[Run], job: Job) -> int:
     progress = Progress(runs)
     trained = 0
     for run in runs:
-        folder = job.layout.work_run(run.key)
-        about = f"process {os.getpid()} on {platform.node()} (run {run.key})"
-        with locked(folder / "lock", about, wait_seconds=LOCK_WAIT_SECONDS):
-            if not _finished(run, job.layout):
+        with _held(run, job):
+            if not job.replicas.told(partial(_finished, run, job.layout)):
                 progress.start()
-                _train(run, job, folder, stop, progress)
+                _train(run, job, stop, progress)
                 trained += 1
-            _publish(run, job.layout)
+            if job.replicas.leads:
+                _publish(run, job.layout)
         progress.finish(run)
     return trained
+
+
+def _held(run: Run, job: Job) -> AbstractContextManager[None]:
+    if not job.replicas.leads:
+        return nullcontext()
+    about = f"process {os.getpid()} on {platform.node()} (run {run.key})"
+    return locked(job.layout.work_run(run.key) / "lock", about, wait_seconds=LOCK_WAIT_SECONDS)
 
 
 def _finished(run: Run, layout: Layout) -> bool:
@@ -102,34 +114,45 @@ def _publish(run: Run, layout: Layout) -> None:
     link(folder / "run.parquet", layout.run(run.key))
 
 
-def _train(run: Run, job: Job, folder: Path, stop: _StopSignal, progress: Progress) -> None:
-    training = TrainingRun(run.config, load_arrays(run.config["data"]), job.device)
+def _train(run: Run, job: Job, stop: _StopSignal, progress: Progress) -> None:
+    folder, replicas = job.layout.work_run(run.key), job.replicas
+    training = replicas.training_run(run.config, load_arrays(run.config["data"]), job.device)
     state = folder / "state.safetensors"
     seconds_before = _seconds(folder)
-    load_state(state, training, run.key)
+    # The others take up what the leading process found undamaged.
+    if replicas.told(lambda: load_state(state, training, run.key)) and not replicas.leads:
+        load_state(state, training, run.key)
     began = saved = time.monotonic()
 
-    def after_step(step: int, current: TrainingRun) -> None:
+    def save(current: TrainingRun) -> None:
         nonlocal saved
-        progress.step(run, step)
-        now = time.monotonic()
-        if stop.requested or now - saved > job.save_seconds:
-            save_state(state, current, run.key)
-            _note_seconds(folder, seconds_before + now - began)
-            saved = now
-        if stop.requested:
+        saved = time.monotonic()
+        save_state(state, current, run.key)
+        _note_seconds(folder, seconds_before + saved - began)
+
+    def after_step(step: int, current: TrainingRun) -> None:
+        stopping = replicas.any(stop.requested)
+        if replicas.leads:
+            progress.step(run, step)
+        if stopping:
+            replicas.told(lambda: save(current))
             raise StoppedError(f"run {run.key} stopped at step {step}; its state is saved")
+        if replicas.leads and time.monotonic() - saved > job.save_seconds:
+            save(current)
 
     def checkpoint(step: int, weights: dict[str, Tensor]) -> None:
         save_tensors(folder / f"{step}.safetensors", weights, _checkpoint_about(run, step, "ok"))
 
+    if not replicas.leads:
+        training.execute(Hooks(after_step=after_step))
+        return
     log = training.execute(Hooks(checkpoint, after_step, run.checkpoints))
     if log.diverged_step is not None:
         for step in run.checkpoints:
             if step >= log.diverged_step:
                 about = _checkpoint_about(run, step, log.status)
                 save_tensors(folder / f"{step}.safetensors", {}, about)
-    about = _about(run, log, seconds_before + time.monotonic() - began, job.device)
+    about = _about(run, log, seconds_before + time.monotonic() - began, job)
     write_run(folder / "run.parquet", log.losses, log.rates, log.rows, about)
     state.unlink(missing_ok=True)
     entry = {"key": run.key, "status": log.status, "seconds": about["wall_seconds"]}
@@ -140,8 +163,8 @@ def _checkpoint_about(run: Run, step: int, status: str) -> dict[str, Any]:
     return {"key": run.key, "step": step, "status": status, "config": run.config}
 
 
-def _about(run: Run, log: Log, seconds: float, device: torch.device) -> dict[str, Any]:
-    gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else None
+def _about(run: Run, log: Log, seconds: float, job: Job) -> dict[str, Any]:
+    gpu = torch.cuda.get_device_name(job.device) if job.device.type == "cuda" else None
     packages = ("lrtransfer", "torch", "numpy")
     return {
         "key": run.key,
@@ -151,7 +174,8 @@ def _about(run: Run, log: Log, seconds: float, device: torch.device) -> dict[str
         "diverged_step": log.diverged_step,
         "wall_seconds": round(seconds, 3),
         "measuring_gradients": round(log.measuring, 3),
-        "device": gpu or device.type,
+        "device": gpu or job.device.type,
+        "processes": job.replicas.count,
         "threads": torch.get_num_threads(),
         "python": platform.python_version(),
         "versions": {name: version(name) for name in packages},
@@ -186,4 +210,5 @@ class _StopSignal:
 
     @property
     def requested(self) -> bool:
-        return self.signalled or os.getppid() != self.parent
+        # The parent may be torchrun, which outlives a killed scheduler.
+        return self.signalled or os.getppid() != self.parent or not starter_lives()

@@ -205,11 +205,19 @@ def prepare(options: Namespace) -> None:
 
 
 def train(options: Namespace) -> None:
-    """Train the runs behind the given files."""
+    """Train the runs behind the given files, each in as many processes as the study asks for."""
     from lrtransfer.workflow.targets import runs_behind
+    from lrtransfer.workflow.torchrun import started_by_torchrun, train_part, train_together
 
     chosen = _selected(options)
-    _train(runs_behind(chosen.plan, options.files), chosen, options.threads)
+    processes = chosen.plan.study.resources.processes_per_run
+    runs = runs_behind(chosen.plan, options.files)
+    if started_by_torchrun():
+        train_part(runs, chosen, options.threads)
+    elif processes > 1:
+        train_together(options, processes)
+    else:
+        _train(runs, chosen, options.threads)
 
 
 def _train(runs: list[Run], chosen: Selection, threads: int) -> None:

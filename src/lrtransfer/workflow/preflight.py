@@ -17,6 +17,7 @@ from lrtransfer.storage import paths
 from lrtransfer.study import Plan, Run, StudyError
 from lrtransfer.training.group_warmup import factors
 from lrtransfer.training.network import block_size
+from lrtransfer.training.replicated_run import check_model, check_settings
 from lrtransfer.training.run import check_passes
 from lrtransfer.training.width_rule import ruled
 from lrtransfer.workflow.blank_network import blank_network
@@ -38,7 +39,8 @@ def check_runs(plan: Plan) -> None:
 
 def _faults(plan: Plan, run: Run) -> Iterator[str]:
     place = f"study.{run.experiment}.arms.{run.arm}"
-    for attempt in (_try_network, _try_optimizer, _try_tuner, _try_schedule, _try_sizes):
+    attempts = (_try_network, _try_optimizer, _try_tuner, _try_schedule, _try_sizes, _try_split)
+    for attempt in attempts:
         try:
             attempt(plan, run.config)
         except (ValueError, TypeError) as error:
@@ -81,6 +83,13 @@ def _try_tuner(plan: Plan, config: dict[str, Any]) -> None:
 def _try_schedule(plan: Plan, config: dict[str, Any]) -> None:
     spec = config["schedule"]
     schedule(spec["name"])(0, config["steps"], **spec["options"])
+
+
+def _try_split(plan: Plan, config: dict[str, Any]) -> None:
+    processes = plan.study.resources.processes_per_run
+    if processes > 1:
+        check_settings(config, processes)
+        check_model(blank_network(config, _sizes(plan, config)), processes)
 
 
 def _try_sizes(plan: Plan, config: dict[str, Any]) -> None:

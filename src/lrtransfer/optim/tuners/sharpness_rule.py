@@ -9,8 +9,9 @@ from torch import Tensor
 
 from lrtransfer.curvature import eigenvalues
 from lrtransfer.optim.tuners.line import Line
-from lrtransfer.optim.tuners.objective import Objective, Reduce
+from lrtransfer.optim.tuners.objective import Reduce
 from lrtransfer.optim.tuners.preconditioner import preconditioner
+from lrtransfer.optim.tuners.scaled_hessian import ScaledHessian
 from lrtransfer.optim.tuners.tuner import Tuner
 
 
@@ -72,7 +73,7 @@ class SharpnessRule(Tuner):
         members = line.objective.members
         inverse = preconditioner(self.base, [m.parameter for m in members])
         roots = [(p.reciprocal() * m.rate).sqrt() for m, p in zip(members, inverse, strict=True)]
-        operator = _ScaledHessian(line.objective, roots)
+        operator = ScaledHessian(line.objective, roots)
         start: Tensor | None = self.memory["eigenvector"]
         if start is not None:
             fits = start.shape == (operator.dim,)
@@ -93,25 +94,6 @@ class SharpnessRule(Tuner):
                 "max_learning_rate"
             )
         return float(self.memory["tuned_rate"])
-
-
-class _ScaledHessian:
-    """v -> S∇²f S v with S the diagonal of `roots`, from the graph of one step."""
-
-    def __init__(self, objective: Objective, roots: list[Tensor]) -> None:
-        self._objective, self._roots = objective, roots
-        self._sizes = [root.numel() for root in roots]
-        first = objective.members[0].parameter
-        self.dim, self.dtype, self.device = sum(self._sizes), first.dtype, first.device
-        self.products = 0
-
-    def __call__(self, vector: Tensor) -> Tensor:
-        self.products += 1
-        pieces = torch.split(vector, self._sizes)
-        scaled = [p.view_as(r) * r for p, r in zip(pieces, self._roots, strict=True)]
-        with torch.enable_grad():
-            product = self._objective.product(scaled)
-        return torch.cat([(h * r).reshape(-1) for h, r in zip(product, self._roots, strict=True)])
 
 
 # Gradient evaluations of a step, for estimates of time.
