@@ -26,8 +26,9 @@ for job in TARGETS.train_jobs():
             f"{LOGS}/train/{job.name}.tsv"
         threads: 1
         resources:
-            mem_mb=RESOURCES.train.mem_mb,
-            runtime=lambda wildcards, attempt: RESOURCES.train.runtime_minutes * attempt,
+            # More of both after a failure: a lost job is more often too small than wrong.
+            mem_mb=lambda wildcards, attempt: RESOURCES.train.mem_mb * attempt,
+            runtime=lambda wildcards, attempt, job=job: TARGETS.minutes(job, attempt),
             gpu=RESOURCES.train.gpu,
         shell:
             "exec python -m lrtransfer train --threads {threads} {output} > {log} 2>&1"

@@ -33,6 +33,12 @@ def print_estimate(chosen: Selection) -> None:
     )
 
 
+def dataset_sizes(plan: Plan) -> dict[str, tuple[int, int]]:
+    """Return data set id -> numbers per sample and number of outputs."""
+    specs = {dataset.id: dataset.spec for dataset in plan.datasets}
+    return {i: source(spec.source, **spec.options).sizes for i, spec in specs.items()}
+
+
 def _lines(plan: Plan, name: str, seconds: float) -> Iterator[str]:
     grid = plan.grid(name)
     yield f"{name}: {plan.study.study[name].question}"
@@ -49,8 +55,7 @@ def _lines(plan: Plan, name: str, seconds: float) -> Iterator[str]:
 
 
 def _seconds(plan: Plan, machine: Machine) -> float:
-    specs = {d.id: d.spec for d in plan.datasets}
-    sizes = {i: source(spec.source, **spec.options).sizes for i, spec in specs.items()}
+    sizes = dataset_sizes(plan)
     training = sum(run_seconds(run, sizes[run.config["data"]], machine) for run in plan.runs)
     return training + spectra_seconds(plan, sizes, machine)
 
