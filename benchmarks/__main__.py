@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lrtransfer.storage.atomic import write_text
 
-TARGETS = ("curvature", "planning", "tuners")
+TARGETS = ("curvature", "planning", "scale", "tuners")
 RESULTS = Path("results/benchmarks")
 
 
