@@ -7,6 +7,7 @@ TARGETS ?= all
 DEVICE ?= cpu
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
+PEERS := $(VENV)/.peers-installed
 # One thread per job: two processes with one thread each beat one with two (see docs/architecture.md).
 export OMP_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
@@ -41,7 +42,7 @@ lint: $(READY)
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 
-bench: $(READY)
+bench: $(READY) $(PEERS)
 	$(BIN)/python -m benchmarks --targets $(TARGETS) --device $(DEVICE)
 
 repro: $(READY)
@@ -56,4 +57,9 @@ $(READY): requirements.lock requirements-peers.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-peers.lock -e .
+	touch $@
+
+# The other packages that benchmarks measure. Their own dependencies would replace torch.
+$(PEERS): $(READY) requirements-bench.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-bench.lock
 	touch $@

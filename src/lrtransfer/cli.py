@@ -15,6 +15,7 @@ from lrtransfer.workflow import commands
 from lrtransfer.workflow.job_environment import override
 
 Command = Callable[[argparse.Namespace], None]
+Adding = Callable[..., argparse.ArgumentParser]
 
 # Faults that a user can mend: one line on stderr and exit status 1, no traceback.
 _FAULTS = (FileNotFoundError, LookupError, LockHeldError, RuntimeError, ValueError, OSError)
@@ -46,6 +47,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(params=Path("params.yaml"))
     add = parser.add_subparsers(metavar="COMMAND", required=True).add_parser
 
+    _study_commands(add)
+    _answers(add)
+    _measurements(add)
+    _stages(add)
+    return parser
+
+
+def _study_commands(add: Adding) -> None:
+    """Commands that run and care for the study."""
     check = _selecting(add("check", help="validate params.yaml; print what it asks for and costs"))
     check.add_argument("params", nargs="?", type=Path, default=Path("params.yaml"))
     check.set_defaults(command=commands.check)
@@ -56,7 +66,6 @@ def _parser() -> argparse.ArgumentParser:
     study.set_defaults(command=commands.workflow)
 
     for name, command, text in (
-        ("claims", commands.claims, "print the ledger of claims"),
         ("status", commands.status, "what is finished, missing or stale, and why"),
         ("figures", commands.figures, "redraw every figure and the report from stored results"),
     ):
@@ -76,6 +85,29 @@ def _parser() -> argparse.ArgumentParser:
     adopt.add_argument("--seed", type=int, default=0, help="seed of the sample")
     adopt.set_defaults(command=commands.adopt)
 
+
+def _answers(add: Adding) -> None:
+    """Commands that tell what was found."""
+    claims = _selecting(add("claims", help="print the ledger of claims"))
+    claims.add_argument("--json", action="store_true", help="print JSON")
+    claims.set_defaults(command=commands.claims)
+
+    predict = add(
+        "predict",
+        help="the learning rate predicted at a size that was not run",
+        epilog="Exit status 3 where the data support no answer for any arm.",
+    )
+    predict.add_argument("--experiment", required=True, metavar="NAME")
+    predict.add_argument("--arm", metavar="NAME", help="[all]")
+    predict.add_argument("--width", type=int, help="of the net to predict")
+    predict.add_argument("--depth", type=int, help="of the net to predict")
+    predict.add_argument("--scale", default=override("scale"), help="instead of params.yaml's")
+    predict.add_argument("--json", action="store_true", help="print JSON")
+    predict.set_defaults(command=commands.predict)
+
+
+def _measurements(add: Adding) -> None:
+    """Commands that measure networks outside the study."""
     coordinates = add("coordcheck", help="do features grow with the width as the rules say?")
     for name in ("model", "parameterization", "optimizer"):
         coordinates.add_argument(f"--{name}", nargs="+", default=[], metavar="NAME", help="[all]")
@@ -96,6 +128,9 @@ def _parser() -> argparse.ArgumentParser:
     sharpness.add_argument("--json", action="store_true", help="print JSON")
     sharpness.set_defaults(command=commands.sharpness)
 
+
+def _stages(add: Adding) -> None:
+    """Commands that Snakemake and DVC call."""
     add("schema", help="print the JSON schema of params.yaml").set_defaults(command=commands.schema)
 
     for name, command in (("train", commands.train), ("spectra", commands.spectra)):
@@ -124,7 +159,6 @@ def _parser() -> argparse.ArgumentParser:
     add("save-provenance", help="[DVC] keep Snakemake's records").set_defaults(
         command=commands.save_provenance
     )
-    return parser
 
 
 def _selecting(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:

@@ -164,6 +164,22 @@ def test_a_warm_start_helps_on_a_slightly_moved_network() -> None:
     assert warm.values.item() == pytest.approx(cold.values.item(), rel=1e-3)
 
 
+@pytest.mark.parametrize("least", [2, 3, 6, 9])
+def test_a_warm_start_takes_at_least_the_products_asked_for(least: int) -> None:
+    spectrum = torch.cat([torch.tensor([5.0]), torch.linspace(0, 1, 20_000)])
+    start = unit(len(spectrum), 0, spectrum.dtype)
+    pairs = eigenvalues(DiagonalOperator(spectrum), start=start, warm_products=least)
+    assert pairs.products >= least
+    assert pairs.products <= max(least, 4)
+    assert pairs.values.item() == pytest.approx(5.0, rel=1e-3)
+
+
+def test_a_warm_start_takes_six_products_unless_told() -> None:
+    spectrum = torch.cat([torch.tensor([5.0]), torch.linspace(0, 1, 20_000)])
+    start = unit(len(spectrum), 0, spectrum.dtype)
+    assert eigenvalues(DiagonalOperator(spectrum), start=start).products == 6
+
+
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("stale", [1, 7], ids=["second eigenvector", "bulk eigenvector"])
 def test_a_start_orthogonal_to_the_top_eigenvector_does_not_mislead(stale: int, seed: int) -> None:
@@ -195,6 +211,7 @@ def test_a_start_orthogonal_to_the_top_eigenvector_of_a_network(case: Case) -> N
         ({"start": torch.zeros(5)}, "not zero"),
         ({"start": torch.full((5,), torch.nan)}, "finite"),
         ({"start": torch.ones(4)}, "acts on"),
+        ({"warm_products": 1}, "warm_products"),
     ],
 )
 def test_arguments_out_of_range_raise(arguments: dict[str, object], message: str) -> None:

@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 
+import lrtransfer as lt
 from lrtransfer.curvature import HessianOperator, sharpness
 
 from .cases import Case, dense_hessian
@@ -40,6 +41,17 @@ def test_eigenvector_residual_and_loss_belong_to_the_value(case: Case) -> None:
     error = operator(result.eigenvector) - result.value * result.eigenvector
     assert torch.linalg.vector_norm(error).item() == pytest.approx(result.residual, rel=1e-6)
     assert result.loss == operator.loss
+
+
+def test_fewer_warm_products_are_fewer_products_of_the_same_value(case: Case) -> None:
+    before = sharpness(case.model, case.loss_fn, case.batch)
+    default = sharpness(case.model, case.loss_fn, case.batch, start=before.eigenvector)
+    arguments = {"start": before.eigenvector, "warm_products": 3}
+    fewer = sharpness(case.model, case.loss_fn, case.batch, **arguments)
+    pairs = lt.eigenvalues(case.model, case.loss_fn, case.batch, **arguments)
+    assert fewer.products == pairs.products
+    assert 3 <= fewer.products <= default.products
+    assert fewer.value == pytest.approx(default.value, rel=1e-3)
 
 
 def test_gradient_descent_on_a_quadratic_diverges_just_above_two_over_sharpness() -> None:

@@ -18,6 +18,7 @@ from lrtransfer.figures.eigenvalues_by_rank import eigenvalues_by_rank
 from lrtransfer.figures.transfer import transfer
 
 from . import synthetic
+from .conftest import OF_DECAY, TUNERS
 
 FIGURES = (
     "consistency",
@@ -32,7 +33,7 @@ MEASURED = tuple(name for name in FIGURES if name != "optima")
 
 
 def test_every_file_with_FIGURE_is_a_figure() -> None:
-    assert names() == sorted([*FIGURES, "depth_transfer"])
+    assert names() == sorted([*FIGURES, *OF_DECAY, *TUNERS, "depth_transfer"])
 
 
 def test_every_figure_draws_the_synthetic_study(drawn: dict[str, Drawn]) -> None:

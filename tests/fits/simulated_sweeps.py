@@ -38,12 +38,22 @@ def mean_valley(x, curvature, asymmetry):
     return np.where(x < 0, left, curvature * asymmetry * x**2)
 
 
-def simulate(n, slope, *, seed=0, shift=0.15, offset=0.1, noise=0.02, curvature=0.15):
+def simulate(
+    n,
+    slope,
+    *,
+    seed=0,
+    shift=0.15,
+    offset=0.1,
+    noise=0.02,
+    curvature=0.15,
+    log2_width=LOG2_WIDTH,
+):
     """Draw n studies of 5 widths and 3 seeds whose optimum drifts by `slope` per doubling."""
     rng = np.random.default_rng(seed)
-    widths = len(LOG2_WIDTH)
+    widths = len(log2_width)
     centre = rng.uniform(-0.5, 0.5, (n, 1))
-    optimum = centre + slope * (LOG2_WIDTH - LOG2_WIDTH.mean())
+    optimum = centre + slope * (log2_width - log2_width.mean())
     asymmetry = np.exp(rng.uniform(0, np.log(4), (n, 1, 1, 1)))
     wall = rng.uniform(0.7, 2.5, (n, 1, 1, 1))
     seeds = optimum[..., None] + shift * rng.normal(size=(n, widths, SEEDS))

@@ -1,4 +1,5 @@
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -38,4 +39,5 @@ def test_a_file_without_its_own_claim_is_refused(folder, content):
 
 def test_claims_come_in_the_order_of_their_names():
     names = [claim.id for claim in load_claims()]
-    assert names == sorted(names) and len(names) == 47
+    files = [path.stem for path in Path(claims.__path__[0]).glob("[!_]*.py")]
+    assert names == sorted(files) and len(names) >= 47

@@ -51,7 +51,13 @@ def test_the_number_of_parameters(qk_norm: bool) -> None:
     assert sum(p.numel() for p in model.parameters()) == expected + qk_norm * depth * size
 
 
+def test_heads_of_one_size_grow_in_number_with_the_width() -> None:
+    assert [net(width=n, head_size=4).branches[0][1].heads for n in (8, 16)] == [2, 4]  # type: ignore[index]
+
+
 def test_options_are_checked() -> None:
+    with pytest.raises(ValueError, match="head_size is 3, which does not divide width 8"):
+        net(head_size=3)
     with pytest.raises(ValueError, match="rotary embedding needs an even one"):
         net(width=6)
     with pytest.raises(ValueError, match=r"rotary_base is 0\.0\. Give a positive number\."):

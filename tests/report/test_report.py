@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from lrtransfer.figures import Arm, Settings, Tables, draw
 from lrtransfer.report import ExperimentReport, Meta, ReportFigure, render
+from lrtransfer.report.answer import sentences
 
 from .conftest import claim, png
 
@@ -56,7 +59,7 @@ class Page(HTMLParser):
         assert self.open and self.open.pop() == tag, f"</{tag}> closes something else"
 
     def handle_data(self, data: str) -> None:
-        if "style" in self.open:
+        if {"style", "script"} & set(self.open):
             return
         self.text += data
         if {"td", "th"} & set(self.open):
@@ -76,13 +79,14 @@ def test_links_point_inside_the_page(experiment: ExperimentReport) -> None:
     page = Page(render([experiment], [claim()], META))
     assert all(link.startswith("#") and link[1:] in page.ids for link in page.links)
     assert "#width_transfer_vision-consistency" in page.links
+    assert "#claim-mup_optimum_stays" in page.links
 
 
 def test_nothing_is_loaded_from_elsewhere(experiment: ExperimentReport) -> None:
     html = render([experiment], [claim()], META)
     assert not re.search(r"""(src|href|url)\s*[=(]\s*["']?\s*(https?:)?//""", html)
-    assert "<script" not in html
     assert "@import" not in html
+    assert "default-src &#39;none&#39;" in html
 
 
 def test_every_figure_is_embedded_with_caption_and_alt(experiment: ExperimentReport) -> None:
@@ -110,7 +114,8 @@ def test_verdicts_are_told_by_word_symbol_and_class(experiment: ExperimentReport
     ):
         badge = f'<span class="verdict {verdict}"><span aria-hidden="true">{symbol}</span> '
         assert f"{badge}{count} {verdict}</span>" in html
-        assert html.count(f"{badge}{verdict}</span>") == count
+        # Once in the ledger, once beside the experiment's figures.
+        assert html.count(f"{badge}{verdict}</span>") == 2 * count
     assert "Claims: 2 supported, 1 contradicted, 1 inconclusive" in html
 
 
@@ -122,7 +127,7 @@ def test_a_claim_without_an_interval_shows_a_dash_and_an_open_one_infinity(
         claim(id="open", ci_low=None),
         claim(id="closed"),
     ]
-    rows = {row[1]: row for row in Page(render([experiment], records, META)).rows if len(row) == 7}
+    rows = {row[1]: row for row in Page(render([experiment], records, META)).rows if len(row) == 11}
     cells = {name.removeprefix("The optimum stays put."): row[3:5] for name, row in rows.items()}
     assert cells["none"] == ["–", "–"]
     assert cells["open"] == ["0.02", "[−∞, 0.09]"]
@@ -142,20 +147,102 @@ def test_a_report_of_many_experiments_is_short_and_lists_each_claim_once(
         assert f"#experiment_{n}" in page.links
     for record in records:
         assert html.count(f"<code>{record['id']}</code>") == 1
-    left_out = html.index("Claims of experiments that this report leaves out")
-    assert html.index("<code>claim_12_a</code>") > left_out
+        assert html.count(f'href="#claim-{record["id"]}"') == (record["id"][:8] != "claim_12")
     assert ["Experiment 3", "2", "0", "0"] in page.rows
     # The tables of numbers are folded away: what stays is figures, captions and claims.
-    folded = html.split("<details>")
-    assert all("Drift of the optimum" in part.split("</details>")[0] for part in folded[1:])
-    assert len(folded) == 13
+    folded = [part.split("</details>")[0] for part in html.split("<details>")[1:]]
+    within = sum(part.count("Drift of the optimum") for part in folded)
+    assert within == html.count("Drift of the optimum") > 0
 
 
 def test_text_from_the_study_is_escaped(experiment: ExperimentReport) -> None:
     hostile = replace(experiment, question="<script>alert(1)</script>")
     html = render([hostile], [claim(statement="a < b & c")], META)
-    assert "<script" not in html
+    assert "<script>alert" not in html
     assert "a &lt; b &amp; c" in html
+
+
+def test_a_run_cannot_break_out_of_the_explorers_data(experiment: ExperimentReport) -> None:
+    html = render([explorable(experiment, arm="</script><b>")], [], META)
+    block = html.split('id="width_transfer_vision-data">')[1].split("</script>")[0]
+    assert json.loads(block)["arms"]["mup"]["label"] == "</script><b>"
+
+
+def explorable(experiment: ExperimentReport, arm: str = "μP") -> ExperimentReport:
+    config = {"seed": 0, "model": {"width": 32, "family": "mlp"}, "steps": 8}
+    runs = experiment.runs.assign(
+        key=[f"run{i}" for i in range(4)],
+        final_loss=[0.5, 0.25, 0.4, float("nan")],
+        config=[json.dumps({**config, "learning_rate": 2.0**i}) for i in range(4)],
+    )
+    return replace(experiment, runs=runs, arms={"mup": arm, "sp": "SP"})
+
+
+def test_the_explorer_holds_every_run_and_its_configuration(experiment: ExperimentReport) -> None:
+    html = render([explorable(experiment)], [], META)
+    block = html.split('id="width_transfer_vision-data">')[1].split("</script>")[0]
+    found = json.loads(block)
+    assert [run[6] for run in found["runs"]] == ["run0", "run1", "run2", "run3"]
+    assert [run[5] for run in found["runs"]] == [0.5, 0.25, 0.4, None]
+    assert found["runs"][1][8] == {"learning_rate": 2.0}
+    assert found["arms"]["mup"]["config"]["model"] == {"width": 32, "family": "mlp"}
+    assert found["sizes"] == [32, 64]
+
+
+def test_the_answer_takes_its_numbers_from_ledger_and_fits(experiment: ExperimentReport) -> None:
+    regret = pd.DataFrame(
+        {"arm": ["mup", "sp"], "axis": "width", "fixed": 3, "size": 64, "from_size": 32,
+         "regret": 0.1, "ci_low": 0.0, "ci_high": 0.2, "relative": [0.043, 0.24]}
+    )  # fmt: skip
+    chosen = replace(experiment, fits={**experiment.fits, "regret": regret})
+    records = [
+        claim(id="mup_sharpness_overlaps", verdict_corrected="inconclusive"),
+        claim(id="b", verdict="contradicted", verdict_corrected="contradicted"),
+        claim(id="predict_covers_held_out", paper="lrtransfer", value=0.9, ci_low=0.7, ci_high=1.0,
+              metric="share of 23 distinct arms whose largest size was covered"),
+    ]  # fmt: skip
+    text = " ".join(Page(render([chosen], records, META)).text.split())
+    for said in (
+        "0.02 – under μP and −0.7 [−0.9, −0.5] under SP",
+        "adds 4.3 % under μP and 24 % under SP",
+        "Of 1 claims about the sharpness as the reason, 1 is supported",
+        "in 90 % of arms (70 to 100 %; 23 distinct arms)",
+        "Of 2 claims of the papers in all, 1 are supported, 1 contradicted and 0 inconclusive",
+        "corrected for their number, 0 and 1 verdicts remain",
+    ):
+        assert said in text, said
+
+
+def test_the_answer_speaks_of_all_three_papers_in_five_sentences(
+    experiment: ExperimentReport,
+) -> None:
+    effects = {
+        "decay_independent_updates_equal": (-0.017, -0.04, 0.004),
+        "decay_standard_updates_fall": (-0.61, -0.63, -0.6),
+        "tuner_cdat_just_above_edge": (2.16, 2.15, 2.17),
+        "tuner_cdat_beats_constant": (-1.5, -2.5, -0.4),
+        "tuner_cdat_beats_constant_at_equal_price": (1.6, 0.4, 2.9),
+    }
+    records = [claim(id="mup_sharpness_overlaps")]
+    records += [claim(id=n, value=v, ci_low=a, ci_high=b) for n, (v, a, b) in effects.items()]
+    said = sentences(records, experiment.fits, experiment.arms, "width_transfer_vision")
+    assert len(said) == 5
+    assert "−0.017 [−0.04, 0.004] under independent" in said[1]
+    assert "−0.61 [−0.63, −0.6] under standard" in said[1]
+    assert "2.2 [2.1, 2.2], beside the edge" in said[2]
+    assert "−1.5 [−2.5, −0.4] in as many steps and of 1.6 [0.4, 2.9] at" in said[2]
+    assert said[-1].startswith("Of 6 claims of the papers in all")
+
+
+def test_the_ledger_says_correction_and_power(experiment: ExperimentReport) -> None:
+    record = claim(
+        verdict="inconclusive", p_value=0.0312, power="would be decided by 6 seeds instead of 3",
+        verdict_corrected="inconclusive",
+    )  # fmt: skip
+    html = render([experiment], [record, claim(id="b", verdict_corrected="inconclusive")], META)
+    row = next(r for r in Page(html).rows if len(r) == 11 and "mup_optimum_stays" in r[1])
+    assert (row[6], row[7], row[8]) == ("0.031", "inconclusive", record["power"])
+    assert "0 supported, 0 contradicted, 2 inconclusive." in html
 
 
 def test_an_unknown_verdict_is_refused(experiment: ExperimentReport) -> None:

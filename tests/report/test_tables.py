@@ -43,7 +43,7 @@ def test_regret_shows_nats_and_share() -> None:
     assert rows == [["μP", "64", "3", "0.05", "[0.01, 0.09]", "20 %"]]
 
 
-def test_costs_count_runs_divergences_and_the_measured_runs_price(
+def test_costs_count_runs_divergences_and_the_price_of_measuring(
     experiment: ExperimentReport,
 ) -> None:
     assert tables.costs(experiment.runs, experiment.arms).rows == [

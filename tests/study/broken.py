@@ -69,6 +69,13 @@ def _own(family: str, rules: dict[str, Any]) -> dict[str, Any]:
     return {"parameterizations": {"mine": {**OWN, "families": {family: rules}}}}
 
 
+def _decay(rule: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "E/optimizer": {"name": "adamw", "options": {"weight_decay": 0.1}},
+        "E/arms/mup/decay": rule,
+    }
+
+
 # One fault a line, whatever its length.
 # ruff: noqa: E501
 # fmt: off
@@ -160,6 +167,23 @@ FAULTS = [
     Fault("no runs per job", {"resources/runs_per_job": 0}, "resources/runs_per_job", "Give a number greater than 0."),
     Fault("a built-in redefined", {"parameterizations": {"mup": {**OWN, "families": {"sgd": RULES}}}}, "parameterizations.mup", "Choose another."),
     Fault("parameterization without the family", {**_own("adam", RULES), "E/arms/mup/parameterization": "mine"}, "E/arms/mup/parameterization", "Add families.sgd to it."),
+    Fault("decay without AdamW", {"E/arms/mup/decay": {"rule": "none"}}, "E/arms/mup/decay", "Choose adamw."),
+    Fault("decay of nothing", _decay({"rule": "standard"}) | {"E/optimizer": {"name": "adamw"}}, "E/arms/mup/decay", "Set optimizer.options.weight_decay"),
+    Fault("unknown decay rule", {"E/decay": {"rule": "independant"}}, "E/decay/rule", "Did you mean 'independent'?"),
+    Fault("power without a number", _decay({"rule": "power"}), "E/arms/mup/decay/power", "Give a number, 0.5 for example."),
+    Fault("power of another rule", _decay({"rule": "standard", "power": 0.5}), "E/arms/mup/decay/power", "Remove it."),
+    Fault("unknown role", _decay({"rule": "standard", "unscaled": ["hiden"]}), "E/arms/mup/decay/unscaled", "Did you mean 'hidden'?"),
+    Fault("unscaled and faster", _decay({"rule": "standard", "unscaled": ["hidden"], "faster": ["hidden"]}), "E/arms/mup/decay/faster", "Choose one."),
+    Fault("warm-up of nothing", _decay({"rule": "standard"}) | {"E/arms/mup/group_warmup": {"name": "exponential", "fraction": 0.5}}, "E/arms/mup/group_warmup", "or remove it."),
+    Fault("warm-up longer than the run", {"E/arms/mup/group_warmup": {"name": "exponential", "fraction": 1.5}}, "E/arms/mup/group_warmup/fraction", "Give a number of at most 1"),
+    Fault("unknown tuner", {"E/arms/mup/tuner": {"name": "cdta"}}, "E/arms/mup/tuner/name", "Did you mean 'cdat'?"),
+    Fault("unknown tuner of all arms", {"E/tuner": {"name": "onedge"}}, "E/tuner/name", "Did you mean 'on_edge'?"),
+    Fault("unknown option of a tuner", {"E/arms/mup/tuner": {"name": "cdat", "options": {"sigm": 2.0}}}, "E/arms/mup/tuner/options/sigm", "Did you mean 'sigma'?"),
+    Fault("tuner's option of a wrong type", {"E/arms/mup/tuner": {"name": "cdat", "options": {"sigma": "two"}}}, "E/arms/mup/tuner/options/sigma", "Give a number."),
+    Fault("spectra of a part of the data", {"G/train_samples": 100}, "G/spectra", "Remove train_samples."),
+    Fault("train samples that lack an arm", {"G/train_samples": {"mup": 100, "ntp": 100}, "G/spectra": None}, "G/train_samples/sp", "Add the number of this arm."),
+    Fault("weight decay that lacks an arm", {"G/weight_decay": {"mup": 0.1, "ntp": 0.1}}, "G/weight_decay/sp", "Add the number of this arm."),
+    Fault("reference rate of a grid not in the axis", {"G/reference_learning_rate": {"mup": 0.3, "ntp": 16.0, "sp": 0.0625}}, "G/learning_rates/mup", "Add it, or take one of the axis."),
     Fault("unknown optimizer family", _own("sdg", RULES), "parameterizations.mine.families.sdg", "Did you mean 'sgd'?"),
 ]
 # fmt: on

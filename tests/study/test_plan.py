@@ -165,6 +165,7 @@ def test_the_order_of_fields_leaves_every_key() -> None:
         at("E/model/options/layers_per_branch", 2),
         at("E/optimizer/options/momentum", 0.6),
         at("E/schedule/options", {"warmup_steps": 3}),
+        at("E/tuner", {"name": "cdat"}),
         at("E/constants/branch_exponent", 1.0),
         at("E/constants/gamma0", 2.0),
         at("E/constants/base_width", 2),
@@ -294,3 +295,24 @@ def test_a_run_that_experiments_share_keeps_what_any_of_them_asks_for() -> None:
     assert all(len(checkpoints) == 1 for checkpoints in by_key.values())
     assert {(), (2, 6)} == set().union(*by_key.values())
     assert len(made.spectra) == len(tiny_plan().spectra)
+
+
+def test_a_tuner_and_fewer_samples_stand_where_they_are_asked_for_alone() -> None:
+    def ask(root: dict[str, Any], experiment: dict[str, Any], grid: dict[str, Any]) -> None:
+        experiment["arms"]["mup"]["tuner"] = {"name": "cdat", "options": {"decay": 0.9}}
+        grid |= {"train_samples": 100, "spectra": None}
+
+    content = tiny_params()
+    ask(content, content["study"][EXPERIMENT], tiny_grid(content))
+    by_arm = {run.arm: run for run in tiny_plan(content).runs}
+    assert (
+        by_arm["mup"].config["tuner"]["options"] | {"decay": 0.9, "sigma": 2.0, "every": 1}
+        == (by_arm["mup"].config["tuner"]["options"])
+    )
+    assert {"optim/tuners/cdat.py", "training/tuned_updates.py"} <= set(by_arm["mup"].code)
+    assert "tuner" not in by_arm["sp"].config
+    assert not [file for file in by_arm["sp"].code if "tune" in file]
+    assert by_arm["sp"].config["train_samples"] == 100
+    plain = {run.arm: run for run in tiny_plan().runs}
+    assert "train_samples" not in plain["sp"].config
+    assert not [file for file in plain["sp"].code if "tune" in file or "fewer" in file]

@@ -90,7 +90,7 @@ def test_adopt_refuses_code_that_changes_results(project: Project) -> None:
 
 def test_claims_prints_the_ledger_that_the_study_wrote(project: Project) -> None:
     records = json.loads((project.root / "results/claims.json").read_text())
-    assert {record["experiment"] for record in records} == {EXPERIMENT}
+    assert {record["experiment"] for record in records} == {EXPERIMENT, "all"}
     output = project.run("lrtransfer", "claims").stdout
     assert all(record["id"] in output for record in records)
 

@@ -72,6 +72,30 @@ def test_more_samples_than_the_prepared_data_hold_are_reported(
         check_runs(tiny_plan(content))
 
 
+def test_a_warm_up_of_less_than_an_update_is_reported() -> None:
+    content = tiny_params()
+    experiment = content["study"][EXPERIMENT]
+    experiment["optimizer"] = {"name": "adamw", "options": {"weight_decay": 0.1}}
+    experiment["arms"]["mup"] |= {
+        "decay": {"rule": "independent", "unscaled": ["hidden"]},
+        "group_warmup": {"name": "exponential", "fraction": 0.05},
+    }
+    with pytest.raises(StudyError, match=r"arms\.mup .*of 6 steps is less than one"):
+        check_runs(plan(parse_study(content)))
+
+
+def test_more_than_one_pass_is_reported_where_one_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    content = tiny_params()
+    content["study"][EXPERIMENT]["one_pass"] = True
+    found = plan(parse_study(content))
+    _manifest(found, {"train_inputs": [40, 5], "train_targets": [40]})
+    with pytest.raises(StudyError, match=r"6 steps of 8 need 48 samples for one pass"):
+        check_runs(found)
+
+
 def test_text_for_a_model_of_images_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -86,3 +110,8 @@ def _manifest(study: Plan, shapes: dict[str, list[int]]) -> None:
     place.parent.mkdir(parents=True)
     arrays = {name: {"dtype": "float32", "shape": shape} for name, shape in shapes.items()}
     place.write_text(json.dumps({"arrays": arrays}), encoding="utf-8")
+
+
+def test_an_option_that_the_tuner_refuses_is_reported() -> None:
+    with pytest.raises(StudyError, match=r"sigma is -1\.0"):
+        check_runs(study_with(tuner={"name": "cdat", "options": {"sigma": -1.0}}))

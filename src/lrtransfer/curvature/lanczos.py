@@ -21,7 +21,6 @@ Which: TypeAlias = Literal["largest", "smallest", "magnitude"]
 """Which end of the spectrum: algebraically largest or smallest, or largest in modulus."""
 
 _ORDERINGS = get_args(Which)
-_WARM_PRODUCTS = 6  # a stale eigenvector has a small residual at once; look further
 _COMPLEMENT_PRODUCTS = 10  # before the complement's spectrum is taken to lie below
 _START_NOISE = 0.1  # length of the random part of a warm start
 
@@ -59,6 +58,7 @@ def eigenvalues(
     tolerance: float = 0.01,
     max_products: int | None = None,
     start: Tensor | None = None,
+    warm_products: int = 6,
     generator: torch.Generator | None = None,
 ) -> Eigenpairs:
     """Return `k` extreme eigenpairs of `operator`.
@@ -70,9 +70,11 @@ def eigenvalues(
     vector of each eigenspace; for k > 1 a second run in the orthogonal complement finds
     the further ones.
 
-    A warm start is guarded: at least 6 products, and the runner-up must be settled. What can
-    still slip through, if `start` is an exact eigenvector of another eigenvalue, is a top one a
-    few per cent higher: the error is that difference. A cold start has no such bias.
+    A warm start is guarded: at least `warm_products` products, and the runner-up must be settled.
+    What can still slip through, if `start` is an exact eigenvector of another eigenvalue, is a top
+    one a few per cent higher: the error is that difference. A cold start whose random vector has
+    next to no part along the top eigenvector may do the same, about once in a hundred where the
+    second one is a few per cent below (docs/curvature.md); k > 1 searches the complement.
 
     Args:
         operator: symmetric.
@@ -82,18 +84,32 @@ def eigenvalues(
         max_products: budget of products; None is max(300, 10 k).
         start: a vector near the wanted eigenvectors (or the sum of several), shape (dim,); a
             random part is added, a larger one if its first residual shows that it is stale.
+        warm_products: least number of products of a warm start, 2 or more. A stale eigenvector
+            has a small residual at once; these look further. No part in a cold start.
         generator: source of random vectors; None is one with seed 0.
 
     Returns:
         The pairs; look at `converged` and `residuals` if the budget may be short.
 
     Raises:
-        ValueError: `k`, `which`, `tolerance`, `max_products` or `start` is out of range.
+        ValueError: `k`, `which`, `tolerance`, `max_products`, `start` or `warm_products` is out
+            of range.
         NonFiniteCurvatureError: a product holds NaN or infinity.
     """
     budget = max(300, 10 * k) if max_products is None else max_products
     _check_arguments(operator, k, which, tolerance, budget)
-    search = _Search(operator, which, tolerance, budget, default_generator(generator))
+    if warm_products < 2:
+        raise ValueError(
+            f"warm_products is {warm_products}; choose 2 or more, so that there is a runner-up"
+        )
+    search = _Search(
+        operator,
+        which,
+        tolerance=tolerance,
+        budget=budget,
+        warm_products=warm_products,
+        generator=default_generator(generator),
+    )
     with plain_arithmetic(operator):
         pairs = search.run(k, start=start)
         while k > 1 and pairs.converged and k < operator.dim:
@@ -110,13 +126,16 @@ class _Search:
         self,
         operator: LinearOperator,
         which: Which,
+        *,
         tolerance: float,
         budget: int,
+        warm_products: int,
         generator: torch.Generator,
     ) -> None:
         self.operator = operator
         self.which = which
         self.tolerance = tolerance
+        self.warm_products = warm_products
         self.generator = generator
         self.products = 0
         self.budget = budget
@@ -200,7 +219,7 @@ class _Search:
         if basis.last_residual > quotient and self.products < self.budget:
             # Far from any wanted eigenvector: give the random part equal weight.
             basis = KrylovBasis(self.operator, start / length + noise, self.generator)
-        return basis, _WARM_PRODUCTS
+        return basis, self.warm_products
 
     def _rank(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return numbers that are higher for what is wanted first."""

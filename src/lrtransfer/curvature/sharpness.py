@@ -49,6 +49,7 @@ def sharpness(
     lr: float | None = None,
     tolerance: float = 0.01,
     start: Tensor | None = None,
+    warm_products: int = 6,
     generator: torch.Generator | None = None,
     max_products: int | None = None,
     process_group: dist.ProcessGroup | None = None,
@@ -66,6 +67,8 @@ def sharpness(
             groups. See `relative_rates`.
         tolerance: relative residual to stop at; 0.01 leaves an error of about 1e-4.
         start: eigenvector of an earlier measurement, shape (dim,).
+        warm_products: least number of products after a `start`, 2 or more; docs/curvature.md has
+            the prices and the errors of fewer.
         generator: source of random vectors; None is one with seed 0.
         max_products: budget of Hessian-vector products; None is 300.
         process_group: processes to take the mean over, each with its own samples; None is this
@@ -87,6 +90,7 @@ def sharpness(
         tolerance=tolerance,
         max_products=max_products,
         start=start,
+        warm_products=warm_products,
         generator=generator,
     )
     return Sharpness(

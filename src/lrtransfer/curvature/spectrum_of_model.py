@@ -27,6 +27,7 @@ def eigenvalues(
     tolerance: float = 0.01,
     max_products: int | None = None,
     start: Tensor | None = None,
+    warm_products: int = 6,
     generator: torch.Generator | None = None,
     process_group: dist.ProcessGroup | None = None,
 ) -> lanczos.Eigenpairs:
@@ -49,6 +50,7 @@ def eigenvalues(
         tolerance: relative residual; 0.01 leaves errors of about 1e-4.
         max_products: budget; None is max(300, 10 k).
         start: a vector near the wanted eigenvectors, such as one of an earlier measurement.
+        warm_products: least number of products after a `start`, 2 or more.
         generator: source of random vectors; None is one with seed 0.
         process_group: processes to take the mean over; None is this process alone.
 
@@ -75,5 +77,6 @@ def eigenvalues(
         tolerance=tolerance,
         max_products=max_products,
         start=start,
+        warm_products=warm_products,
         generator=generator,
     )

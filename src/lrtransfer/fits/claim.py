@@ -31,6 +31,8 @@ class Claim:
         experiments: names of the experiments it is judged on.
         evaluate: fit tables of one experiment -> the metric with its interval; None where the
             experiment lacks what the claim needs.
+        obstacle: fit tables -> why the experiment cannot decide the claim, empty if it can: the
+            claim is inconclusive then, and the ledger gives the reason as what would decide it.
     """
 
     id: str
@@ -41,6 +43,7 @@ class Claim:
     figure: str
     experiments: tuple[str, ...]
     evaluate: Callable[[Fits], Interval | None]
+    obstacle: Callable[[Fits], str] | None = None
 
 
 def load_claims() -> list[Claim]:

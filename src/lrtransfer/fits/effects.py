@@ -120,5 +120,36 @@ def optimum_shift(fits: Fits, arm: str, baseline: str) -> Interval | None:
     return Interval(*(float(sum(part) / len(shifts)) for part in zip(*shifts, strict=True)))
 
 
+def slope(fits: Fits, arm: str, quantity: str, at: str) -> Interval | None:
+    """Return log2 of a quantity per doubling of size at "start" or "late" (`fits.phases`)."""
+    return read(fits, "phase_slopes", "slope", arm=arm, quantity=quantity, at=at)
+
+
+def phase(fits: Fits, arm: str, quantity: str, at: str) -> Interval | None:
+    """Return log2 of a quantity at the largest net, at "start" or "late", or its "change"."""
+    size = _largest(fits, "phases", arm)
+    return read(fits, "phases", "log2_value", arm=arm, quantity=quantity, at=at, size=size)
+
+
+def arm_gap(fits: Fits, arm: str, quantity: str, at: str = "late") -> Interval | None:
+    """Return how an arm differs from the first one at the largest net (`fits.phases`)."""
+    size = _largest(fits, "arm_differences", arm)
+    table, value = "arm_differences", "difference"
+    return read(fits, table, value, arm=arm, quantity=quantity, at=at, size=size)
+
+
+def warmup(fits: Fits, quantity: str) -> Interval | None:
+    """Return a summary of the implicit warm-up at the largest net (`fits.implicit_warmup`)."""
+    table = fits.get("warmup_summary")
+    if table is None or table.empty:
+        return None
+    return read(fits, "warmup_summary", "value", quantity=quantity, size=max(table["size"]))
+
+
+def _largest(fits: Fits, table: str, arm: str) -> int:
+    """Return the largest size of an arm in a fit table; 0 if it has none."""
+    return max(_sizes(fits[table], arm), default=0) if table in fits else 0
+
+
 def _sizes(table: pd.DataFrame, arm: str) -> set[int]:
     return set(table.loc[table["arm"] == arm, "size"])

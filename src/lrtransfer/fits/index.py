@@ -114,7 +114,7 @@ def _thinned(run: Run, log: dict[str, np.ndarray[Any, Any]]) -> pd.DataFrame:
 
     A kept row's loss is the mean since the row kept before it. Per-tensor columns stay behind.
     """
-    kept = _measured_steps(log) if run.measured else _some_steps(run.config["steps"])
+    kept = _measured_steps(run, log) if run.measured else _some_steps(run.config["steps"])
     last = int(log["step"][-1])
     steps = sorted({step for step in kept if step <= last} | {0, last})
     losses = log["loss"]
@@ -129,7 +129,11 @@ def _quantities(log: dict[str, np.ndarray[Any, Any]]) -> list[str]:
     return [name for name in log if name not in ("step", "loss", "learning_rate")]
 
 
-def _measured_steps(log: dict[str, np.ndarray[Any, Any]]) -> Sequence[int]:
+def _measured_steps(run: Run, log: dict[str, np.ndarray[Any, Any]]) -> Sequence[int]:
+    """Return the steps that the experiment named, or those at which the run chose to measure."""
+    named: Sequence[int] | None = run.config["measure"].get("steps")
+    if named is not None:
+        return named
     measured = np.zeros(len(log["step"]), dtype=bool)
     for name in _quantities(log):
         measured |= ~np.isnan(log[name])

@@ -42,8 +42,7 @@ _EDGE_NAMES = {-1: "low", 0: "none", 1: "high"}
 
 def seed_vertices(sweep: Sweep) -> tuple[Array, npt.NDArray[np.int64]]:
     """Return the vertices (S,) of a sweep's seeds, NaN if all diverged, and their edges (S,)."""
-    pairs = [v.vertex() for v in sweep.valleys]
-    return np.array([p for p, _ in pairs]), np.array([e for _, e in pairs], dtype=np.int64)
+    return sweep.vertices
 
 
 def optima(sweeps: list[Sweep], confidence: float) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -60,6 +61,12 @@ class Sweep:
     fixed: int
     size: int
     valleys: tuple[Valley, ...]
+
+    @cached_property
+    def vertices(self) -> tuple[Array, npt.NDArray[np.int64]]:
+        """The vertices (S,) of the seeds, NaN where all diverged, and their edges (S,)."""
+        pairs = [v.vertex() for v in self.valleys]
+        return np.array([p for p, _ in pairs]), np.array([e for _, e in pairs], dtype=np.int64)
 
     @property
     def spacing(self) -> float:

@@ -21,12 +21,14 @@ Array = npt.NDArray[np.float64]
 RESOLUTION = 0.185
 
 #: The part that varies with where the optimum lies between grid points; the rest comes from the
-#: valley's asymmetry, is common to all widths and cancels in a drift.
-PHASE_RESOLUTION = 0.07
+#: valley's asymmetry, is common to all widths and cancels in a drift. More than its root mean
+#: square of 0.07: the phases of a slowly moving optimum are neighbours, not independent draws.
+PHASE_RESOLUTION = 0.12
 
 #: Relative systematic error of a small move: an optimum that moves by a fraction of a grid step
-#: moves its vertex by about half to one and a half times as much.
-STRETCH = 0.45
+#: moves its vertex by about half to one and a half times as much; a vertex that hardly moved may
+#: stand for an optimum that moved nearly twice as far.
+STRETCH = 0.8
 
 #: A cliff next to the minimum counts at most this many times the rise on the other side: a diverged
 #: run says where the valley ends, not how steep it is, and its raw value would push every vertex to

@@ -25,13 +25,16 @@ class Llama(nn.Module):
         depth: Number L of residual branches, two a block: even.
         block_size: Longest sequence, in tokens.
         heads: Attention heads; N/heads must be even.
+        head_size: Dimension of every head, so that their number grows with the width; 0 goes by
+            ``heads``.
         mlp_ratio: Inner width of SwiGLU over N; 3 in the runs of Kosson et al. (2025).
         rotary_base: Base of the rotary position embedding.
         qk_norm: Whether queries and keys pass an RMS norm per head.
 
     Raises:
         ValueError: ``depth`` is odd, ``heads`` does not divide ``width`` into even parts,
-            ``block_size`` or ``mlp_ratio`` is below 1, or ``rotary_base`` is not positive.
+            ``head_size`` does not divide ``width``, ``block_size`` or ``mlp_ratio`` is below 1, or
+            ``rotary_base`` is not positive.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class Llama(nn.Module):
         depth: int = 4,
         block_size: int = 64,
         heads: int = 4,
+        head_size: int = 0,
         mlp_ratio: int = 3,
         rotary_base: float = 10000.0,
         qk_norm: bool = False,
@@ -52,6 +56,8 @@ class Llama(nn.Module):
         check_ratio("mlp_ratio", mlp_ratio)
         if rotary_base <= 0:
             raise ValueError(f"rotary_base is {rotary_base}. Give a positive number.")
+        if head_size:
+            heads = head_count(width, head_size)
         self.block_size = block_size
         self.embed = nn.Embedding(out_features, width)
         self.branches = nn.ModuleList()
@@ -87,6 +93,17 @@ class Llama(nn.Module):
             branches=[f"branches.{i}" for i in range(len(self.branches))],
             attention_logits=head_sizes(self),
         )
+
+
+def head_count(width: int, size: int) -> int:
+    """Return the number of heads of one size.
+
+    Raises:
+        ValueError: ``size`` does not divide ``width``.
+    """
+    if width % size:
+        raise ValueError(f"head_size is {size}, which does not divide width {width}.")
+    return width // size
 
 
 ROLES = ("embedding", "hidden", "output", "norm_gain", "branch", "attention_logits")

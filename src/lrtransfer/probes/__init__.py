@@ -18,6 +18,19 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Update:
+    """The last update of a run.
+
+    Attributes:
+        previous: Trained parameters by name, as they were before it.
+        inputs: The inputs of its batch, as the model took them.
+    """
+
+    previous: Mapping[str, Tensor]
+    inputs: Tensor
+
+
+@dataclass(frozen=True)
 class Measurement:
     """What a probe sees at one step.
 
@@ -30,6 +43,8 @@ class Measurement:
         rates: Trained parameter -> learning rate over the global one (the D of D^½HD^½).
         optimizer: Its state after the last update; one group per parameter, with its ``name``.
         generator: Random numbers of this step of this run, for the probe alone.
+        update: The last update, where a probe has ``needs_update``; None before the first.
+        batch_size: Samples of an update.
     """
 
     model: nn.Module
@@ -40,6 +55,8 @@ class Measurement:
     rates: Mapping[str, float]
     optimizer: torch.optim.Optimizer
     generator: torch.Generator
+    update: Update | None = None
+    batch_size: int = 1
 
 
 class Probe(Protocol):

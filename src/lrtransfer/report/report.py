@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from lrtransfer.figures import describe
 from lrtransfer.figures.style import interval, number
-from lrtransfer.report import tables
+from lrtransfer.report import answer, explorer, tables
 
 _TEMPLATE = "template.html.jinja"
 # A verdict is told by word, symbol and colour (the class): no reader depends on one of them.
@@ -89,6 +89,11 @@ class ExperimentReport:
         words = self.name.replace("_", " ")
         return words[:1].upper() + words[1:]
 
+    @property
+    def explorer(self) -> str | None:
+        """Its runs as the explorer's JSON; None without runs to show."""
+        return explorer.data(self.runs, self.arms)
+
     def tables(self) -> list[tables.Table]:
         """Fit tables that exist, then the grid and the costs."""
         made = [
@@ -117,7 +122,7 @@ class Meta:
 
 
 class ClaimRow(NamedTuple):
-    """A claim as the report's table shows it, all text."""
+    """A claim as the ledger shows it, all text; `experiment` links, or is empty."""
 
     id: str
     statement: str
@@ -127,6 +132,11 @@ class ClaimRow(NamedTuple):
     rule: str
     verdict: str
     symbol: str
+    corrected: str
+    p: str
+    power: str
+    paper: str
+    scale: str
     experiment: str
     figure: str
 
@@ -152,6 +162,7 @@ def render(
     if repeated := sorted({name for name in names if names.count(name) > 1}):
         raise ValueError(f"experiments repeats {', '.join(repeated)}: report each one once")
     rows = [_claim(record) for record in claims]
+    papers = [row for row in rows if row.paper != "lrtransfer"]
     shown = {(e.name, f.name) for e in experiments for f in e.figures}
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -165,12 +176,30 @@ def render(
         experiments=experiments,
         claims=rows,
         claims_of={name: [row for row in rows if row.experiment == name] for name in names},
-        other_claims=[row for row in rows if row.experiment not in names],
-        counts={verdict: _count(rows, verdict) for verdict in _SYMBOLS},
+        counts={verdict: _count(papers, verdict) for verdict in _SYMBOLS},
+        counts_corrected=(
+            {verdict: _count(papers, verdict, "corrected") for verdict in _SYMBOLS}
+            if any(row.corrected for row in papers)
+            else {}
+        ),
+        papers=len(papers),
+        answer=_answer(experiments, claims),
+        script=explorer.script(),
+        policy=explorer.policy(),
         symbols=_SYMBOLS,
         shown=shown,
         meta=meta,
     )
+
+
+def _answer(
+    experiments: Sequence[ExperimentReport], claims: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    """The answer, on the first experiment that compares arms."""
+    chosen = next((e for e in experiments if len(e.arms) > 1), None)
+    if chosen is None:
+        return answer.sentences(claims, {}, {}, "")
+    return answer.sentences(claims, chosen.fits, chosen.arms, chosen.name)
 
 
 def _claim(record: Mapping[str, Any]) -> ClaimRow:
@@ -197,6 +226,11 @@ def _claim(record: Mapping[str, Any]) -> ClaimRow:
         rule=str(record["rule"]),
         verdict=verdict,
         symbol=_SYMBOLS[verdict],
+        corrected=str(record.get("verdict_corrected") or ""),
+        p=_p(record.get("p_value")),
+        power=str(record.get("power") or "–"),
+        paper=str(record["paper"]),
+        scale=str(record["scale"]),
         experiment=str(record["experiment"]),
         figure=str(record.get("figure") or ""),
     )
@@ -206,5 +240,11 @@ def _float(value: object) -> float:
     return math.nan if value is None else float(str(value))
 
 
-def _count(rows: Sequence[ClaimRow], verdict: str) -> int:
-    return sum(row.verdict == verdict for row in rows)
+def _p(value: object) -> str:
+    if value is None:
+        return "–"
+    return "≤ 0.0001" if float(str(value)) <= 1e-4 else number(float(str(value)), 2)
+
+
+def _count(rows: Sequence[ClaimRow], verdict: str, field: str = "verdict") -> int:
+    return sum(getattr(row, field) == verdict for row in rows)

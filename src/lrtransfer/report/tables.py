@@ -73,6 +73,8 @@ def costs(runs: pd.DataFrame, arms: Mapping[str, str]) -> Table:
 
 def _measuring(runs: pd.DataFrame) -> str:
     """The mean share spent on measuring; a dash where no run measured or none logged it."""
+    if "measuring_share" not in runs:
+        return "–"
     shares = runs.loc[runs["measured"], "measuring_share"].dropna()
     return "–" if shares.empty else _share(float(shares.mean()))
 
@@ -131,6 +133,105 @@ def regret(fit: pd.DataFrame, arms: Mapping[str, str], confidence: float) -> Tab
     return Table(caption, header, rows)
 
 
+def forecast(fit: pd.DataFrame, arms: Mapping[str, str], confidence: float) -> Table:
+    """What is predicted at sizes that were not run, or why not."""
+    rows = [
+        [
+            arms.get(str(row["arm"]), str(row["arm"])),
+            *_net(row),
+            number(_float(row["log2_lr"])),
+            interval(_float(row["ci_low"]), _float(row["ci_high"]), 3),
+            _law(row),
+            _share(_float(row["regret"])),
+            _share(_float(row["keeping"])),
+            _next(row),
+        ]
+        for row in _ordered(fit, arms)
+    ]
+    header = [
+        "arm",
+        "width",
+        "depth",
+        "log₂ η*",
+        _percent(confidence),
+        "best law (weight)",
+        "expected regret",
+        "keeping the last optimum",
+        "one more sweep, or why refused",
+    ]
+    return Table("Predicted optimum of nets that were not trained", header, rows)
+
+
+def held_out(fit: pd.DataFrame, arms: Mapping[str, str], confidence: float) -> Table:
+    """The predictor's test: the largest size, from the smaller ones."""
+    rows = [
+        [
+            arms.get(str(row["arm"]), str(row["arm"])),
+            *_net(row),
+            number(_float(row["predicted"])),
+            interval(_float(row["ci_low"]), _float(row["ci_high"]), 3),
+            number(_float(row["measured"])),
+            {1.0: "yes", 0.0: "no"}.get(_float(row["covered"]), str(row["refused"])),
+        ]
+        for row in _ordered(fit, arms)
+    ]
+    header = [
+        "arm",
+        "width",
+        "depth",
+        "predicted log₂ η*",
+        _percent(confidence),
+        "measured",
+        "held",
+    ]
+    return Table("Held out: the largest size, predicted from the smaller ones", header, rows)
+
+
+def transfer_metrics(fit: pd.DataFrame, arms: Mapping[str, str], confidence: float) -> Table:
+    """Metrics of transfer that later work proposed."""
+    rows = [
+        [
+            arms.get(str(row["arm"]), str(row["arm"])),
+            number(_float(row["fit_error"]), 2),
+            number(_float(row["robustness"]), 2),
+            interval(_float(row["robustness_low"]), _float(row["robustness_high"])),
+            _share(_float(row["penalty"])),
+            _share(_float(row["share"])),
+            interval(100 * _float(row["share_low"]), 100 * _float(row["share_high"])),
+            str(row["fast"]),
+        ]
+        for row in _ordered(fit, arms)
+    ]
+    percent = _percent(confidence)
+    header = [
+        "arm",
+        "fit error E, doublings",
+        "robustness κ",
+        percent,
+        "loss above the best arm's",
+        "share of the gap that transfer loses",
+        f"{percent}, %",
+        "fast",
+    ]
+    caption = (
+        "Metrics of transfer after Kalra & Barkeshli (2605.21486) and Ghosh, Wu & Bietti "
+        "(2512.22768), whose formulas were not at hand: estimators of this project"
+    )
+    return Table(caption, header, rows)
+
+
+def _law(row: Mapping[str, Any]) -> str:
+    weight = _float(row["weight"])
+    return "–" if math.isnan(weight) else f"{row['law']} ({100 * weight:.0f} %)"
+
+
+def _next(row: Mapping[str, Any]) -> str:
+    size, half = _float(row["one_more"]), _float(row["one_more_half_width"])
+    if math.isnan(size):
+        return str(row["refused"])
+    return f"{row['axis']} {size:.0f}: ±{number(half, 2)}"
+
+
 def duration(seconds: float) -> str:
     """A time for readers: seconds, minutes or hours."""
     if not math.isfinite(seconds):
@@ -177,4 +278,7 @@ FITS: dict[str, Callable[[pd.DataFrame, Mapping[str, str], float], Table]] = {
     "drift": drift,
     "optima": optima,
     "regret": regret,
+    "forecast": forecast,
+    "held_out": held_out,
+    "transfer_metrics": transfer_metrics,
 }

@@ -22,6 +22,17 @@ FIT_TABLES = (
     "trends",
     "changes",
     "edge_of_stability",
+    "phases",
+    "phase_slopes",
+    "arm_differences",
+    "predicted_updates",
+    "implicit_warmup",
+    "warmup_summary",
+    "conditions",
+    "laws",
+    "held_out",
+    "forecast",
+    "transfer_metrics",
 )
 
 

@@ -17,8 +17,10 @@ from lrtransfer.study.schema import (
     NamedSpec,
     Options,
     ParameterizationSpec,
+    Spectra,
     Study,
     of_arm,
+    reference_rate,
 )
 
 # Filled in from the data set and the grid, so not for an experiment to set.
@@ -29,6 +31,7 @@ _MEMBERS = {
     "data": "data source",
     "optim": "optimizer",
     "optim/schedules": "schedule",
+    "optim/tuners": "tuner",
 }
 
 
@@ -73,6 +76,8 @@ def _experiment(
     yield from _model(f"{path}.model", experiment.model)
     yield from _named("optim", experiment.optimizer, f"{path}.optimizer")
     yield from _named("optim/schedules", experiment.schedule, f"{path}.schedule")
+    if experiment.tuner is not None:
+        yield from _named("optim/tuners", experiment.tuner, f"{path}.tuner")
     yield from _known(f"{path}.loss", "loss", experiment.loss, catalog.names("training/losses"))
     for figure in experiment.figures:
         yield from _known(f"{path}.figures", "figure", figure, catalog.names("figures"))
@@ -110,6 +115,8 @@ def _arm(
         yield from _named("optim", arm.optimizer, f"{path}.optimizer")
     if arm.schedule is not None:
         yield from _named("optim/schedules", arm.schedule, f"{path}.schedule")
+    if arm.tuner is not None:
+        yield from _named("optim/tuners", arm.tuner, f"{path}.tuner")
     rule = known.get(arm.parameterization)
     optimizer = (arm.optimizer or experiment.optimizer).name
     if rule is not None and optimizer in catalog.names("optim"):
@@ -119,6 +126,7 @@ def _arm(
                 f"{where}: {arm.parameterization!r} has no rules for the {column} family of "
                 f"optimizer {optimizer!r}. Add families.{column} to it."
             )
+    yield from _decay(path, experiment, arm)
     models = [experiment.model, *(g.model for g in experiment.scales.values() if g.model)]
     fitting = [m for m in models if m.family in catalog.names("models")]
     for option, value in arm.model_options.items():
@@ -137,13 +145,45 @@ def _arm(
                 yield f"{place}: {shown(value)} does not fit. Give {expected}."
 
 
+def _decay(path: str, experiment: Experiment, arm: Arm) -> Iterator[str]:
+    """Check the weight-decay rule of an arm, and the warm-up that goes with it."""
+    rule = arm.decay or experiment.decay
+    if arm.group_warmup is not None and (rule is None or not rule.unscaled):
+        yield (
+            f"{path}.group_warmup: warms up unscaled learning rates, and there are none. Name "
+            "roles in decay.unscaled, or remove it."
+        )
+    if rule is None:
+        return
+    optimizer = arm.optimizer or experiment.optimizer
+    if optimizer.name != "adamw":
+        yield f"{path}.decay: defined for adamw, not for {optimizer.name!r}. Choose adamw."
+    elif rule.rule != "none" and not optimizer.options.get("weight_decay"):
+        yield (
+            f"{path}.decay: there is no decay. Set optimizer.options.weight_decay, or choose the "
+            "rule none."
+        )
+    if (rule.power is None) == (rule.rule == "power"):
+        remedy = "Remove it." if rule.power is not None else "Give a number, 0.5 for example."
+        yield f"{path}.decay.power: goes with the rule power alone. {remedy}"
+    models = [experiment.model, *(g.model for g in experiment.scales.values() if g.model)]
+    fitting = [m.family for m in models if m.family in catalog.names("models")]
+    # An arm is the same at every scale, so the model of every scale must have the role.
+    roles = [set(catalog.constant("models", model, "ROLES")) for model in fitting]
+    for field in ("unscaled", "faster", "undecayed"):
+        for role in getattr(rule, field) if roles else []:
+            yield from _known(f"{path}.decay.{field}", "role", role, set.intersection(*roles))
+    for role in sorted(set(rule.unscaled) & set(rule.faster)):
+        yield f"{path}.decay.faster: {role!r} is unscaled too. Choose one."
+
+
 def _settings(experiment: Experiment, name: str) -> str:
     """Return all that tells one arm from another, by what it does and not by what it is called."""
     arm = experiment.arms[name].model_dump_json(exclude={"label", "reference_learning_rate"})
     own = [
         (scale, value.get(name) if isinstance(value, dict) else None)
         for scale, grid in experiment.scales.items()
-        for value in (grid.steps, grid.batch_size)
+        for value in (grid.steps, grid.batch_size, grid.train_samples)
     ]
     return f"{arm}{own}"
 
@@ -157,28 +197,52 @@ def _grid(path: str, experiment: Experiment, grid: Grid, study: Study) -> Iterat
     yield from _arm_names(rates, grid.learning_rates, experiment, "learning rates")
     unfit = list(_per_arm(path, experiment, grid))
     yield from unfit
+    if grid.weight_decay is not None:
+        yield from _decays(path, experiment)
     steps = {} if unfit else {arm: of_arm(grid.steps, arm) for arm in experiment.arms}
     for arm, count in steps.items():
         if of_arm(grid.loss_window, arm) > count:
             yield f"{path}.loss_window: longer than the run ({count} steps). Shorten it."
             break
-    if grid.measure is not None:
+    if grid.measure is not None and not unfit:
         yield from _measured(path, experiment, grid, grid.measure)
     if grid.spectra is not None:
-        if grid.measure is None:
-            yield f"{path}.spectra: nothing is measured at this scale. Add `measure` or remove it."
-        shortest = min(steps.values(), default=None)
-        for step in grid.spectra.steps:
-            if shortest is not None and step > shortest:
-                yield f"{path}.spectra.steps: step {step} is past the run's {shortest}. Remove it."
-        for seed in grid.spectra.seeds:
-            if seed not in grid.seeds:
-                yield f"{path}.spectra.seeds: seed {seed} is not among the seeds. Remove or add it."
+        yield from _spectra(
+            f"{path}.spectra", grid, grid.spectra, min(steps.values(), default=None)
+        )
+
+
+def _spectra(path: str, grid: Grid, spectra: Spectra, shortest: int | None) -> Iterator[str]:
+    if grid.train_samples is not None:
+        yield f"{path}: computed on the whole training set. Remove train_samples."
+    if grid.measure is None:
+        yield f"{path}: nothing is measured at this scale. Add `measure` or remove it."
+    for step in spectra.steps:
+        if shortest is not None and step > shortest:
+            yield f"{path}.steps: step {step} is past the run's {shortest}. Remove it."
+    for seed in spectra.seeds:
+        if seed not in grid.seeds:
+            yield f"{path}.seeds: seed {seed} is not among the seeds. Remove or add it."
+
+
+def _decays(path: str, experiment: Experiment) -> Iterator[str]:
+    """Check that every optimizer has the weight decay that a grid gives."""
+    for optimizer in {(a.optimizer or experiment.optimizer).name for a in experiment.arms.values()}:
+        known = optimizer in catalog.names("optim")
+        if known and "weight_decay" not in catalog.options("optim", optimizer):
+            yield f"{path}.weight_decay: {optimizer!r} has no such option. Remove it."
 
 
 def _per_arm(path: str, experiment: Experiment, grid: Grid) -> Iterator[str]:
     """Check that what is given by arm is given for every arm."""
-    for field in ("steps", "batch_size", "loss_window"):
+    for field in (
+        "steps",
+        "batch_size",
+        "loss_window",
+        "train_samples",
+        "weight_decay",
+        "reference_learning_rate",
+    ):
         value = getattr(grid, field)
         if isinstance(value, dict):
             yield from _arm_names(f"{path}.{field}", value, experiment, "number")
@@ -204,15 +268,15 @@ def _measured(path: str, experiment: Experiment, grid: Grid, measure: Measure) -
         yield f"{path}.measure: points fix the steps, so share has no effect. Give one of them."
     for probe in measure.probes:
         yield from _known(f"{path}.measure.probes", "probe", probe, catalog.names("probes"))
-    for name, arm in experiment.arms.items():
+    references = {name: reference_rate(experiment, grid, name) for name in experiment.arms}
+    for name, reference in references.items():
         rates = grid.learning_rates.get(name)
-        reference = arm.reference_learning_rate
         if reference is not None and rates is not None and reference not in rates:
             yield (
                 f"{path}.learning_rates.{name}: lacks the arm's reference_learning_rate "
                 f"{reference}. Add it, or take one of the axis."
             )
-    if all(arm.reference_learning_rate is None for arm in experiment.arms.values()):
+    if all(reference is None for reference in references.values()):
         yield (
             f"{path}.measure: no arm has a reference_learning_rate to measure at. "
             "Add one to an arm or remove `measure`."

@@ -14,7 +14,17 @@ from lrtransfer.study import catalog, fingerprint
 from lrtransfer.study.checks import GRID_OPTIONS, selected
 from lrtransfer.study.measurement import measurement_steps
 from lrtransfer.study.parameterizations import family, known
-from lrtransfer.study.schema import Arm, DataSpec, Experiment, Grid, Measure, Spectra, Study, of_arm
+from lrtransfer.study.schema import (
+    Arm,
+    DataSpec,
+    Experiment,
+    Grid,
+    Measure,
+    Spectra,
+    Study,
+    of_arm,
+    reference_rate,
+)
 
 SCHEMA = 1
 KEY_LENGTH = 16
@@ -176,10 +186,10 @@ def _sweeps(
 ) -> Iterator[Sweep]:
     grid = experiment.scales[study.scale]
     dataset = datasets[grid.dataset or experiment.dataset]
-    for (arm_name, arm), width, depth in product(experiment.arms.items(), grid.widths, grid.depths):
+    for arm_name, width, depth in product(experiment.arms, grid.widths, grid.depths):
         shared = _shared_config(experiment, grid, arm_name, dataset, study)
         model = {**shared["model"], "width": width, "depth": depth}
-        rate = arm.reference_learning_rate
+        rate = reference_rate(experiment, grid, arm_name)
         cell = _Cell(name, arm_name, width, depth, grid, rate, {**shared, "model": model})
         axes = product(grid.learning_rates[arm_name], grid.seeds)
         runs = tuple(_run(cell, rate, seed) for rate, seed in axes)
@@ -228,6 +238,9 @@ def _shared_config(
     model = grid.model or experiment.model
     optimizer = arm.optimizer or experiment.optimizer
     schedule = arm.schedule or experiment.schedule
+    options = dict(optimizer.options)
+    if grid.weight_decay is not None:
+        options["weight_decay"] = of_arm(grid.weight_decay, arm_name)
     config = {
         "schema": SCHEMA,
         "data": dataset.id,
@@ -235,9 +248,9 @@ def _shared_config(
             "family": model.family,
             "options": _filled("models", model.family, model.options | arm.model_options),
         },
-        "parameterization": _rules(experiment, arm, model.family, study),
+        "parameterization": _rules(experiment, grid, arm, model.family, study),
         "loss": experiment.loss,
-        "optimizer": _named("optim", optimizer.name, optimizer.options),
+        "optimizer": _named("optim", optimizer.name, options),
         "schedule": _named("optim/schedules", schedule.name, schedule.options),
         "batch_size": of_arm(grid.batch_size, arm_name),
         "steps": of_arm(grid.steps, arm_name),
@@ -248,6 +261,19 @@ def _shared_config(
         config["trained"] = arm.trained
     if grid.augmentation != "none":
         config["augmentation"] = grid.augmentation
+    if (decay := arm.decay or experiment.decay) is not None:
+        config["decay"] = {
+            name: sorted(value) if isinstance(value, list) else value
+            for name, value in decay.model_dump().items()
+        }
+    if arm.group_warmup is not None:
+        config["group_warmup"] = arm.group_warmup.model_dump()
+    if experiment.one_pass:
+        config["one_pass"] = True
+    if (tuner := arm.tuner or experiment.tuner) is not None:
+        config["tuner"] = _named("optim/tuners", tuner.name, tuner.options)
+    if grid.train_samples is not None:
+        config["train_samples"] = of_arm(grid.train_samples, arm_name)
     return config
 
 
@@ -262,10 +288,20 @@ def run_code(config: dict[str, Any]) -> dict[str, str]:
         f"training/losses/{config['loss']}.py",
         *(f"probes/{probe}.py" for probe in probes),
         *(["training/augmentation.py"] if "augmentation" in config else []),
+        *(["training/width_rule.py"] if "decay" in config else []),
+        *(["training/group_warmup.py"] if "group_warmup" in config else []),
+        *(_tuner_code(config["tuner"]["name"]) if "tuner" in config else []),
+        *(["training/fewer_examples.py"] if "train_samples" in config else []),
     )
 
 
-def _rules(experiment: Experiment, arm: Arm, model: str, study: Study) -> dict[str, Any]:
+def _tuner_code(name: str) -> list[str]:
+    return ["training/tuned_updates.py", f"optim/tuners/{name}.py"]
+
+
+def _rules(
+    experiment: Experiment, grid: Grid, arm: Arm, model: str, study: Study
+) -> dict[str, Any]:
     """Return the exponents themselves, so that a key depends on what they say, not on a name.
 
     Only the roles of the model's tensors and modules, and nothing that is a default: a role or a
@@ -276,7 +312,8 @@ def _rules(experiment: Experiment, arm: Arm, model: str, study: Study) -> dict[s
     table = spec.families[family(optimizer.name)]  # type: ignore[index]
     roles = catalog.constant("models", model, "ROLES")
     rules = {role: table[role].model_dump(exclude_defaults=True) for role in roles if role in table}
-    return {"rules": rules, "constants": (arm.constants or experiment.constants).model_dump()}
+    constants = arm.constants or grid.constants or experiment.constants
+    return {"rules": rules, "constants": constants.model_dump()}
 
 
 def _measure(measure: Measure, steps: int) -> dict[str, Any]:

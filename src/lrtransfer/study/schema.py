@@ -6,7 +6,7 @@ two meanings. What needs more than one field to judge is in :mod:`lrtransfer.stu
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -101,6 +101,39 @@ class Constants(_Section):
     base_depth: PositiveInt = 1
 
 
+class DecayRule(_Section):
+    """What becomes of learning rate and weight decay over widths, in place of the table's.
+
+    Told relative to the base width; see docs/weight-decay.md for what each rule keeps.
+
+    Attributes:
+        rule: ``standard`` (η/m, λ), ``independent`` (η/m, mλ), ``power`` (η/m, m^power·λ),
+            ``lr_independent`` (a step shrinks by λ times the schedule) or ``none``.
+        power: Exponent of ``power``.
+        unscaled: Roles whose learning rate does not fall with the width.
+        faster: Roles whose learning rate is multiplied by the width over the base width.
+        undecayed: Roles without weight decay.
+    """
+
+    rule: Literal["standard", "independent", "power", "lr_independent", "none"]
+    power: float | None = None
+    unscaled: Annotated[list[Name], AfterValidator(_axis)] = []
+    faster: Annotated[list[Name], AfterValidator(_axis)] = []
+    undecayed: Annotated[list[Name], AfterValidator(_axis)] = []
+
+
+class GroupWarmup(_Section):
+    """A warm-up of the unscaled tensors' learning rates, on top of the schedule.
+
+    Attributes:
+        name: ``exponential``: m^min(0, t/T − 1), with T the warm-up's length.
+        fraction: T as a share of the run.
+    """
+
+    name: Literal["exponential"]
+    fraction: Annotated[float, Field(gt=0.0, le=1.0)]
+
+
 class Arm(_Section):
     """One setting of what the experiment compares; what is left out is the experiment's.
 
@@ -108,6 +141,10 @@ class Arm(_Section):
         reference_learning_rate: Where curvature is measured; needed if the grid measures.
         model_options: Options that differ from those of the experiment's model.
         trained: ``all`` tensors, or the ``output`` alone (random features).
+        decay: The rule of learning rate and weight decay over widths; None leaves the table's.
+        group_warmup: A warm-up of the tensors that ``decay`` leaves unscaled.
+        tuner: What chooses the learning rate of every step around the optimizer; the arm's
+            learning rates are then factors on the tuner's own.
     """
 
     label: Annotated[str, Field(min_length=1, max_length=40)]
@@ -118,6 +155,9 @@ class Arm(_Section):
     optimizer: NamedSpec | None = None
     schedule: NamedSpec | None = None
     trained: Literal["all", "output"] = "all"
+    decay: DecayRule | None = None
+    group_warmup: GroupWarmup | None = None
+    tuner: NamedSpec | None = None
 
 
 class Measure(_Section):
@@ -165,6 +205,11 @@ class Spectra(_Section):
 PerArm = Annotated[PositiveInt | dict[Name, PositiveInt], Field(union_mode="left_to_right")]
 """One number for all arms, or one for each."""
 
+RatePerArm = Annotated[PositiveFloat | dict[Name, PositiveFloat], Field(union_mode="left_to_right")]
+"""The same for numbers that need not be whole."""
+
+Number = TypeVar("Number", int, float)
+
 
 class Grid(_Section):
     """One experiment at one scale: its axes, and the length of a run in steps of one batch.
@@ -174,7 +219,13 @@ class Grid(_Section):
         model: In place of the experiment's; options of an arm still count.
         steps: Updates of a run, for all arms or by arm.
         batch_size: Samples of an update, for all arms or by arm.
+        train_samples: Training samples that a run sees, chosen by its seed, for all arms or by
+            arm; None is all of them.
         loss_window: Updates at the end whose mean loss is the run's, for all arms or by arm.
+        constants: In place of the experiment's; those of an arm still count.
+        reference_learning_rate: In place of the arms', for all or by arm.
+        weight_decay: λ in place of the optimizer's, for all arms or by arm: it goes with the
+            length of a run.
         augmentation: ``crop_flip`` shifts images by up to 4 pixels and mirrors half of them.
         measure: What runs at the reference learning rate log; None logs the loss alone.
         spectra: Which checkpoints are kept for spectra; None keeps none.
@@ -188,6 +239,10 @@ class Grid(_Section):
     steps: PerArm
     batch_size: PerArm
     loss_window: PerArm
+    train_samples: PerArm | None = None
+    constants: Constants | None = None
+    reference_learning_rate: RatePerArm | None = None
+    weight_decay: RatePerArm | None = None
     precision: Literal["float32", "float64"] = "float32"
     augmentation: Literal["none", "crop_flip"] = "none"
     learning_rates: dict[Name, RateAxis]
@@ -195,13 +250,19 @@ class Grid(_Section):
     spectra: Spectra | None = None
 
 
-def of_arm(value: int | dict[str, int], arm: str) -> int:
-    """Return what a ``PerArm`` field says for one arm."""
-    return value if isinstance(value, int) else value[arm]
+def of_arm(value: Number | dict[str, Number], arm: str) -> Number:
+    """Return what a field that may be given by arm says for one arm."""
+    return value[arm] if isinstance(value, dict) else value
 
 
 class Experiment(_Section):
-    """One question with its grid."""
+    """One question with its grid.
+
+    Attributes:
+        decay: The rule of the arms that name none.
+        one_pass: Whether a run that would see a training sample twice is refused.
+        tuner: Of the arms that name none; None trains at the learning rates themselves.
+    """
 
     question: Annotated[str, Field(min_length=1)]
     paper: Literal["super-consistency", "weight-decay", "cdat"]
@@ -213,8 +274,18 @@ class Experiment(_Section):
     optimizer: NamedSpec
     schedule: NamedSpec
     constants: Constants = Constants()
+    decay: DecayRule | None = None
+    one_pass: bool = False
+    tuner: NamedSpec | None = None
     arms: Annotated[dict[Name, Arm], Field(min_length=1)]
     scales: dict[Scale, Grid]
+
+
+def reference_rate(experiment: Experiment, grid: Grid, arm: str) -> float | None:
+    """Return the learning rate at which an arm's runs are measured."""
+    if grid.reference_learning_rate is not None:
+        return of_arm(grid.reference_learning_rate, arm)
+    return experiment.arms[arm].reference_learning_rate
 
 
 class AffineExponent(_Section):

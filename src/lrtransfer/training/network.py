@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import torch
@@ -19,10 +21,17 @@ PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
 
 @dataclass(frozen=True)
 class Network:
-    """A scaled, initialised model and the numbers of each of its tensors."""
+    """A scaled, initialised model and the numbers of each of its tensors.
+
+    Attributes:
+        model: The network.
+        scaled: Name of each tensor -> its numbers.
+        warmup: Update (0-based) -> factors on the learning rates of single tensors; None without.
+    """
 
     model: nn.Module
     scaled: dict[str, Scaled]
+    warmup: Callable[[int], dict[str, float]] | None = None
 
     @property
     def rates(self) -> dict[str, float]:
@@ -63,7 +72,14 @@ def network(
     if config.get("trained") == "output":
         for name, parameter in model.named_parameters():
             parameter.requires_grad_(roles.tensors[name] == "output")
-    return Network(model.to(device), scaled)
+    table, warmup = scaled, None
+    # Imported by name, so that their code is part of the key of the runs that ask for them alone.
+    if "decay" in config:
+        scaled = import_module("lrtransfer.training.width_rule").ruled(config, model, roles, table)
+    if "group_warmup" in config:
+        warmups = import_module("lrtransfer.training.group_warmup")
+        warmup = warmups.factors(config, roles, table, scaled)
+    return Network(model.to(device), scaled, warmup)
 
 
 def block_size(config: dict[str, Any]) -> int | None:

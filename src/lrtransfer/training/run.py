@@ -6,19 +6,22 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from lrtransfer.data import Arrays
 from lrtransfer.optim import optimizer, schedule
-from lrtransfer.probes import Measurement, Probe, probe
+from lrtransfer.probes import Measurement, Probe, Update, probe
 from lrtransfer.training import streams
 from lrtransfer.training.cadence import Cadence
 from lrtransfer.training.examples import Examples, training_examples
 from lrtransfer.training.losses import loss_function
 from lrtransfer.training.network import PRECISIONS, Network, block_size, network
+
+if TYPE_CHECKING:
+    from lrtransfer.training.tuned_updates import TunedUpdates
 
 # Losses are looked at this often (steps): a look costs a wait for the device.
 DIVERGENCE_INTERVAL = 16
@@ -92,21 +95,25 @@ class TrainingRun:
         device: Where to compute.
 
     Raises:
-        ValueError: A batch or the measured subset is larger than the training set.
+        ValueError: A batch or the measured subset is larger than the training set, or a run that
+            is to take one pass is longer than that.
         UnknownRoleError: The parameterization lacks the role of a tensor.
     """
 
     def __init__(self, config: dict[str, Any], arrays: Arrays, device: torch.device) -> None:
         self.config, self.device = config, device
         dtype = PRECISIONS[config["precision"]]
-        self.examples: Examples = training_examples(arrays, dtype, device, block=block_size(config))
+        examples = training_examples(arrays, dtype, device, block=block_size(config))
+        self.examples: Examples = _fewer(examples, config)
         self.network = network(config, self.examples.in_features, self.examples.outputs, device)
         self.loss = loss_function(config["loss"])
+        check_passes(config, len(self.examples))
         self.order = streams.BatchOrder(len(self.examples), config["batch_size"], config["seed"])
         self.augment = _augmentation(config)
         self.optimizer = optimizer(
             config["optimizer"]["name"], _groups(self.network), **config["optimizer"]["options"]
         )
+        self.tuned = _tuned(config, self.optimizer)
         self.losses = torch.full((config["steps"],), torch.nan, dtype=dtype, device=device)
         self.progress = _Progress()
         self.cadence = Cadence(config["measure"], config["steps"], config["batch_size"])
@@ -114,6 +121,7 @@ class TrainingRun:
         measure = config["measure"] or unmeasured
         self.tolerance: float = measure["tolerance"]
         self.probes: dict[str, Probe] = {name: probe(name) for name in measure["probes"]}
+        self.update: Update | None = None
         chosen = streams.subset(len(self.examples), measure["samples"]).to(device)
         self.subset = (self.examples.inputs[chosen], self.examples.targets[chosen])
 
@@ -132,9 +140,13 @@ class TrainingRun:
                 hooks.after_step(self.progress.step, self)
         kept = self.progress.step if diverged is None else diverged - 1
         rows = {step: row for step, row in self.progress.rows.items() if step <= kept}
+        rates = [self._rate(step) for step in range(kept)]
+        if self.tuned is not None:
+            rates = self.tuned.rates(kept)
+            rows = {s: row | rows.get(s, {}) for s, row in self.tuned.rows(kept).items()}
         return Log(
             losses=self.losses[:kept].double().tolist(),
-            rates=[self._rate(step) for step in range(kept)],
+            rates=rates,
             rows=rows,
             diverged_step=diverged,
             measuring=self.cadence.spent,
@@ -146,17 +158,34 @@ class TrainingRun:
         rate = self._rate(step)
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["relative_rate"]
+        if self.network.warmup is not None:
+            factors = self.network.warmup(step)
+            for group in self.optimizer.param_groups:
+                group["lr"] *= factors.get(group["name"], 1.0)
         chosen = self.order(step).to(self.device)
         inputs = self.examples.inputs[chosen]
         if self.augment is not None:
             random = streams.generator(streams.AUGMENTATION, self.config["seed"], step)
             inputs = self.augment(inputs, random)
-        loss = self.loss(self.network.model(inputs), self.examples.targets[chosen])
-        self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
+        self.update = Update(self._trained(), inputs) if self._is_kept(step + 1) else None
+        targets = self.examples.targets[chosen]
+        if self.tuned is not None:
+            loss = self.tuned.step(step, lambda: self.loss(self.network.model(inputs), targets))
+        else:
+            loss = self.loss(self.network.model(inputs), targets)
+            self.optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            self.optimizer.step()
         self.losses[step] = loss.detach()
         self.progress.step = step + 1
+
+    def _is_kept(self, step: int) -> bool:
+        """Return whether a probe needs the update that leads to ``step``."""
+        needed = any(getattr(measured, "needs_update", False) for measured in self.probes.values())
+        return needed and self.cadence.due(step)
+
+    def _trained(self) -> dict[str, Tensor]:
+        return {name: parameter.detach().clone() for name, parameter in self.network.trained}
 
     def _rate(self, step: int) -> float:
         spec = self.config["schedule"]
@@ -165,7 +194,9 @@ class TrainingRun:
 
     def _look(self) -> bool:
         step = self.progress.step
-        due = step % DIVERGENCE_INTERVAL == 0 or self.cadence.due(step)
+        # A tuner has waited for the loss already.
+        interval = DIVERGENCE_INTERVAL if self.tuned is None else 1
+        due = step % interval == 0 or self.cadence.due(step)
         return due or step == self.config["steps"]
 
     def _first_bad_step(self) -> int | None:
@@ -192,6 +223,8 @@ class TrainingRun:
                 rates=self.network.rates,
                 optimizer=self.optimizer,
                 generator=streams.generator(streams.CURVATURE, self.config["seed"], step, index),
+                update=self.update,
+                batch_size=self.config["batch_size"],
             )
             row |= measured.measure(at)
         self.cadence.pay(sum(measured.gradients for measured in self.probes.values()))
@@ -211,15 +244,18 @@ class TrainingRun:
             for name, value in values.items():
                 place = f"optimizer/{index}/{name}"
                 (tensors if isinstance(value, Tensor) else numbers)[place] = value
+        if self.tuned is not None:
+            plain, held = self.tuned.state()
+            numbers |= {f"tuned/{name}": value for name, value in plain.items()}
+            tensors |= {f"tuned/{name}": value for name, value in held.items()}
         for name, measured in self.probes.items():
             tensors |= {f"probe/{name}/{key}": v for key, v in measured.state().items()}
         return State(self.progress.step, dict(self.progress.rows), numbers, tensors)
 
     def load_state(self, state: State) -> None:
         """Go on from a state of the same configuration."""
-        parts: dict[str, dict[str, Any]] = {
-            kind: {} for kind in ("model", "optimizer", "probe", "cadence")
-        }
+        kinds = ("model", "optimizer", "probe", "cadence", "tuned")
+        parts: dict[str, dict[str, Any]] = {kind: {} for kind in kinds}
         for place, value in (state.tensors | state.numbers).items():
             kind, _, rest = place.partition("/")
             if kind in parts:
@@ -232,6 +268,8 @@ class TrainingRun:
             restored.setdefault(int(index), {})[name] = value
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": restored, "param_groups": groups})
+        if self.tuned is not None:
+            self.tuned.load_state(parts["tuned"], self.device)
         for name, measured in self.probes.items():
             prefix = f"{name}/"
             own = {
@@ -254,6 +292,39 @@ def _groups(net: Network) -> list[dict[str, Any]]:
         }
         for name, parameter in net.trained
     ]
+
+
+def _tuned(config: dict[str, Any], base: torch.optim.Optimizer) -> TunedUpdates | None:
+    if "tuner" not in config:
+        return None
+    # Imported by name, as are the other parts that only some runs use, for the sake of keys.
+    updates: TunedUpdates = import_module("lrtransfer.training.tuned_updates").TunedUpdates(
+        config, base
+    )
+    return updates
+
+
+def _fewer(examples: Examples, config: dict[str, Any]) -> Examples:
+    if "train_samples" not in config:
+        return examples
+    part: Examples = import_module("lrtransfer.training.fewer_examples").fewer(
+        examples, config["train_samples"], config["seed"]
+    )
+    return part
+
+
+def check_passes(config: dict[str, Any], samples: int) -> None:
+    """Refuse a run that is to take one pass and is longer than that.
+
+    Raises:
+        ValueError: It would see one of its ``samples`` training samples twice.
+    """
+    needed = config["steps"] * config["batch_size"]
+    if config.get("one_pass") and needed > samples:
+        raise ValueError(
+            f"{config['steps']} steps of {config['batch_size']} need {needed} samples for one "
+            f"pass, but there are {samples}. Lower steps or batch_size."
+        )
 
 
 def _augmentation(config: dict[str, Any]) -> Callable[[Tensor, torch.Generator], Tensor] | None:

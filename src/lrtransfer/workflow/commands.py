@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from argparse import Namespace
+from typing import Any
 
 from lrtransfer.study import Run
 from lrtransfer.workflow.selection import Selection, select
@@ -40,11 +41,32 @@ def workflow(options: Namespace) -> None:
 
 def claims(options: Namespace) -> None:
     """Print the ledger."""
-    from lrtransfer.fits.ledger import table
-    from lrtransfer.workflow.stored import claims_of
+    from lrtransfer.fits.ledger import counts, table
 
-    chosen = _selected(options)
-    print(table(claims_of(chosen.layout, chosen.plan.experiments)))
+    records = _ledger(_selected(options))
+    if options.json:
+        print(json.dumps(records, indent=2, ensure_ascii=False))
+        return
+    print(table(records))
+    print(f"\n{counts(records)}")
+
+
+def _ledger(chosen: Selection) -> list[dict[str, Any]]:
+    from lrtransfer.workflow.stored import ledger_of
+
+    study = chosen.plan.study
+    return ledger_of(chosen.layout, chosen.plan.experiments, study.scale, study.fits.confidence)
+
+
+def predict(options: Namespace) -> None:
+    """Print the optimal learning rate predicted at a size that was not run."""
+    from lrtransfer.workflow.prediction import as_json, as_text, predictions
+
+    chosen = select(options.params, options.scale, "all")
+    found = predictions(chosen, options.experiment, options.arm, options.width, options.depth)
+    print(as_json(found) if options.json else as_text(found))
+    if not any(answer.prediction for answer in found):
+        raise SystemExit(3)
 
 
 def status(options: Namespace) -> None:
@@ -257,10 +279,10 @@ def draw(options: Namespace) -> None:
 def ledger(options: Namespace) -> None:
     """Write the ledger and the metrics: the claims of all selected experiments."""
     from lrtransfer.workflow.metrics import metrics
-    from lrtransfer.workflow.stored import claims_of, write_json
+    from lrtransfer.workflow.stored import write_json
 
     chosen = _selected(options)
-    records = claims_of(chosen.layout, chosen.plan.experiments)
+    records = _ledger(chosen)
     write_json(chosen.layout.claims, records)
     write_json(chosen.layout.metrics, metrics(records, chosen.plan.experiments, chosen.layout))
 

@@ -9,13 +9,15 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from lrtransfer.study import Plan, Run
+from lrtransfer.study import Plan, Run, catalog
 from lrtransfer.training.network import block_size
 from lrtransfer.workflow.blank_network import blank_network
 
 # Lanczos products, and what each costs in gradient evaluations (`make bench TARGETS=curvature`).
 _PRODUCTS_PER_MEASUREMENT = 16
 _GRADIENTS_PER_PRODUCT = 2.0
+# Probes without curvature, in gradient evaluations on the measured samples.
+_GRADIENTS_PER_MEASUREMENT = {"alignment": 2.5, "norms": 1.0, "subset_loss": 0.4}
 _PRODUCTS_PER_SPECTRUM_TOP = 5
 _JOB_SECONDS = 4.0
 
@@ -52,13 +54,19 @@ def run_seconds(run: Run, sizes: tuple[int, int], machine: Machine) -> float:
     def gradient(samples: int) -> float:
         return samples * flops / machine.flops_per_second + calls * machine.seconds_per_call
 
-    seconds = config["steps"] * gradient(config["batch_size"])
+    tuner = config.get("tuner")
+    price = catalog.constant("optim/tuners", tuner["name"], "PRICE") if tuner else 1.0
+    seconds = config["steps"] * price * gradient(config["batch_size"])
     measure = config["measure"]
     if measure and "share" in measure:
         seconds *= 1 + measure["share"]
     elif measure:
-        products = len(measure["steps"]) * _PRODUCTS_PER_MEASUREMENT * _GRADIENTS_PER_PRODUCT
-        seconds += products * gradient(measure["samples"])
+        cheap = [_GRADIENTS_PER_MEASUREMENT.get(probe) for probe in measure["probes"]]
+        known = [gradients for gradients in cheap if gradients is not None]
+        gradients = sum(known)
+        if len(known) < len(cheap):
+            gradients = _PRODUCTS_PER_MEASUREMENT * _GRADIENTS_PER_PRODUCT
+        seconds += len(measure["steps"]) * gradients * gradient(measure["samples"])
     return float(seconds)
 
 

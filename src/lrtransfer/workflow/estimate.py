@@ -9,6 +9,7 @@ from lrtransfer.data import source
 from lrtransfer.study import Plan
 from lrtransfer.training.progress import duration
 from lrtransfer.workflow.cost import Machine, calibrate, job_seconds, run_seconds, spectra_seconds
+from lrtransfer.workflow.decay_conditions import condition_lines
 from lrtransfer.workflow.selection import Selection
 from lrtransfer.workflow.targets import Targets
 
@@ -24,7 +25,7 @@ def print_estimate(chosen: Selection) -> None:
         part = replace(plan, sweeps=tuple(s for s in plan.sweeps if s.name.startswith(f"{name}/")))
         seconds = _seconds(part, machine)
         total += seconds
-        for line in _lines(part, name, seconds):
+        for line in (*_lines(part, name, seconds), *condition_lines(part, _sizes(part))):
             print(line)
     total += job_seconds(len(list(targets.train_jobs())) + len(list(targets.spectra_jobs())))
     print(

@@ -11,8 +11,8 @@ from lrtransfer.report.report import ExperimentReport, Meta, ReportFigure, rende
 from lrtransfer.storage.atomic import write_text
 from lrtransfer.storage.paths import FIT_TABLES, RUN_TABLES, SPECTRA_TABLES, Layout
 from lrtransfer.study import Plan
-from lrtransfer.study.schema import Grid, of_arm
-from lrtransfer.workflow.stored import claims_of, read_csv, read_frame
+from lrtransfer.study.schema import Grid, of_arm, reference_rate
+from lrtransfer.workflow.stored import ledger_of, read_csv, read_frame
 
 _VERSIONS = ("lrtransfer", "torch", "numpy", "pandas", "scipy", "snakemake", "dvc")
 
@@ -38,7 +38,8 @@ def write_report(plan: Plan, layout: Layout) -> None:
         versions={**versions, "python": platform.python_version()},
         redo=[f"make study SCALE={plan.study.scale}", "make figures"],
     )
-    write_text(layout.report, render(experiments, claims_of(layout, plan.experiments), meta))
+    ledger = ledger_of(layout, plan.experiments, plan.study.scale, plan.study.fits.confidence)
+    write_text(layout.report, render(experiments, ledger, meta))
 
 
 def _experiment_report(plan: Plan, layout: Layout, name: str) -> ExperimentReport:
@@ -78,7 +79,7 @@ def _settings(plan: Plan, experiment: str) -> Settings:
         arms={
             name: Arm(
                 arm.label,
-                arm.reference_learning_rate,
+                reference_rate(spec, grid, name),
                 of_arm(grid.steps, name),
                 of_arm(grid.loss_window, name),
             )

@@ -15,11 +15,16 @@ from lrtransfer.storage.paths import Layout
 def metrics(
     records: Sequence[dict[str, Any]], experiments: Iterable[str], layout: Layout
 ) -> dict[str, Any]:
-    """Return verdict counts, and for each experiment its claims, drifts and optima.
+    """Return verdict counts, plain and corrected, and each experiment's claims, drifts and optima.
 
     Optima are log2 of the learning rate, drifts their change per doubling of the size.
     """
-    content: dict[str, Any] = {"verdicts": dict(Counter(r["verdict"] for r in records))}
+    papers = [r for r in records if r["paper"] != "lrtransfer"]
+    content: dict[str, Any] = {
+        "verdicts": dict(Counter(r["verdict"] for r in papers)),
+        "verdicts_corrected": dict(Counter(r["verdict_corrected"] for r in papers)),
+        "checks": {r["id"]: r["value"] for r in records if r["paper"] == "lrtransfer"},
+    }
     for name in experiments:
         content[name] = {
             "claims": {

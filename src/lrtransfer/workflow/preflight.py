@@ -10,12 +10,15 @@ import torch
 from torch import nn
 
 from lrtransfer.data import source
-from lrtransfer.optim import optimizer, schedule
+from lrtransfer.optim import optimizer, schedule, tuners
 from lrtransfer.scaling.apply import scale_modules, scale_tensors
 from lrtransfer.scaling.rules import Constants
 from lrtransfer.storage import paths
 from lrtransfer.study import Plan, Run, StudyError
+from lrtransfer.training.group_warmup import factors
 from lrtransfer.training.network import block_size
+from lrtransfer.training.run import check_passes
+from lrtransfer.training.width_rule import ruled
 from lrtransfer.workflow.blank_network import blank_network
 
 
@@ -35,7 +38,7 @@ def check_runs(plan: Plan) -> None:
 
 def _faults(plan: Plan, run: Run) -> Iterator[str]:
     place = f"study.{run.experiment}.arms.{run.arm}"
-    for attempt in (_try_network, _try_optimizer, _try_schedule, _try_sizes):
+    for attempt in (_try_network, _try_optimizer, _try_tuner, _try_schedule, _try_sizes):
         try:
             attempt(plan, run.config)
         except (ValueError, TypeError) as error:
@@ -50,8 +53,11 @@ def _try_network(plan: Plan, config: dict[str, Any]) -> None:
     rules = config["parameterization"]["rules"]
     constants = Constants(**config["parameterization"]["constants"])
     size = {"width": spec["width"], "depth": spec["depth"]}
-    for _ in scale_tensors(model, roles, rules, constants, **size):
-        pass
+    scaled = dict(scale_tensors(model, roles, rules, constants, **size))
+    if "decay" in config:
+        own = ruled(config, model, roles, scaled)
+        if "group_warmup" in config:
+            factors(config, roles, scaled, own)(0)
     for _ in scale_modules(roles, rules, constants, **size):
         pass
 
@@ -60,6 +66,16 @@ def _try_optimizer(plan: Plan, config: dict[str, Any]) -> None:
     parameter = nn.Parameter(torch.zeros(1))
     spec = config["optimizer"]
     optimizer(spec["name"], [{"params": [parameter]}], **spec["options"])
+
+
+def _try_tuner(plan: Plan, config: dict[str, Any]) -> None:
+    if "tuner" not in config:
+        return
+    spec, tuner = config["optimizer"], config["tuner"]
+    group = {"params": [nn.Parameter(torch.zeros(1))], "relative_rate": 1.0}
+    base = optimizer(spec["name"], [group], **spec["options"])
+    base.param_groups[0]["lr"] = 1.0
+    tuners.build(tuner["name"], base, **tuner["options"])
 
 
 def _try_schedule(plan: Plan, config: dict[str, Any]) -> None:
@@ -85,6 +101,11 @@ def _try_sizes(plan: Plan, config: dict[str, Any]) -> None:
             f"the data set holds {', '.join(shapes)}; the model {config['model']['family']!r} "
             f"needs {kind}. Choose another data set or model."
         )
+    chosen = config.get("train_samples", samples)
+    if chosen > samples:
+        raise ValueError(f"train_samples is {chosen}, but there are {samples} samples. Lower it.")
+    samples = chosen
+    check_passes(config, samples)
     measured = config["measure"]["samples"] if config["measure"] else 0
     for name, count in (("batch_size", config["batch_size"]), ("measure.samples", measured)):
         if count > samples:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +54,23 @@ def claims_of(layout: Layout, experiments: Iterable[str]) -> list[dict[str, Any]
     return [
         record for name in experiments for record in read_claims(layout.experiment_claims(name))
     ]
+
+
+def ledger_of(
+    layout: Layout, experiments: Sequence[str], scale: str, confidence: float
+) -> list[dict[str, Any]]:
+    """Return the ledger: all claims, corrected for their number, and the predictor's hold-outs.
+
+    Raises:
+        CorruptFileError: A ledger or a table is damaged.
+        FileNotFoundError: An experiment has not been fitted.
+    """
+    from lrtransfer.fits.held_out import coverage_record
+    from lrtransfer.fits.significance import corrected
+
+    tables = [read_csv(layout.fit(name, "held_out")) for name in experiments]
+    records = claims_of(layout, experiments)
+    return corrected([*records, coverage_record(tables, scale, confidence)], 1 - confidence)
 
 
 def read_claims(path: Path) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from lrtransfer.fits.experiment import fit_experiment
+from lrtransfer.fits.experiment import Experiment
 from lrtransfer.fits.index import index_and_curves, spectra_tables, to_arrow
 from lrtransfer.fits.ledger import evaluate_claims
 from lrtransfer.storage.paths import FIT_TABLES, RUN_TABLES, SPECTRA_TABLES, Layout
@@ -37,8 +37,18 @@ def write_index(plan: Plan, layout: Layout) -> None:
 def write_fits(plan: Plan, layout: Layout, experiment: str) -> None:
     """Write the fit tables and the claims of one experiment."""
     runs, curves = (read_frame(layout.table(experiment, name)) for name in RUN_TABLES)
-    fits = fit_experiment(runs, curves, confidence=plan.study.fits.confidence)
+    confidence = plan.study.fits.confidence
+    whole = Experiment(runs, curves)
+    fits = whole.fit(confidence)
     for name in FIT_TABLES:
         write_csv(layout.fit(experiment, name), fits[name])
-    records = evaluate_claims(experiment, plan.study.scale, fits)
+    records = evaluate_claims(
+        experiment,
+        plan.study.scale,
+        fits,
+        fits_at=whole.intervals,
+        seeds=whole.seeds,
+        sizes=whole.sizes,
+        confidence=confidence,
+    )
     write_json(layout.experiment_claims(experiment), records)

@@ -189,7 +189,7 @@ class Targets:
             "report": lambda: [
                 [study.study[name].question for name in self.plan.experiments],
                 fingerprint.code("report/report.py"),
-                [f.read_text(encoding="utf-8") for f in _files_in("report", "*.jinja")],
+                [f.read_text(encoding="utf-8") for f in _pages()],
             ],
         }
         return fingerprint.digest(parts[stage]())[:16]
@@ -259,8 +259,14 @@ def _job_name(sweep: str, number: int) -> str:
 
 
 def _fits_code() -> dict[str, str]:
-    return fingerprint.code("fits/experiment.py", "fits/ledger.py", *_files_in("fits/claims"))
+    by_name = (*_files_in("fits/claims"), *_files_in("optim/schedules"))
+    return fingerprint.code("fits/experiment.py", "fits/ledger.py", *by_name)
 
 
 def _files_in(room: str, pattern: str = "*.py") -> list[Path]:
     return sorted((PACKAGE / room).glob(pattern))
+
+
+def _pages() -> list[Path]:
+    """Return the report's template and script."""
+    return [*_files_in("report", "*.jinja"), *_files_in("report", "*.js")]

@@ -2,7 +2,8 @@
 
 A tuner wraps any optimizer of torch, whose update at learning rate 1 is the direction u; the
 tuner decides how far to go along it. It is the file ``optim/tuners/<name>.py`` with a class named
-by ``TUNER``; its keyword-only arguments are its options.
+by ``TUNER``; its keyword-only arguments are its options. ``PRICE`` says about how many gradient
+evaluations a step costs.
 """
 
 from __future__ import annotations

@@ -137,4 +137,6 @@ def _check(sigma: float, decay: float, eps: float, cap: float | None, growth: fl
             raise ValueError(f"{name} is {value}; {remedy}")
 
 
+# Gradient evaluations of a step, for estimates of time.
+PRICE = 3.0
 TUNER = CDAT

@@ -41,4 +41,6 @@ class Constant(Tuner):
         return self._constant
 
 
+# Gradient evaluations of a step, for estimates of time.
+PRICE = 1.0
 TUNER = Constant

@@ -71,4 +71,6 @@ class Hypergradient(Tuner):
         return [known.get(id(m.parameter)) for m in line.objective.members]
 
 
+# Gradient evaluations of a step, for estimates of time.
+PRICE = 1.0
 TUNER = Hypergradient

@@ -18,6 +18,8 @@ CURVATURES: tuple[str, ...] = get_args(Curvature)
 
 # First probe of the finite difference: a thousandth of the weights' length.
 _FIRST_PROBE = 1e-3
+# Operations of two nested forward-mode derivatives over those of the loss (Roulet et al. 2024).
+_FORWARDS_OF_SECOND_DERIVATIVE = 3
 
 
 class Line:
@@ -66,6 +68,7 @@ class Line:
                     "step(model=, loss_fn=, batch=) instead of step(closure)"
                 )
             moved = [m.parameter for m in self.objective.members]
+            self.objective.forwards += _FORWARDS_OF_SECOND_DERIVATIVE
             with self.objective.closure.replaying():
                 local = second_derivative(self.task, moved, self.direction)
             found = self.objective.surroundings.mean(local).item()

@@ -114,4 +114,6 @@ class BacktrackingLineSearch(Tuner):
         return rate if self._take_smallest and math.isfinite(value) else 0.0
 
 
+# Gradient evaluations of a step, for estimates of time.
+PRICE = 2.0
 TUNER = BacktrackingLineSearch

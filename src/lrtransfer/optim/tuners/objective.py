@@ -44,6 +44,8 @@ class Objective:
         gradient: ∇f over `members`, without a graph.
         gradient_norm: ‖∇f‖.
         finite: False if loss scaling overflowed; True otherwise.
+        forwards: Forward passes taken beyond the first.
+        products: Products with the Hessian taken.
 
     Args:
         closure: The loss as a function of the parameters.
@@ -66,6 +68,7 @@ class Objective:
     ) -> None:
         self.closure = closure
         self.surroundings = surroundings
+        self.forwards = self.products = 0
         loss = closure.first(twice_differentiable=keep_graph)
         scaler = surroundings.scaler
         scaled = loss if scaler is None else scaler.scale(loss)
@@ -90,6 +93,7 @@ class Objective:
         before = [m.parameter.detach().clone() for m in self.members]
         try:
             self.move(rate, direction)
+            self.forwards += 1
             loss = self.surroundings.mean(self.closure.again())
             return loss.item() + self._penalty()
         finally:
@@ -133,6 +137,7 @@ class Objective:
 
     def _local_product(self, vectors: Sequence[Tensor], *, last: bool) -> list[Tensor]:
         # Where the loss is linear in a parameter its gradient is a constant without a graph.
+        self.products += 1
         pairs = [(g, v) for g, v in zip(self._graph, vectors, strict=True) if g.requires_grad]
         if not pairs:
             return [torch.zeros_like(v) for v in vectors]

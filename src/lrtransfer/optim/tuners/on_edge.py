@@ -54,4 +54,6 @@ class OnEdge(CDAT):
         )
 
 
+# Gradient evaluations of a step, for estimates of time.
+PRICE = 3.0
 TUNER = OnEdge

@@ -52,4 +52,6 @@ class Polyak(Tuner):
         return gap / descent if gap < self._largest * descent else self._largest
 
 
+# Gradient evaluations of a step, for estimates of time.
+PRICE = 1.0
 TUNER = Polyak

@@ -114,4 +114,6 @@ class _ScaledHessian:
         return torch.cat([(h * r).reshape(-1) for h, r in zip(product, self._roots, strict=True)])
 
 
+# Gradient evaluations of a step, for estimates of time.
+PRICE = 20.0
 TUNER = SharpnessRule

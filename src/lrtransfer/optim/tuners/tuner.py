@@ -33,6 +33,11 @@ class Tuner(torch.optim.Optimizer, ABC):
     `grad`. Frozen parameters and those that the loss does not reach stay. To clip, register a
     step pre-hook on the base: it changes u, not the measured gradient.
 
+    Attributes:
+        base: The optimizer.
+        last_update: u of the last step, one tensor for each parameter that moved; not part of the
+            state.
+
     Args:
         base: The optimizer; it must not be stepped by anyone else.
         reduce: Data-parallel training: tensor -> its mean over the workers. The closure returns
@@ -64,7 +69,13 @@ class Tuner(torch.optim.Optimizer, ABC):
         # Whether `_rate` differentiates the closure's graph a second time.
         self._second_order = False
         self._surroundings = Surroundings(reduce, scaler)
-        self.memory: dict[str, Any] = {"steps": 0, "tuned_rate": None, "learning_rate": None}
+        self.memory: dict[str, Any] = {
+            "steps": 0,
+            "tuned_rate": None,
+            "learning_rate": None,
+            "gradient_evaluations": 0.0,
+        }
+        self.last_update: list[Tensor] | None = None
         self._share()
         if not any(group["relative_rate"] and group["initial_lr"] for group in self.param_groups):
             raise ValueError("every group of base has lr 0; give lr=1.0, or the relative rates")
@@ -74,6 +85,15 @@ class Tuner(torch.optim.Optimizer, ABC):
         """η of the last step, the factor of a schedule included; None before the first."""
         rate: float | None = self.memory["learning_rate"]
         return rate
+
+    @property
+    def gradient_evaluations(self) -> float:
+        """What all steps so far cost, in gradients of the same batch, by counting operations.
+
+        A backward pass has the operations of two forward passes, and a product with the Hessian
+        those of two gradients.
+        """
+        return float(self.memory["gradient_evaluations"])
 
     @property
     def steps(self) -> int:
@@ -130,6 +150,8 @@ class Tuner(torch.optim.Optimizer, ABC):
             slope = dot(objective.gradient, update).item()
             self.memory["tuned_rate"] = self._rate(Line(objective, update, slope, task))
         self._apply(objective, update, factor * self.memory["tuned_rate"])
+        self.last_update = update
+        self.memory["gradient_evaluations"] += 1 + objective.forwards / 3 + 2 * objective.products
         return objective.loss
 
     def zero_grad(self, set_to_none: bool = True) -> None:
