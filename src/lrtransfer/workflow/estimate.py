@@ -25,7 +25,7 @@ def print_estimate(chosen: Selection) -> None:
         part = replace(plan, sweeps=tuple(s for s in plan.sweeps if s.name.startswith(f"{name}/")))
         seconds = _seconds(part, machine)
         total += seconds
-        for line in (*_lines(part, name, seconds), *condition_lines(part, _sizes(part))):
+        for line in (*_lines(part, name, seconds), *condition_lines(part, dataset_sizes(part))):
             print(line)
     total += job_seconds(len(list(targets.train_jobs())) + len(list(targets.spectra_jobs())))
     print(
