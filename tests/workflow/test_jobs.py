@@ -14,7 +14,7 @@ from lrtransfer.workflow.entry import _profile_settings
 from lrtransfer.workflow.gpu_slot import gpu_of_its_own
 from lrtransfer.workflow.job_cost import known_costs, note_costs, runtime_minutes
 from lrtransfer.workflow.orphans import cancel_orphans
-from lrtransfer.workflow.targets import Targets
+from lrtransfer.workflow.targets import Targets, runs_behind
 from tests.tiny import ROOT, tiny_plan
 
 
@@ -55,6 +55,32 @@ def test_a_profile_cuts_sweeps_into_jobs() -> None:
     }
     with pytest.raises(StudyError, match="runs_per_job is 0"):
         Targets(plan, Layout(), runs_per_job=0)
+
+
+def test_jobs_of_one_plain_run_share_a_rule() -> None:
+    plan = tiny_plan()
+    targets = Targets(plan, Layout(), runs_per_job=1)
+    common, *own = targets.train_rules()
+    assert common.outputs == ("results/runs/{key}.parquet",)
+    assert {rule.keys for rule in own} == {(run.key,) for run in plan.runs if run.checkpoints}
+    assert {file for rule in own for file in rule.outputs} >= set(targets.checkpoints)
+    assert len(Targets(plan, Layout()).train_rules()) == len(plan.sweeps)
+
+
+def test_a_job_waits_for_the_data_of_its_runs_alone() -> None:
+    plan = tiny_plan()
+    targets = Targets(plan, Layout())
+    assert targets.data_of([plan.runs[0].key]) == targets.dataset(plan.datasets[0])
+
+
+def test_a_job_of_a_study_that_changed_meanwhile_says_so() -> None:
+    plan = tiny_plan()
+    for find in (
+        lambda key: runs_behind(plan, [f"results/runs/{key}.parquet"]),
+        lambda key: Targets(plan, Layout()).data_of([key]),
+    ):
+        with pytest.raises(LookupError, match="changed while the study was running"):
+            find("0" * 16)
 
 
 def test_the_entry_repeats_a_profile_s_settings(monkeypatch: pytest.MonkeyPatch) -> None:

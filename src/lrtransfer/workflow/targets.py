@@ -17,16 +17,7 @@ from lrtransfer.study import Dataset, Plan, Run, Spectrum, StudyError, fingerpri
 from lrtransfer.study.catalog import PACKAGE
 from lrtransfer.study.schema import Experiment
 from lrtransfer.workflow.job_cost import known_costs, runtime_minutes
-
-
-@dataclass(frozen=True)
-class TrainJob:
-    """Runs that share one training job; ``name`` is unique and fit for a rule and a log file."""
-
-    name: str
-    keys: tuple[str, ...]
-    datasets: tuple[str, ...]
-    outputs: tuple[str, ...]
+from lrtransfer.workflow.train_rules import TrainJob, TrainRule, rules_of, rules_of_single_runs
 
 
 @dataclass(frozen=True)
@@ -83,10 +74,22 @@ class Targets:
                     outputs=tuple(map(str, self._files(runs))),
                 )
 
-    def minutes(self, job: TrainJob, attempt: int) -> int:
-        """Return the time limit of a training job at its ``attempt``, counted from 1."""
+    def train_rules(self) -> list[TrainRule]:
+        """Return the training jobs as rules for Snakemake."""
+        return (rules_of_single_runs if self._job_size == 1 else rules_of)(self.train_jobs())
+
+    def data_of(self, keys: Sequence[str]) -> list[str]:
+        """Return the files of the data sets that runs are trained on.
+
+        Raises:
+            LookupError: As :func:`runs_behind`.
+        """
+        return list(_datasets([_lookup(self._by_key, key, "run") for key in keys]))
+
+    def minutes(self, keys: Sequence[str], attempt: int) -> int:
+        """Return the time limit of a job of these runs at its ``attempt``, counted from 1."""
         ceiling = self.plan.study.resources.train.runtime_minutes
-        return runtime_minutes(job.keys, self._costs, ceiling, attempt)
+        return runtime_minutes(keys, self._costs, ceiling, attempt)
 
     def spectra_jobs(self) -> Iterator[SpectraJob]:
         """Yield the spectra jobs, one for each sweep that keeps checkpoints."""
@@ -207,11 +210,19 @@ class Targets:
             fingerprint.code("figures/drawing.py", *drawn),
         ]
 
+    @property
+    def _job_size(self) -> int | str:
+        return self.runs_per_job or self.plan.study.resources.runs_per_job
+
     def _split(self, runs: Sequence[Run]) -> Iterator[Sequence[Run]]:
-        size = self.runs_per_job or self.plan.study.resources.runs_per_job
+        size = self._job_size
         step = size if isinstance(size, int) else max(len(runs), 1)
         for start in range(0, len(runs), step):
             yield runs[start : start + step]
+
+    @cached_property
+    def _by_key(self) -> dict[str, Run]:
+        return {run.key: run for run in self.plan.runs}
 
     @cached_property
     def _costs(self) -> dict[str, float]:
