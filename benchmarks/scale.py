@@ -24,6 +24,11 @@ from lrtransfer.workflow.targets import Targets
 EXPERIMENT = "width_transfer_vision"
 # Learning rates and seeds of 2 arms at 5 widths: 100, 1,000 and 10,000 runs.
 SIZES = ((10, 1), (20, 5), (50, 20))
+# Of the largest study, for each group of stages: seconds of one core together, and megabytes.
+LIMITS = {
+    "plan": (("check", "plan, one run per job"), 60.0, 2000),
+    "refit": (("tables", "index", "fit"), 60.0, 2000),
+}
 _ARMS = ("sp", "mup")
 _WIDTHS = (16, 32, 64, 128, 256)
 _STEPS = 50
@@ -46,15 +51,32 @@ def measure(device: str) -> list[dict[str, Any]]:
     return rows
 
 
+def missed(rows: list[dict[str, Any]]) -> list[str]:
+    """Return what the largest study of ``rows`` needs beyond :data:`LIMITS`, one line each."""
+    largest = max(row["runs"] for row in rows)
+    last = {row["stage"]: row for row in rows if row["runs"] == largest}
+    found = []
+    for name, (stages, seconds, megabytes) in LIMITS.items():
+        used = sum(last[stage]["cpu_seconds"] for stage in stages)
+        peak = max(last[stage]["peak_mb"] for stage in stages)
+        if used > seconds or peak > megabytes:
+            found.append(f"{name} of {largest} runs: {used:.0f} s, {peak} MB")
+    return found
+
+
 def _stages(root: Path, rates: int, seeds: int) -> list[dict[str, Any]]:
     _project(root, rates, seeds)
     chosen = select(root / "params.yaml")
     snakemake = [sys.executable, "-m", "snakemake"]
     plan = [*snakemake, "-n", "--quiet", "all"]
     ours = [sys.executable, "-m", "lrtransfer"]
+    first = str(Layout().run(chosen.plan.runs[0].key))
     commands = {
+        "check": [*ours, "check"],
         "plan, nothing trained": plan,
         "plan, one run per job": [*plan, "--config", "runs_per_job=1"],
+        # What each such job does before it trains: Snakemake reads all rules and finds one file's.
+        "start of one such job": [*plan, "--config", "runs_per_job=1", "--", first],
         "tables": [*ours, "tables", EXPERIMENT],
         "index": [*ours, "index"],
         "fit": [*ours, "fit", EXPERIMENT],
