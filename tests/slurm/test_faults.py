@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -77,20 +78,24 @@ def test_a_restart_after_kill_9_takes_the_running_jobs_over(
 
 @pytest.mark.long
 def test_a_job_at_its_time_limit_gets_a_second_attempt_with_more_time(
-    cluster: Cluster, untrained: Project
+    cluster: Cluster, untrained: Project, tmp_path: Path
 ) -> None:
     project = OnCluster(untrained)
     project.change(
         lambda grid: grid.update(
-            steps=60000, learning_rates={"mup": [0.5]}, measure=None, spectra=None
+            steps=240_000, learning_rates={"mup": [0.5]}, measure=None, spectra=None
         )
     )
     params = project.root / "params.yaml"
     params.write_text(params.read_text().replace("runtime_minutes: 120", "runtime_minutes: 1"))
+    alone = untrained.duplicate(tmp_path / "alone")
     with project.studying("train_all") as head:
         cluster.wait_for(lambda: cluster.jobs(project.root, "TIMEOUT"), 240)
         assert list(project.root.glob(".lrtransfer/jobs/*/runs/*/state.safetensors"))
-        assert head.wait(400) == 0, project.head_log()
+        assert head.wait(900) == 0, project.head_log()
     assert len(project.trained()) == 1
-    limits = [cluster.detail(job, "TimeLimit") for job in cluster.jobs(project.root)]
-    assert sorted(limits)[:2] == ["00:01:00", "00:02:00"]
+    jobs = sorted(cluster.jobs(project.root), key=int)
+    assert [cluster.detail(job, "TimeLimit") for job in jobs][:2] == ["00:01:00", "00:02:00"]
+    assert [cluster.detail(job, "MinMemoryNode") for job in jobs][:2] == ["2000M", "4000M"]
+    assert alone.start("lrtransfer", "workflow", "train_all").wait(900) == 0
+    assert_same_runs(project, alone)

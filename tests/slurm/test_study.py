@@ -38,8 +38,10 @@ def test_a_job_goes_to_the_partition_that_has_its_gpu(cluster: Cluster, untraine
         profile.read_text().replace("# slurm-partition-config", "slurm-partition-config")
     )
     project = OnCluster(untrained)
-    project.study("train_all")
+    with project.studying("train_all"):
+        cluster.wait_for(lambda: len(cluster.jobs(project.root)) == 2, 120)
     jobs = cluster.jobs(project.root)
+    cluster.ask("scancel", *jobs)
     assert {cluster.detail(job, "Partition") for job in jobs} == {"gpu"}
     assert all("gpu:1" in cluster.detail(job, "TresPerJob") for job in jobs)
 

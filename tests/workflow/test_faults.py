@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import shutil
 import signal
@@ -37,12 +39,29 @@ def test_kill_9_in_every_stage_after_training_costs_that_stage_alone(project: Pr
         deadline = time.monotonic() + 120
         while not list(project.root.glob(pattern)) and time.monotonic() < deadline:
             time.sleep(0.05)
+        assert list(project.root.glob(pattern)), "the stage was never reached"
         os.killpg(head.pid, signal.SIGKILL)
         head.wait()
     project.study()
     assert claims.read_bytes() == expected
     assert project.planned_jobs() == {}
     assert len(project.trained()) == 4
+
+
+def test_kill_9_while_data_are_prepared_leaves_whole_data_or_none(tmp_path: Path) -> None:
+    project = Project.create(tmp_path / "project")
+    head = project.start("lrtransfer", "workflow", "prepare_all")
+    deadline = time.monotonic() + 120
+    while not list(project.root.glob("logs/**/*.log")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.killpg(head.pid, signal.SIGKILL)
+    head.wait()
+    project.study("prepare_all")
+    (folder,) = (project.root / "data/prepared").iterdir()
+    manifest = json.loads((folder / "manifest.json").read_text())
+    content = next(folder.glob("*.safetensors")).read_bytes()
+    assert hashlib.sha256(content).hexdigest() == manifest["sha256"]
+    assert not list(folder.glob("*.tmp"))
 
 
 def test_results_of_an_older_schema_are_asked_for_by_nothing(project: Project) -> None:
