@@ -46,6 +46,7 @@ def test_a_job_goes_to_the_partition_that_has_its_gpu(cluster: Cluster, untraine
     assert all("gpu:1" in cluster.detail(job, "TresPerJob") for job in jobs)
 
 
+@pytest.mark.long
 def test_the_generic_executor_trains_the_same_runs(
     cluster: Cluster, untrained: Project, local: Project
 ) -> None:
