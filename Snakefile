@@ -32,5 +32,6 @@ rule all:
 
 
 onstart:
+    cancel_orphans()
     keep_copies(PLAN, LAYOUT)
     watch(PLAN, LAYOUT)

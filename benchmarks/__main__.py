@@ -12,7 +12,16 @@ from pathlib import Path
 
 from lrtransfer.storage.atomic import write_text
 
-TARGETS = ("curvature", "growth", "learning_rate_axis", "planning", "training", "tuners", "warm")
+TARGETS = (
+    "curvature",
+    "growth",
+    "learning_rate_axis",
+    "planning",
+    "scale",
+    "training",
+    "tuners",
+    "warm",
+)
 RESULTS = Path("results/benchmarks")
 
 

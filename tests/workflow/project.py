@@ -146,9 +146,9 @@ class Project:
         """Run the study's entry point."""
         return self.run("lrtransfer", "workflow", *(targets or ("all",)), check=check)
 
-    def planned_jobs(self) -> dict[str, int]:
+    def planned_jobs(self, *options: str) -> dict[str, int]:
         """Return rule -> number of jobs that a dry run of Snakemake wants, without `all`."""
-        output = self.run("snakemake", "-n", "--quiet", "rules").stdout
+        output = self.run("snakemake", "-n", "--quiet", "rules", *options).stdout
         jobs = {}
         for line in output.splitlines():
             parts = line.split()

@@ -20,6 +20,20 @@ def test_nothing_changed_runs_nothing(project: Project) -> None:
     assert len(project.trained()) == 4
 
 
+def test_another_cut_into_jobs_runs_nothing_and_neither_does_a_touched_data_set(
+    project: Project,
+) -> None:
+    for file in (project.root / "data/prepared").rglob("*.*"):
+        file.touch()
+    assert project.planned_jobs() == {}
+    assert project.planned_jobs("--config", "runs_per_job=1") == {}
+    project.run_files()[0].unlink()
+    jobs = project.planned_jobs("--config", "runs_per_job=1")
+    assert [n for name, n in jobs.items() if name.startswith("train_") and name != "train_all"] == [
+        1
+    ]
+
+
 @pytest.mark.parametrize(
     ("axis", "values", "fresh"),
     [

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflow.project import Project
+from tests.workflow.project import EXPERIMENT, Project
 
 pytestmark = pytest.mark.workflow
 
@@ -75,3 +75,10 @@ def test_an_experiment_with_a_changed_fit_trains_nothing(clone: Project) -> None
     clone.run("dvc", "exp", "run", "-q", "-S", "fits.confidence=0.9")
     assert clone.trained() == []
     assert "fits.confidence" in clone.run("dvc", "params", "diff", "--md").stdout
+
+
+def test_an_experiment_with_a_longer_grid_trains_only_its_new_runs(clone: Project) -> None:
+    rates = f"study.{EXPERIMENT}.scales.laptop.learning_rates.mup"
+    clone.run("dvc", "exp", "run", "-q", "-S", f"{rates}=[0.5,1.0,2.0]", "train")
+    assert len(clone.trained()) == 2, "one new run for each of two widths"
+    assert len(clone.run_files()) == 6

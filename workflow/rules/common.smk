@@ -1,6 +1,8 @@
-# The plan of this study, shared by all rules; `--config scale=… experiments=…` chooses another part of it.
+# The plan of this study, shared by all rules; `--config scale=… experiments=…` chooses another part of it,
+# `runs_per_job=…` how it is cut into jobs.
 from lrtransfer.study import StudyError
 from lrtransfer.workflow.job_environment import prepare_environment
+from lrtransfer.workflow.orphans import cancel_orphans
 from lrtransfer.workflow.safeguard import keep_copies
 from lrtransfer.workflow.selection import select
 from lrtransfer.workflow.targets import Targets
@@ -10,12 +12,12 @@ try:
     SELECTION = select(
         Path("params.yaml"), config.get("scale"), config.get("experiments")
     )
+    PLAN, LAYOUT = SELECTION.plan, SELECTION.layout
+    TARGETS = Targets(PLAN, LAYOUT, config.get("runs_per_job"))
 except StudyError as error:
     print(error, file=sys.stderr)
     sys.exit(2)
 
-PLAN, LAYOUT = SELECTION.plan, SELECTION.layout
-TARGETS = Targets(PLAN, LAYOUT)
 RESOURCES = PLAN.study.resources
 LOGS = f"logs/{LAYOUT.results}"
 

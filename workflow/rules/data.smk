@@ -1,4 +1,5 @@
-# Data sets: read from their packages, checked against the pinned checksum, prepared once.
+# Data sets: read from their packages, checked against the pinned checksum, prepared once. Never in a cluster's
+# queue: its nodes often have no network.
 localrules:
     prepare_all,
 
@@ -17,6 +18,7 @@ for dataset in PLAN.datasets:
             TARGETS.dataset(dataset),
         log:
             f"{LOGS}/prepare/{dataset.name}.log",
+        localrule: True
         params:
             name=dataset.name,
         shell:

@@ -1,6 +1,7 @@
 # Figures and the report, from stored tables.
 localrules:
     figures_all,
+    report,
 
 
 rule figures_all:
@@ -26,6 +27,7 @@ for experiment in PLAN.experiments:
             ),
         log:
             f"{LOGS}/figures/{experiment}.log",
+        localrule: True
         params:
             identity=TARGETS.identity("figures", experiment),
             experiment=experiment,

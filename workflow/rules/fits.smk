@@ -1,6 +1,9 @@
 # From runs to tables, from tables to optima, drifts, exponents and claims.
+# On a cluster they run beside Snakemake: seconds each, not worth a place in the queue.
 localrules:
     fits_all,
+    index,
+    ledger,
 
 
 rule fits_all:
@@ -20,6 +23,7 @@ for experiment in PLAN.experiments:
             TARGETS.run_tables(experiment),
         log:
             f"{LOGS}/tables/{experiment}.log",
+        localrule: True
         params:
             identity=TARGETS.of(experiment).identity("tables", experiment),
             experiment=experiment,
@@ -35,6 +39,7 @@ for experiment in PLAN.experiments:
             TARGETS.fits(experiment),
         log:
             f"{LOGS}/fits/{experiment}.log",
+        localrule: True
         params:
             identity=TARGETS.identity("fits"),
             experiment=experiment,

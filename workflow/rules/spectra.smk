@@ -25,7 +25,7 @@ for job in TARGETS.spectra_jobs():
             f"{LOGS}/spectra/{job.name}.tsv"
         threads: 1
         resources:
-            mem_mb=RESOURCES.spectra.mem_mb,
+            mem_mb=lambda wildcards, attempt: RESOURCES.spectra.mem_mb * attempt,
             runtime=lambda wildcards, attempt: RESOURCES.spectra.runtime_minutes
             * attempt,
             gpu=RESOURCES.spectra.gpu,
@@ -44,6 +44,7 @@ for experiment in PLAN.experiments:
             TARGETS.spectra_tables(experiment),
         log:
             f"{LOGS}/spectra_tables/{experiment}.log",
+        localrule: True
         params:
             identity=TARGETS.of(experiment).identity("spectra_tables"),
             experiment=experiment,

@@ -1,4 +1,5 @@
-# One job per sweep by default: starting Python and torch is dear, a laptop-scale run is not.
+# One job per sweep by default: starting Python and torch is dear, a laptop-scale run is not. With one run per job
+# most share a rule, see lrtransfer.workflow.train_rules.
 # A job's files come from the work folder where they were finished before, see lrtransfer.training.sweep.
 localrules:
     train_all,
@@ -10,24 +11,31 @@ rule train_all:
         TARGETS.checkpoints,
 
 
-for job in TARGETS.train_jobs():
+for training in TARGETS.train_rules():
 
     rule:
         name:
-            f"train_{job.name}"
+            f"train_{training.name}"
         input:
             # ancient: the folder's name holds what the data are; a new time stamp means nothing.
-            ancient(list(job.datasets)),
+            lambda wildcards, keys=training.keys: ancient(
+                TARGETS.data_of(keys or [wildcards.key])
+            ),
         output:
-            list(job.outputs),
+            list(training.outputs),
         log:
-            f"{LOGS}/train/{job.name}.log",
+            f"{LOGS}/train/{training.log}.log",
         benchmark:
-            f"{LOGS}/train/{job.name}.tsv"
+            f"{LOGS}/train/{training.log}.tsv"
+        wildcard_constraints:
+            key="[0-9a-f]+",
         threads: RESOURCES.processes_per_run
         resources:
-            mem_mb=RESOURCES.train.mem_mb,
-            runtime=lambda wildcards, attempt: RESOURCES.train.runtime_minutes * attempt,
+            # More of both after a failure: a lost job is more often too small than wrong.
+            mem_mb=lambda wildcards, attempt: RESOURCES.train.mem_mb * attempt,
+            runtime=lambda wildcards, attempt, keys=training.keys: TARGETS.minutes(
+                keys or [wildcards.key], attempt
+            ),
             gpu=RESOURCES.train.gpu,
         shell:
             "exec python -m lrtransfer train --threads {threads} {output} > {log} 2>&1"

@@ -17,6 +17,9 @@ from lrtransfer.storage.tables import read_table
 from lrtransfer.study import Plan, Run, Spectrum
 from lrtransfer.study.schema import of_arm
 
+# Column -> values.
+Log = dict[str, np.ndarray[Any, Any]]
+
 # An unmeasured run's loss curve is kept at about this many steps.
 THINNED_POINTS = 24
 
@@ -29,15 +32,16 @@ def index_and_curves(plan: Plan, layout: Layout) -> tuple[pd.DataFrame, pd.DataF
         FileNotFoundError: A run has not been trained.
     """
     rows: list[dict[str, Any]] = []
-    curves: dict[str, pd.DataFrame] = {}
+    curves: dict[str, Log] = {}
     for run in plan.runs:
         table, about = read_run(layout.run(run.key), run.key)
-        log = table.to_pandas()
+        # Arrays and not frames: with 10,000 runs a minute less.
+        log = {name: table[name].to_numpy() for name in table.column_names}
         window = of_arm(plan.grid(run.experiment).loss_window, run.arm)
         rows.append(_index_row(run, log, about, window))
         if run.key not in curves:
             curves[run.key] = _thinned(run, log)
-    return pd.DataFrame(rows), pd.concat(curves.values(), ignore_index=True)
+    return pd.DataFrame(rows), _joined(curves)
 
 
 def spectra_tables(
@@ -69,8 +73,8 @@ def to_arrow(frame: pd.DataFrame) -> pa.Table:
     return pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
 
 
-def _index_row(run: Run, log: pd.DataFrame, about: dict[str, Any], window: int) -> dict[str, Any]:
-    losses = log["loss"].to_numpy()[1:]
+def _index_row(run: Run, log: Log, about: dict[str, Any], window: int) -> dict[str, Any]:
+    losses = log["loss"][1:]
     diverged = about["status"] != "ok"
     return {
         "experiment": run.experiment,
@@ -106,31 +110,45 @@ def _measuring_share(about: dict[str, Any], updates: int) -> float:
     return np.nan if spent is None or not updates else float(spent) / updates
 
 
-def _thinned(run: Run, log: pd.DataFrame) -> pd.DataFrame:
+def _thinned(run: Run, log: Log) -> Log:
     """Return the measured rows, or some rows of an unmeasured run.
 
-    A kept row's loss is the mean since the row kept before it.
+    A kept row's loss is the mean since the row kept before it. Per-tensor columns stay behind.
     """
     kept = _measured_steps(run, log) if run.measured else _some_steps(run.config["steps"])
-    last = int(log["step"].iloc[-1])
+    last = int(log["step"][-1])
     steps = sorted({step for step in kept if step <= last} | {0, last})
-    losses = log["loss"].to_numpy()
-    thinned = log[log["step"].isin(steps)].drop(columns=["loss", "learning_rate"])
+    losses = log["loss"]
     bounds = zip([0, *steps], steps, strict=False)
     means = [losses[a + 1 : b + 1].mean() if b > a else _first(losses) for a, b in bounds]
-    thinned.insert(0, "key", run.key)
-    thinned.insert(2, "loss", means)
-    per_tensor = [column for column in thinned if "/" in str(column)]
-    kept_columns: pd.DataFrame = thinned.drop(columns=per_tensor)
-    return kept_columns
+    rows = np.isin(log["step"], steps)
+    quantities = {name: log[name][rows] for name in _quantities(log) if "/" not in name}
+    return {"step": log["step"][rows], "loss": np.array(means), **quantities}
 
 
-def _measured_steps(run: Run, log: pd.DataFrame) -> Sequence[int]:
+def _joined(curves: dict[str, Log]) -> pd.DataFrame:
+    """Return the curves of all keys in long form, NaN in the columns that a run lacks."""
+    lengths = {key: len(curve["step"]) for key, curve in curves.items()}
+    columns: Log = {"key": np.repeat(np.array(list(curves), dtype=object), list(lengths.values()))}
+    for name in dict.fromkeys(name for curve in curves.values() for name in curve):
+        columns[name] = np.concatenate(
+            [curve.get(name, np.full(lengths[key], np.nan)) for key, curve in curves.items()]
+        )
+    return pd.DataFrame(columns)
+
+
+def _quantities(log: Log) -> list[str]:
+    return [name for name in log if name not in ("step", "loss", "learning_rate")]
+
+
+def _measured_steps(run: Run, log: Log) -> Sequence[int]:
     """Return the steps that the experiment named, or those at which the run chose to measure."""
     named: Sequence[int] | None = run.config["measure"].get("steps")
     if named is not None:
         return named
-    measured = log.drop(columns=["step", "loss", "learning_rate"]).notna().any(axis="columns")
+    measured = np.zeros(len(log["step"]), dtype=bool)
+    for name in _quantities(log):
+        measured |= ~np.isnan(log[name])
     return [int(step) for step in log["step"][measured]]
 
 

@@ -18,6 +18,7 @@ class LockHeldError(RuntimeError):
 
     def __init__(self, path: Path, holder: str) -> None:
         super().__init__(f"{path} is held by {holder or 'another process'}")
+        self.path = path
         self.holder = holder
 
 

@@ -12,6 +12,9 @@ import pyarrow as pa
 from lrtransfer.storage.seal import CorruptFileError
 from lrtransfer.storage.tables import read_table, write_table
 
+# What every run's metadata says besides its key.
+_SAID = ("config", "status", "diverged_step", "wall_seconds", "device", "versions")
+
 
 def write_run(
     path: Path,
@@ -46,12 +49,14 @@ def read_run(path: Path, key: str) -> tuple[pa.Table, dict[str, Any]]:
     """Return a run's log and metadata.
 
     Raises:
-        CorruptFileError: The file is damaged, or is another run's.
+        CorruptFileError: The file is damaged, is another run's, or lacks what a run must say.
         FileNotFoundError: There is no such file.
     """
     table, about = read_table(path)
     if about.get("key") != key:
         raise CorruptFileError(path, f"holds run {about.get('key')}, not {key}")
+    if lacking := [name for name in _SAID if name not in about]:
+        raise CorruptFileError(path, f"lacks {lacking[0]!r}: written by another version")
     return table, about
 
 

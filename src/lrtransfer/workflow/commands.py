@@ -31,9 +31,11 @@ def workflow(options: Namespace) -> None:
 
     chosen = _selected(options)
     if any(not chosen.layout.run(run.key).exists() for run in chosen.plan.runs):
+        from lrtransfer.workflow.job_cost import note_costs
         from lrtransfer.workflow.preflight import check_runs
 
         check_runs(chosen.plan)
+        note_costs(chosen.plan)
     run_snakemake(chosen.plan, chosen.layout, options.targets, options.cores, chosen.overrides)
 
 
@@ -225,10 +227,11 @@ def _train(runs: list[Run], chosen: Selection, threads: int) -> None:
 
     from lrtransfer.training.device import choose_device
     from lrtransfer.training.sweep import Job, train_runs
+    from lrtransfer.workflow.gpu_slot import gpu_of_its_own
 
     torch.set_num_threads(threads)
-    device = choose_device(chosen.plan.study.device)
-    count = train_runs(runs, Job(chosen.layout, device))
+    with gpu_of_its_own(choose_device(chosen.plan.study.device)) as device:
+        count = train_runs(runs, Job(chosen.layout, device))
     print(f"trained {count} of {len(runs)} runs; the others were finished", file=sys.stderr)
 
 
@@ -238,12 +241,14 @@ def spectra(options: Namespace) -> None:
 
     from lrtransfer.spectra.job import compute_spectra
     from lrtransfer.training.device import choose_device
+    from lrtransfer.workflow.gpu_slot import gpu_of_its_own
     from lrtransfer.workflow.targets import spectra_behind
 
     torch.set_num_threads(options.threads)
     chosen = _selected(options)
     wanted = spectra_behind(chosen.plan, options.files)
-    compute_spectra(wanted, chosen.layout, choose_device(chosen.plan.study.device))
+    with gpu_of_its_own(choose_device(chosen.plan.study.device)) as device:
+        compute_spectra(wanted, chosen.layout, device)
 
 
 def tables(options: Namespace) -> None:

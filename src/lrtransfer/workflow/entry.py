@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from lrtransfer.storage.locks import acquire
 from lrtransfer.storage.paths import WORK, Layout
@@ -14,6 +18,8 @@ from lrtransfer.study import Plan
 from lrtransfer.workflow.safeguard import check_results, set_aside
 
 LOCK = WORK / "lock"
+# Snakemake's own variable: the profile of a cluster.
+_PROFILE = "SNAKEMAKE_PROFILE"
 
 
 def run_snakemake(
@@ -28,13 +34,15 @@ def run_snakemake(
         plan: What the study asks for.
         layout: Where its files lie.
         targets: Rules or files to make.
-        cores: How many cores may be used.
+        cores: How many cores may be used on this machine.
         overrides: ``scale`` and ``experiments`` where they differ from params.yaml.
 
     Raises:
         LockHeldError: Another study runs in this folder.
     """
-    about = f"process {os.getpid()}, started {time.strftime('%Y-%m-%d %H:%M:%S')}"
+    about = (
+        f"process {os.getpid()} on {platform.node()}, started {time.strftime('%Y-%m-%d %H:%M:%S')}"
+    )
     lock = acquire(LOCK, about, inheritable=True)
     for error in check_results(plan, layout).damaged:
         kept = set_aside(error)
@@ -44,6 +52,16 @@ def run_snakemake(
         subprocess.run([*snakemake, "--unlock", "--quiet", "all"], check=True)
     command = [*snakemake, "--cores", str(cores), "--rerun-incomplete"]
     if overrides:
-        command += ["--config", *(f"{name}={value}" for name, value in overrides.items())]
+        # On the command line `--config` replaces a profile's, so that is repeated.
+        settings = {**_profile_settings(), **overrides}
+        command += ["--config", *(f"{name}={value}" for name, value in settings.items())]
     environment = {**os.environ, "LRTRANSFER_LOCK": str(lock.fileno())}
     os.execve(sys.executable, [*command, "--", *targets], environment)
+
+
+def _profile_settings() -> dict[str, Any]:
+    """Return ``config:`` of the profile in this folder that the environment names."""
+    profile = Path(os.environ.get(_PROFILE, "")) / "config.yaml"
+    if not os.environ.get(_PROFILE) or not profile.is_file():
+        return {}
+    return dict(yaml.safe_load(profile.read_text(encoding="utf-8")).get("config") or {})

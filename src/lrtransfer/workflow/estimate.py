@@ -25,13 +25,19 @@ def print_estimate(chosen: Selection) -> None:
         part = replace(plan, sweeps=tuple(s for s in plan.sweeps if s.name.startswith(f"{name}/")))
         seconds = _seconds(part, machine)
         total += seconds
-        for line in (*_lines(part, name, seconds), *condition_lines(part, _sizes(part))):
+        for line in (*_lines(part, name, seconds), *condition_lines(part, dataset_sizes(part))):
             print(line)
     total += job_seconds(len(list(targets.train_jobs())) + len(list(targets.spectra_jobs())))
     print(
         f"in all about {duration(total)} of one core of this machine, {duration(total / 2)} on "
         "two; within a factor of two or so"
     )
+
+
+def dataset_sizes(plan: Plan) -> dict[str, tuple[int, int]]:
+    """Return data set id -> numbers per sample and number of outputs."""
+    specs = {dataset.id: dataset.spec for dataset in plan.datasets}
+    return {i: source(spec.source, **spec.options).sizes for i, spec in specs.items()}
 
 
 def _lines(plan: Plan, name: str, seconds: float) -> Iterator[str]:
@@ -49,13 +55,8 @@ def _lines(plan: Plan, name: str, seconds: float) -> Iterator[str]:
     )
 
 
-def _sizes(plan: Plan) -> dict[str, tuple[int, int]]:
-    specs = {d.id: d.spec for d in plan.datasets}
-    return {i: source(spec.source, **spec.options).sizes for i, spec in specs.items()}
-
-
 def _seconds(plan: Plan, machine: Machine) -> float:
-    sizes = _sizes(plan)
+    sizes = dataset_sizes(plan)
     training = sum(run_seconds(run, sizes[run.config["data"]], machine) for run in plan.runs)
     return training + spectra_seconds(plan, sizes, machine)
 

@@ -22,6 +22,8 @@ def prepare_environment(overrides: Mapping[str, str]) -> None:
         overrides: ``scale`` and ``experiments`` where they differ from params.yaml.
     """
     announce_starter()
+    # The profile is for the Snakemake that submits jobs, not for the one inside a job.
+    os.environ.pop("SNAKEMAKE_PROFILE", None)
     folder = str(Path(sys.executable).parent)
     path = os.environ.get("PATH", os.defpath).split(os.pathsep)
     if path[0] != folder:

@@ -25,7 +25,8 @@ def select(params: Path, scale: str | None = None, experiments: str | None = Non
         StudyError: The file or an option is faulty.
     """
     own = load_study(params)
-    study = load_study(params, scale=scale, experiments=experiments)
+    changed = scale or experiments
+    study = load_study(params, scale=scale, experiments=experiments) if changed else own
     wanted = {"scale": scale, "experiments": experiments}
     return Selection(
         plan=plan(study),

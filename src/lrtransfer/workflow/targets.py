@@ -7,23 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from lrtransfer.storage import paths
 from lrtransfer.storage.paths import FIT_TABLES, RUN_TABLES, SPECTRA_TABLES, Layout
-from lrtransfer.study import Dataset, Plan, Run, Spectrum, fingerprint
+from lrtransfer.study import Dataset, Plan, Run, Spectrum, StudyError, fingerprint
 from lrtransfer.study.catalog import PACKAGE
 from lrtransfer.study.schema import Experiment
-
-
-@dataclass(frozen=True)
-class TrainJob:
-    """Runs that share one training job; ``name`` is unique and fit for a rule and a log file."""
-
-    name: str
-    datasets: tuple[str, ...]
-    outputs: tuple[str, ...]
+from lrtransfer.workflow.job_cost import known_costs, runtime_minutes
+from lrtransfer.workflow.train_rules import TrainJob, TrainRule, rules_of, rules_of_single_runs
 
 
 @dataclass(frozen=True)
@@ -38,10 +32,24 @@ class SpectraJob:
 
 @dataclass(frozen=True)
 class Targets:
-    """All files of a study, by stage."""
+    """All files of a study, by stage.
+
+    Attributes:
+        plan: What the study asks for.
+        layout: Where its files lie.
+        runs_per_job: Instead of params.yaml's, as a cluster's profile has it.
+    """
 
     plan: Plan
     layout: Layout
+    runs_per_job: int | str | None = None
+
+    def __post_init__(self) -> None:
+        chosen = self.runs_per_job
+        if chosen not in (None, "sweep") and not (isinstance(chosen, int) and chosen > 0):
+            raise StudyError(
+                [f"runs_per_job is {chosen!r}. Give `sweep` or a whole number from 1 on."]
+            )
 
     @property
     def datasets(self) -> list[str]:
@@ -61,9 +69,27 @@ class Targets:
             for number, runs in enumerate(self._split(fresh)):
                 yield TrainJob(
                     name=_job_name(sweep.name, number),
+                    keys=tuple(run.key for run in runs),
                     datasets=_datasets(runs),
                     outputs=tuple(map(str, self._files(runs))),
                 )
+
+    def train_rules(self) -> list[TrainRule]:
+        """Return the training jobs as rules for Snakemake."""
+        return (rules_of_single_runs if self._job_size == 1 else rules_of)(self.train_jobs())
+
+    def data_of(self, keys: Sequence[str]) -> list[str]:
+        """Return the files of the data sets that runs are trained on.
+
+        Raises:
+            LookupError: As :func:`runs_behind`.
+        """
+        return list(_datasets([_lookup(self._by_key, key, "run") for key in keys]))
+
+    def minutes(self, keys: Sequence[str], attempt: int) -> int:
+        """Return the time limit of a job of these runs at its ``attempt``, counted from 1."""
+        ceiling = self.plan.study.resources.train.runtime_minutes
+        return runtime_minutes(keys, self._costs, ceiling, attempt)
 
     def spectra_jobs(self) -> Iterator[SpectraJob]:
         """Yield the spectra jobs, one for each sweep that keeps checkpoints."""
@@ -184,11 +210,23 @@ class Targets:
             fingerprint.code("figures/drawing.py", *drawn),
         ]
 
+    @property
+    def _job_size(self) -> int | str:
+        return self.runs_per_job or self.plan.study.resources.runs_per_job
+
     def _split(self, runs: Sequence[Run]) -> Iterator[Sequence[Run]]:
-        size = self.plan.study.resources.runs_per_job
-        step = max(len(runs), 1) if size == "sweep" else size
+        size = self._job_size
+        step = size if isinstance(size, int) else max(len(runs), 1)
         for start in range(0, len(runs), step):
             yield runs[start : start + step]
+
+    @cached_property
+    def _by_key(self) -> dict[str, Run]:
+        return {run.key: run for run in self.plan.runs}
+
+    @cached_property
+    def _costs(self) -> dict[str, float]:
+        return known_costs()
 
     def _files(self, runs: Sequence[Run]) -> Iterator[Path]:
         for run in runs:
