@@ -127,11 +127,10 @@ def test_a_claim_without_an_interval_shows_a_dash_and_an_open_one_infinity(
         claim(id="open", ci_low=None),
         claim(id="closed"),
     ]
-    rows = {row[1]: row for row in Page(render([experiment], records, META)).rows if len(row) == 11}
-    cells = {name.removeprefix("The optimum stays put."): row[3:5] for name, row in rows.items()}
-    assert cells["none"] == ["–", "–"]
-    assert cells["open"] == ["0.02", "[−∞, 0.09]"]
-    assert cells["closed"] == ["0.02", "[−0.05, 0.09]"]
+    rows = {row[1]: row for row in Page(render([experiment], records, META)).rows if len(row) == 6}
+    before = "The optimum stays put.drift slope"
+    cells = {n.removeprefix(before): row[2] for n, row in rows.items() if n.startswith(before)}
+    assert cells == {"none": "––", "open": "0.02[−∞, 0.09]", "closed": "0.02[−0.05, 0.09]"}
 
 
 def test_a_report_of_many_experiments_is_short_and_lists_each_claim_once(
@@ -240,8 +239,9 @@ def test_the_ledger_says_correction_and_power(experiment: ExperimentReport) -> N
         verdict_corrected="inconclusive",
     )  # fmt: skip
     html = render([experiment], [record, claim(id="b", verdict_corrected="inconclusive")], META)
-    row = next(r for r in Page(html).rows if len(r) == 11 and "mup_optimum_stays" in r[1])
-    assert (row[6], row[7], row[8]) == ("0.031", "inconclusive", record["power"])
+    row = next(r for r in Page(html).rows if len(r) == 6 and "mup_optimum_stays" in r[1])
+    assert row[0].endswith("corrected: inconclusive")
+    assert (row[3], row[4]) == ("within [-0.1, 0.1]p = 0.031", record["power"])
     assert "0 supported, 0 contradicted, 2 inconclusive." in html
 
 
