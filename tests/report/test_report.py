@@ -79,7 +79,7 @@ def test_links_point_inside_the_page(experiment: ExperimentReport) -> None:
     page = Page(render([experiment], [claim()], META))
     assert all(link.startswith("#") and link[1:] in page.ids for link in page.links)
     assert "#width_transfer_vision-consistency" in page.links
-    assert "#claim-mup_optimum_stays" in page.links
+    assert "#claim-width_transfer_vision-mup_optimum_stays" in page.links
 
 
 def test_nothing_is_loaded_from_elsewhere(experiment: ExperimentReport) -> None:
@@ -146,7 +146,9 @@ def test_a_report_of_many_experiments_is_short_and_lists_each_claim_once(
         assert f"#experiment_{n}" in page.links
     for record in records:
         assert html.count(f"<code>{record['id']}</code>") == 1
-        assert html.count(f'href="#claim-{record["id"]}"') == (record["id"][:8] != "claim_12")
+        link = f'href="#claim-{record["experiment"]}-{record["id"]}"'
+        assert html.count(link) == (record["id"][:8] != "claim_12")
+
     assert ["Experiment 3", "2", "0", "0"] in page.rows
     # The tables of numbers are folded away: what stays is figures, captions and claims.
     folded = [part.split("</details>")[0] for part in html.split("<details>")[1:]]
@@ -231,6 +233,16 @@ def test_the_answer_speaks_of_all_three_papers_in_five_sentences(
     assert "2.2 [2.1, 2.2], beside the edge" in said[2]
     assert "−1.5 [−2.5, −0.4] in as many steps and of 1.6 [0.4, 2.9] at" in said[2]
     assert said[-1].startswith("Of 6 claims of the papers in all")
+
+
+def test_a_claim_that_several_experiments_make_has_an_anchor_in_each(
+    experiment: ExperimentReport,
+) -> None:
+    both = [replace(experiment, name=name) for name in ("first", "second")]
+    html = render(both, [claim(experiment=e.name) for e in both], META)
+    anchors = re.findall(r'<tr id="([^"]+)"', html)
+    assert anchors == ["claim-first-mup_optimum_stays", "claim-second-mup_optimum_stays"]
+    assert all(html.count(f'href="#{anchor}"') == 1 for anchor in anchors)
 
 
 def test_the_ledger_says_correction_and_power(experiment: ExperimentReport) -> None:
