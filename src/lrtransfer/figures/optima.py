@@ -77,13 +77,16 @@ def _draw(
     axes.set_xlabel(tables.axis)
     axes.set_ylabel("log₂ of the optimal learning rate η*")
     axes.set_title(
-        f"at the right: drift per doubling of {tables.axis} [interval]", loc="right", fontsize=9.5
+        f"at the right: drift in octaves per doubling of {tables.axis} "
+        f"[{100 * settings.confidence:g} % interval]",
+        loc="right",
+        fontsize=9.5,
     )
     labels, trends = [], []
     for place, ((name, arm), part) in enumerate(zip(settings.arms.items(), points, strict=True)):
         if part.empty:
             continue
-        color = style.OKABE_ITO[place % len(style.OKABE_ITO)]
+        color = style.ARM_COLORS[place % len(style.ARM_COLORS)]
         shift = 2.0 ** (0.07 * (place - (len(points) - 1) / 2.0))
         _marks(axes, part, shift, color, _MARKERS[place % len(_MARKERS)])
         slope = slopes[slopes["arm"] == name]
