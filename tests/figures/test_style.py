@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 
+import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.lines import Line2D
 
 from lrtransfer.figures import style
 
@@ -49,3 +51,29 @@ def test_interval_shows_a_dash_where_there_is_none_and_infinity_where_open() -> 
 def test_listing_joins_with_and() -> None:
     assert style.listing([1]) == "1"
     assert style.listing([1, 2, 3]) == "1, 2 and 3"
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(1.45, 2.2), (0.19, 0.52), (1.8, 7.0), (0.05, 6.0), (0.01, 9e3), (1e-33, 1e9)]
+)
+def test_a_logarithmic_axis_has_few_round_ticks(low: float, high: float) -> None:
+    ticks = style.log_ticks(low, high)
+    assert 3 <= len(ticks) <= 9
+    assert all(low <= tick <= high for tick in ticks)
+    assert all(len(style.number(tick)) <= 6 for tick in ticks)
+
+
+def test_arms_have_nine_colours_of_their_own() -> None:
+    assert len(set(style.ARM_COLORS)) == 9
+    assert style.ARM_COLORS[:6] == style.OKABE_ITO
+
+
+def test_a_legend_of_many_long_labels_stays_inside_the_figure() -> None:
+    with mpl.rc_context(style.rc()):
+        figure, _ = style.grid(1, 2, 3.0)
+        labels = [f"line search, no momentum, batch {n}" for n in range(17)]
+        style.legend(figure, [Line2D([], [], label=label) for label in labels])
+        figure.canvas.draw()
+        box = figure.legends[0].get_window_extent()
+    assert box.x0 >= 0 and box.x1 <= figure.bbox.x1
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == labels

@@ -86,6 +86,29 @@ def test_arms_with_their_own_steps_have_their_own_axes_and_words() -> None:
     assert right == pytest.approx([256 * 1.15, 64 * 1.15])
 
 
+def test_one_learning_rate_has_no_optimum_that_moves() -> None:
+    single = TABLES.runs[TABLES.runs["measured"]]
+    assert "the optimum moves" in transfer(TABLES, SETTINGS).caption
+    assert "the optimum moves" not in transfer(replace(TABLES, runs=single), SETTINGS).caption
+
+
+def test_every_mark_of_a_lost_run_stands_in_the_legend() -> None:
+    drawing = transfer(TABLES, SETTINGS)
+    labels = {text.get_text() for text in drawing.figure.legends[0].get_texts()}
+    assert {"survivors", "diverged"} <= set(drawing.plotted["panel"])
+    assert {"optimum, interval", "a seed diverged", "mean of the others"} <= labels
+
+
+def test_a_loss_far_above_the_untrained_one_does_not_flatten_the_others() -> None:
+    runs = TABLES.runs.copy()
+    highest = runs["final_loss"].idxmax()
+    runs.loc[highest, "final_loss"] = 1e40
+    drawing = transfer(replace(TABLES, runs=runs), SETTINGS)
+    assert drawing.figure.axes[2].get_ylim()[1] < 1e3
+    assert "Losses above 10 times the largest untrained one leave the panel." in drawing.caption
+    assert "leave the panel" not in transfer(TABLES, SETTINGS).caption
+
+
 def test_a_loss_that_is_not_an_entropy_has_no_unit() -> None:
     config = synthetic.run_config({"momentum": 0.0}, loss="squared")
     drawing = transfer(replace(TABLES, runs=TABLES.runs.assign(config=config)), SETTINGS)

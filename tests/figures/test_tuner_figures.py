@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,8 @@ def test_the_dynamics_draw_rate_times_sharpness_with_the_edge() -> None:
     assert product["value"].iloc[0] == pytest.approx(2.0, rel=5e-3)
     dashed = [line for line in drawing.figure.axes[2].lines if line.get_linestyle() == "--"]
     assert any(np.allclose(line.get_ydata(), 2.0) for line in dashed)
+    legend = [text.get_text() for text in drawing.figure.legends[0].get_texts()]
+    assert legend == ["constant", "greedy, σ = 1", "CDAT", "edge ηλ = 2"]
 
 
 def test_the_sweep_puts_sigma_and_rates_on_axes_of_their_own() -> None:
@@ -131,6 +134,41 @@ def test_the_sweep_puts_sigma_and_rates_on_axes_of_their_own() -> None:
     assert set(plotted.loc[plotted["panel"] == "η", "arm"]) == {"constant"}
     assert plotted.loc[plotted["arm"] == "greedy", "x"].tolist() == [1.0]
     assert "2.0625 for CDAT" in drawing.caption
+
+
+def test_the_sweep_draws_whole_intervals_and_marks_those_that_leave() -> None:
+    steep = tables()
+    spread = steep.runs["final_loss"] * np.exp(2.0 * steep.runs["seed"])
+    drawing = drawn(tuner_sweep, replace(steep, runs=steep.runs.assign(final_loss=spread)))
+    columns = dict.fromkeys(("value", "low", "high"), float)
+    for axes, panel in zip(drawing.figure.axes, ("η", "σ"), strict=True):
+        bottom, top = axes.get_ylim()
+        rows = drawing.plotted[drawing.plotted["panel"] == panel].astype(columns)
+        data = [np.asarray(line.get_ydata(), dtype=float) for line in axes.lines]
+        # A setting that always diverged counts with equal losses and has an interval of length 0.
+        ends = np.round([max(bar) for bar in data if len(bar) == 2], 9)
+        assert set(rows["high"].clip(bottom, top).round(9)) <= set(ends)
+        marks = [line.get_marker() for line in axes.lines]
+        assert marks.count("^") == int((rows["high"] > top).sum())
+        assert marks.count("v") == int((rows["low"] < bottom).sum()) > 0
+
+
+def test_arms_that_train_for_different_times_have_rows_and_legends_of_their_own() -> None:
+    arms = {**SETTINGS.arms, "on_edge": Arm("CDAT", 1.0, STEPS // 2, 5)}
+    with mpl.rc_context(style.rc()):
+        drawing = tuner_losses(tables(), replace(SETTINGS, arms=arms))
+    axes = drawing.figure.axes
+    assert [a.get_ylabel() for a in axes[::3]] == [f"{STEPS} steps", f"{STEPS // 2} steps"]
+    legends = [a.get_legend() for a in axes[::3]]
+    entries = [[t.get_text() for t in found.get_texts()] for found in legends if found]
+    assert entries == [["constant", "greedy, σ = 1"], ["CDAT"]]
+    assert set(drawing.plotted["arm"]) == set(arms)
+
+
+def test_cosines_are_not_drawn_beyond_one() -> None:
+    axes = drawn(tuner_dynamics).figure.axes
+    assert axes[4].get_ylim()[0] >= -0.03 and axes[4].get_ylim()[1] <= 1.03
+    assert axes[5].get_ylim()[0] >= -1.03 and axes[5].get_ylim()[1] <= 1.03
 
 
 def test_the_greedy_step_is_compared_at_every_measured_step() -> None:
@@ -150,9 +188,9 @@ def test_the_model_shows_the_theory_beside_the_simulation() -> None:
     assert float(late) == pytest.approx(22.0173, abs=1e-3)
 
 
-def test_more_than_six_arms_are_told_apart() -> None:
-    found = tuned.looks([f"arm{i}" for i in range(15)])
-    assert len(set(found.values())) == 15
+def test_more_than_nine_arms_are_told_apart() -> None:
+    found = tuned.looks([f"arm{i}" for i in range(17)])
+    assert len(set(found.values())) == 17
 
 
 def test_sigma_is_known_of_tuners_that_have_one() -> None:

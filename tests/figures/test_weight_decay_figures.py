@@ -8,11 +8,14 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
 
-from lrtransfer.figures import Arm, Drawn, Settings, Tables, draw
+from lrtransfer.figures import Arm, Drawn, Settings, Tables, draw, style
+from lrtransfer.figures.decay_transfer import decay_transfer
+from lrtransfer.figures.implicit_warmup import implicit_warmup
 from lrtransfer.fits.experiment import fit_experiment
 from lrtransfer.theory import weight_decay
 from tests.fits import decay_runs
@@ -124,3 +127,20 @@ def test_transfer_has_a_panel_per_arm_with_losses_and_optima(tmp_path: Path) -> 
     only = replace(study, runs=study.runs[study.runs["arm"] == "mup"])
     lacking = draw("decay_transfer", only, synthetic.settings(["mup", "ntp"]), tmp_path)
     assert "Missing: NTP losses, as the arm has no run" in lacking.caption
+
+
+def test_each_row_of_panels_says_what_it_shows() -> None:
+    study = synthetic.tables(sizes=[32, 64])
+    more = {f"{name}{place}": arm for place in "ab" for name, arm in synthetic.ARMS.items()}
+    chosen = replace(synthetic.settings(), arms={**synthetic.ARMS, **more})
+    with mpl.rc_context(style.rc()):
+        drawing = decay_transfer(study, chosen)
+    labels = [axes.get_ylabel() for axes in drawing.figure.axes]
+    assert [place for place, label in enumerate(labels) if label] == [0, 3, 6]
+
+
+def test_the_warm_ups_legend_names_the_drawn_widths_alone() -> None:
+    with mpl.rc_context(style.rc()):
+        drawing = implicit_warmup(tables(), settings())
+    labels = [text.get_text() for text in drawing.figure.legends[0].get_texts()]
+    assert labels == ["width 64", "width 128", "recursion for noise", "simplified formula"]

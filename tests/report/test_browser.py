@@ -43,10 +43,16 @@ def tab(opened: browser.Tab, experiment: ExperimentReport, tmp_path: Path) -> br
         for arm in ("mup", "sp") for width in (32, 64) for seed in (0, 1) for rate in (-1, 0, 1, 2)
     ]  # fmt: skip
     chosen = replace(experiment, runs=pd.DataFrame(rows))
+    long = {
+        "id": "tuner_cdat_beats_constant_at_equal_price",
+        "p_value": 0.0312,
+        "power": "would be decided by 6 seeds instead of 3, or 10 sizes instead of 4",
+        "verdict_corrected": "inconclusive",
+    }
     records = [
-        claim(),
-        claim(id="other", verdict="contradicted", statement="Something else."),
-        claim(id="predict_covers_held_out", paper="lrtransfer", experiment="all"),
+        claim(**long),
+        claim(**{**long, "id": "other", "verdict": "contradicted", "statement": "Something else."}),
+        claim(**{**long, "id": "predict_covers_held_out", "experiment": "all"}, paper="lrtransfer"),
     ]
     page = tmp_path / "report.html"
     page.write_text(render([chosen], records, Meta(redo=["make study"])), encoding="utf-8")
@@ -143,6 +149,21 @@ def test_a_narrow_screen_does_not_scroll_sideways(tab: browser.Tab, width: int) 
     assert tab.run(left_out) == []
 
 
+@pytest.mark.parametrize("width", [1280, 1024, 800, 390])
+def test_the_ledger_is_read_without_scrolling_sideways(tab: browser.Tab, width: int) -> None:
+    tab.resize(width, 800)
+    page = "document.documentElement"
+    assert tab.run(f"{page}.scrollWidth") <= tab.run(f"{page}.clientWidth")
+    ledger = "document.getElementById('ledger-table').closest('.scroll')"
+    assert tab.run(f"{ledger}.scrollWidth") <= tab.run(f"{ledger}.clientWidth")
+    parts = ("supported", "drift slope", "[−0.05, 0.09]", "p = 0.031", "6 seeds", "corrected: ")
+    hidden = (
+        f"{json.dumps(parts)}.filter(part => ![...{ledger}.querySelectorAll('td, th')].some("
+        "e => e.textContent.includes(part) && e.getBoundingClientRect().width > 20))"
+    )
+    assert tab.run(hidden) == []
+
+
 def test_without_scripts_the_ledger_and_the_figures_are_there(
     tab: browser.Tab, tmp_path: Path
 ) -> None:
@@ -150,7 +171,7 @@ def test_without_scripts_the_ledger_and_the_figures_are_there(
     try:
         tab.open(tmp_path / "report.html")
         nodes = json.dumps(tab.call("DOMSnapshot.captureSnapshot", computedStyles=[]))
-        assert "mup_optimum_stays" in nodes
+        assert "tuner_cdat_beats_constant_at_equal_price" in nodes
         assert tab.errors == []
     finally:
         tab.call("Emulation.setScriptExecutionDisabled", value=False)

@@ -79,7 +79,7 @@ def test_links_point_inside_the_page(experiment: ExperimentReport) -> None:
     page = Page(render([experiment], [claim()], META))
     assert all(link.startswith("#") and link[1:] in page.ids for link in page.links)
     assert "#width_transfer_vision-consistency" in page.links
-    assert "#claim-mup_optimum_stays" in page.links
+    assert "#claim-width_transfer_vision-mup_optimum_stays" in page.links
 
 
 def test_nothing_is_loaded_from_elsewhere(experiment: ExperimentReport) -> None:
@@ -127,11 +127,10 @@ def test_a_claim_without_an_interval_shows_a_dash_and_an_open_one_infinity(
         claim(id="open", ci_low=None),
         claim(id="closed"),
     ]
-    rows = {row[1]: row for row in Page(render([experiment], records, META)).rows if len(row) == 11}
-    cells = {name.removeprefix("The optimum stays put."): row[3:5] for name, row in rows.items()}
-    assert cells["none"] == ["–", "–"]
-    assert cells["open"] == ["0.02", "[−∞, 0.09]"]
-    assert cells["closed"] == ["0.02", "[−0.05, 0.09]"]
+    rows = {row[1]: row for row in Page(render([experiment], records, META)).rows if len(row) == 6}
+    before = "The optimum stays put.drift slope"
+    cells = {n.removeprefix(before): row[2] for n, row in rows.items() if n.startswith(before)}
+    assert cells == {"none": "––", "open": "0.02[−∞, 0.09]", "closed": "0.02[−0.05, 0.09]"}
 
 
 def test_a_report_of_many_experiments_is_short_and_lists_each_claim_once(
@@ -147,7 +146,9 @@ def test_a_report_of_many_experiments_is_short_and_lists_each_claim_once(
         assert f"#experiment_{n}" in page.links
     for record in records:
         assert html.count(f"<code>{record['id']}</code>") == 1
-        assert html.count(f'href="#claim-{record["id"]}"') == (record["id"][:8] != "claim_12")
+        link = f'href="#claim-{record["experiment"]}-{record["id"]}"'
+        assert html.count(link) == (record["id"][:8] != "claim_12")
+
     assert ["Experiment 3", "2", "0", "0"] in page.rows
     # The tables of numbers are folded away: what stays is figures, captions and claims.
     folded = [part.split("</details>")[0] for part in html.split("<details>")[1:]]
@@ -249,14 +250,25 @@ def test_the_answer_says_what_predicts_over_arms_where_the_papers_were_joined(
     assert not any("rank correlation" in s for s in sentences(records[:2], {}, {}, "none"))
 
 
+def test_a_claim_that_several_experiments_make_has_an_anchor_in_each(
+    experiment: ExperimentReport,
+) -> None:
+    both = [replace(experiment, name=name) for name in ("first", "second")]
+    html = render(both, [claim(experiment=e.name) for e in both], META)
+    anchors = re.findall(r'<tr id="([^"]+)"', html)
+    assert anchors == ["claim-first-mup_optimum_stays", "claim-second-mup_optimum_stays"]
+    assert all(html.count(f'href="#{anchor}"') == 1 for anchor in anchors)
+
+
 def test_the_ledger_says_correction_and_power(experiment: ExperimentReport) -> None:
     record = claim(
         verdict="inconclusive", p_value=0.0312, power="would be decided by 6 seeds instead of 3",
         verdict_corrected="inconclusive",
     )  # fmt: skip
     html = render([experiment], [record, claim(id="b", verdict_corrected="inconclusive")], META)
-    row = next(r for r in Page(html).rows if len(r) == 11 and "mup_optimum_stays" in r[1])
-    assert (row[6], row[7], row[8]) == ("0.031", "inconclusive", record["power"])
+    row = next(r for r in Page(html).rows if len(r) == 6 and "mup_optimum_stays" in r[1])
+    assert row[0].endswith("corrected: inconclusive")
+    assert (row[3], row[4]) == ("within [-0.1, 0.1]p = 0.031", record["power"])
     assert "0 supported, 0 contradicted, 2 inconclusive." in html
 
 

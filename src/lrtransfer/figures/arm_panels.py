@@ -29,6 +29,11 @@ def frame(arms: Mapping[str, Arm], height: float = 2.9) -> tuple[Figure, dict[st
     return figure, dict(zip(arms, places, strict=False))
 
 
+def first_of_rows(places: Mapping[str, Axes]) -> list[Axes]:
+    """Return the first panel of each row of a :func:`frame`."""
+    return list(places.values())[::_IN_A_ROW]
+
+
 def curve(axes: Axes, tables: Tables, settings: Settings, arm: str, quantity: str) -> pd.DataFrame:
     """Draw a positive quantity of an arm's measured runs over steps, a band per size.
 

@@ -46,8 +46,9 @@ def consistency(tables: Tables, settings: Settings) -> Drawing:
             chosen = distances[(distances["arm"] == name) & (distances["quantity"] == quantity)]
             laws = fitted[(fitted["arm"] == name) & (fitted["quantity"] == quantity)]
             part = _panel(
-                axes, chosen, laws, sizes, steps=arm.steps, confidence=settings.confidence
-            )
+                axes, chosen, laws, sizes,
+                steps=arm.steps, confidence=settings.confidence, columns=4 - len(titles),
+            )  # fmt: skip
             if part.empty:
                 gaps.append(f"{arm.label} {title}")
             parts.append(part.assign(arm=name, quantity=quantity))
@@ -57,7 +58,7 @@ def consistency(tables: Tables, settings: Settings) -> Drawing:
         axes.set_title(f"distance in {heads[quantity]}", fontweight="bold")
     for axes in grid[-1]:
         axes.set_xlabel("training step")
-    law = Line2D([], [], color="#333333", linestyle="--", label="power law a·t^β")
+    law = Line2D([], [], color="#333333", linestyle="--", label="power law a·tᵝ")
     handles = style.size_handles(tables.axis, sizes)
     style.legend(figure, [*(handles[:-1] or handles), law])
     plotted = panels.long_form(parts, _COLUMNS)
@@ -93,6 +94,7 @@ def _panel(
     *,
     steps: int,
     confidence: float,
+    columns: int,
 ) -> pd.DataFrame:
     """Distances of one arm and quantity, with their power laws."""
     after = distances[distances["step"].astype(float) >= 1]
@@ -114,7 +116,8 @@ def _panel(
     fits = _laws(axes, laws, summary, sizes)
     drawn = pd.concat([summary["value"], seeds["value"]])
     low, high = float(drawn.min()), float(drawn.max())
-    lines = 1 + math.ceil(max(1, len(fits["size"].unique())) / 2)
+    columns = max(1, min(columns, 2))
+    lines = 1 + math.ceil(max(1, len(fits["size"].unique())) / columns)
     # The legend stands above the curves, in room made for it.
     room = (max(high / low, 3.0)) ** (0.05 + 0.11 * lines)
     axes.set_ylim(low / 1.3, high * room)
@@ -129,7 +132,7 @@ def _panel(
             title_fontsize=8,
             alignment="left",
             loc="upper left",
-            ncols=2,
+            ncols=columns,
             fontsize=8,
             framealpha=0.8,
             edgecolor="none",

@@ -47,7 +47,7 @@ def decay_alignment(tables: Tables, settings: Settings) -> Drawing:
         share_vertical(list(column))
         column[0].set_title(title, fontweight="bold")
         column[-1].set_xlabel("training step")
-    law = Line2D([], [], color="#333333", ls=":", label="C^-½ and √C")
+    law = Line2D([], [], color="#333333", ls=":", label="1/√C and √C")
     style.legend(figure, [*style.size_handles(tables.axis, sizes), law])
     plotted = panels.long_form(parts, _COLUMNS)
     facts = _facts(plotted, settings, tables)
@@ -55,7 +55,7 @@ def decay_alignment(tables: Tables, settings: Settings) -> Drawing:
         facts,
         panels.measured_on(tables, settings, tables.seeds()),
         "Drawn: geometric means over the hidden weights, on the batch of the update, weight decay "
-        "taken out of it. Dotted, what μP assumes at each width: α_W = C^-½ and a ratio of √C, "
+        "taken out of it. Dotted, what μP assumes at each width: α_W = 1/√C and a ratio of √C, "
         "with C a layer's inputs; a ratio of 1 is that of independent samples in large batches.",
         panels.band_sentence(tables.seeds(), settings),
         panels.diverged_sentence(tables),

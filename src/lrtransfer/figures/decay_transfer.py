@@ -10,11 +10,10 @@ import math
 
 import numpy as np
 import pandas as pd
-from matplotlib.lines import Line2D
 
 from lrtransfer.figures import panels, style
-from lrtransfer.figures.arm_panels import frame, share_vertical
-from lrtransfer.figures.learning_rate_panel import learning_rate_panel
+from lrtransfer.figures.arm_panels import first_of_rows, frame, share_vertical
+from lrtransfer.figures.learning_rate_panel import handles, learning_rate_panel
 from lrtransfer.figures.tables import Drawing, Settings, Tables
 
 _COLUMNS = ["panel", "arm", "size", "x", "value", "low", "high", "n", "x_low", "x_high"]
@@ -34,10 +33,11 @@ def decay_transfer(tables: Tables, settings: Settings) -> Drawing:
         if axes.lines:
             axes.set_yscale("log")
     share_vertical(list(places.values()))
-    next(iter(places.values())).set_ylabel(f"final {panels.loss_title(tables)}")
-    mark = Line2D([], [], color="#333333", marker="o", ls="-", label="optimum, interval")
-    style.legend(figure, [*style.size_handles(tables.axis, tables.sizes()), mark])
+    for axes in first_of_rows(places):
+        axes.set_ylabel(f"final {panels.loss_title(tables)}")
     plotted = panels.long_form(parts, _COLUMNS)
+    marks = handles(set(plotted["panel"]))
+    style.legend(figure, [*style.size_handles(tables.axis, tables.sizes()), *marks])
     facts = _facts(tables, settings)
     caption = panels.caption(
         facts,

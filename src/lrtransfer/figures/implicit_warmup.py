@@ -17,6 +17,7 @@ from lrtransfer.figures.tables import Drawing, Settings, Tables
 _COLUMNS = ["panel", "arm", "size", "x", "value", "low", "high", "n"]
 _NEEDED = ("arm", "baseline", "size", "step", "log2_s", "ci_low", "ci_high", "predicted")
 _STYLES = {"predicted": "--", "simplified": ":"}
+_WORDS = {"predicted": "recursion for noise", "simplified": "simplified formula"}
 
 
 def implicit_warmup(tables: Tables, settings: Settings) -> Drawing:
@@ -27,9 +28,12 @@ def implicit_warmup(tables: Tables, settings: Settings) -> Drawing:
     parts = _draw(axes, courses, tables.sizes())
     axes.set_xlabel("training step")
     axes.set_ylabel("s: relative update, scaled over unscaled learning rate")
-    styles = [Line2D([], [], color="#333333", ls=ls, label=name) for name, ls in _STYLES.items()]
-    style.legend(figure, [*style.size_handles(tables.axis, tables.sizes()), *styles])
     plotted = panels.long_form(parts, _COLUMNS)
+    entries = [Line2D([], [], color="#333333", ls=_STYLES[n], label=w) for n, w in _WORDS.items()]
+    shown = set(plotted["size"].dropna().astype(int))
+    sizes = style.size_handles(tables.axis, tables.sizes())
+    sizes = [h for h, size in zip(sizes, sorted(tables.sizes()), strict=True) if size in shown]
+    style.legend(figure, [*sizes, *entries])
     lacking = {} if len(courses) else settings.arms
     missing = [f"{arm.label} warm-up" for arm in lacking.values()]
     facts = _facts(tables)

@@ -41,8 +41,8 @@ def late_updates(tables: Tables, settings: Settings) -> Drawing:
         Line2D([], [], color=color, marker=marker, label=settings.arms[name].label)
         for name, (color, marker) in panels.arm_looks(settings).items()
     ]
-    rule = Line2D([], [], color="#333333", ls=":", label="m^-½")
-    law = Line2D([], [], color="#333333", ls="--", label="recursion")
+    rule = Line2D([], [], color="#333333", ls=":", label="1/√m")
+    law = Line2D([], [], color="#333333", ls="--", label="recursion for noise")
     style.legend(figure, [*marks, law, rule])
     plotted = panels.long_form(parts, _COLUMNS)
     lacking = [arm.label for name, arm in settings.arms.items() if name not in set(late["arm"])]
@@ -52,7 +52,7 @@ def late_updates(tables: Tables, settings: Settings) -> Drawing:
         panels.measured_on(tables, settings, tables.seeds()),
         "Drawn: geometric means over the hidden weights and the measured updates of the second "
         "half of training, weight decay taken out; dashed, the recursion for noise with each run's "
-        "own learning rates and decay; dotted, m^-½ from the narrowest net of the first arm.",
+        "own learning rates and decay; dotted, 1/√m from the narrowest net of the first arm.",
         panels.band_sentence(tables.seeds(), settings, "bars"),
         panels.diverged_sentence(tables),
         panels.gaps_sentence([f"{label} updates" for label in lacking]),

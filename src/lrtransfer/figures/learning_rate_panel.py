@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
 from lrtransfer.figures import panels, style
 from lrtransfer.figures.summary import over_seeds
@@ -41,6 +43,17 @@ def learning_rate_panel(axes: Axes, tables: Tables, settings: Settings, name: st
     axes.set_xticks(whole[:: math.ceil(len(whole) / 9)] if len(whole) else grid)
     optima = _optima(axes, tables, name, complete)
     return pd.concat([complete, survivors, crosses, optima], ignore_index=True)
+
+
+def handles(drawn: set[str]) -> list[Line2D]:
+    """Legend entries for what `drawn` names of the panels of :func:`learning_rate_panel`."""
+    look: dict[str, Any] = {"color": "#333333", "linestyle": ""}
+    marks = {
+        "optimum": Line2D([], [], color="#333333", marker="o", label="optimum, interval"),
+        "diverged": Line2D([], [], marker="x", label="a seed diverged", **look),
+        "survivors": Line2D([], [], marker="o", mfc="white", label="mean of the others", **look),
+    }
+    return [mark for panel, mark in marks.items() if panel in drawn]
 
 
 def _lost(axes: Axes, survivors: pd.DataFrame, crosses: pd.DataFrame, sizes: list[int]) -> None:

@@ -78,7 +78,10 @@ def _draw(
     axes.set_xlabel(tables.axis)
     axes.set_ylabel("log₂ of the optimal learning rate η*")
     axes.set_title(
-        f"at the right: drift per doubling of {tables.axis} [interval]", loc="right", fontsize=9.5
+        f"at the right: drift in octaves per doubling of {tables.axis} "
+        f"[{100 * settings.confidence:g} % interval]",
+        loc="right",
+        fontsize=9.5,
     )
     labels, trends = [], []
     looks = panels.arm_looks(settings)

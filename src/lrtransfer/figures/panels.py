@@ -94,8 +94,8 @@ def per_arm(settings: Settings, what: Literal["steps", "loss_window"]) -> str:
 
 
 def arm_looks(settings: Settings) -> dict[str, tuple[str, str]]:
-    """Colour and marker of each arm; up to 30 arms look different."""
-    colors = style.OKABE_ITO
+    """Colour and marker of each arm; up to 117 arms look different."""
+    colors = style.ARM_COLORS
     return {
         name: (colors[place % len(colors)], _MARKERS[place % len(_MARKERS)])
         for place, name in enumerate(settings.arms)

@@ -14,12 +14,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter, NullLocator
 
 Color = tuple[float, float, float]
 
 # Okabe & Ito (2008): told apart under every common colour blindness. For categories.
 OKABE_ITO: tuple[str, ...] = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+# For more arms: Okabe & Ito's black, a wine red of Tol's (2021) and a gray.
+ARM_COLORS: tuple[str, ...] = (*OKABE_ITO, "#000000", "#882255", "#7F7F7F")
 BAND_ALPHA = 0.18
 FIGURE_WIDTH = 11.0  # inches; a README shows it at about 1,000 pixels, so 10 pt reads as 11.5 px
 
@@ -84,17 +86,28 @@ def row_title(axes: Axes, text: str) -> None:
 
 
 def legend(figure: Figure, handles: Sequence[Line2D], title: str | None = None) -> None:
-    """One legend above all panels."""
-    rows = max(1, math.ceil(len(handles) / 8))
+    """One legend above all panels, in as many rows as its labels need."""
     figure.legend(
         handles=list(handles),
         loc="outside upper center",
-        ncols=math.ceil(len(handles) / rows),
+        ncols=_legend_columns([str(handle.get_label()) for handle in handles]),
         frameon=False,
         title=title,
         handlelength=1.8,
         columnspacing=1.4,
     )
+
+
+def _legend_columns(labels: Sequence[str]) -> int:
+    """Columns of a legend, filled downwards, at most eight and no wider than the figure."""
+    for rows in range(max(1, math.ceil(len(labels) / 8)), len(labels) + 1):
+        columns = math.ceil(len(labels) / rows)
+        chunks = [labels[i : i + rows] for i in range(0, len(labels), rows)]
+        # A letter of 9.5 pt is about 0.08 inches wide; line and gaps of an entry take 0.5.
+        width = sum(0.5 + 0.08 * max(map(len, chunk)) for chunk in chunks)
+        if width <= FIGURE_WIDTH - 0.2:
+            return columns
+    return 1
 
 
 def size_handles(axis: str, sizes: Sequence[int]) -> list[Line2D]:
@@ -144,17 +157,26 @@ def size_axis(axes: Axes, sizes: Sequence[float]) -> None:
 
 
 def plain_log(axes: Axes) -> None:
-    """Logarithmic vertical axis whose ticks read as plain numbers at 1, 2 and 5."""
+    """Logarithmic vertical axis with three to nine ticks that read as plain numbers."""
     axes.set_yscale("log")
-    low, high = axes.get_ylim()
-    decades = range(math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 1)
-    steps = (1.0, 2.0, 5.0) if high / low < 300.0 else (1.0,)
-    ticks = [s * 10.0**d for d in decades for s in steps if low <= s * 10.0**d <= high]
-    if len(ticks) >= 2:
-        _ticks(axes.yaxis, ticks, [number(tick) for tick in ticks])
-    else:
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
-        axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: number(value)))
+    ticks = log_ticks(*axes.get_ylim())
+    _ticks(axes.yaxis, ticks, [number(tick) for tick in ticks])
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Round numbers between two positive limits: at 1, 2 and 5 of each decade if there is room.
+
+    Over many decades only every second, third … power of ten; over less than one, more of them.
+    """
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    stride = max(1, math.ceil((last - first) / 9))
+    usual = (1.0, 2.0, 5.0) if high / low < 300.0 else (1.0,)
+    for steps in (usual, (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)):
+        decades = [d for d in range(first, last + 1) if d % stride == 0]
+        ticks = [s * 10.0**d for d in decades for s in steps if low <= s * 10.0**d <= high]
+        if len(ticks) >= 3:
+            return ticks
+    return [t for t in MaxNLocator(5).tick_values(low, high) if t > 0.0 and low <= t <= high]
 
 
 def signed_log(axes: Axes, values: npt.NDArray[np.float64]) -> None:

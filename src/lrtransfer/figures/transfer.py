@@ -16,6 +16,7 @@ from matplotlib.lines import Line2D
 
 from lrtransfer.figures import edges, panels, style
 from lrtransfer.figures.edges import Edge
+from lrtransfer.figures.learning_rate_panel import handles as learning_rate_handles
 from lrtransfer.figures.learning_rate_panel import learning_rate_panel
 from lrtransfer.figures.sharpness_panel import sharpness_panel
 from lrtransfer.figures.summary import over_seeds, spread
@@ -35,6 +36,7 @@ _COLUMNS = [
     "x_low",
     "x_high",
 ]
+_FAR_ABOVE_START = 10.0  # beyond this multiple of the untrained loss a loss is not drawn
 _SPOKEN = {"sharpness": "sharpness", "loss": "loss", "transfer": "learning-rate transfer"}
 
 
@@ -62,7 +64,8 @@ def transfer(tables: Tables, settings: Settings) -> Drawing:
             parts.append(part.assign(panel=part.get("panel", panel)))
         style.row_title(row[0], panels.arm_title(arm))
     of_loss = [place for place, column in enumerate(columns) if column != "sharpness"]
-    _share_losses(list(grid[:, of_loss].flat))
+    untrained = tables.runs.get("initial_loss", pd.Series(dtype=float)).max()
+    cut = _share_losses(list(grid[:, of_loss].flat), _FAR_ABOVE_START * float(untrained))
     _labels(grid, columns, tables, quantity)
     plotted = panels.long_form(parts, _COLUMNS)
     style.legend(figure, _handles(plotted, tables, edge_of))
@@ -73,6 +76,9 @@ def transfer(tables: Tables, settings: Settings) -> Drawing:
         *_explained(columns, settings, quantity, edge_of),
         panels.band_sentence(tables.seeds(), settings),
         panels.diverged_sentence(tables),
+        f"Losses above {_FAR_ABOVE_START:g} times the largest untrained one leave the panel."
+        if cut
+        else "",
         panels.gaps_sentence(gaps),
     )
     labels = style.listing(arm.label for arm in settings.arms.values())
@@ -92,13 +98,9 @@ def _columns(tables: Tables) -> tuple[str, ...]:
 def _handles(plotted: pd.DataFrame, tables: Tables, edge_of: Mapping[str, Edge]) -> list[Line2D]:
     """Legend entries for what is drawn."""
     drawn = set(plotted["panel"])
-    gray = "#333333"
-    marks = edges.handle(edge_of.values()) if "edge" in drawn else []
-    if "optimum" in drawn:
-        marks.append(Line2D([], [], color=gray, marker="o", ls="-", label="optimum, interval"))
-    if "diverged" in drawn:
-        marks.append(Line2D([], [], color=gray, marker="x", linestyle="", label="diverged"))
-    return [*style.size_handles(tables.axis, tables.sizes()), *marks]
+    edge = edges.handle(edge_of.values()) if "edge" in drawn else []
+    sizes = style.size_handles(tables.axis, tables.sizes())
+    return [*sizes, *edge, *learning_rate_handles(drawn)]
 
 
 def _explained(
@@ -137,8 +139,12 @@ def _loss(axes: Axes, tables: Tables, settings: Settings, name: str) -> pd.DataF
     return summary
 
 
-def _share_losses(panels_of_loss: list[Axes]) -> None:
-    """One loss axis for all arms and both loss columns, so that heights compare."""
+def _share_losses(panels_of_loss: list[Axes], top: float) -> bool:
+    """One loss axis for all arms and both loss columns, so that heights compare.
+
+    Returns:
+        Whether some loss lies above `top` and is cut off.
+    """
     filled = [axes for axes in panels_of_loss if axes.lines]
     values = [
         value
@@ -149,13 +155,16 @@ def _share_losses(panels_of_loss: list[Axes]) -> None:
         if math.isfinite(value) and value > 0.0
     ]
     if not values:
-        return
+        return False
     low, high = min(values), max(values)
+    cut = bool(high > top > low)
+    high = top if cut else high
     # Half a span above the curves is where the crosses of diverged runs go.
     span = max(high / low, 1.5)
     for axes in filled:
         axes.set_ylim(low / span**0.05, high * span**0.22)
         style.plain_log(axes)
+    return cut
 
 
 def _labels(
@@ -192,13 +201,15 @@ def _facts(
 ) -> list[str]:
     """What the data show, one sentence per arm that has something to say."""
     drift = tables.fit("drift", "arm", "slope", "ci_low", "ci_high", "censored")
+    # One learning rate has no optimum that could move.
+    swept = bool((plotted["panel"] == "transfer").any())
     sentences = []
     for name, arm in settings.arms.items():
         clauses = []
         rows = plotted[(plotted["arm"] == name) & (plotted["panel"] == "sharpness")]
         if len(rows):
             clauses.append(_last_sharpness(rows, edge_of[name], tables.axis))
-        slopes = drift[drift["arm"] == name]
+        slopes = drift[(drift["arm"] == name) & swept]
         if len(slopes) and math.isfinite(float(slopes["slope"].iloc[0])):
             slope = slopes.iloc[0]
             bound = " (a bound: some optimum lies at the grid's end)" if slope["censored"] else ""

@@ -21,8 +21,8 @@ Look = tuple[str, str]
 
 
 def looks(arms: Sequence[str]) -> dict[str, Look]:
-    """Return a look for each arm; beyond six arms the line style tells them apart."""
-    colors = style.OKABE_ITO
+    """Return a look for each arm; beyond nine arms the line style tells them apart."""
+    colors = style.ARM_COLORS
     return {
         arm: (colors[i % len(colors)], _DASHES[i // len(colors) % len(_DASHES)])
         for i, arm in enumerate(arms)

@@ -53,7 +53,7 @@ def tuned_model(tables: Tables, settings: Settings) -> Drawing:
         grid[row, 1].plot(*law, color="#333333", lw=1.0, ls=(0, (4, 3)))
         grid[row, 2].axhline(0.0, color="#333333", lw=0.8)
         for column in (1, 3):
-            grid[row, column].set_yscale("log")
+            style.plain_log(grid[row, column])
         if row:
             grid[row, 2].set_ylim(-0.15, 0.15)
     style.legend(figure, [*entries, Line2D([], [], color="#333333", ls="--", label="theory")])
@@ -68,8 +68,8 @@ def tuned_model(tables: Tables, settings: Settings) -> Drawing:
         "(a = 0.03, b = 0.3, η = 1, x₀ = 0.1, λ₀ = 1.9, with the new x in λ's update, which keeps "
         "it bounded) and a rate that keeps y = −0.1 (a = 1, b = 0.5, x₀ = 1, λ₀ = 1.9), which "
         "stands for line search and the greedy rate. Below, CDAT with two eigenvalues (a = 0.05, "
-        "b = 0.1, ν = 0.1, λ₀ = 18, η₀ = 0.05, p₀ = g₀ = 4). Dashed: √(λ₀² + 2(2 + y)at), and the "
-        "sharpness at which σ = 2 comes to rest.",
+        "b = 0.1, ν = 0.1, λ₀ = 18, η₀ = 0.05, p₀ = g₀ = 4). p is drawn no lower than 10⁻¹². "
+        "Dashed: √(λ₀² + 2(2 + y)at), and the sharpness at which σ = 2 comes to rest.",
     )
     alt = f"Rate, sharpness, excess over the edge and energy of the reduced model. {facts[0]}"
     return Drawing(figure, panels.long_form(parts, _COLUMNS), caption, alt)

@@ -5,9 +5,12 @@ After Figures 3, 6, 12, 13 and 17 of Roulet et al., "Stepping on the Edge" (2024
 
 from __future__ import annotations
 
-import pandas as pd
+from typing import Any
 
-from lrtransfer.figures import panels, style, tuned
+import pandas as pd
+from matplotlib.lines import Line2D
+
+from lrtransfer.figures import edges, panels, style, tuned
 from lrtransfer.figures.tables import Drawing, Settings, Tables
 
 _COLUMNS = ["panel", "arm", "step", "x", "value", "low", "high", "n"]
@@ -19,6 +22,10 @@ _PANELS = (
     ("edge_alignment", "alignment with the top eigenvector", False),
     ("update_cosine", "cosine of successive updates", False),
 )
+
+
+_BOUNDS = {"edge_alignment": (0.0, 1.0), "update_cosine": (-1.0, 1.0)}
+_EDGE: dict[str, Any] = {"color": edges.COLOR, "lw": 1.2, "ls": "--"}
 
 
 def tuner_dynamics(tables: Tables, settings: Settings) -> Drawing:
@@ -33,11 +40,16 @@ def tuner_dynamics(tables: Tables, settings: Settings) -> Drawing:
         parts.append(tuned.line_panel(axes, curves, name, settings, log=log))
         axes.set_title(title)
         axes.set_xlabel("step")
+        if name in _BOUNDS:
+            low, high = axes.get_ylim()
+            axes.set_ylim(max(low, _BOUNDS[name][0] - 0.03), min(high, _BOUNDS[name][1] + 0.03))
     product = grid.flat[2]
     if curves["product"].notna().any():
-        product.axhline(2.0, color="#333333", lw=1.0, ls=(0, (4, 3)), zorder=1)
-    drawn = tuned.looks(list(settings.arms))
-    style.legend(figure, tuned.handles(settings, drawn))
+        product.axhline(2.0, zorder=2.5, **_EDGE)
+    looks, shown = tuned.looks(list(settings.arms)), set(curves["arm"])
+    drawn = {arm: look for arm, look in looks.items() if arm in shown}
+    edge = Line2D([], [], label="edge ηλ = 2", **_EDGE)
+    style.legend(figure, [*tuned.handles(settings, drawn), edge])
     facts = _facts(curves, settings)
     missing = [a.label for n, a in settings.arms.items() if n not in set(curves["arm"])]
     caption = panels.caption(

@@ -32,7 +32,7 @@ def tuner_sweep(tables: Tables, settings: Settings) -> Drawing:
     parts = []
     for axes, (name, part) in zip(grid[0], shown, strict=False):
         parts.append(_panel(axes, part, name, settings, sizes))
-        axes.set_xlabel("learning rate η" if name == "η" else "σ")
+        axes.set_xlabel("learning rate η" if name == "η" else "σ, in units of the greedy rate")
     if not shown:
         style.empty(grid[0, 0], "no arm with a learning rate or a σ to choose")
     grid[0, 0].set_ylabel(f"final {panels.loss_title(tables)}")
@@ -43,7 +43,7 @@ def tuner_sweep(tables: Tables, settings: Settings) -> Drawing:
         panels.measured_on(tables, settings, tables.seeds()),
         f"Drawn: the mean training loss of the last {panels.per_arm(settings, 'loss_window')} "
         "steps; a diverged run counts with its initial loss. σ = 1 is the greedy rate, σ = 2 the "
-        "edge of stability.",
+        "edge of stability. An arrow marks an interval that leaves the panel.",
         panels.band_sentence(tables.seeds(), settings, "bars"),
     )
     labels = style.listing(arm.label for arm in settings.arms.values())
@@ -57,24 +57,47 @@ def _panel(
 ) -> pd.DataFrame:
     summary = over_seeds(runs, ["arm", "size", "x"], "counted", settings.confidence, log=True)
     found, colors = tuned.looks(list(settings.arms)), style.size_colors(sizes)
-    for (arm, size), part in summary.groupby(["arm", "size"]):
+    axes.set_yscale("log")
+    if len(summary):
+        axes.set_ylim(*_window(summary))
+    style.plain_log(axes)
+    lines = list(summary.groupby(["arm", "size"]))
+    span = float(summary["x"].max() - summary["x"].min()) or 1.0
+    for place, ((arm, size), part) in enumerate(lines):
         color: str | style.Color
         color, dash = found[str(arm)]
         if len(sizes) > 1:
             color = colors[int(str(size))]
+        aside = place - (len(lines) - 1) / 2
         x, y = part["x"].to_numpy(float), part["value"].to_numpy(float)
-        bars = np.abs(part[["low", "high"]].to_numpy(float).T - y)
-        bars = np.minimum(np.nan_to_num(bars), 2 * y)
-        axes.errorbar(x, y, yerr=bars, color=color, ls=dash, marker="o", ms=4, elinewidth=0.8)
-    axes.set_yscale("log")
-    if len(summary):
-        low, high = float(summary["value"].min()), float(summary["value"].max())
-        axes.set_ylim(low / 2, 2 * high)
-    style.plain_log(axes)
+        # Arms share abscissas: shifted sideways, no interval hides another.
+        x = x * 1.03**aside if name == "η" else x + 0.006 * span * aside
+        axes.plot(x, y, color=color, ls=dash, marker="o", ms=4, zorder=3)
+        _bars(axes, x, part, color)
     if name == "η":
         axes.set_xscale("log", base=2)
         style.power_axis(axes.xaxis, summary["x"])
     return summary.assign(panel=name)
+
+
+def _window(summary: pd.DataFrame) -> tuple[float, float]:
+    """Vertical limits: all means, and of their intervals what lies within a factor of four."""
+    low, high = float(summary["value"].min()), float(summary["value"].max())
+    ends = summary[["low", "high"]].astype(float)
+    bottom = max(float(np.nanmin([low, ends["low"].min()])), low / 4)
+    top = min(float(np.nanmax([high, ends["high"].max()])), 4 * high)
+    return bottom / 1.25, 1.25 * top
+
+
+def _bars(axes: Axes, x: np.ndarray, part: pd.DataFrame, color: str | style.Color) -> None:
+    """Intervals; an arrow at the panel's edge where one leaves it."""
+    bottom, top = axes.get_ylim()
+    ends = part[["low", "high"]].to_numpy(float)
+    for place, (low, high) in zip(x, ends, strict=True):
+        axes.plot([place] * 2, np.clip([low, high], bottom, top), color=color, lw=0.9, zorder=2)
+        for out, edge, arrow in ((low < bottom, bottom, "v"), (high > top, top, "^")):
+            if out:
+                axes.plot(place, edge, marker=arrow, ms=5, color=color, clip_on=False, zorder=4)
 
 
 def _entries(settings: Settings, sizes: list[int], runs: pd.DataFrame) -> list[Line2D]:
