@@ -10,8 +10,10 @@ import pytest
 
 from lrtransfer.cli import main
 from lrtransfer.figures import describe
+from lrtransfer.fits.replication import compare
 from lrtransfer.storage.paths import Layout
 from lrtransfer.workflow.selection import select
+from lrtransfer.workflow.stored import read_claims
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results"
@@ -81,3 +83,13 @@ def test_git_holds_few_bytes_of_results() -> None:
     kept = [RESULTS / name for name in _KEPT]
     files = [f for k in kept for f in ([k] if k.is_file() else k.rglob("*")) if f.is_file()]
     assert sum(f.stat().st_size for f in files if "spectra/runs" not in str(f)) < LIMIT_BYTES
+
+
+def test_other_seeds_reverse_no_verdict_of_the_core() -> None:
+    """The ledger of `seed_offset: 1000` beside the committed one (docs/statistics.md)."""
+    replication = RESULTS / "replications" / "core-seeds-1000.json"
+    found = compare(read_claims(replication), read_claims(RESULTS / "claims.json"))
+    assert len(found.pairs) >= 50
+    assert found.reversed == ()
+    agreeing = [pair.agrees for pair in found.pairs if pair.agrees is not None]
+    assert sum(agreeing) >= 0.95 * len(agreeing)
