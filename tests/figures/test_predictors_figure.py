@@ -49,7 +49,7 @@ def test_an_arm_is_a_point_of_predicted_and_found(drawn: Drawn) -> None:
 
 def test_the_caption_says_the_correlations_and_what_is_missing(drawn: Drawn) -> None:
     assert "Rank correlation over 7 arms" in drawn.caption
-    assert "1 [0.67, 1] for the rate × curvature" in drawn.caption
+    assert "1 [0.67, 1] for the rate × curvature, which explains 100 %" in drawn.caption
     assert "for the relative update" in drawn.caption
     assert "Missing: rate × NTK; alignment ratio; relative change." in drawn.caption
     assert "nan" not in (drawn.caption + drawn.alt).lower()

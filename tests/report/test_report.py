@@ -245,9 +245,9 @@ def test_the_answer_says_what_predicts_over_arms_where_the_papers_were_joined(
     }
     records = [claim(id=n, value=v, ci_low=a, ci_high=b) for n, (v, a, b) in effects.items()]
     (said,) = (s for s in sentences(records, {}, {}, "none") if s.startswith("Over arms"))
-    assert "at a rank correlation of 0.8 [0.4, 0.95]" in said
-    assert "late relative updates go at 0.2 [−0.4, 0.7]; the difference is 0.6 [−0.1, 1.3]" in said
-    assert not any("rank correlation" in s for s in sentences(records[:2], {}, {}, "none"))
+    assert "rate times curvature foretells by 0.8 [0.4, 0.95] (ranks)" in said
+    assert "updates foretell by 0.2 [−0.4, 0.7]; the difference is 0.6 [−0.1, 1.3]" in said
+    assert not any("foretells" in s for s in sentences(records[:2], {}, {}, "none"))
 
 
 def test_a_claim_that_several_experiments_make_has_an_anchor_in_each(

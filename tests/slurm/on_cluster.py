@@ -52,6 +52,10 @@ class OnCluster(Project):
         """Return the keys of the runs that are being trained or were begun."""
         return [path.parent.name for path in self.root.glob(".lrtransfer/jobs/*/runs/*/lock")]
 
+    def saved(self) -> list[Path]:
+        """Return the states of runs that were interrupted or are under way."""
+        return list(self.root.glob(".lrtransfer/jobs/*/runs/*/state.safetensors"))
+
     def head_log(self) -> str:
         """Return what Snakemake said."""
         logs = sorted((self.root / ".snakemake/log").glob("*.log"))

@@ -49,8 +49,7 @@ def test_a_preempted_job_goes_on_where_it_was(
         cluster.ask(
             "sbatch", "--partition=urgent", "--exclusive", "--output=/dev/null", "--wrap=sleep 1"
         )
-        states = project.root.glob
-        cluster.wait_for(lambda: list(states(".lrtransfer/jobs/*/runs/*/state.safetensors")), 60)
+        cluster.wait_for(project.saved, 60)
         assert head.wait(200) == 0, project.head_log()
     jobs = cluster.jobs(project.root)
     assert len(jobs) == 2, "the queue starts a preempted job again, Snakemake submits none"
@@ -91,7 +90,7 @@ def test_a_job_at_its_time_limit_gets_a_second_attempt_with_more_time(
     alone = untrained.duplicate(tmp_path / "alone")
     with project.studying("train_all") as head:
         cluster.wait_for(lambda: cluster.jobs(project.root, "TIMEOUT"), 240)
-        assert list(project.root.glob(".lrtransfer/jobs/*/runs/*/state.safetensors"))
+        assert project.saved()
         assert head.wait(900) == 0, project.head_log()
     assert len(project.trained()) == 1
     jobs = sorted(cluster.jobs(project.root), key=int)

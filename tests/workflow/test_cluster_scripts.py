@@ -54,18 +54,27 @@ def test_a_job_asks_for_what_its_rule_says_and_for_no_gpu_where_it_needs_none(
         ("OUT_OF_MEMORY", "", "failed"),
         ("", "COMPLETED", "success"),
         ("", "CANCELLED by 0", "failed"),
+        ("", "PREEMPTED", "failed"),
+        ("", "RUNNING", "running"),
         ("", "", "failed"),
     ],
 )
 def test_the_status_is_the_controller_s_or_else_the_accounting_s(
     tmp_path: Path, controller: str, accounting: str, expected: str
 ) -> None:
-    shown = f"JobId=7 JobState={controller} Reason=None" if controller else ""
-    scontrol = f'[ "$1" = ping ] && echo "controller is UP" || echo "{shown}"'
+    gone = 'echo "slurm_load_jobs error: Invalid job id specified" >&2; exit 1'
+    scontrol = f'echo "JobId=7 JobState={controller} Reason=None"' if controller else gone
     printed = _run(tmp_path, "status.sh", "7", scontrol=scontrol, sacct=f'echo "{accounting}"')
     assert printed == f"{expected}\n"
 
 
-def test_a_job_counts_as_running_while_the_controller_is_down(tmp_path: Path) -> None:
-    printed = _run(tmp_path, "status.sh", "7", scontrol="exit 1", sacct="exit 1")
+@pytest.mark.parametrize(
+    "scontrol",
+    ["exit 1", 'echo "slurm_load_jobs error: Socket timed out on send/recv operation" >&2; exit 1'],
+    ids=["down", "overloaded"],
+)
+def test_a_job_counts_as_running_while_the_controller_does_not_answer(
+    tmp_path: Path, scontrol: str
+) -> None:
+    printed = _run(tmp_path, "status.sh", "7", scontrol=scontrol, sacct="exit 1")
     assert printed == "running\n"

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from lrtransfer.storage.paths import Layout
+from lrtransfer.storage.locks import LockHeldError, locked
+from lrtransfer.storage.paths import STUDY_LOCK, Layout
 from lrtransfer.study import StudyError
+from lrtransfer.workflow import orphans
 from lrtransfer.workflow.entry import _profile_settings
 from lrtransfer.workflow.gpu_slot import gpu_of_its_own
 from lrtransfer.workflow.job_cost import known_costs, note_costs, runtime_minutes
@@ -89,6 +91,9 @@ def test_the_entry_repeats_a_profile_s_settings(monkeypatch: pytest.MonkeyPatch)
     assert _profile_settings() == {}
     monkeypatch.setenv("SNAKEMAKE_PROFILE", "profiles/slurm")
     assert _profile_settings() == {"runs_per_job": 1}
+    monkeypatch.setenv("SNAKEMAKE_PROFILE", "elsewhere")
+    with pytest.raises(FileNotFoundError, match="path of the profile's folder"):
+        _profile_settings()
 
 
 def test_jobs_on_one_machine_get_gpus_of_their_own(
@@ -107,9 +112,9 @@ def test_jobs_on_one_machine_get_gpus_of_their_own(
         assert device == torch.device("cpu")
 
 
-def test_only_this_folder_s_jobs_of_this_study_are_cancelled(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A queue of four jobs behind stand-ins of squeue and scancel; what was cancelled is beside."""
     bin_folder, project = tmp_path / "bin", tmp_path / "project"
     bin_folder.mkdir()
     project.mkdir()
@@ -129,6 +134,36 @@ def test_only_this_folder_s_jobs_of_this_study_are_cancelled(
         (bin_folder / name).chmod(0o755)
     monkeypatch.chdir(project)
     monkeypatch.setenv("PATH", str(bin_folder), prepend=":")
+    monkeypatch.delenv("LRTRANSFER_LOCK", raising=False)
+    monkeypatch.setattr(orphans, "_held", [])
+    return tmp_path / "cancelled"
+
+
+def test_only_this_folder_s_jobs_of_this_study_are_cancelled(queue: Path) -> None:
     assert cancel_orphans() == ["1"]
-    assert (tmp_path / "cancelled").read_text() == "1\n"
+    assert queue.read_text() == "1\n"
     assert cancel_orphans() == []
+
+
+def test_jobs_of_a_study_that_runs_are_left_alone(
+    queue: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with locked(STUDY_LOCK, "the other one"):
+        assert cancel_orphans() == []
+        assert not queue.exists()
+        monkeypatch.setenv("LRTRANSFER_LOCK", "3")
+        assert cancel_orphans() == ["1"], "the lock is inherited"
+
+
+def test_a_study_inside_a_job_does_not_cancel_itself(
+    queue: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLURM_JOB_ID", "1")
+    assert cancel_orphans() == []
+    assert not queue.exists()
+
+
+def test_a_bare_snakemake_holds_the_lock_while_it_runs(queue: Path) -> None:
+    assert cancel_orphans() == ["1"]
+    with pytest.raises(LockHeldError, match="process"), locked(STUDY_LOCK, "a second one"):
+        pass

@@ -37,5 +37,7 @@ for training in TARGETS.train_rules():
                 keys or [wildcards.key], attempt
             ),
             gpu=RESOURCES.train.gpu,
+            # Not `threads`, which Snakemake caps by the cores of the machine that it runs on.
+            cpus_per_task=RESOURCES.processes_per_run,
         shell:
             "exec python -m lrtransfer train --threads {threads} {output} > {log} 2>&1"

@@ -130,7 +130,7 @@ def _forest(axes: Axes, signed: pd.DataFrame) -> pd.DataFrame:
     axes.set_yticks(range(len(names)), [_QUANTITIES[name] for name in names])
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_xlim(-1.05, 1.05)
-    axes.set_xlabel("Spearman's ρ; filled: whole run, open: second half")
+    axes.set_xlabel("Spearman's ρ\n(filled: whole run, open: second half)")
     drawn = {"x": "correlation", "x_low": "ci_low", "x_high": "ci_high"}
     values = {to: signed[name].astype(float) for to, name in drawn.items()}
     return signed[["quantity", "window"]].assign(panel="correlation", **values)
@@ -145,21 +145,22 @@ def _correlation(found: pd.DataFrame) -> str:
 
 
 def _facts(signed: pd.DataFrame, tables: Tables) -> list[str]:
-    """Every quantity's correlation, and what it explains of an arm left out."""
+    """Every quantity's correlation, and what it explains of the drift of an arm left out."""
     clauses = []
     for row in signed[signed["window"] == "whole"].to_dict("records"):
         limits = style.interval(float(row["ci_low"]), float(row["ci_high"]))
+        share = max(float(row["explained"]), 0.0)
         clauses.append(
             f"{style.number(float(row['correlation']), 2)} {limits} for the "
-            f"{_QUANTITIES[str(row['quantity'])]} "
-            f"({style.number(100 * float(row['explained']), 0)} % of an arm left out)"
+            f"{_QUANTITIES[str(row['quantity'])]}, which explains {100 * share:.0f} %"
         )
     if not clauses:
         return []
     arms = int(signed["n_arms"].max())
     return [
-        f"Rank correlation over {arms} arms of the drift that a quantity predicts and the one "
-        f"found, and what it explains: {'; '.join(clauses)}."
+        f"Rank correlation over {arms} arms of the drift that a quantity predicts over the whole "
+        "run and the one found, and what a straight line explains of the drift of an arm left "
+        f"out: {'; '.join(clauses)}."
     ]
 
 

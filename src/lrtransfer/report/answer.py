@@ -114,9 +114,9 @@ def _predictors(records: Sequence[Mapping[str, Any]]) -> str:
     if not (sharpness and updates and gap):
         return ""
     return (
-        "Over arms of all three papers, where the optimum moves is told by how rate times "
-        f"curvature goes with width at a rank correlation of {sharpness}, and by how late relative "
-        f"updates go at {updates}; the difference is {gap}."
+        "Over arms of all three papers, the drift of the optimum correlates with what rate times "
+        f"curvature foretells by {sharpness} (ranks), with what late relative updates foretell by "
+        f"{updates}; the difference is {gap}."
     )
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 PREPARED = Path("data/prepared")
 WORK = Path(".lrtransfer")
+# Held by the one study that runs in a folder.
+STUDY_LOCK = WORK / "lock"
 
 # The tables over all runs and over all spectra of an experiment.
 RUN_TABLES = ("runs", "curves")

@@ -265,7 +265,7 @@ class Experiment(_Section):
     """
 
     question: Annotated[str, Field(min_length=1)]
-    paper: Literal["super-consistency", "weight-decay", "cdat", "lrtransfer"]
+    paper: Literal["super-consistency", "weight-decay", "cdat", "joint"]
     group: Literal["core", "extra"]
     figures: Annotated[list[Name], AfterValidator(_axis)]
     dataset: Name

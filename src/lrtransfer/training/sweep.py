@@ -120,8 +120,11 @@ def _train(run: Run, job: Job, stop: _StopSignal, progress: Progress) -> None:
     state = folder / "state.safetensors"
     seconds_before = _seconds(folder)
     # The others take up what the leading process found undamaged.
-    if replicas.told(lambda: load_state(state, training, run.key)) and not replicas.leads:
-        load_state(state, training, run.key)
+    resumed = replicas.told(lambda: load_state(state, training, run.key))
+    if resumed and not replicas.leads and not load_state(state, training, run.key):
+        raise CorruptFileError(state, "the leading process has read it, this one cannot")
+    # The leading process may be done at once and remove the state: not before all have read it.
+    replicas.any(False)
     began = saved = time.monotonic()
 
     def save(current: TrainingRun) -> None:

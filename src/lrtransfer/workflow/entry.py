@@ -13,11 +13,10 @@ from typing import Any
 import yaml
 
 from lrtransfer.storage.locks import acquire
-from lrtransfer.storage.paths import WORK, Layout
+from lrtransfer.storage.paths import STUDY_LOCK, Layout
 from lrtransfer.study import Plan
 from lrtransfer.workflow.safeguard import check_results, set_aside
 
-LOCK = WORK / "lock"
 # Snakemake's own variable: the profile of a cluster.
 _PROFILE = "SNAKEMAKE_PROFILE"
 
@@ -43,7 +42,7 @@ def run_snakemake(
     about = (
         f"process {os.getpid()} on {platform.node()}, started {time.strftime('%Y-%m-%d %H:%M:%S')}"
     )
-    lock = acquire(LOCK, about, inheritable=True)
+    lock = acquire(STUDY_LOCK, about, inheritable=True)
     for error in check_results(plan, layout).damaged:
         kept = set_aside(error)
         print(f"warning: {error} Set aside as {kept}.", file=sys.stderr, flush=True)
@@ -60,8 +59,20 @@ def run_snakemake(
 
 
 def _profile_settings() -> dict[str, Any]:
-    """Return ``config:`` of the profile in this folder that the environment names."""
-    profile = Path(os.environ.get(_PROFILE, "")) / "config.yaml"
-    if not os.environ.get(_PROFILE) or not profile.is_file():
+    """Return ``config:`` of the profile that the environment names.
+
+    Raises:
+        FileNotFoundError: It is no folder that can be read from here.
+    """
+    if not os.environ.get(_PROFILE):
         return {}
-    return dict(yaml.safe_load(profile.read_text(encoding="utf-8")).get("config") or {})
+    profile = Path(os.environ[_PROFILE]) / "config.yaml"
+    if not profile.is_file():
+        raise FileNotFoundError(
+            f"{_PROFILE} is {os.environ[_PROFILE]!r}, but there is no {profile}. Give the path of "
+            "the profile's folder, as in profiles/slurm."
+        )
+    settings = yaml.safe_load(profile.read_text(encoding="utf-8")).get("config") or {}
+    if isinstance(settings, list):
+        return dict(setting.split("=", 1) for setting in settings)
+    return dict(settings)

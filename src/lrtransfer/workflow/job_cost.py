@@ -23,7 +23,8 @@ def note_costs(plan: Plan) -> None:
 
     machine, sizes = calibrate(), dataset_sizes(plan)
     costs = {run.key: run_seconds(run, sizes[run.config["data"]], machine) for run in plan.runs}
-    write_text(_FILE, json.dumps({key: round(seconds, 1) for key, seconds in costs.items()}))
+    every = known_costs() | {key: round(seconds, 1) for key, seconds in costs.items()}
+    write_text(_FILE, json.dumps(every))
 
 
 def known_costs() -> dict[str, float]:

@@ -6,8 +6,8 @@ from lrtransfer.fits.rules import Within
 
 CLAIM = Claim(
     id="joint_cdat_transfers_under_ntp",
-    paper="lrtransfer",
-    statement="Under NTP a tuner that controls the curvature gives the transfer that NTP lacks",
+    paper="joint",
+    statement="Under NTP the best σ of CDAT does not depend on width",
     metric="drift of log2 σ per doubling of width under NTP with CDAT",
     rule=Within(-0.25, 0.25),
     figure="optima",

@@ -6,8 +6,8 @@ from lrtransfer.fits.rules import Within
 
 CLAIM = Claim(
     id="joint_cdat_transfers_under_sp",
-    paper="lrtransfer",
-    statement="Under SP a tuner that controls the curvature gives the transfer that SP lacks",
+    paper="joint",
+    statement="Under SP the best σ of CDAT does not depend on width",
     metric="drift of log2 σ per doubling of width under SP with CDAT",
     rule=Within(-0.25, 0.25),
     figure="optima",

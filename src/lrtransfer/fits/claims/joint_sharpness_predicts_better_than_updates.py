@@ -6,8 +6,8 @@ from lrtransfer.fits.rules import Above
 
 CLAIM = Claim(
     id="joint_sharpness_predicts_better_than_updates",
-    paper="lrtransfer",
-    statement="The sharpness says better than relative updates whether the learning rate transfers",
+    paper="joint",
+    statement="The sharpness foretells the drift of the learning rate better than relative updates",
     metric="difference of the two rank correlations over arms",
     rule=Above(0.0),
     figure="predictors",

@@ -7,7 +7,7 @@ from lrtransfer.fits.rules import Above
 CLAIM = Claim(
     id="joint_sharpness_predicts_transfer",
     paper="super-consistency",
-    statement="The learning rate transfers where the sharpness does not depend on the width",
+    statement="Over widths the best learning rate goes the way that the sharpness foretells",
     metric="rank correlation over arms of drift and minus log2 of rate × curvature per doubling",
     rule=Above(0.0),
     figure="predictors",

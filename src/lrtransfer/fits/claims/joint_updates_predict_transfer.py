@@ -7,7 +7,7 @@ from lrtransfer.fits.rules import Above
 CLAIM = Claim(
     id="joint_updates_predict_transfer",
     paper="weight-decay",
-    statement="The learning rate transfers where late relative updates do not depend on the width",
+    statement="Over widths the best learning rate goes the way that late relative updates foretell",
     metric="rank correlation over arms of drift and minus log2 of late updates per doubling",
     rule=Above(0.0),
     figure="predictors",
