@@ -23,6 +23,8 @@ _WAITS = {
 class OnCluster(Project):
     """A project that submits its jobs."""
 
+    stand_ins = ()
+
     def __init__(self, project: Project, profile: str = "slurm") -> None:
         super().__init__(project.root)
         self.profile = f"profiles/{profile}"

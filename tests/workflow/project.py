@@ -56,7 +56,13 @@ def tiny_params() -> dict[str, Any]:
 
 
 class Project:
-    """A folder with the project's own workflow, its own copy of the source, and a tiny study."""
+    """A folder with the project's own workflow, its own copy of the source, and a tiny study.
+
+    Attributes:
+        stand_ins: Folders of programs that take the place of the machine's.
+    """
+
+    stand_ins: tuple[str, ...] = (str(Path(__file__).with_name("stand_ins")),)
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -103,7 +109,7 @@ class Project:
         """Variables for commands: this project's source and interpreter come first."""
         return {
             **os.environ,
-            "PATH": f"{_BIN}{os.pathsep}{os.environ['PATH']}",
+            "PATH": os.pathsep.join([str(_BIN), *self.stand_ins, os.environ["PATH"]]),
             "PYTHONPATH": str(self.root / "src"),
             "PYTHONDONTWRITEBYTECODE": "1",
             "OMP_NUM_THREADS": "1",
