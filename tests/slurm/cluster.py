@@ -11,6 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 ETC = Path("/etc/slurm")
+_CONFIGURED = ETC / "slurm.conf"
+# In a cluster's folder: the number of the process that started it.
+_OWNER = "owner"
 _PROGRAMS = ("slurmctld", "slurmd", "sbatch", "munged")
 # Two character devices stand for two GPUs: Slurm wants device files, and nothing opens them.
 _GPUS = ("/dev/null", "/dev/zero")
@@ -56,14 +59,38 @@ PartitionName=urgent Nodes={host} PriorityTier=10 PreemptMode=off
 
 
 def missing() -> str:
-    """Return why no Slurm can be started here, or nothing."""
+    """Return why no Slurm can be started here, or nothing; clear what a killed session left."""
     if os.geteuid() != 0:
         return "starting Slurm's daemons needs root"
     if absent := [name for name in _PROGRAMS if shutil.which(name) is None]:
         return f"{', '.join(absent)} missing: apt-get install slurm-wlm slurm-client munge"
-    if (ETC / "slurm.conf").exists():
-        return "this machine has a Slurm of its own"
+    if not _CONFIGURED.is_symlink():
+        return "this machine has a Slurm of its own" if _CONFIGURED.exists() else ""
+    left = _CONFIGURED.readlink().parent
+    if _alive(left / _OWNER):
+        return "the Slurm of another test session is running"
+    _end(left)
     return ""
+
+
+def _alive(file: Path) -> bool:
+    """Return whether the process whose number is in a file lives."""
+    try:
+        os.kill(int(file.read_text()), 0)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _end(folder: Path) -> None:
+    """End the daemons of a cluster and remove its configuration."""
+    for file in ("slurmd.pid", "slurmctld.pid", "munge/pid-file"):
+        try:
+            os.kill(int((folder / file).read_text()), signal.SIGTERM)
+        except (OSError, ValueError):
+            continue
+    for name in ("slurm.conf", "gres.conf"):
+        (ETC / name).unlink(missing_ok=True)
 
 
 class Cluster:
@@ -90,13 +117,7 @@ class Cluster:
         """Cancel all jobs, end the daemons, and remove the configuration."""
         subprocess.run(["scancel", "--user=root"], check=False)
         time.sleep(2)
-        for file in ("slurmd.pid", "slurmctld.pid", "munge/pid-file"):
-            try:
-                os.kill(int((self.folder / file).read_text()), signal.SIGTERM)
-            except (OSError, ValueError):
-                continue
-        for name in ("slurm.conf", "gres.conf"):
-            (ETC / name).unlink(missing_ok=True)
+        _end(self.folder)
 
     def node_state(self) -> str:
         """Return the node's state, such as IDLE or MIXED+DRAIN."""
@@ -145,6 +166,7 @@ class Cluster:
         for parent in (self.folder, *self.folder.parents):
             if parent.stat().st_uid == os.geteuid() and parent.stat().st_mode & 0o777 == 0o700:
                 parent.chmod(0o755)
+        (self.folder / _OWNER).write_text(str(os.getpid()), encoding="utf-8")
         munge = self.folder / "munge"
         (munge / "key-file").write_bytes(os.urandom(128))
         (munge / "key-file").chmod(0o400)
