@@ -208,7 +208,7 @@ def test_the_answer_takes_its_numbers_from_ledger_and_fits(experiment: Experimen
         "adds 4.3 % under μP and 24 % under SP",
         "Of 1 claims about the sharpness as the reason, 1 is supported",
         "in 90 % of arms (70 to 100 %; 23 distinct arms)",
-        "Of 2 claims of the papers in all, 1 are supported, 1 contradicted and 0 inconclusive",
+        "Of 2 claims in all, 1 are supported, 1 contradicted and 0 inconclusive",
         "corrected for their number, 0 and 1 verdicts remain",
     ):
         assert said in text, said
@@ -232,7 +232,7 @@ def test_the_answer_speaks_of_all_three_papers_in_five_sentences(
     assert "−0.61 [−0.63, −0.6] under standard" in said[1]
     assert "2.2 [2.1, 2.2], beside the edge" in said[2]
     assert "−1.5 [−2.5, −0.4] in as many steps and of 1.6 [0.4, 2.9] at" in said[2]
-    assert said[-1].startswith("Of 6 claims of the papers in all")
+    assert said[-1].startswith("Of 6 claims in all")
 
 
 def test_the_answer_says_what_predicts_over_arms_where_the_papers_were_joined(

@@ -166,7 +166,7 @@ def _counts(records: Sequence[Mapping[str, Any]]) -> str:
         return sum(r.get(field) == word for r in papers)
 
     sentence = (
-        f"Of {len(papers)} claims of the papers in all, {count('verdict', 'supported')} are "
+        f"Of {len(papers)} claims in all, {count('verdict', 'supported')} are "
         f"supported, {count('verdict', 'contradicted')} contradicted and "
         f"{count('verdict', 'inconclusive')} inconclusive at this scale"
     )
