@@ -1,4 +1,4 @@
-# The study as rules. Which runs there are is decided in one place, lrtransfer.study.plan, from params.yaml;
+# The study as rules. Which runs there are is decided in one place, lrtransfer.study.plan.expand, from params.yaml;
 # what a run's file is called holds all that can change it, so that a file's existence means it is valid.
 import sys
 from pathlib import Path

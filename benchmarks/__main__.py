@@ -10,7 +10,7 @@ from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
-from lrtransfer.storage.atomic import write_text
+from lrtransfer.study.storage.atomic import write_text
 
 TARGETS = (
     "curvature",

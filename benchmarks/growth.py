@@ -24,7 +24,7 @@ from scipy import stats
 from benchmarks.pricing import prepare, seconds
 from benchmarks.problems import IMAGES, TOKENS, Problem, make
 from lrtransfer.curvature import HessianOperator, eigenvalues
-from lrtransfer.figures.style import OKABE_ITO, grid, rc
+from lrtransfer.study.figures.style import OKABE_ITO, grid, rc
 
 FIGURE = Path("docs/curvature-growth.png")
 ROUNDS = 3

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lrtransfer import models
+from lrtransfer.study import models
 
 IMAGES: dict[str, Any] = {"in_features": 784, "out_features": 10}
 TOKENS: dict[str, Any] = {"in_features": 0, "out_features": 64, "block_size": 32}

@@ -15,11 +15,11 @@ from typing import Any
 
 import yaml
 
-from lrtransfer.storage.paths import Layout
-from lrtransfer.storage.run_file import write_run
-from lrtransfer.study import Plan, Run
-from lrtransfer.workflow.selection import select
-from lrtransfer.workflow.targets import Targets
+from lrtransfer.study.plan import Plan, Run
+from lrtransfer.study.storage.paths import Layout
+from lrtransfer.study.storage.run_file import write_run
+from lrtransfer.study.workflow.selection import select
+from lrtransfer.study.workflow.targets import Targets
 
 EXPERIMENT = "width_transfer_vision"
 # Learning rates and seeds of 2 arms at 5 widths: 100, 1,000 and 10,000 runs.

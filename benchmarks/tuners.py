@@ -11,8 +11,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from lrtransfer import models
 from lrtransfer.optim.tuners import build
+from lrtransfer.study import models
 
 WIDTHS = (64, 256, 1024)
 SAMPLES = 256

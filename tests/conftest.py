@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflow.project import Project
+from tests.study.workflow.project import Project
 
 
 @pytest.fixture(scope="session")

@@ -22,10 +22,10 @@ FORBIDDEN = {
     "figures": {"torch"},
     "report": {"torch"},
     "models": {"lrtransfer.scaling"},
-    "curvature": {"lrtransfer.study"},
-    "alignment": {"lrtransfer.study"},
-    "scaling": {"lrtransfer.study"},
-    "optim": {"lrtransfer.study"},
+    "curvature": {"lrtransfer.study.plan"},
+    "alignment": {"lrtransfer.study.plan"},
+    "scaling": {"lrtransfer.study.plan"},
+    "optim": {"lrtransfer.study.plan"},
     "theory": {"torch"},
 }
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from lrtransfer.cli import main
-from lrtransfer.figures import describe
-from lrtransfer.fits.replication import compare
-from lrtransfer.storage.paths import Layout
-from lrtransfer.workflow.selection import select
-from lrtransfer.workflow.stored import read_claims
+from lrtransfer.study.evidence.replication import compare
+from lrtransfer.study.figures import describe
+from lrtransfer.study.storage.paths import Layout
+from lrtransfer.study.workflow.selection import select
+from lrtransfer.study.workflow.stored import read_claims
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results"
@@ -70,7 +70,7 @@ def test_committed_claims_follow_from_the_committed_tables(clone: Path) -> None:
 
 
 def test_committed_index_is_of_the_runs_that_params_yaml_asks_for() -> None:
-    from lrtransfer.storage.tables import read_table
+    from lrtransfer.study.storage.tables import read_table
 
     plan = select(ROOT / "params.yaml").plan
     table, _ = read_table(ROOT / Layout().index)

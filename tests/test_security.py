@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import lrtransfer
-from lrtransfer.study import StudyError, parse_study
-from lrtransfer.study.yaml_file import read_yaml
+from lrtransfer.study.plan import StudyError, parse_study
+from lrtransfer.study.plan.yaml_file import read_yaml
 from tests.tiny import EXPERIMENT, tiny_params
 
 PACKAGE = Path(lrtransfer.__file__).parent
@@ -32,7 +32,7 @@ GUARDED = {
     "exec": (),
     "yaml.unsafe_load": (),
     "yaml.full_load": (),
-    "yaml.load": ("study/yaml_file.py",),
+    "yaml.load": ("study/plan/yaml_file.py",),
 }
 NETWORK = {"urllib.request", "http.client", "requests", "pooch", "socket", "aiohttp", "httpx"}
 
@@ -69,7 +69,7 @@ def test_only_the_downloader_of_declared_data_reaches_the_network() -> None:
                 imported = [str(node.module)]
             if NETWORK & set(imported):
                 found.add(name)
-    assert found == {"data/download.py"}
+    assert found == {"study/data/download.py"}
 
 
 @pytest.mark.parametrize(

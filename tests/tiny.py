@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save
 
-from lrtransfer.data import Arrays
-from lrtransfer.storage import paths
-from lrtransfer.study import Plan, Run, parse_study, plan
-from lrtransfer.study.yaml_file import read_yaml
+from lrtransfer.study.data import Arrays
+from lrtransfer.study.plan import Plan, Run, parse_study, plan
+from lrtransfer.study.plan.yaml_file import read_yaml
+from lrtransfer.study.storage import paths
 
 ROOT = Path(__file__).resolve().parents[1]
 PARAMS = ROOT / "params.yaml"

@@ -9,10 +9,10 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from lrtransfer.storage.locks import LockHeldError
-from lrtransfer.study import StudyError
-from lrtransfer.workflow import commands
-from lrtransfer.workflow.job_environment import override
+from lrtransfer.study.plan import StudyError
+from lrtransfer.study.storage.locks import LockHeldError
+from lrtransfer.study.workflow import commands
+from lrtransfer.study.workflow.job_environment import override
 
 Command = Callable[[argparse.Namespace], None]
 Adding = Callable[..., argparse.ArgumentParser]

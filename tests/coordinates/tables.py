@@ -6,7 +6,7 @@ from copy import deepcopy
 from typing import Any
 
 from lrtransfer.coordinates.check import resolved
-from lrtransfer.study.parameterizations import builtin
+from lrtransfer.study.plan.parameterizations import builtin
 
 
 def rules(name: str, family: str) -> dict[str, Any]:

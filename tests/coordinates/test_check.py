@@ -6,8 +6,8 @@ import pytest
 
 from lrtransfer.coordinates.check import Combination, check, combinations
 from lrtransfer.coordinates.problem import Sizes, problem
-from lrtransfer.study import catalog
-from lrtransfer.study.parameterizations import builtin
+from lrtransfer.study.plan import catalog
+from lrtransfer.study.plan.parameterizations import builtin
 
 SMALL = {
     "residual_mlp": Sizes((32, 64, 128, 256), samples=8),

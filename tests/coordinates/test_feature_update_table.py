@@ -17,11 +17,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from lrtransfer.models.residual_mlp import ResidualMLP
 from lrtransfer.optim import optimizer
 from lrtransfer.scaling.apply import apply
 from lrtransfer.scaling.rules import Constants
-from lrtransfer.study.parameterizations import builtin
+from lrtransfer.study.models.residual_mlp import ResidualMLP
+from lrtransfer.study.plan.parameterizations import builtin
 
 INPUTS, SAMPLES, STEPS, SEEDS = 8, 16, 5, 4
 SIZES = [(64, 4), (256, 4), (1024, 4), (256, 16), (256, 64)]

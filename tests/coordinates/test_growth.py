@@ -10,7 +10,7 @@ import pytest
 from lrtransfer.coordinates.growth import GROWTH, TOLERANCE, Judged, growth, judge
 from lrtransfer.coordinates.measurement import Coordinates
 from lrtransfer.coordinates.prediction import NOTHING, Exponent
-from lrtransfer.fits.intervals import UNKNOWN, Interval
+from lrtransfer.transfer.intervals import UNKNOWN, Interval
 
 WIDTHS = (32, 64, 128, 256)
 PLACE = Coordinates("layer", "own")

@@ -7,7 +7,7 @@ import pytest
 from lrtransfer.coordinates.measurement import Coordinates
 from lrtransfer.coordinates.prediction import NOTHING, Exponent, UnpredictableError, predict
 from lrtransfer.coordinates.problem import problem
-from lrtransfer.study.parameterizations import builtin
+from lrtransfer.study.plan.parameterizations import builtin
 
 from .tables import changed, rules
 

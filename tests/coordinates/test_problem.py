@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lrtransfer.coordinates.problem import OUTPUTS, SIZES, Sizes, problem
-from lrtransfer.study import catalog
+from lrtransfer.study.plan import catalog
 
 from .tables import rules
 

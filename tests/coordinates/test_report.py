@@ -14,8 +14,8 @@ from lrtransfer.coordinates.growth import Judged
 from lrtransfer.coordinates.measurement import Coordinates
 from lrtransfer.coordinates.prediction import NOTHING, Exponent
 from lrtransfer.coordinates.report import FailedCheckError, line, run, table
-from lrtransfer.fits.intervals import UNKNOWN, Interval
-from lrtransfer.study.parameterizations import builtin
+from lrtransfer.study.plan.parameterizations import builtin
+from lrtransfer.transfer.intervals import UNKNOWN, Interval
 
 COMBINATION = Combination("gpt", "mup", "sgd")
 

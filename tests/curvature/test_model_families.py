@@ -18,7 +18,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import lrtransfer
-from lrtransfer import models
 from lrtransfer.curvature import (
     HessianOperator,
     NTKOperator,
@@ -28,6 +27,7 @@ from lrtransfer.curvature import (
     spectral_density,
     trace,
 )
+from lrtransfer.study import models
 
 IMAGE = {"in_features": 16, "image_size": 4, "out_features": 3}
 TOKENS = {"in_features": 0, "out_features": 5, "block_size": 3, "heads": 2, "mlp_ratio": 1}

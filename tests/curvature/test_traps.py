@@ -13,7 +13,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lrtransfer import models
 from lrtransfer.curvature import (
     FisherOperator,
     GaussNewtonOperator,
@@ -30,6 +29,7 @@ from lrtransfer.curvature import (
     spectral_density,
     trace,
 )
+from lrtransfer.study import models
 
 from .cases import CASES, AttentionBlock, Case, dense_hessian, squared_loss
 

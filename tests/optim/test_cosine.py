@@ -7,7 +7,7 @@ import math
 import pytest
 
 from lrtransfer.optim import schedule
-from lrtransfer.study import catalog
+from lrtransfer.study.plan import catalog
 
 
 def test_it_falls_from_one_to_zero_along_half_a_cosine() -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from lrtransfer.optim import optimizer
 from lrtransfer.optim.groups import resolved
-from lrtransfer.study import catalog
-from lrtransfer.study.parameterizations import builtin, family
+from lrtransfer.study.plan import catalog
+from lrtransfer.study.plan.parameterizations import builtin, family
 
 
 def test_relative_numbers_multiply_the_global_ones() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from lrtransfer.optim import schedule
 from lrtransfer.optim.warmup import length
-from lrtransfer.study import catalog
+from lrtransfer.study.plan import catalog
 
 NAMES = catalog.names("optim/schedules")
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lrtransfer.optim import schedule
-from lrtransfer.study import catalog
+from lrtransfer.study.plan import catalog
 
 
 def values(steps: int, **options: Any) -> list[float]:

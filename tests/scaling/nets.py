@@ -8,15 +8,15 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from lrtransfer import models
-from lrtransfer.models.residual_mlp import ResidualMLP
-from lrtransfer.models.roles import Roles
 from lrtransfer.optim import optimizer
 from lrtransfer.scaling.apply import Form, apply
+from lrtransfer.scaling.roles import Roles
 from lrtransfer.scaling.rules import Constants, Scaled
 from lrtransfer.scaling.symmetry import Family
-from lrtransfer.study import parameterizations
-from lrtransfer.study.parameterizations import builtin
+from lrtransfer.study import models
+from lrtransfer.study.models.residual_mlp import ResidualMLP
+from lrtransfer.study.plan import parameterizations
+from lrtransfer.study.plan.parameterizations import builtin
 
 Rules = Mapping[str, Any]
 

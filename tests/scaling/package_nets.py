@@ -6,8 +6,8 @@ import mup  # type: ignore[import-untyped]
 import torch
 from torch import Tensor, nn
 
-from lrtransfer.models.attention import AttentionLogits
-from lrtransfer.models.roles import Roles
+from lrtransfer.scaling.roles import Roles
+from lrtransfer.study.models.attention import AttentionLogits
 
 INPUTS, CLASSES, VOCABULARY, BLOCK, HEADS = 5, 3, 7, 4, 2
 

@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch import nn
 
-from lrtransfer.models.gpt import GPT
-from lrtransfer.models.residual_mlp import ResidualMLP
-from lrtransfer.models.roles import Roles
 from lrtransfer.scaling.apply import UnknownRoleError, apply, scale_tensors, tensor_shape
+from lrtransfer.scaling.roles import Roles
 from lrtransfer.scaling.rules import Constants
 from lrtransfer.scaling.symmetry import moved
+from lrtransfer.study.models.gpt import GPT
+from lrtransfer.study.models.residual_mlp import ResidualMLP
 
 from .nets import data, rules, scaled_model, scaled_net, train
 

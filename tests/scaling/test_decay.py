@@ -14,12 +14,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrtransfer import models
 from lrtransfer.optim import optimizer
 from lrtransfer.scaling.apply import apply
 from lrtransfer.scaling.decay import WidthRule, base_numbers, rate_multiplier, with_rate
 from lrtransfer.scaling.rules import Constants, Scaled
 from lrtransfer.scaling.symmetry import Family, moved
+from lrtransfer.study import models
 
 from .nets import column, rules, train
 from .package_nets import MLP, Net, Transformer, batch, with_base_shapes

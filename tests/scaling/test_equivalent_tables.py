@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from lrtransfer import models
 from lrtransfer.curvature import NTKOperator, eigenvalues
 from lrtransfer.scaling.rules import Constants
-from tests.models.cases import CASES, CLASSES, Case, inputs
+from lrtransfer.study import models
+from tests.study.models.cases import CASES, CLASSES, Case, inputs
 
 from .nets import Rules, column, data, rules, scaled_model, scaled_net, train
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-from lrtransfer import models
-from lrtransfer.models.roles import Roles
 from lrtransfer.scaling.infer import UnplacedTensorError, differ, growths, infer_roles, infer_width
-from tests.models.cases import CASES, CLASSES, Case
+from lrtransfer.scaling.roles import Roles
+from lrtransfer.study import models
+from tests.study.models.cases import CASES, CLASSES, Case
 
 
 def roles(build: Any, told: dict[str, str] | None = None) -> dict[str, str]:

@@ -11,8 +11,8 @@ import pytest
 
 from lrtransfer.scaling.rules import Constants, Scaled, Shape, scale
 from lrtransfer.scaling.symmetry import Family, moved
-from lrtransfer.study import catalog
-from lrtransfer.study.parameterizations import builtin
+from lrtransfer.study.plan import catalog
+from lrtransfer.study.plan.parameterizations import builtin
 
 from .nets import rules
 

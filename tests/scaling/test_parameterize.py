@@ -10,12 +10,12 @@ import torch
 from torch import nn
 
 import lrtransfer as lt
-from lrtransfer import models
-from lrtransfer.models.roles import Roles
 from lrtransfer.scaling import table
 from lrtransfer.scaling.apply import apply
 from lrtransfer.scaling.hooks import Multiply
+from lrtransfer.scaling.roles import Roles
 from lrtransfer.scaling.rules import Constants
+from lrtransfer.study import models
 
 from .outsiders import MLP, Transformer, loss, numbers, tokens, trajectory
 

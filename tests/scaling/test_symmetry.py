@@ -10,14 +10,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from lrtransfer import models
 from lrtransfer.scaling.apply import Form
 from lrtransfer.scaling.multiplier import Multiply
 from lrtransfer.scaling.rules import Constants, Scaled
 from lrtransfer.scaling.symmetry import Family, absorbed, moved
-from lrtransfer.study import catalog
-from lrtransfer.study.parameterizations import builtin
-from tests.models.cases import CASES, CLASSES, Case, inputs
+from lrtransfer.study import models
+from lrtransfer.study.plan import catalog
+from lrtransfer.study.plan.parameterizations import builtin
+from tests.study.models.cases import CASES, CLASSES, Case, inputs
 
 from .nets import column, rules, scaled_model, train
 

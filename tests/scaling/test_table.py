@@ -8,7 +8,7 @@ import pytest
 
 from lrtransfer.scaling import table
 from lrtransfer.scaling.rules import Constants, Shape, scale
-from lrtransfer.study.parameterizations import builtin
+from lrtransfer.study.plan.parameterizations import builtin
 
 SHAPE = Shape(fan_in=6, width=32, depth=12, fan_out=10, in_branch=True)
 CONSTANTS = Constants(0.7, 1.3, 8, 3)

@@ -1,1 +1,0 @@
-"""Tests of the study: params.yaml, its faults, its plan, its keys."""

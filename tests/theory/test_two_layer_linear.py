@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from lrtransfer.data import source
-from lrtransfer.models.two_layer_linear import TwoLayerLinear
+from lrtransfer.study.data import source
+from lrtransfer.study.models.two_layer_linear import TwoLayerLinear
 from lrtransfer.theory import two_layer_linear as theory
 from lrtransfer.theory.two_layer_linear import Array, Scaling, State
 

@@ -1,12 +1,12 @@
 # The plan of this study, shared by all rules; `--config scale=… experiments=…` chooses another part of it,
 # `runs_per_job=…` how it is cut into jobs.
-from lrtransfer.study import StudyError
-from lrtransfer.workflow.job_environment import prepare_environment
-from lrtransfer.workflow.orphans import cancel_orphans
-from lrtransfer.workflow.safeguard import keep_copies
-from lrtransfer.workflow.selection import select
-from lrtransfer.workflow.targets import Targets
-from lrtransfer.workflow.watch import watch
+from lrtransfer.study.plan import StudyError
+from lrtransfer.study.workflow.job_environment import prepare_environment
+from lrtransfer.study.workflow.orphans import cancel_orphans
+from lrtransfer.study.workflow.safeguard import keep_copies
+from lrtransfer.study.workflow.selection import select
+from lrtransfer.study.workflow.targets import Targets
+from lrtransfer.study.workflow.watch import watch
 
 try:
     SELECTION = select(

@@ -1,6 +1,6 @@
 # One job per sweep by default: starting Python and torch is dear, a laptop-scale run is not. With one run per job
-# most share a rule, see lrtransfer.workflow.train_rules.
-# A job's files come from the work folder where they were finished before, see lrtransfer.training.sweep.
+# most share a rule, see lrtransfer.study.workflow.train_rules.
+# A job's files come from the work folder where they were finished before, see lrtransfer.study.training.sweep.
 localrules:
     train_all,
 

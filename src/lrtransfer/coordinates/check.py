@@ -11,9 +11,9 @@ from lrtransfer.coordinates.growth import Judged, judge
 from lrtransfer.coordinates.measurement import measure
 from lrtransfer.coordinates.prediction import predict
 from lrtransfer.coordinates.problem import Problem, problem
-from lrtransfer.study import catalog
-from lrtransfer.study.parameterizations import builtin, family
-from lrtransfer.study.schema import ParameterizationSpec
+from lrtransfer.study.plan import catalog
+from lrtransfer.study.plan.parameterizations import builtin, family
+from lrtransfer.study.plan.schema import ParameterizationSpec
 
 OPTIMIZERS = ("sgd", "adamw")
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from lrtransfer.coordinates.measurement import Coordinates
 from lrtransfer.coordinates.prediction import NOTHING, Exponent
-from lrtransfer.fits.intervals import UNKNOWN, Interval, line, mean_interval
+from lrtransfer.transfer.intervals import UNKNOWN, Interval, line, mean_interval
 
 CONFIDENCE = 0.95
 # The algebra gives multiples of 1/2: within this distance no other one is nearer.

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from lrtransfer.coordinates.problem import Problem
 from lrtransfer.optim import optimizer as make_optimizer
-from lrtransfer.study import catalog
-from lrtransfer.study.parameterizations import family as optimizer_family
-from lrtransfer.training.network import Network
+from lrtransfer.study.plan import catalog
+from lrtransfer.study.plan.parameterizations import family as optimizer_family
+from lrtransfer.study.training.network import Network
 
 # Global learning rates at the base width, so small that changes are proportional to them and have
 # the exponent of a first step under every table of the package: the largest change, of SP's widest

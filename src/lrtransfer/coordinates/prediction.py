@@ -30,13 +30,13 @@ from typing import Any, NamedTuple
 
 import torch
 
-from lrtransfer import models
 from lrtransfer.coordinates.measurement import Coordinates
 from lrtransfer.coordinates.problem import OUTPUTS, Problem
 from lrtransfer.coordinates.structure import Module, modules
-from lrtransfer.models.roles import Roles
 from lrtransfer.scaling.apply import scale_modules, scale_tensors, tensor_shape
+from lrtransfer.scaling.roles import Roles
 from lrtransfer.scaling.rules import Constants
+from lrtransfer.study import models
 
 NOTHING = -math.inf
 # A contribution whose exponent is smaller by more than this does not show at the check's widths.

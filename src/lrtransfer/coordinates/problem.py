@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lrtransfer.study import catalog
-from lrtransfer.training import streams
-from lrtransfer.training.network import Network, network
+from lrtransfer.study.plan import catalog
+from lrtransfer.study.training import streams
+from lrtransfer.study.training.network import Network, network
 
 OUTPUTS = 16
 FEATURES = 16

@@ -12,8 +12,8 @@ from pathlib import Path
 from lrtransfer.coordinates.check import Check, check_all, combinations
 from lrtransfer.coordinates.growth import Judged
 from lrtransfer.coordinates.prediction import Exponent
-from lrtransfer.storage.atomic import write_text
-from lrtransfer.study.schema import ParameterizationSpec
+from lrtransfer.study.plan.schema import ParameterizationSpec
+from lrtransfer.study.storage.atomic import write_text
 
 _HEADER = ("model", "parameterization", "optimizer", "verdict", "growth", "farthest from its rule")
 _LINE = "{:17} {:31} {:9} {:13} {:9} {}"

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from lrtransfer.coordinates.measurement import observe
 from lrtransfer.coordinates.problem import Problem
-from lrtransfer.models.roles import Roles
-from lrtransfer.training.network import Network
+from lrtransfer.scaling.roles import Roles
+from lrtransfer.study.training.network import Network
 
 # A gradient this much smaller than the largest of the network is rounding.
 _NO_GRADIENT = 1e-9

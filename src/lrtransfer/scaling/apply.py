@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from lrtransfer.models.roles import Roles
 from lrtransfer.scaling.multiplier import multiply_output
+from lrtransfer.scaling.roles import Roles
 from lrtransfer.scaling.rules import Constants, Scaled, Shape, scale
 
 # Tensors that are looked up, added or multiplied entry by entry: no sum runs over their inputs.

@@ -25,8 +25,8 @@ from typing import Any, Literal
 
 from torch import nn
 
-from lrtransfer.models.roles import Roles
 from lrtransfer.scaling.apply import tensor_shape
+from lrtransfer.scaling.roles import Roles
 from lrtransfer.scaling.rules import Constants, Scaled, Shape, scale
 from lrtransfer.scaling.symmetry import Family
 

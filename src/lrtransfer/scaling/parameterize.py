@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from lrtransfer.models.roles import Roles
 from lrtransfer.scaling import table
 from lrtransfer.scaling.attention import Attention, resolve_attention
 from lrtransfer.scaling.branches import resolve_branches
@@ -23,6 +22,7 @@ from lrtransfer.scaling.groups import (
 from lrtransfer.scaling.hooks import register, remove_multipliers
 from lrtransfer.scaling.names import expand_keys
 from lrtransfer.scaling.place import check_tensors, place
+from lrtransfer.scaling.roles import Roles
 from lrtransfer.scaling.rules import Constants, Scaled
 from lrtransfer.scaling.uses import Scaler, number
 

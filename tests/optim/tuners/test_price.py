@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from lrtransfer.optim.tuners import build
-from lrtransfer.study import catalog
+from lrtransfer.study.plan import catalog
 
 from .problems import Quadratic, sgd
 

@@ -1,5 +1,0 @@
-"""Sharpness, loss and learning-rate transfer over depth (see `transfer`)."""
-
-from lrtransfer.figures.transfer import transfer
-
-FIGURE = transfer

@@ -1,0 +1,79 @@
+"""Prepare a data set once: check the source, write arrays and a manifest with their digest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import load, save
+
+from lrtransfer.study.data import Arrays, source
+from lrtransfer.study.data.download import Downloaded
+from lrtransfer.study.storage import paths
+from lrtransfer.study.storage.atomic import write_bytes, write_text
+from lrtransfer.study.storage.seal import CorruptFileError
+
+
+class ChecksumError(RuntimeError):
+    """A source whose content is not the one that params.yaml pins."""
+
+
+def prepare(dataset_id: str, name: str, sha256: str, options: dict[str, Any]) -> Path:
+    """Write the arrays and the manifest of one data set and return their folder.
+
+    Args:
+        dataset_id: The prepared data set's identity, its folder's name.
+        name: The source, a file of ``lrtransfer/data``.
+        sha256: The checksum that the source's content must have.
+        options: The source's options.
+
+    Raises:
+        ChecksumError: The source's content differs; nothing is written, a download is dropped.
+    """
+    made = source(name, **options)
+    raw = made.read()
+    found = hashlib.sha256(raw).hexdigest()
+    if found != sha256:
+        # A wrong download must not be what the next attempt finds.
+        if isinstance(made, Downloaded):
+            made.discard()
+        raise ChecksumError(
+            f"data source {name!r}: its sha256 is {found}, params.yaml pins {sha256}. "
+            "Install the package version of the lock file, correct the option url, "
+            "or pin the new checksum."
+        )
+    arrays = made.arrays(raw)
+    content = save({key: np.ascontiguousarray(array) for key, array in arrays.items()})
+    manifest = {
+        "id": dataset_id,
+        "source": name,
+        "source_sha256": sha256,
+        "options": options,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "arrays": {k: {"shape": list(a.shape), "dtype": str(a.dtype)} for k, a in arrays.items()},
+    }
+    write_bytes(paths.arrays(dataset_id), content)
+    write_text(paths.manifest(dataset_id), json.dumps(manifest, indent=2, sort_keys=True) + "\n")
+    return paths.prepared(dataset_id)
+
+
+def load_arrays(dataset_id: str) -> Arrays:
+    """Return the arrays of a prepared data set, after a check against its manifest.
+
+    Raises:
+        CorruptFileError: Arrays or manifest are damaged.
+        FileNotFoundError: The data set is not prepared.
+    """
+    file = paths.arrays(dataset_id)
+    content = file.read_bytes()
+    try:
+        expected = json.loads(paths.manifest(dataset_id).read_text(encoding="utf-8"))["sha256"]
+    except (ValueError, KeyError, TypeError):
+        raise CorruptFileError(paths.manifest(dataset_id), "not a data manifest") from None
+    if hashlib.sha256(content).hexdigest() != expected:
+        raise CorruptFileError(file, "the content does not match its manifest")
+    loaded: Arrays = load(content)
+    return loaded

@@ -1,0 +1,16 @@
+"""Under SP the optimal learning rate falls with width (Fig. 7)."""
+
+from lrtransfer.study.evidence.claim import Claim
+from lrtransfer.study.evidence.effects import drift
+from lrtransfer.transfer.rules import Below
+
+CLAIM = Claim(
+    id="sp_optimum_shifts_down",
+    paper="super-consistency",
+    statement="Under SP the optimal learning rate shifts down with width",
+    metric="drift of the optimal log2 learning rate per doubling of width",
+    rule=Below(0.0),
+    figure="width_transfer",
+    experiments=("width_transfer_vision",),
+    evaluate=lambda fits: drift(fits, "sp"),
+)

@@ -1,0 +1,16 @@
+"""On a linear model the greedy rate does not lose (Fig. 2)."""
+
+from lrtransfer.study.evidence.claim import Claim
+from lrtransfer.study.evidence.tuned import loss_ratio
+from lrtransfer.transfer.rules import Below
+
+CLAIM = Claim(
+    id="tuner_linear_greedy_keeps_up",
+    paper="cdat",
+    statement="On a linear model the greedy learning rate does as well as a tuned constant one",
+    metric="log2 of the final training loss, greedy over the best constant",
+    rule=Below(0.5),
+    figure="tuner_losses",
+    experiments=("tuners_linear",),
+    evaluate=lambda fits: loss_ratio(fits, "greedy", "constant"),
+)

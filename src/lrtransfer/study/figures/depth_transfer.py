@@ -1,0 +1,5 @@
+"""Sharpness, loss and learning-rate transfer over depth (see `transfer`)."""
+
+from lrtransfer.study.figures.transfer import transfer
+
+FIGURE = transfer

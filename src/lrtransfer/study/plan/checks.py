@@ -1,0 +1,311 @@
+"""Rules that need more than one field of params.yaml, each with the remedy in its message."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterator, Mapping
+
+from lrtransfer.study.plan import catalog
+from lrtransfer.study.plan.messages import closest, shown
+from lrtransfer.study.plan.parameterizations import family
+from lrtransfer.study.plan.schema import (
+    Arm,
+    Experiment,
+    Grid,
+    Measure,
+    ModelSpec,
+    NamedSpec,
+    Options,
+    ParameterizationSpec,
+    Spectra,
+    Study,
+    of_arm,
+    reference_rate,
+)
+
+# Filled in from the data set and the grid, so not for an experiment to set.
+GRID_OPTIONS = frozenset({"in_features", "out_features", "width", "depth"})
+
+_MEMBERS = {
+    "models": "model family",
+    "data": "data source",
+    "optim": "optimizer",
+    "optim/schedules": "schedule",
+    "optim/tuners": "tuner",
+}
+
+
+def problems(study: Study, known: Mapping[str, ParameterizationSpec]) -> Iterator[str]:
+    """Yield one line per violated rule; ``known`` are all parameterizations by name."""
+    for name, spec in study.data.items():
+        yield from _member("data", spec.source, spec.options, f"data.{name}", "source")
+    for name, experiment in study.study.items():
+        yield from _experiment(f"study.{name}", experiment, study, known)
+    yield from _selection(study)
+
+
+def _selection(study: Study) -> Iterator[str]:
+    if isinstance(study.experiments, list):
+        if not study.experiments:
+            yield "experiments: names no experiment. Give core, all or names from `study`."
+        for name in study.experiments:
+            if name not in study.study:
+                yield f"experiments: unknown experiment {name!r}. {closest(name, study.study)}"
+    for name in selected(study):
+        scales = study.study[name].scales
+        if scales and study.scale not in scales:
+            yield (
+                f"study.{name}.scales.{study.scale}: missing, but `scale` asks for it. "
+                "Add this scale or choose another."
+            )
+
+
+def selected(study: Study) -> list[str]:
+    """Return the names of the experiments that the study asks for, in the file's order."""
+    if study.experiments == "all":
+        return list(study.study)
+    if study.experiments == "core":
+        return [name for name, e in study.study.items() if e.group == "core"]
+    return [name for name in study.study if name in study.experiments]
+
+
+def _experiment(
+    path: str, experiment: Experiment, study: Study, known: Mapping[str, ParameterizationSpec]
+) -> Iterator[str]:
+    yield from _known(f"{path}.dataset", "data set", experiment.dataset, study.data)
+    yield from _model(f"{path}.model", experiment.model)
+    yield from _named("optim", experiment.optimizer, f"{path}.optimizer")
+    yield from _named("optim/schedules", experiment.schedule, f"{path}.schedule")
+    if experiment.tuner is not None:
+        yield from _named("optim/tuners", experiment.tuner, f"{path}.tuner")
+    yield from _known(f"{path}.loss", "loss", experiment.loss, catalog.names("losses"))
+    for figure in experiment.figures:
+        yield from _known(f"{path}.figures", "figure", figure, catalog.names("figures"))
+    yield from _arms(path, experiment, known)
+    if not experiment.scales:
+        yield f"{path}.scales: names no scale. Add smoke, laptop or paper."
+    for scale, grid in experiment.scales.items():
+        yield from _grid(f"{path}.scales.{scale}", experiment, grid, study)
+
+
+def _model(path: str, model: ModelSpec) -> Iterator[str]:
+    yield from _member("models", model.family, model.options, path, "family")
+    for option in sorted(GRID_OPTIONS & set(model.options)):
+        yield f"{path}.options.{option}: set by the grid. Remove it here."
+
+
+def _arms(
+    path: str, experiment: Experiment, known: Mapping[str, ParameterizationSpec]
+) -> Iterator[str]:
+    seen: dict[str, str] = {}
+    for name, arm in experiment.arms.items():
+        yield from _arm(f"{path}.arms.{name}", experiment, arm, known)
+        settings = _settings(experiment, name)
+        if settings in seen:
+            yield f"{path}.arms.{name}: the same setting as arm {seen[settings]!r}. Remove one."
+        seen.setdefault(settings, name)
+
+
+def _arm(
+    path: str, experiment: Experiment, arm: Arm, known: Mapping[str, ParameterizationSpec]
+) -> Iterator[str]:
+    where = f"{path}.parameterization"
+    yield from _known(where, "parameterization", arm.parameterization, known)
+    if arm.optimizer is not None:
+        yield from _named("optim", arm.optimizer, f"{path}.optimizer")
+    if arm.schedule is not None:
+        yield from _named("optim/schedules", arm.schedule, f"{path}.schedule")
+    if arm.tuner is not None:
+        yield from _named("optim/tuners", arm.tuner, f"{path}.tuner")
+    rule = known.get(arm.parameterization)
+    optimizer = (arm.optimizer or experiment.optimizer).name
+    if rule is not None and optimizer in catalog.names("optim"):
+        column = family(optimizer)
+        if column not in rule.families:
+            yield (
+                f"{where}: {arm.parameterization!r} has no rules for the {column} family of "
+                f"optimizer {optimizer!r}. Add families.{column} to it."
+            )
+    yield from _decay(path, experiment, arm)
+    models = [experiment.model, *(g.model for g in experiment.scales.values() if g.model)]
+    fitting = [m for m in models if m.family in catalog.names("models")]
+    for option, value in arm.model_options.items():
+        # An arm is the same at every scale, so the model of every scale must have the option.
+        declared = [catalog.options("models", m.family) for m in fitting]
+        known_here = [options for options in declared if option in options]
+        place = f"{path}.model_options.{option}"
+        if option in GRID_OPTIONS:
+            yield f"{place}: set by the grid. Remove it here."
+        elif fitting and len(known_here) < len(fitting):
+            every = set().union(*declared) - GRID_OPTIONS
+            yield f"{place}: no such option of every model. {closest(option, every)}"
+        else:
+            wanted = [catalog.mismatch(o[option].annotation, value) for o in known_here]
+            if (expected := next((w for w in wanted if w), None)) is not None:
+                yield f"{place}: {shown(value)} does not fit. Give {expected}."
+
+
+def _decay(path: str, experiment: Experiment, arm: Arm) -> Iterator[str]:
+    """Check the weight-decay rule of an arm, and the warm-up that goes with it."""
+    rule = arm.decay or experiment.decay
+    if arm.group_warmup is not None and (rule is None or not rule.unscaled):
+        yield (
+            f"{path}.group_warmup: warms up unscaled learning rates, and there are none. Name "
+            "roles in decay.unscaled, or remove it."
+        )
+    if rule is None:
+        return
+    optimizer = arm.optimizer or experiment.optimizer
+    if optimizer.name != "adamw":
+        yield f"{path}.decay: defined for adamw, not for {optimizer.name!r}. Choose adamw."
+    elif rule.rule != "none" and not optimizer.options.get("weight_decay"):
+        yield (
+            f"{path}.decay: there is no decay. Set optimizer.options.weight_decay, or choose the "
+            "rule none."
+        )
+    if (rule.power is None) == (rule.rule == "power"):
+        remedy = "Remove it." if rule.power is not None else "Give a number, 0.5 for example."
+        yield f"{path}.decay.power: goes with the rule power alone. {remedy}"
+    models = [experiment.model, *(g.model for g in experiment.scales.values() if g.model)]
+    fitting = [m.family for m in models if m.family in catalog.names("models")]
+    # An arm is the same at every scale, so the model of every scale must have the role.
+    roles = [set(catalog.constant("models", model, "ROLES")) for model in fitting]
+    for field in ("unscaled", "faster", "undecayed"):
+        for role in getattr(rule, field) if roles else []:
+            yield from _known(f"{path}.decay.{field}", "role", role, set.intersection(*roles))
+    for role in sorted(set(rule.unscaled) & set(rule.faster)):
+        yield f"{path}.decay.faster: {role!r} is unscaled too. Choose one."
+
+
+def _settings(experiment: Experiment, name: str) -> str:
+    """Return all that tells one arm from another, by what it does and not by what it is called."""
+    arm = experiment.arms[name].model_dump_json(exclude={"label", "reference_learning_rate"})
+    own = [
+        (scale, value.get(name) if isinstance(value, dict) else None)
+        for scale, grid in experiment.scales.items()
+        for value in (grid.steps, grid.batch_size, grid.train_samples)
+    ]
+    return f"{arm}{own}"
+
+
+def _grid(path: str, experiment: Experiment, grid: Grid, study: Study) -> Iterator[str]:
+    if grid.dataset is not None:
+        yield from _known(f"{path}.dataset", "data set", grid.dataset, study.data)
+    if grid.model is not None:
+        yield from _model(f"{path}.model", grid.model)
+    rates = f"{path}.learning_rates"
+    yield from _arm_names(rates, grid.learning_rates, experiment, "learning rates")
+    unfit = list(_per_arm(path, experiment, grid))
+    yield from unfit
+    if grid.weight_decay is not None:
+        yield from _decays(path, experiment)
+    steps = {} if unfit else {arm: of_arm(grid.steps, arm) for arm in experiment.arms}
+    for arm, count in steps.items():
+        if of_arm(grid.loss_window, arm) > count:
+            yield f"{path}.loss_window: longer than the run ({count} steps). Shorten it."
+            break
+    if grid.measure is not None and not unfit:
+        yield from _measured(path, experiment, grid, grid.measure)
+    if grid.spectra is not None:
+        yield from _spectra(
+            f"{path}.spectra", grid, grid.spectra, min(steps.values(), default=None)
+        )
+
+
+def _spectra(path: str, grid: Grid, spectra: Spectra, shortest: int | None) -> Iterator[str]:
+    if grid.train_samples is not None:
+        yield f"{path}: computed on the whole training set. Remove train_samples."
+    if grid.measure is None:
+        yield f"{path}: nothing is measured at this scale. Add `measure` or remove it."
+    for step in spectra.steps:
+        if shortest is not None and step > shortest:
+            yield f"{path}.steps: step {step} is past the run's {shortest}. Remove it."
+    for seed in spectra.seeds:
+        if seed not in grid.seeds:
+            yield f"{path}.seeds: seed {seed} is not among the seeds. Remove or add it."
+
+
+def _decays(path: str, experiment: Experiment) -> Iterator[str]:
+    """Check that every optimizer has the weight decay that a grid gives."""
+    for optimizer in {(a.optimizer or experiment.optimizer).name for a in experiment.arms.values()}:
+        known = optimizer in catalog.names("optim")
+        if known and "weight_decay" not in catalog.options("optim", optimizer):
+            yield f"{path}.weight_decay: {optimizer!r} has no such option. Remove it."
+
+
+def _per_arm(path: str, experiment: Experiment, grid: Grid) -> Iterator[str]:
+    """Check that what is given by arm is given for every arm."""
+    for field in (
+        "steps",
+        "batch_size",
+        "loss_window",
+        "train_samples",
+        "weight_decay",
+        "reference_learning_rate",
+    ):
+        value = getattr(grid, field)
+        if isinstance(value, dict):
+            yield from _arm_names(f"{path}.{field}", value, experiment, "number")
+
+
+def _arm_names(
+    path: str, given: Collection[str], experiment: Experiment, what: str
+) -> Iterator[str]:
+    """Check that the names in ``given`` are those of the arms."""
+    missing = [name for name in experiment.arms if name not in given]
+    for name in sorted(set(given) - set(experiment.arms)):
+        yield f"{path}.{name}: no arm has this name. {closest(name, missing or experiment.arms)}"
+        # A misspelt arm is one fault, not a stray name and a missing one.
+        missing = [arm for arm in missing if arm not in difflib.get_close_matches(name, missing, 1)]
+    for name in missing:
+        yield f"{path}.{name}: missing. Add the {what} of this arm."
+
+
+def _measured(path: str, experiment: Experiment, grid: Grid, measure: Measure) -> Iterator[str]:
+    if (measure.points is None) != (measure.spacing is None):
+        yield f"{path}.measure: points and spacing go together. Give both, or neither for a share."
+    elif measure.points is not None and measure.share is not None:
+        yield f"{path}.measure: points fix the steps, so share has no effect. Give one of them."
+    for probe in measure.probes:
+        yield from _known(f"{path}.measure.probes", "probe", probe, catalog.names("probes"))
+    references = {name: reference_rate(experiment, grid, name) for name in experiment.arms}
+    for name, reference in references.items():
+        rates = grid.learning_rates.get(name)
+        if reference is not None and rates is not None and reference not in rates:
+            yield (
+                f"{path}.learning_rates.{name}: lacks the arm's reference_learning_rate "
+                f"{reference}. Add it, or take one of the axis."
+            )
+    if all(reference is None for reference in references.values()):
+        yield (
+            f"{path}.measure: no arm has a reference_learning_rate to measure at. "
+            "Add one to an arm or remove `measure`."
+        )
+
+
+def _named(room: str, spec: NamedSpec, path: str) -> Iterator[str]:
+    yield from _member(room, spec.name, spec.options, path, "name")
+
+
+def _member(room: str, name: str, options: Options, path: str, field: str) -> Iterator[str]:
+    members = catalog.names(room)
+    if name not in members:
+        yield f"{path}.{field}: unknown {_MEMBERS[room]} {name!r}. {closest(name, members)}"
+        return
+    known = catalog.options(room, name)
+    for option, value in options.items():
+        if option not in known:
+            yield (
+                f"{path}.options.{option}: {name!r} has no such option. "
+                f"{closest(option, set(known) - GRID_OPTIONS)}"
+            )
+        elif (expected := catalog.mismatch(known[option].annotation, value)) is not None:
+            yield f"{path}.options.{option}: {shown(value)} does not fit. Give {expected}."
+    for option, declared in known.items():
+        if declared.required and option not in options and option not in GRID_OPTIONS:
+            yield f"{path}.options.{option}: missing. Give a value ({declared.annotation})."
+
+
+def _known(path: str, what: str, name: str, known: Collection[str]) -> Iterator[str]:
+    if name not in known:
+        yield f"{path}: unknown {what} {name!r}. {closest(name, known)}"

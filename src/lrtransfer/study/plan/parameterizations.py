@@ -1,0 +1,36 @@
+"""The parameterizations that a study can name: the package's table and the user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+
+from lrtransfer.study.plan import catalog
+from lrtransfer.study.plan.catalog import PACKAGE
+from lrtransfer.study.plan.schema import ParameterizationSpec
+from lrtransfer.study.plan.yaml_file import read_yaml
+
+TABLE = PACKAGE / "scaling" / "parameterizations.yaml"
+
+
+def family(optimizer: str) -> str:
+    """Return the column of a parameterization's table that an optimizer follows."""
+    name: str = catalog.constant("optim", optimizer, "FAMILY")
+    return name
+
+
+@cache
+def builtin() -> dict[str, ParameterizationSpec]:
+    """Return the package's parameterizations by name."""
+    table = read_yaml(TABLE)
+    return {name: ParameterizationSpec.model_validate(entry) for name, entry in table.items()}
+
+
+def known(own: Mapping[str, ParameterizationSpec]) -> dict[str, ParameterizationSpec]:
+    """Return the built-in parameterizations and the user's, who may not redefine a built-in."""
+    return {**own, **builtin()}
+
+
+def redefined(own: Mapping[str, ParameterizationSpec]) -> list[str]:
+    """Return the names in ``own`` that a built-in parameterization already has."""
+    return sorted(set(own) & set(builtin()))

@@ -1,0 +1,399 @@
+"""The typed form of params.yaml: every field, what it may hold, and its unit.
+
+Types are strict: text is never read as a number, so that YAML's two dialects cannot give one file
+two meanings. What needs more than one field to judge is in :mod:`lrtransfer.study.plan.checks`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+)
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
+Scale = Literal["smoke", "laptop", "paper"]
+Count = Annotated[int, Field(ge=0)]
+Log2 = Annotated[float, Field(ge=-64, le=64)]
+Options = dict[str, int | float | bool | str]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, allow_inf_nan=False, protected_namespaces=()
+    )
+
+
+def _axis(values: list[Any]) -> list[Any]:
+    if len(set(values)) != len(values):
+        twice = next(value for value in values if values.count(value) > 1)
+        raise ValueError(f"{twice!r} stands twice. Keep each value once.")
+    return values
+
+
+def _expand_log2(value: Any) -> Any:
+    """Expand ``{log2_from, log2_to, log2_step}`` into powers of two, both ends included."""
+    if not isinstance(value, dict):
+        return value
+    spec = Log2Axis.model_validate(value)
+    count = int((spec.log2_to - spec.log2_from) / spec.log2_step + 1e-9)
+    if count < 0:
+        raise ValueError("log2_to lies below log2_from. Swap them.")
+    return [float(2.0 ** (spec.log2_from + i * spec.log2_step)) for i in range(count + 1)]
+
+
+class Log2Axis(_Section):
+    """Learning rates at equal distances in log2, both ends included."""
+
+    log2_from: Log2
+    log2_to: Log2
+    log2_step: Annotated[float, Field(ge=0.01)]
+
+
+IntAxis = Annotated[list[PositiveInt], Field(min_length=1), AfterValidator(_axis)]
+SeedAxis = Annotated[list[Count], Field(min_length=1), AfterValidator(_axis)]
+RateAxis = Annotated[
+    list[PositiveFloat],
+    Field(min_length=1),
+    AfterValidator(_axis),
+    BeforeValidator(_expand_log2, json_schema_input_type=list[PositiveFloat] | Log2Axis),
+]
+
+
+class DataSpec(_Section):
+    """One data set: where it comes from, its pinned checksum, and how it is prepared."""
+
+    source: Name
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    options: Options = {}
+
+
+class ModelSpec(_Section):
+    """A model family and the hyperparameters that stay the same over the grid."""
+
+    family: Name
+    options: Options = {}
+
+
+class NamedSpec(_Section):
+    """A member of a room (optimizer, schedule) and its options."""
+
+    name: Name
+    options: Options = {}
+
+
+class Constants(_Section):
+    """The width- and depth-free constants of a parameterization (Noci et al., §2).
+
+    γ = γ₀·√(N/base_width); branches are multiplied by (L/base_depth)^-branch_exponent.
+    """
+
+    branch_exponent: float = 0.0
+    gamma0: PositiveFloat = 1.0
+    base_width: PositiveInt = 1
+    base_depth: PositiveInt = 1
+
+
+class DecayRule(_Section):
+    """What becomes of learning rate and weight decay over widths, in place of the table's.
+
+    Told relative to the base width; see docs/weight-decay.md for what each rule keeps.
+
+    Attributes:
+        rule: ``standard`` (η/m, λ), ``independent`` (η/m, mλ), ``power`` (η/m, m^power·λ),
+            ``lr_independent`` (a step shrinks by λ times the schedule) or ``none``.
+        power: Exponent of ``power``.
+        unscaled: Roles whose learning rate does not fall with the width.
+        faster: Roles whose learning rate is multiplied by the width over the base width.
+        undecayed: Roles without weight decay.
+    """
+
+    rule: Literal["standard", "independent", "power", "lr_independent", "none"]
+    power: float | None = None
+    unscaled: Annotated[list[Name], AfterValidator(_axis)] = []
+    faster: Annotated[list[Name], AfterValidator(_axis)] = []
+    undecayed: Annotated[list[Name], AfterValidator(_axis)] = []
+
+
+class GroupWarmup(_Section):
+    """A warm-up of the unscaled tensors' learning rates, on top of the schedule.
+
+    Attributes:
+        name: ``exponential``: m^min(0, t/T − 1), with T the warm-up's length.
+        fraction: T as a share of the run.
+    """
+
+    name: Literal["exponential"]
+    fraction: Annotated[float, Field(gt=0.0, le=1.0)]
+
+
+class Arm(_Section):
+    """One setting of what the experiment compares; what is left out is the experiment's.
+
+    Attributes:
+        reference_learning_rate: Where curvature is measured; needed if the grid measures.
+        model_options: Options that differ from those of the experiment's model.
+        trained: ``all`` tensors, or the ``output`` alone (random features).
+        decay: The rule of learning rate and weight decay over widths; None leaves the table's.
+        group_warmup: A warm-up of the tensors that ``decay`` leaves unscaled.
+        tuner: What chooses the learning rate of every step around the optimizer; the arm's
+            learning rates are then factors on the tuner's own.
+    """
+
+    label: Annotated[str, Field(min_length=1, max_length=40)]
+    parameterization: Name
+    reference_learning_rate: PositiveFloat | None = None
+    constants: Constants | None = None
+    model_options: Options = {}
+    optimizer: NamedSpec | None = None
+    schedule: NamedSpec | None = None
+    trained: Literal["all", "output"] = "all"
+    decay: DecayRule | None = None
+    group_warmup: GroupWarmup | None = None
+    tuner: NamedSpec | None = None
+
+
+class Measure(_Section):
+    """What the runs at the reference learning rate log, and when.
+
+    ``points`` and ``spacing`` fix the steps beforehand, the same in every arm of one length, as
+    exponents need them. Without them a run is measured as often as ``share`` allows, counted in
+    gradient evaluations (:mod:`lrtransfer.study.training.cadence`); what was spent is in the index.
+
+    Attributes:
+        probes: Names of probes.
+        samples: Size of the fixed training subset that curvature is measured on (samples).
+        points: Number of measurements after the one at step 0; fewer where steps coincide.
+        spacing: ``geometric`` (for power laws in time) or ``linear``.
+        share: Measuring's price over that of training, 0.15 if nothing is said.
+        tolerance: Relative residual at which Lanczos stops; 0.01 leaves an error of about 1e-4
+            of the eigenvalue, and the error falls with the square.
+    """
+
+    probes: Annotated[list[Name], AfterValidator(_axis)]
+    samples: PositiveInt
+    points: Annotated[int, Field(ge=1)] | None = None
+    spacing: Literal["geometric", "linear"] | None = None
+    share: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
+    tolerance: Annotated[float, Field(gt=0.0, lt=0.1)] = 0.01
+
+
+class Density(_Section):
+    """Stochastic Lanczos quadrature: random probes and Lanczos steps for each."""
+
+    probes: PositiveInt
+    steps: Annotated[int, Field(ge=2)]
+
+
+class Spectra(_Section):
+    """Which checkpoints of the reference runs are kept, and what is computed from them."""
+
+    seeds: SeedAxis
+    steps: Annotated[list[Count], Field(min_length=1), AfterValidator(_axis)]
+    samples: PositiveInt
+    top: PositiveInt
+    density: Density
+
+
+PerArm = Annotated[PositiveInt | dict[Name, PositiveInt], Field(union_mode="left_to_right")]
+"""One number for all arms, or one for each."""
+
+RatePerArm = Annotated[PositiveFloat | dict[Name, PositiveFloat], Field(union_mode="left_to_right")]
+"""The same for numbers that need not be whole."""
+
+Number = TypeVar("Number", int, float)
+
+
+class Grid(_Section):
+    """One experiment at one scale: its axes, and the length of a run in steps of one batch.
+
+    Attributes:
+        dataset: In place of the experiment's.
+        model: In place of the experiment's; options of an arm still count.
+        steps: Updates of a run, for all arms or by arm.
+        batch_size: Samples of an update, for all arms or by arm.
+        train_samples: Training samples that a run sees, chosen by its seed, for all arms or by
+            arm; None is all of them.
+        loss_window: Updates at the end whose mean loss is the run's, for all arms or by arm.
+        constants: In place of the experiment's; those of an arm still count.
+        reference_learning_rate: In place of the arms', for all or by arm.
+        weight_decay: λ in place of the optimizer's, for all arms or by arm: it goes with the
+            length of a run.
+        augmentation: ``crop_flip`` shifts images by up to 4 pixels and mirrors half of them.
+        measure: What runs at the reference learning rate log; None logs the loss alone.
+        spectra: Which checkpoints are kept for spectra; None keeps none.
+    """
+
+    dataset: Name | None = None
+    model: ModelSpec | None = None
+    widths: IntAxis
+    depths: IntAxis
+    seeds: SeedAxis
+    steps: PerArm
+    batch_size: PerArm
+    loss_window: PerArm
+    train_samples: PerArm | None = None
+    constants: Constants | None = None
+    reference_learning_rate: RatePerArm | None = None
+    weight_decay: RatePerArm | None = None
+    precision: Literal["float32", "float64"] = "float32"
+    augmentation: Literal["none", "crop_flip"] = "none"
+    learning_rates: dict[Name, RateAxis]
+    measure: Measure | None = None
+    spectra: Spectra | None = None
+
+
+def of_arm(value: Number | dict[str, Number], arm: str) -> Number:
+    """Return what a field that may be given by arm says for one arm."""
+    return value[arm] if isinstance(value, dict) else value
+
+
+class Experiment(_Section):
+    """One question with its grid.
+
+    Attributes:
+        decay: The rule of the arms that name none.
+        one_pass: Whether a run that would see a training sample twice is refused.
+        tuner: Of the arms that name none; None trains at the learning rates themselves.
+    """
+
+    question: Annotated[str, Field(min_length=1)]
+    paper: Literal["super-consistency", "weight-decay", "cdat", "joint"]
+    group: Literal["core", "extra"]
+    figures: Annotated[list[Name], AfterValidator(_axis)]
+    dataset: Name
+    model: ModelSpec
+    loss: Name
+    optimizer: NamedSpec
+    schedule: NamedSpec
+    constants: Constants = Constants()
+    decay: DecayRule | None = None
+    one_pass: bool = False
+    tuner: NamedSpec | None = None
+    arms: Annotated[dict[Name, Arm], Field(min_length=1)]
+    scales: dict[Scale, Grid]
+
+
+def reference_rate(experiment: Experiment, grid: Grid, arm: str) -> float | None:
+    """Return the learning rate at which an arm's runs are measured."""
+    if grid.reference_learning_rate is not None:
+        return of_arm(grid.reference_learning_rate, arm)
+    return experiment.arms[arm].reference_learning_rate
+
+
+class AffineExponent(_Section):
+    """An exponent constant + alpha·α, with α the branch exponent of the experiment."""
+
+    constant: float = 0.0
+    alpha: float = 0.0
+
+
+def _affine(value: Any) -> Any:
+    return {"constant": value} if isinstance(value, (int, float)) else value
+
+
+Exponent = Annotated[
+    AffineExponent, BeforeValidator(_affine, json_schema_input_type=float | AffineExponent)
+]
+
+
+class Power(_Section):
+    """factor · fan_in^a · fan_out^b · (N/N₀)^c · (L/L₀)^d · γ₀^e.
+
+    ``branch_depth`` is L/L₀ for tensors inside a residual branch and 1 for the others.
+    """
+
+    factor: float = 1.0
+    fan_in: Exponent = AffineExponent()
+    fan_out: Exponent = AffineExponent()
+    width: Exponent = AffineExponent()
+    depth: Exponent = AffineExponent()
+    branch_depth: Exponent = AffineExponent()
+    gamma0: Exponent = AffineExponent()
+
+
+class TensorRule(_Section):
+    """How one role scales.
+
+    ``init`` is the standard deviation of the initial entries around ``mean``; learning rate,
+    weight decay and epsilon are over the optimizer's global ones.
+    """
+
+    mean: float = 0.0
+    init: Power = Power()
+    multiplier: Power = Power()
+    learning_rate: Power = Power()
+    weight_decay: Power = Power()
+    epsilon: Power = Power()
+
+
+class ParameterizationSpec(_Section):
+    """A parameterization as data: optimizer family -> tensor role -> exponents."""
+
+    description: Annotated[str, Field(min_length=1)]
+    source: Annotated[str, Field(min_length=1)]
+    families: Annotated[dict[Literal["sgd", "adam"], dict[Name, TensorRule]], Field(min_length=1)]
+
+
+class Fits(_Section):
+    """Statistics over runs."""
+
+    confidence: Annotated[float, Field(gt=0.5, lt=1.0)] = 0.95
+
+
+class Figures(_Section):
+    """How figures are drawn."""
+
+    dpi: Annotated[int, Field(ge=50, le=600)] = 150
+
+
+class JobResources(_Section):
+    """What one job asks for; ``gpu`` counts devices."""
+
+    mem_mb: PositiveInt
+    runtime_minutes: PositiveInt
+    gpu: Count = 0
+
+
+class Resources(_Section):
+    """Cluster resources by stage, how many runs share a job, how many processes train a run."""
+
+    runs_per_job: Annotated[Literal["sweep"] | PositiveInt, Field(union_mode="left_to_right")] = (
+        "sweep"
+    )
+    processes_per_run: PositiveInt = 1
+    train: JobResources
+    spectra: JobResources
+
+
+def _selection(value: Any) -> Any:
+    return [value] if isinstance(value, str) and value not in ("core", "all") else value
+
+
+class Study(_Section):
+    """The whole of params.yaml.
+
+    Attributes:
+        seed_offset: Added to every seed: the same study with other seeds, beside its own runs.
+    """
+
+    scale: Scale
+    experiments: Annotated[
+        Literal["core", "all"] | Annotated[list[Name], AfterValidator(_axis)],
+        BeforeValidator(_selection, json_schema_input_type=str | list[str]),
+    ]
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
+    seed_offset: Count = 0
+    data: Annotated[dict[Name, DataSpec], Field(min_length=1)]
+    parameterizations: dict[Name, ParameterizationSpec] = {}
+    study: Annotated[dict[Name, Experiment], Field(min_length=1)]
+    fits: Fits = Fits()
+    figures: Figures = Figures()
+    resources: Resources

@@ -1,0 +1,34 @@
+"""The curvature along the next update, as a tuner reads it."""
+
+from __future__ import annotations
+
+import math
+
+from lrtransfer.optim.tuners.closure import NonFiniteLossError
+from lrtransfer.study.probes import Measurement
+from lrtransfer.study.probes.memory import Stateless
+from lrtransfer.study.probes.next_update import next_update
+
+
+class DirectionalSharpness(Stateless):
+    """Columns ``directional_sharpness``, u·Hu/(−g·u), and ``objective_gradient_norm``, ‖g‖.
+
+    u, g and H are those of the next update on the subset, weight decay included. CDAT's rate is σ
+    over the first; 2 over it is where the quadratic model along u rises again.
+    """
+
+    gradients = 3.0
+
+    def measure(self, at: Measurement) -> dict[str, float]:
+        """Take one product with the Hessian."""
+        names = ("directional_sharpness", "objective_gradient_norm")
+        try:
+            coming = next_update(at)
+        except NonFiniteLossError:
+            return dict.fromkeys(names, math.nan)
+        curvature = coming.objective.curvature_along(coming.direction)
+        value = curvature / -coming.slope if coming.slope else math.nan
+        return dict(zip(names, (value, coming.objective.gradient_norm), strict=True))
+
+
+PROBE = DirectionalSharpness

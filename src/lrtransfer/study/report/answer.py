@@ -1,0 +1,195 @@
+"""The answer in a few sentences, every number read from the ledger and the fits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from lrtransfer.study.figures.style import interval, number
+
+_OWN = "lrtransfer"
+_MOST = 5
+
+
+def sentences(
+    records: Sequence[Mapping[str, Any]],
+    fits: Mapping[str, pd.DataFrame],
+    arms: Mapping[str, str],
+    experiment: str,
+) -> list[str]:
+    """Return at most five sentences; one whose numbers are missing makes room for another.
+
+    The last counts the verdicts; before it come the four first that can be said.
+
+    Args:
+        records: of the ledger.
+        fits: tables of the experiment that stands for the study.
+        arms: its labels by arm.
+        experiment: its name.
+    """
+    found = [
+        _movement(fits.get("drift"), arms, experiment),
+        _weight_decay(records),
+        _tuners(records),
+        _predictors(records),
+        _cost(fits.get("regret"), arms),
+        _curvature(records),
+        _predictor(records),
+    ]
+    said = [sentence for sentence in found if sentence][: _MOST - 1]
+    return [sentence for sentence in (*said, _counts(records)) if sentence]
+
+
+def _movement(drift: pd.DataFrame | None, arms: Mapping[str, str], experiment: str) -> str:
+    if drift is None or drift.empty:
+        return ""
+    rows = [r for r in drift.to_dict("records") if r["arm"] in arms and _known(r["slope"])]
+    parts = [
+        f"{number(float(r['slope']), 2)} {interval(float(r['ci_low']), float(r['ci_high']))} "
+        f"under {arms[str(r['arm'])]}"
+        for r in sorted(rows, key=lambda r: abs(float(r["slope"])))
+    ]
+    if not parts:
+        return ""
+    return (
+        f"In the experiment {experiment.replace('_', ' ')} the best learning rate moves, in "
+        f"doublings per doubling of {rows[0]['axis']}, by {_listed(parts)}: it transfers where "
+        "that is zero."
+    )
+
+
+def _cost(regret: pd.DataFrame | None, arms: Mapping[str, str]) -> str:
+    if regret is None or regret.empty:
+        return ""
+    largest = int(regret["size"].max())
+    rows = [
+        r
+        for r in regret[regret["size"] == largest].to_dict("records")
+        if r["arm"] in arms and _known(r["relative"])
+    ]
+    parts = [
+        f"{_percent(float(r['relative']))} % under {arms[str(r['arm'])]}"
+        for r in sorted(rows, key=lambda r: float(r["relative"]))
+    ]
+    if not parts or largest == int(regret["from_size"].min()):
+        return ""
+    return (
+        f"Training {rows[0]['axis']} {largest} there with the rate that was best at "
+        f"{rows[0]['axis']} {int(rows[0]['from_size'])} adds {_listed(parts)} to its best loss."
+    )
+
+
+def _weight_decay(records: Sequence[Mapping[str, Any]]) -> str:
+    independent = _effect(records, "decay_independent_updates_equal")
+    standard = _effect(records, "decay_standard_updates_fall")
+    if not (independent and standard):
+        return ""
+    return (
+        "Late in training the relative updates of hidden weights grow with width to the power of "
+        f"{independent} under independent weight decay and of {standard} under standard decay: "
+        "it is weight decay that keeps them equal, where that is zero."
+    )
+
+
+def _tuners(records: Sequence[Mapping[str, Any]]) -> str:
+    edge = _effect(records, "tuner_cdat_just_above_edge")
+    steps = _effect(records, "tuner_cdat_beats_constant")
+    price = _effect(records, "tuner_cdat_beats_constant_at_equal_price")
+    if not (edge and steps and price):
+        return ""
+    return (
+        f"CDAT holds rate times sharpness at {edge}, beside the edge at 2; its final loss over "
+        f"that of the best constant rate is 2 to the power of {steps} in as many steps and of "
+        f"{price} at the same price."
+    )
+
+
+def _predictors(records: Sequence[Mapping[str, Any]]) -> str:
+    sharpness = _effect(records, "joint_sharpness_predicts_transfer")
+    updates = _effect(records, "joint_updates_predict_transfer")
+    gap = _effect(records, "joint_sharpness_predicts_better_than_updates")
+    if not (sharpness and updates and gap):
+        return ""
+    return (
+        "Over arms of all three papers, the drift of the optimum correlates with what rate times "
+        f"curvature foretells by {sharpness} (ranks), with what late relative updates foretell by "
+        f"{updates}; the difference is {gap}."
+    )
+
+
+def _effect(records: Sequence[Mapping[str, Any]], claim: str) -> str:
+    """Return the first value of a claim with its interval; empty where there is none."""
+    for record in records:
+        if record["id"] == claim and None not in (record["value"], record["ci_low"]):
+            high = math.inf if record["ci_high"] is None else float(record["ci_high"])
+            limits = interval(float(record["ci_low"]), high)
+            return f"{number(float(record['value']), 2)} {limits}"
+    return ""
+
+
+def _curvature(records: Sequence[Mapping[str, Any]]) -> str:
+    judged = [r for r in records if "sharpness" in str(r["id"]) and r["paper"] != _OWN]
+    if not judged:
+        return ""
+    counts = {
+        word: sum(r["verdict"] == word for r in judged)
+        for word in ("supported", "contradicted", "inconclusive")
+    }
+    return (
+        f"Of {len(judged)} claims about the sharpness as the reason, {counts['supported']} "
+        f"{_verb(counts['supported'])} supported, {counts['contradicted']} contradicted and "
+        f"{counts['inconclusive']} left open."
+    )
+
+
+def _predictor(records: Sequence[Mapping[str, Any]]) -> str:
+    record = next((r for r in records if r["id"] == "predict_covers_held_out"), None)
+    if record is None or record["value"] is None:
+        return ""
+    return (
+        f"Predicted from the smaller sizes, the best rate of the largest one fell into its "
+        f"interval in {100 * float(record['value']):.0f} % of arms "
+        f"({100 * float(record['ci_low']):.0f} to {100 * float(record['ci_high']):.0f} %; "
+        f"{record['metric'].split(' whose')[0].removeprefix('share of ')})."
+    )
+
+
+def _counts(records: Sequence[Mapping[str, Any]]) -> str:
+    papers = [r for r in records if r["paper"] != _OWN]
+    if not papers:
+        return ""
+
+    def count(field: str, word: str) -> int:
+        return sum(r.get(field) == word for r in papers)
+
+    sentence = (
+        f"Of {len(papers)} claims in all, {count('verdict', 'supported')} are "
+        f"supported, {count('verdict', 'contradicted')} contradicted and "
+        f"{count('verdict', 'inconclusive')} inconclusive at this scale"
+    )
+    if "verdict_corrected" in papers[0]:
+        sentence += (
+            f"; corrected for their number, {count('verdict_corrected', 'supported')} and "
+            f"{count('verdict_corrected', 'contradicted')} verdicts remain"
+        )
+    return sentence + "."
+
+
+def _percent(share: float) -> str:
+    percent = 100 * share
+    return f"{percent:.0f}" if abs(percent) >= 10 else number(percent, 2)
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def _verb(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def _known(value: object) -> bool:
+    return math.isfinite(float(str(value)))

@@ -1,0 +1,250 @@
+"""The report: one HTML file that needs no network, the same bytes for the same inputs."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from lrtransfer.study.figures import describe
+from lrtransfer.study.figures.style import interval, number
+from lrtransfer.study.report import answer, explorer, tables
+
+_TEMPLATE = "template.html.jinja"
+# A verdict is told by word, symbol and colour (the class): no reader depends on one of them.
+_SYMBOLS = {"supported": "✓", "contradicted": "✗", "inconclusive": "?"}
+
+
+@dataclass(frozen=True)
+class ReportFigure:
+    """A figure of the report.
+
+    Attributes:
+        name: Its name.
+        png: The bytes of the PNG, which the page embeds.
+        caption: Its caption, as plain text.
+        alt: Its text alternative.
+    """
+
+    name: str
+    png: bytes
+    caption: str
+    alt: str
+
+    @classmethod
+    def read(cls, png: Path) -> ReportFigure:
+        """A figure from its PNG alone, which carries caption and text alternative.
+
+        Raises:
+            ValueError: The PNG was not written by `lrtransfer.study.figures.draw`.
+        """
+        said = describe(png)
+        return cls(png.stem, png.read_bytes(), said.caption, said.alt)
+
+    @property
+    def source(self) -> str:
+        """The PNG as a data URI."""
+        return f"data:image/png;base64,{base64.b64encode(self.png).decode('ascii')}"
+
+
+@dataclass(frozen=True)
+class ExperimentReport:
+    """What the report says of one experiment.
+
+    Attributes:
+        name: Name of the experiment.
+        question: The question it asks, one sentence.
+        paper: Short name of the paper that it answers.
+        scale: Name of its scale.
+        arms: Label by arm name, in order.
+        runs: Its runs (arm, width, depth, log2_lr, seed, status, wall_seconds).
+        description: Model, data set and optimizer in a few words.
+        fits: Fit table by name; drift, optima and regret are shown.
+        figures: Its figures, in order.
+        redo: Commands that redo it.
+        confidence: Coverage of the intervals.
+    """
+
+    name: str
+    question: str
+    paper: str
+    scale: str
+    arms: Mapping[str, str]
+    runs: pd.DataFrame
+    description: str = ""
+    fits: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    figures: Sequence[ReportFigure] = ()
+    redo: Sequence[str] = ()
+    confidence: float = 0.95
+
+    @property
+    def title(self) -> str:
+        """The name as words."""
+        words = self.name.replace("_", " ")
+        return words[:1].upper() + words[1:]
+
+    @property
+    def explorer(self) -> str | None:
+        """Its runs as the explorer's JSON; None without runs to show."""
+        return explorer.data(self.runs, self.arms)
+
+    def tables(self) -> list[tables.Table]:
+        """Fit tables that exist, then the grid and the costs."""
+        made = [
+            make(fit, self.arms, self.confidence)
+            for name, make in tables.FITS.items()
+            if (fit := self.fits.get(name)) is not None and len(fit)
+        ]
+        return [*made, tables.grid(self.runs, self.arms), tables.costs(self.runs, self.arms)]
+
+
+@dataclass(frozen=True)
+class Meta:
+    """What the report says of the whole study.
+
+    Attributes:
+        title: Title of the page.
+        lead: A sentence or two under it.
+        versions: Version by name: this project, its commit, Python, libraries, ...
+        redo: Commands that redo the study, in order.
+    """
+
+    title: str = "Learning-rate transfer: report of the study"
+    lead: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    redo: Sequence[str] = ()
+
+
+class ClaimRow(NamedTuple):
+    """A claim as the ledger shows it, all text; `experiment` links, or is empty."""
+
+    id: str
+    statement: str
+    metric: str
+    effect: str
+    interval: str
+    rule: str
+    verdict: str
+    symbol: str
+    corrected: str
+    p: str
+    power: str
+    paper: str
+    scale: str
+    experiment: str
+    figure: str
+
+
+def render(
+    experiments: Sequence[ExperimentReport],
+    claims: Sequence[Mapping[str, Any]],
+    meta: Meta,
+) -> str:
+    """The report as HTML text.
+
+    Args:
+        experiments: What to say of each experiment, in order.
+        claims: Records of the claims ledger (id, statement, metric, value, ci_low, ci_high, rule,
+            verdict, experiment, figure). Null values and intervals are shown as "–"; a single null
+            bound is an open end and shown as ∞.
+        meta: Title, versions, commands.
+
+    Raises:
+        ValueError: Two experiments share a name, or a verdict is none of the three.
+    """
+    names = [experiment.name for experiment in experiments]
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"experiments repeats {', '.join(repeated)}: report each one once")
+    rows = [_claim(record) for record in claims]
+    papers = [row for row in rows if row.paper != "lrtransfer"]
+    shown = {(e.name, f.name) for e in experiments for f in e.figures}
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template(_TEMPLATE).render(
+        experiments=experiments,
+        claims=rows,
+        claims_of={name: [row for row in rows if row.experiment == name] for name in names},
+        counts={verdict: _count(papers, verdict) for verdict in _SYMBOLS},
+        counts_corrected=(
+            {verdict: _count(papers, verdict, "corrected") for verdict in _SYMBOLS}
+            if any(row.corrected for row in papers)
+            else {}
+        ),
+        papers=len(papers),
+        answer=_answer(experiments, claims),
+        script=explorer.script(),
+        policy=explorer.policy(),
+        symbols=_SYMBOLS,
+        shown=shown,
+        meta=meta,
+    )
+
+
+def _answer(
+    experiments: Sequence[ExperimentReport], claims: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    """The answer, on the first experiment that compares arms."""
+    chosen = next((e for e in experiments if len(e.arms) > 1), None)
+    if chosen is None:
+        return answer.sentences(claims, {}, {}, "")
+    return answer.sentences(claims, chosen.fits, chosen.arms, chosen.name)
+
+
+def _claim(record: Mapping[str, Any]) -> ClaimRow:
+    """A ledger record as text."""
+    verdict = str(record["verdict"])
+    if verdict not in _SYMBOLS:
+        raise ValueError(
+            f"claim {record.get('id')!r} has the verdict {verdict!r}: it must be one of "
+            f"{', '.join(_SYMBOLS)}"
+        )
+    value, low, high = (_float(record[name]) for name in ("value", "ci_low", "ci_high"))
+    # JSON knows no infinity: one missing bound of a known effect is an open end.
+    if math.isnan(low) != math.isnan(high):
+        low, high = (
+            (-math.inf if math.isnan(low) else low),
+            (math.inf if math.isnan(high) else high),
+        )
+    return ClaimRow(
+        id=str(record["id"]),
+        statement=str(record["statement"]),
+        metric=str(record["metric"]),
+        effect=number(value),
+        interval=interval(low, high, 3),
+        rule=str(record["rule"]),
+        verdict=verdict,
+        symbol=_SYMBOLS[verdict],
+        corrected=str(record.get("verdict_corrected") or ""),
+        p=_p(record.get("p_value")),
+        power=str(record.get("power") or "–"),
+        paper=str(record["paper"]),
+        scale=str(record["scale"]),
+        experiment=str(record["experiment"]),
+        figure=str(record.get("figure") or ""),
+    )
+
+
+def _float(value: object) -> float:
+    return math.nan if value is None else float(str(value))
+
+
+def _p(value: object) -> str:
+    if value is None:
+        return "–"
+    return "≤ 0.0001" if float(str(value)) <= 1e-4 else number(float(str(value)), 2)
+
+
+def _count(rows: Sequence[ClaimRow], verdict: str, field: str = "verdict") -> int:
+    return sum(getattr(row, field) == verdict for row in rows)

@@ -1,0 +1,48 @@
+"""Warm-ups of single parameter groups, on top of the schedule that all groups share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from lrtransfer.optim.implicit_warmup import exponential
+from lrtransfer.scaling.decay import rate_multiplier
+from lrtransfer.scaling.roles import Roles
+from lrtransfer.scaling.rules import Scaled
+
+Factors = Callable[[int], dict[str, float]]
+
+
+def factors(
+    config: dict[str, Any], roles: Roles, table: dict[str, Scaled], scaled: dict[str, Scaled]
+) -> Factors:
+    """Return update (0-based) -> factor of every tensor whose learning rate is left unscaled.
+
+    A tensor's m is what the table would divide its learning rate by (Kosson et al. 2025, Eq. 12,
+    where all hidden tensors have the same m).
+
+    Args:
+        config: A resolved run configuration with entries ``group_warmup`` and ``decay``.
+        roles: The role of each tensor.
+        table: The parameterization's numbers of each tensor.
+        scaled: What the run's rule has made of them.
+
+    Raises:
+        ValueError: The warm-up is shorter than one update.
+    """
+    length = round(config["group_warmup"]["fraction"] * config["steps"])
+    unscaled = config["decay"]["unscaled"]
+    multipliers = {
+        name: rate_multiplier(table[name], numbers, "adam")
+        for name, numbers in scaled.items()
+        if roles.tensors[name] in unscaled
+    }
+    if length < 1:
+        raise ValueError(
+            f"group_warmup.fraction of {config['steps']} steps is less than one. Raise it."
+        )
+
+    def at(step: int) -> dict[str, float]:
+        return {name: exponential(step, length, m) for name, m in multipliers.items()}
+
+    return at

@@ -1,0 +1,342 @@
+"""One run: from a configuration and data to a log of rows. All science, no files."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from lrtransfer.optim import optimizer, schedule
+from lrtransfer.study.data import Arrays
+from lrtransfer.study.losses import loss_function
+from lrtransfer.study.probes import Measurement, Probe, Update, probe
+from lrtransfer.study.training import streams
+from lrtransfer.study.training.cadence import Cadence
+from lrtransfer.study.training.examples import Examples, training_examples
+from lrtransfer.study.training.network import PRECISIONS, Network, block_size, network
+
+if TYPE_CHECKING:
+    from lrtransfer.study.training.tuned_updates import TunedUpdates
+
+# Losses are looked at this often (steps): a look costs a wait for the device.
+DIVERGENCE_INTERVAL = 16
+
+Row = dict[str, float]
+
+
+@dataclass
+class State:
+    """All that a run needs to go on bit-equal: plain numbers, and tensors by name."""
+
+    step: int
+    rows: dict[int, Row]
+    numbers: dict[str, Any]
+    tensors: dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Log:
+    """What a run leaves behind.
+
+    Attributes:
+        losses: Mini-batch loss of updates 1…, cut before the first non-finite one.
+        rates: Global learning rate of the same updates.
+        rows: Step -> measured columns; the parameters are those after ``step`` updates.
+        diverged_step: The update whose loss was not finite, or None.
+        measuring: What the measurements cost, in gradient evaluations of a training batch.
+        seconds: Wall time of this process's part of the run.
+    """
+
+    losses: list[float]
+    rates: list[float]
+    rows: dict[int, Row]
+    diverged_step: int | None
+    measuring: float
+    seconds: float
+
+    @property
+    def status(self) -> str:
+        """``ok`` or ``diverged``."""
+        return "ok" if self.diverged_step is None else "diverged"
+
+
+@dataclass
+class Hooks:
+    """What a caller may attach to a run; none of it changes the result.
+
+    Attributes:
+        checkpoint: Called with (step, weights by name) at the steps in ``checkpoints``.
+        after_step: Called with (steps done, the run) after every update; may raise to stop.
+        checkpoints: Steps whose weights are handed out.
+    """
+
+    checkpoint: Callable[[int, dict[str, Tensor]], None] = lambda step, weights: None
+    after_step: Callable[[int, TrainingRun], None] = lambda step, run: None
+    checkpoints: tuple[int, ...] = ()
+
+
+@dataclass
+class _Progress:
+    step: int = 0
+    rows: dict[int, Row] = field(default_factory=dict)
+
+
+class TrainingRun:
+    """One training trajectory that can be stopped at any step and resumed bit-equal.
+
+    Args:
+        config: A resolved run configuration (:class:`lrtransfer.study.plan.Run`).
+        arrays: The prepared data set.
+        device: Where to compute.
+
+    Raises:
+        ValueError: A batch or the measured subset is larger than the training set, or a run that
+            is to take one pass is longer than that.
+        UnknownRoleError: The parameterization lacks the role of a tensor.
+    """
+
+    def __init__(self, config: dict[str, Any], arrays: Arrays, device: torch.device) -> None:
+        self.config, self.device = config, device
+        dtype = PRECISIONS[config["precision"]]
+        examples = training_examples(arrays, dtype, device, block=block_size(config))
+        self.examples: Examples = _fewer(examples, config)
+        self.network = network(config, self.examples.in_features, self.examples.outputs, device)
+        self.loss = loss_function(config["loss"])
+        check_passes(config, len(self.examples))
+        self.order = streams.BatchOrder(len(self.examples), config["batch_size"], config["seed"])
+        self.augment = _augmentation(config)
+        self.optimizer = optimizer(
+            config["optimizer"]["name"], _groups(self.network), **config["optimizer"]["options"]
+        )
+        self.tuned = _tuned(config, self.optimizer)
+        self.losses = torch.full((config["steps"],), torch.nan, dtype=dtype, device=device)
+        self.progress = _Progress()
+        self.cadence = Cadence(config["measure"], config["steps"], config["batch_size"])
+        unmeasured: dict[str, Any] = {"probes": [], "samples": 1, "tolerance": 0.01}
+        measure = config["measure"] or unmeasured
+        self.tolerance: float = measure["tolerance"]
+        self.probes: dict[str, Probe] = {name: probe(name) for name in measure["probes"]}
+        self.update: Update | None = None
+        chosen = streams.subset(len(self.examples), measure["samples"]).to(device)
+        self.subset = (self.examples.inputs[chosen], self.examples.targets[chosen])
+
+    def execute(self, hooks: Hooks) -> Log:
+        """Train to the end or to divergence and return the log."""
+        began = time.perf_counter()
+        steps = self.config["steps"]
+        diverged = None
+        self._visit(hooks)
+        while self.progress.step < steps and diverged is None:
+            self._update()
+            if self._look():
+                diverged = self._first_bad_step()
+            if diverged is None:
+                self._visit(hooks)
+                hooks.after_step(self.progress.step, self)
+        kept = self.progress.step if diverged is None else diverged - 1
+        rows = {step: row for step, row in self.progress.rows.items() if step <= kept}
+        rates = [self._rate(step) for step in range(kept)]
+        if self.tuned is not None:
+            rates = self.tuned.rates(kept)
+            rows = {s: row | rows.get(s, {}) for s, row in self.tuned.rows(kept).items()}
+        return Log(
+            losses=self.losses[:kept].double().tolist(),
+            rates=rates,
+            rows=rows,
+            diverged_step=diverged,
+            measuring=self.cadence.spent,
+            seconds=time.perf_counter() - began,
+        )
+
+    def _update(self) -> None:
+        step = self.progress.step
+        rate = self._rate(step)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate * group["relative_rate"]
+        if self.network.warmup is not None:
+            factors = self.network.warmup(step)
+            for group in self.optimizer.param_groups:
+                group["lr"] *= factors.get(group["name"], 1.0)
+        chosen = self.order(step).to(self.device)
+        inputs = self.examples.inputs[chosen]
+        if self.augment is not None:
+            random = streams.generator(streams.AUGMENTATION, self.config["seed"], step)
+            inputs = self.augment(inputs, random)
+        self.update = Update(self._trained(), inputs) if self._is_kept(step + 1) else None
+        targets = self.examples.targets[chosen]
+        if self.tuned is not None:
+            loss = self.tuned.step(step, lambda: self.loss(self.network.model(inputs), targets))
+        else:
+            loss = self._descend(inputs, targets)
+        self.losses[step] = loss.detach()
+        self.progress.step = step + 1
+
+    def _descend(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        """Take one step of the optimizer and return the loss before it."""
+        loss = self.loss(self.network.model(inputs), targets)
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        return loss
+
+    def _is_kept(self, step: int) -> bool:
+        """Return whether a probe needs the update that leads to ``step``."""
+        needed = any(getattr(measured, "needs_update", False) for measured in self.probes.values())
+        return needed and self.cadence.due(step)
+
+    def _trained(self) -> dict[str, Tensor]:
+        return {name: parameter.detach().clone() for name, parameter in self.network.trained}
+
+    def _rate(self, step: int) -> float:
+        spec = self.config["schedule"]
+        factor = schedule(spec["name"])(step, self.config["steps"], **spec["options"])
+        return float(self.config["learning_rate"]) * factor
+
+    def _look(self) -> bool:
+        step = self.progress.step
+        # A tuner has waited for the loss already.
+        interval = DIVERGENCE_INTERVAL if self.tuned is None else 1
+        due = step % interval == 0 or self.cadence.due(step)
+        return due or step == self.config["steps"]
+
+    def _first_bad_step(self) -> int | None:
+        bad = ~torch.isfinite(self.losses[: self.progress.step])
+        return int(bad.nonzero()[0]) + 1 if bool(bad.any()) else None
+
+    def _visit(self, hooks: Hooks) -> None:
+        """Measure and hand out weights where the current step asks for it."""
+        step = self.progress.step
+        if step not in self.progress.rows and self.cadence.due(step):
+            self.progress.rows[step] = self._measure(step)
+        if step in hooks.checkpoints:
+            hooks.checkpoint(step, self.weights())
+
+    def _measure(self, step: int) -> Row:
+        row: Row = {}
+        for index, measured in enumerate(self.probes.values()):
+            at = Measurement(
+                model=self.network.model,
+                loss=self.loss,
+                inputs=self.subset[0],
+                targets=self.subset[1],
+                tolerance=self.tolerance,
+                rates=self.network.rates,
+                optimizer=self.optimizer,
+                generator=streams.generator(streams.CURVATURE, self.config["seed"], step, index),
+                update=self.update,
+                batch_size=self.config["batch_size"],
+            )
+            row |= measured.measure(at)
+        self.cadence.pay(sum(measured.gradients for measured in self.probes.values()))
+        return row
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return a copy of the weights by name."""
+        model = self.network.model
+        return {name: p.detach().clone() for name, p in model.state_dict().items()}
+
+    def state(self) -> State:
+        """Return all that resuming needs."""
+        tensors = {f"model/{name}": value for name, value in self.weights().items()}
+        tensors["losses"] = self.losses.clone()
+        numbers: dict[str, Any] = {f"cadence/{k}": v for k, v in self.cadence.state().items()}
+        for index, values in self.optimizer.state_dict()["state"].items():
+            for name, value in values.items():
+                place = f"optimizer/{index}/{name}"
+                (tensors if isinstance(value, Tensor) else numbers)[place] = value
+        if self.tuned is not None:
+            plain, held = self.tuned.state()
+            numbers |= {f"tuned/{name}": value for name, value in plain.items()}
+            tensors |= {f"tuned/{name}": value for name, value in held.items()}
+        for name, measured in self.probes.items():
+            tensors |= {f"probe/{name}/{key}": v for key, v in measured.state().items()}
+        return State(self.progress.step, dict(self.progress.rows), numbers, tensors)
+
+    def load_state(self, state: State) -> None:
+        """Go on from a state of the same configuration."""
+        kinds = ("model", "optimizer", "probe", "cadence", "tuned")
+        parts: dict[str, dict[str, Any]] = {kind: {} for kind in kinds}
+        for place, value in (state.tensors | state.numbers).items():
+            kind, _, rest = place.partition("/")
+            if kind in parts:
+                parts[kind][rest] = value
+        self.network.model.load_state_dict(parts["model"])
+        self.losses.copy_(state.tensors["losses"])
+        restored: dict[int, dict[str, Any]] = {}
+        for place, value in parts["optimizer"].items():
+            index, _, name = place.partition("/")
+            restored.setdefault(int(index), {})[name] = value
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": restored, "param_groups": groups})
+        if self.tuned is not None:
+            self.tuned.load_state(parts["tuned"], self.device)
+        for name, measured in self.probes.items():
+            prefix = f"{name}/"
+            own = {
+                p.removeprefix(prefix): v for p, v in parts["probe"].items() if p.startswith(prefix)
+            }
+            measured.load_state({key: tensor.to(self.device) for key, tensor in own.items()})
+        self.cadence.load_state(parts["cadence"])
+        self.progress = _Progress(state.step, dict(state.rows))
+
+
+def _groups(net: Network) -> list[dict[str, Any]]:
+    """Return one parameter group per trained tensor, in the model's order, with its own numbers."""
+    return [
+        {
+            "params": [parameter],
+            "name": name,
+            "relative_rate": net.scaled[name].learning_rate,
+            "relative_weight_decay": net.scaled[name].weight_decay,
+            "relative_epsilon": net.scaled[name].epsilon,
+        }
+        for name, parameter in net.trained
+    ]
+
+
+def _tuned(config: dict[str, Any], base: torch.optim.Optimizer) -> TunedUpdates | None:
+    if "tuner" not in config:
+        return None
+    # Imported by name, as are the other parts that only some runs use, for the sake of keys.
+    updates: TunedUpdates = import_module("lrtransfer.study.training.tuned_updates").TunedUpdates(
+        config, base
+    )
+    return updates
+
+
+def _fewer(examples: Examples, config: dict[str, Any]) -> Examples:
+    if "train_samples" not in config:
+        return examples
+    part: Examples = import_module("lrtransfer.study.training.fewer_examples").fewer(
+        examples, config["train_samples"], config["seed"]
+    )
+    return part
+
+
+def check_passes(config: dict[str, Any], samples: int) -> None:
+    """Refuse a run that is to take one pass and is longer than that.
+
+    Raises:
+        ValueError: It would see one of its ``samples`` training samples twice.
+    """
+    needed = config["steps"] * config["batch_size"]
+    if config.get("one_pass") and needed > samples:
+        raise ValueError(
+            f"{config['steps']} steps of {config['batch_size']} need {needed} samples for one "
+            f"pass, but there are {samples}. Lower steps or batch_size."
+        )
+
+
+def _augmentation(config: dict[str, Any]) -> Callable[[Tensor, torch.Generator], Tensor] | None:
+    if "augmentation" not in config:
+        return None
+    # Imported by name, so that its code is part of the key of the runs that use it alone.
+    augment: Callable[[Tensor, torch.Generator], Tensor] = getattr(
+        import_module("lrtransfer.study.training.augmentation"), config["augmentation"]
+    )
+    return augment

@@ -1,0 +1,217 @@
+"""One job: train what is missing of some runs, and publish every one of them.
+
+Snakemake deletes a job's declared files before it starts and after it fails. Finished logs and
+unfinished states therefore live in the work folder, which nobody else touches: a finished run is
+published by a hard link from there, so a restarted job trains only what was never finished.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lrtransfer.study.data.prepare import load_arrays
+from lrtransfer.study.plan import Run
+from lrtransfer.study.storage.atomic import append_line, link
+from lrtransfer.study.storage.locks import locked
+from lrtransfer.study.storage.paths import Layout
+from lrtransfer.study.storage.run_file import read_run, write_run
+from lrtransfer.study.storage.seal import CorruptFileError
+from lrtransfer.study.storage.starter import starter_lives
+from lrtransfer.study.training.progress import Progress
+from lrtransfer.study.training.replicas import Alone, Replicas
+from lrtransfer.study.training.resume import load_state, save_state
+from lrtransfer.study.training.run import Hooks, Log, TrainingRun
+from lrtransfer.study.training.tensors import load_tensors, save_tensors
+
+SAVE_SECONDS = 20.0
+# A trainer whose scheduler was just killed needs a moment to save and let go of its run.
+LOCK_WAIT_SECONDS = 60.0
+_DIVERGED = {"status": "diverged"}
+
+
+class StoppedError(RuntimeError):
+    """The job was asked to stop, or lost its parent; its state is saved."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """Where a sweep's runs are computed and kept, and by which processes together."""
+
+    layout: Layout
+    device: torch.device
+    save_seconds: float = SAVE_SECONDS
+    replicas: Replicas = field(default_factory=Alone)
+
+
+def train_runs(runs: Sequence[Run], job: Job) -> int:
+    """Publish every run in ``runs``, training those without a finished copy; return their number.
+
+    Of processes that train together each calls this with the same runs; one writes.
+
+    Raises:
+        CorruptFileError: The prepared data are damaged.
+        LockHeldError: Another process is training one of the runs.
+        StoppedError: SIGTERM arrived or the parent died; call again to go on.
+    """
+    stop = _StopSignal()
+    progress = Progress(runs)
+    trained = 0
+    for run in runs:
+        with _held(run, job):
+            if not job.replicas.told(partial(_finished, run, job.layout)):
+                progress.start()
+                _train(run, job, stop, progress)
+                trained += 1
+            if job.replicas.leads:
+                _publish(run, job.layout)
+        progress.finish(run)
+    return trained
+
+
+def _held(run: Run, job: Job) -> AbstractContextManager[None]:
+    if not job.replicas.leads:
+        return nullcontext()
+    about = f"process {os.getpid()} on {platform.node()} (run {run.key})"
+    return locked(job.layout.work_run(run.key) / "lock", about, wait_seconds=LOCK_WAIT_SECONDS)
+
+
+def _finished(run: Run, layout: Layout) -> bool:
+    """Return whether the work folder holds the run's log and all its checkpoints, undamaged."""
+    folder = layout.work_run(run.key)
+    try:
+        read_run(folder / "run.parquet", run.key)
+        for step in run.checkpoints:
+            load_tensors(folder / f"{step}.safetensors")
+    except FileNotFoundError:
+        return False
+    except CorruptFileError as error:
+        print(f"warning: {error} Training this run again.", file=sys.stderr, flush=True)
+        error.path.unlink()
+        return False
+    return True
+
+
+def _publish(run: Run, layout: Layout) -> None:
+    folder = layout.work_run(run.key)
+    for step in run.checkpoints:
+        link(folder / f"{step}.safetensors", layout.checkpoint(run.key, step))
+    link(folder / "run.parquet", layout.run(run.key))
+
+
+def _train(run: Run, job: Job, stop: _StopSignal, progress: Progress) -> None:
+    folder, replicas = job.layout.work_run(run.key), job.replicas
+    training = replicas.training_run(run.config, load_arrays(run.config["data"]), job.device)
+    state = folder / "state.safetensors"
+    seconds_before = _seconds(folder)
+    # The others take up what the leading process found undamaged.
+    resumed = replicas.told(lambda: load_state(state, training, run.key))
+    if resumed and not replicas.leads and not load_state(state, training, run.key):
+        raise CorruptFileError(state, "the leading process has read it, this one cannot")
+    # The leading process may be done at once and remove the state: not before all have read it.
+    replicas.any(False)
+    began = saved = time.monotonic()
+
+    def save(current: TrainingRun) -> None:
+        nonlocal saved
+        saved = time.monotonic()
+        save_state(state, current, run.key)
+        _note_seconds(folder, seconds_before + saved - began)
+
+    def after_step(step: int, current: TrainingRun) -> None:
+        stopping = replicas.any(stop.requested)
+        if replicas.leads:
+            progress.step(run, step)
+        if stopping:
+            replicas.told(lambda: save(current))
+            raise StoppedError(f"run {run.key} stopped at step {step}; its state is saved")
+        if replicas.leads and time.monotonic() - saved > job.save_seconds:
+            save(current)
+
+    def checkpoint(step: int, weights: dict[str, Tensor]) -> None:
+        save_tensors(folder / f"{step}.safetensors", weights, _checkpoint_about(run, step, "ok"))
+
+    if not replicas.leads:
+        training.execute(Hooks(after_step=after_step))
+        return
+    log = training.execute(Hooks(checkpoint, after_step, run.checkpoints))
+    if log.diverged_step is not None:
+        for step in run.checkpoints:
+            if step >= log.diverged_step:
+                about = _checkpoint_about(run, step, log.status)
+                save_tensors(folder / f"{step}.safetensors", {}, about)
+    about = _about(run, log, seconds_before + time.monotonic() - began, job)
+    write_run(folder / "run.parquet", log.losses, log.rates, log.rows, about)
+    state.unlink(missing_ok=True)
+    entry = {"key": run.key, "status": log.status, "seconds": about["wall_seconds"]}
+    append_line(job.layout.journal, json.dumps({"time": time.strftime("%FT%T%z"), **entry}))
+
+
+def _checkpoint_about(run: Run, step: int, status: str) -> dict[str, Any]:
+    return {"key": run.key, "step": step, "status": status, "config": run.config}
+
+
+def _about(run: Run, log: Log, seconds: float, job: Job) -> dict[str, Any]:
+    gpu = torch.cuda.get_device_name(job.device) if job.device.type == "cuda" else None
+    packages = ("lrtransfer", "torch", "numpy")
+    return {
+        "key": run.key,
+        "config": run.config,
+        "code": run.code,
+        "status": log.status,
+        "diverged_step": log.diverged_step,
+        "wall_seconds": round(seconds, 3),
+        "measuring_gradients": round(log.measuring, 3),
+        "device": gpu or job.device.type,
+        "processes": job.replicas.count,
+        "threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in packages},
+    }
+
+
+def _seconds(folder: Path) -> float:
+    try:
+        return float(json.loads((folder / "seconds.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return 0.0
+
+
+def _note_seconds(folder: Path, seconds: float) -> None:
+    (folder / "seconds.json").write_text(json.dumps(round(seconds, 3)), encoding="utf-8")
+
+
+class _StopSignal:
+    """Whether the job should save and stop: on SIGTERM, or once its parent is gone.
+
+    A killed scheduler cannot tell its jobs; an orphan that trained on would hold the runs' locks.
+    """
+
+    def __init__(self) -> None:
+        self.parent = os.getppid()
+        # The parent may have died while this process was still importing.
+        self.signalled = not starter_lives()
+        signal.signal(signal.SIGTERM, self._note)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.signalled = True
+
+    @property
+    def requested(self) -> bool:
+        # The parent may be torchrun, which outlives a killed scheduler.
+        return self.signalled or os.getppid() != self.parent or not starter_lives()

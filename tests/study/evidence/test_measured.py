@@ -1,0 +1,30 @@
+import pandas as pd
+import pytest
+
+from lrtransfer.study.evidence.measured import measured_curves, quantity_curves
+
+from .frames import make_curves, make_runs, parabola
+
+
+def test_only_measured_runs_are_kept_with_their_settings():
+    runs = make_runs(parabola(lambda w, s: 0.0))
+    curves = make_curves(runs, [0, 1], sharpness=lambda w, s, t: w + s + t)
+    foreign = pd.DataFrame({"key": ["other"], "step": [0], "loss": [1.0], "sharpness": [7.0]})
+    measured = measured_curves(runs, pd.concat([curves, foreign]))
+    assert len(measured) == 3 * 3 * 2
+    (found,) = quantity_curves(measured, "sharpness")
+    assert found.largest == 128
+    assert found.by_size[64].loc[2, 1] == 64 + 2 + 1
+
+
+def test_a_quantity_that_was_not_measured_has_no_curves():
+    runs = make_runs(parabola(lambda w, s: 0.0))
+    measured = measured_curves(runs, make_curves(runs, [0, 1]))
+    assert list(quantity_curves(measured, "ntk")) == []
+
+
+def test_two_reference_learning_rates_in_an_arm_are_refused():
+    runs = make_runs(parabola(lambda w, s: 0.0))
+    runs["measured"] = runs["log2_lr"].isin([0, 1])
+    with pytest.raises(ValueError, match="one reference learning rate"):
+        measured_curves(runs, make_curves(runs, [0, 1]))

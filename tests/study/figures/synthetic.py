@@ -1,0 +1,271 @@
+"""A made-up study with three arms, in the shape of the stored tables."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from lrtransfer.study.figures import Arm, Settings, Tables
+
+EXPERIMENT = "width_transfer_vision"
+STEPS = 256
+ARMS = {
+    "mup": Arm("μP", 1.0, STEPS, 64),
+    "ntp": Arm("NTP", 16.0, STEPS, 64),
+    "sp": Arm("SP", 0.0625, STEPS, 64),
+}
+#: The edge of stability of each arm under plain gradient descent.
+EDGES = {"mup": 2.0, "ntp": 0.125, "sp": 32.0}
+_SGD = {"momentum": 0.0}
+_SIZES = (32, 64, 128, 256, 512)
+_GRIDS = {"mup": range(-3, 4), "ntp": range(2, 10), "sp": range(-7, 0)}
+_DRIFT = {"mup": 0.0, "ntp": 0.8, "sp": -0.7}
+_CENTRE = {"mup": 0.3, "ntp": 4.0, "sp": -3.2}
+_CHECKPOINTS = (16, 64, 256)
+_MEASURED = np.unique(np.r_[0, np.round(np.geomspace(1, STEPS, 23)).astype(int)])
+
+
+def settings(arms: Sequence[str] = tuple(ARMS), **changes: object) -> Settings:
+    """Settings that go with `tables`."""
+    values: dict[str, object] = {
+        "experiment": EXPERIMENT,
+        "arms": {arm: ARMS[arm] for arm in arms},
+        "scale": "laptop",
+        "dpi": 60,
+        "description": "residual MLP on MNIST, SGD",
+    }
+    return Settings(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def run_config(options: dict[str, float], loss: str = "cross_entropy") -> str:
+    """A run's configuration as far as figures read it."""
+    return json.dumps({"loss": loss, "optimizer": {"name": "any", "options": options}})
+
+
+def tables(
+    sizes: Sequence[int] = _SIZES,
+    seeds: Sequence[int] = (0, 1, 2),
+    arms: Sequence[str] = tuple(ARMS),
+    *,
+    diverge_above: float = 1.6,
+    spectra: bool = True,
+    axis: str = "width",
+) -> Tables:
+    """The tables of a study that never ran.
+
+    Args:
+        sizes: Widths of every arm, or depths.
+        seeds: Seeds of every arm.
+        arms: Names out of `ARMS`.
+        diverge_above: Runs this far (in log2) above their optimum diverge.
+        spectra: Whether eigenvalues and densities exist.
+        axis: What a size is, "width" or "depth".
+    """
+    rng = np.random.default_rng(0)
+    config = run_config(_SGD)
+    runs, curves, eigenvalues, density = [], [], [], []
+    for arm in arms:
+        reference = np.log2(ARMS[arm].reference_learning_rate)
+        for size in sizes:
+            for seed in seeds:
+                doublings = np.log2(size / 32)
+                optimum = _CENTRE[arm] + _DRIFT[arm] * doublings + 0.08 * rng.standard_normal()
+                for exponent in _GRIDS[arm]:
+                    key = f"{arm}-{size}-{seed}-{exponent}"
+                    away = exponent - optimum
+                    floor = 0.12 + 0.25 * 2.0 ** (-0.4 * doublings)
+                    diverged = away > diverge_above + 0.3 * rng.standard_normal()
+                    loss = min(floor * np.exp(0.16 * away**2), 2.2) * (
+                        1 + 0.03 * rng.standard_normal()
+                    )
+                    measured = exponent == reference
+                    runs.append(
+                        {
+                            "experiment": EXPERIMENT,
+                            "arm": arm,
+                            "key": key,
+                            "width": size if axis == "width" else 64,
+                            "depth": size if axis == "depth" else 3,
+                            "lr": 2.0**exponent,
+                            "log2_lr": float(exponent),
+                            "seed": seed,
+                            "steps": STEPS,
+                            "measured": measured,
+                            "measuring_share": 0.5 * measured,
+                            "status": "diverged" if diverged else "ok",
+                            "diverged_step": 20 if diverged else pd.NA,
+                            "initial_loss": 2.4,
+                            "final_loss": np.nan if diverged else loss,
+                            "wall_seconds": 2.0 + size / 100,
+                            "config": config,
+                        }
+                    )
+                    if measured:
+                        curve = _curve(rng, key, arm, doublings, loss)
+                        curves.append(curve[curve["step"] <= 20] if diverged else curve)
+                        if spectra and not diverged:
+                            eigenvalues.append(_eigenvalues(rng, key, arm, doublings))
+                            density.append(_density(rng, key, arm, size, doublings))
+    frame = pd.DataFrame(runs)
+    return Tables(
+        runs=frame,
+        curves=_joined(curves),
+        eigenvalues=_joined(eigenvalues),
+        density=_joined(density),
+        fits=_fits(frame, arms, sizes, seeds, rng),
+    )
+
+
+def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def _shape(arm: str, doublings: float) -> tuple[float, float]:
+    """Sharpness at the start and at the end, over 2/η₀."""
+    return {
+        "mup": (0.15, 1.15),
+        "ntp": (0.35, 1.1 * 2.0 ** (-0.5 * doublings)),
+        "sp": (0.3 * 2.0 ** (0.9 * doublings), 1.2),
+    }[arm]
+
+
+def _curve(
+    rng: np.random.Generator, key: str, arm: str, doublings: float, final: float
+) -> pd.DataFrame:
+    step = _MEASURED.astype(float)
+    rise = 1.0 - np.exp(-step / 30.0)
+    start, end = _shape(arm, doublings)
+    noise = 1.0 + 0.05 * rng.standard_normal(len(step))
+    loss = final + (2.4 - final) * np.exp(-step / (25.0 + 60.0 / (1.0 + doublings)))
+    edge = EDGES[arm]
+    return pd.DataFrame(
+        {
+            "key": key,
+            "step": _MEASURED,
+            "loss": loss * noise,
+            "subset_loss": loss * (1.0 + 0.01 * rng.standard_normal(len(step))),
+            "sharpness": edge * (start + (end - start) * rise) * noise,
+            "sharpness_smallest": -0.1 * edge * noise,
+            "ntk": edge * (1.0 + (2.0 + doublings) * rise**2) * noise,
+            "gauss_newton": edge * (start + (end - start) * rise),
+            "hessian_residual": 0.1 * edge * (1.0 - rise),
+        }
+    )
+
+
+def _eigenvalues(rng: np.random.Generator, key: str, arm: str, doublings: float) -> pd.DataFrame:
+    rows = []
+    end = _shape(arm, doublings)[1] * EDGES[arm]
+    for step in _CHECKPOINTS:
+        for rank in range(1, 11):
+            fall = 2.0 ** (-0.45 * (rank - 1) * (1.0 + 0.25 / (1.0 + doublings)))
+            noise = 1.0 + 0.05 * rng.standard_normal()
+            hessian = end * fall * noise * (step / 256) ** 0.2
+            hessian = -0.02 * end if (rank, step) == (10, 16) and arm == "sp" else hessian
+            ntk = end * fall * noise * (1.0 + doublings) * (step / 256) ** 0.4
+            for operator, value in (("hessian", hessian), ("ntk", ntk)):
+                rows.append((key, step, operator, rank, value, 0.003, True))
+    columns = ["key", "step", "operator", "rank", "eigenvalue", "residual", "converged"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _density(
+    rng: np.random.Generator, key: str, arm: str, size: int, doublings: float
+) -> pd.DataFrame:
+    parts = []
+    end = _shape(arm, doublings)[1] * EDGES[arm]
+    dim = 784 * size + 3 * size**2
+    for step in _CHECKPOINTS:
+        for probe in range(4):
+            bulk = 0.04 * end * rng.standard_normal(22)
+            top = end * 2.0 ** (-0.45 * np.arange(10)) * (1 + 0.02 * rng.standard_normal(10))
+            weight = np.r_[np.exp(-((bulk / (0.03 * end)) ** 2)) + 1e-6, np.full(10, 22 / dim)]
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "key": key,
+                        "step": step,
+                        "probe": probe,
+                        "node": np.r_[bulk, top],
+                        "weight": weight / weight.sum(),
+                        "dim": dim,
+                    }
+                )
+            )
+    return pd.concat(parts, ignore_index=True)
+
+
+def _fits(
+    runs: pd.DataFrame,
+    arms: Sequence[str],
+    sizes: Sequence[int],
+    seeds: Sequence[int],
+    rng: np.random.Generator,
+) -> dict[str, pd.DataFrame]:
+    known = len(seeds) > 1
+    half = 0.25 if known else np.nan
+    axis, fixed = ("depth", 64) if runs["depth"].nunique() > 1 else ("width", 3)
+    net = {"axis": axis, "fixed": fixed}
+    optima, drift, regret, distances, consistency = [], [], [], [], []
+    for arm in arms:
+        for size in sizes:
+            x = _CENTRE[arm] + _DRIFT[arm] * np.log2(size / 32)
+            cell = runs[(runs["arm"] == arm) & (runs[axis] == size)]
+            if (cell["status"] == "ok").any():
+                at_edge = "low" if arm == "sp" and size == 512 else "none"
+                low = -np.inf if at_edge == "low" else x - half
+                optima.append(
+                    {"arm": arm, **net, "size": size, "log2_lr": x, "ci_low": low,
+                     "ci_high": x + half, "at_edge": at_edge, "n_seeds": len(seeds),
+                     "grid_log2_lr": round(x), "loss": cell["final_loss"].min(),
+                     "valley_low": x - 1, "valley_high": x + 0.5}
+                )  # fmt: skip
+            regret.append(
+                {"arm": arm, **net, "size": size, "from_size": sizes[0],
+                 "log2_lr_from": _CENTRE[arm], "regret": 0.05 * abs(_DRIFT[arm]),
+                 "ci_low": 0.01 if known else np.nan, "ci_high": 0.08 if known else np.nan,
+                 "relative": 0.2}
+            )  # fmt: skip
+        slope_known = len(sizes) > 1
+        slope = _DRIFT[arm] if slope_known else np.nan
+        drift.append(
+            {"arm": arm, **net, "slope": slope, "ci_low": slope - half / 2,
+             "ci_high": slope + half / 2, "n_sizes": len(sizes), "n_seeds": len(seeds),
+             "censored": arm == "sp" and 512 in sizes}
+        )  # fmt: skip
+        for quantity, beta in (("sharpness", 0.0), ("subset_loss", 0.6), ("ntk", 1.8)):
+            for size in sizes[:-1]:
+                level = 0.05 * 2.0 ** (-0.5 * np.log2(size / 32))
+                for seed in seeds:
+                    distance = level * np.maximum(_MEASURED, 1.0) ** beta
+                    distance = distance * np.exp(0.3 * rng.standard_normal(len(_MEASURED)))
+                    distances.append(
+                        pd.DataFrame(
+                            {"arm": arm, **net, "quantity": quantity, "size": size,
+                             "seed": seed, "step": _MEASURED, "distance": distance}
+                        )
+                    )  # fmt: skip
+                consistency.append(
+                    {"arm": arm, **net, "quantity": quantity, "size": size,
+                     "reference_size": sizes[-1], "beta": beta, "ci_low": beta - half / 2,
+                     "ci_high": beta + half / 2, "log_a": np.log(level), "n_points": 22,
+                     "overlap": 0.1, "overlap_low": 0.05, "overlap_high": 0.15}
+                )  # fmt: skip
+    return {
+        "optima": pd.DataFrame(optima),
+        "drift": pd.DataFrame(drift),
+        "regret": pd.DataFrame(regret),
+        "distances": _joined(distances),
+        "consistency": pd.DataFrame(consistency),
+    }
+
+
+def under_adam(made: Tables) -> Tables:
+    """The same study under Adam: the curvature is the preconditioned one, 19 times as large."""
+    curves = made.curves.rename(columns={"sharpness": "preconditioned_sharpness"})
+    curves["preconditioned_sharpness"] *= 19.0
+    return replace(made, runs=made.runs.assign(config=run_config({"beta1": 0.9})), curves=curves)

@@ -1,0 +1,178 @@
+"""Figures are found by file name, draw whatever there is, and say what is missing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import warnings
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lrtransfer.study.figures import Arm, Drawn, Settings, Tables, draw, names
+from lrtransfer.study.figures.eigenvalues_by_rank import eigenvalues_by_rank
+from lrtransfer.study.figures.transfer import transfer
+
+from . import synthetic
+from .conftest import OF_DECAY, OVER_ARMS, TUNERS
+
+FIGURES = (
+    "consistency",
+    "eigenvalues_by_rank",
+    "optima",
+    "phase_plane",
+    "spectral_density",
+    "width_transfer",
+)
+#: Those that draw measured runs; `depth_transfer` is the same drawing as `width_transfer`.
+MEASURED = tuple(name for name in FIGURES if name != "optima")
+
+
+def test_every_file_with_FIGURE_is_a_figure() -> None:
+    assert names() == sorted([*FIGURES, *OF_DECAY, *OVER_ARMS, *TUNERS, "depth_transfer"])
+
+
+def test_every_figure_draws_the_synthetic_study(drawn: dict[str, Drawn]) -> None:
+    for figure in drawn.values():
+        assert all(path.stat().st_size > 500 for path in (figure.png, figure.pdf, figure.csv))
+        assert "3 seeds" in figure.caption
+        assert "32, 64, 128, 256 and 512" in figure.caption
+        assert len(figure.alt) > 40
+        assert "nan" not in (figure.caption + figure.alt).lower()
+
+
+@pytest.mark.parametrize(
+    ("case", "arms", "says"),
+    [
+        ({"seeds": [0], "sizes": [32, 64]}, ["mup"], ", 1 seed,"),
+        ({"sizes": [64]}, ["mup"], "width 64,"),
+        ({"diverge_above": -99.0, "sizes": [32, 64]}, ["mup"], "6 of 6 runs at η₀ diverged"),
+        ({"arms": ["mup"], "sizes": [32, 64]}, ["mup", "ntp"], "Missing: NTP"),
+    ],
+    ids=["one seed", "one width", "all diverged", "an arm without runs"],
+)
+@pytest.mark.parametrize("name", MEASURED)
+def test_missing_pieces_are_said_and_do_not_crash(
+    name: str, case: dict[str, Any], arms: list[str], says: str, tmp_path: Path
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        tables = synthetic.tables(**{"arms": arms, **case})
+        figure = draw(name, tables, synthetic.settings(arms), tmp_path)
+    assert says in figure.caption
+    assert figure.png.exists()
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_depth_study_speaks_of_depths(name: str, tmp_path: Path) -> None:
+    tables = synthetic.tables(sizes=[3, 6, 12], axis="depth")
+    figure = draw(name, tables, synthetic.settings(), tmp_path)
+    assert "depths 3, 6 and 12" in figure.caption
+    assert "width 3" not in figure.caption and "widest" not in figure.caption
+    assert set(pd.read_csv(figure.csv)["size"].dropna()) <= {3, 6, 12}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_runs_alone_draw_with_every_gap_named(name: str, tmp_path: Path) -> None:
+    runs = synthetic.tables(sizes=[32, 64], arms=["mup"]).runs
+    figure = draw(name, Tables(runs=runs), synthetic.settings(["mup"]), tmp_path)
+    assert "Missing: μP" in figure.caption
+
+
+def test_a_single_seed_has_no_bands_and_the_caption_says_so() -> None:
+    drawing = transfer(synthetic.tables(seeds=[0]), synthetic.settings())
+    assert "A single seed, so no bands." in drawing.caption
+    assert drawing.plotted["low"].isna().all()
+
+
+def test_a_width_without_spectra_is_named(tmp_path: Path) -> None:
+    tables = synthetic.tables()
+    wide = tables.runs.loc[tables.runs["size"] == 512, "key"]
+    density = tables.density[~tables.density["key"].isin(wide)]
+    tables = replace(tables, density=density)
+    figure = draw("spectral_density", tables, synthetic.settings(), tmp_path)
+    assert "μP density at width 512" in figure.caption
+
+
+def test_seeds_behind_the_spectra_are_counted_not_those_of_the_runs() -> None:
+    tables = synthetic.tables(sizes=[32, 64])
+    first = tables.runs.loc[tables.runs["seed"] == 0, "key"]
+    values = tables.eigenvalues[tables.eigenvalues["key"].isin(first)]
+    caption = eigenvalues_by_rank(replace(tables, eigenvalues=values), synthetic.settings()).caption
+    assert ", 1 seed," in caption
+    assert "A single seed, so no bars." in caption
+
+
+def test_fits_read_back_from_csv_draw_the_same(drawn: dict[str, Drawn], tmp_path: Path) -> None:
+    tables = synthetic.tables()
+    fits = {}
+    for name, fit in tables.fits.items():
+        fit.to_csv(tmp_path / f"{name}.csv", index=False)
+        fits[name] = pd.read_csv(tmp_path / f"{name}.csv")
+    figure = draw("width_transfer", replace(tables, fits=fits), synthetic.settings(), tmp_path)
+    assert figure.csv.read_bytes() == drawn["width_transfer"].csv.read_bytes()
+
+
+def test_of_several_depths_the_smallest_is_drawn_and_said(tmp_path: Path) -> None:
+    tables = synthetic.tables(sizes=[32, 64], spectra=False)
+    deeper = tables.runs.assign(depth=6, key=tables.runs["key"] + "-deep", final_loss=9.0)
+    both = replace(tables, runs=pd.concat([tables.runs, deeper]))
+    figure = draw("width_transfer", both, synthetic.settings(["mup"]), tmp_path)
+    alone = draw("width_transfer", tables, synthetic.settings(["mup"]), tmp_path / "alone")
+    assert "Depth 3 of 3 and 6." in figure.caption
+    assert figure.csv.read_bytes() == alone.csv.read_bytes()
+
+
+def test_runs_of_other_experiments_are_left_out(tmp_path: Path) -> None:
+    tables = synthetic.tables(sizes=[32, 64])
+    other = tables.runs.assign(experiment="another", final_loss=9.0)
+    both = replace(tables, runs=pd.concat([tables.runs, other]))
+    figure = draw("width_transfer", both, synthetic.settings(["mup"]), tmp_path)
+    alone = draw("width_transfer", tables, synthetic.settings(["mup"]), tmp_path / "alone")
+    assert figure.csv.read_bytes() == alone.csv.read_bytes()
+
+
+def test_an_unknown_figure_is_refused_with_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="choose from consistency"):
+        draw("style", synthetic.tables(), synthetic.settings(), tmp_path)
+
+
+def test_an_unknown_experiment_is_refused_by_name(tmp_path: Path) -> None:
+    settings = synthetic.settings(experiment="elsewhere")
+    with pytest.raises(ValueError, match="elsewhere"):
+        draw("consistency", synthetic.tables(), settings, tmp_path)
+
+
+def test_a_runs_table_without_its_columns_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"lacks the columns.*final_loss"):
+        Tables(runs=synthetic.tables().runs.drop(columns="final_loss"))
+
+
+def test_settings_refuse_no_arms_and_an_impossible_confidence() -> None:
+    with pytest.raises(ValueError, match="arms"):
+        Settings("e", {}, "smoke")
+    with pytest.raises(ValueError, match="confidence"):
+        Settings("e", {"mup": Arm("μP", 1.0, 10, 5)}, "smoke", confidence=95.0)
+
+
+def test_figures_and_report_import_no_torch() -> None:
+    rooms = "lrtransfer.study.figures, lrtransfer.study.report"
+    code = f"import sys, {rooms}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_captions_take_their_numbers_from_the_data() -> None:
+    tables = synthetic.tables()
+    drift = tables.fits["drift"].copy()
+    drift.loc[drift["arm"] == "mup", ["slope", "ci_low", "ci_high"]] = [1.25, 1.0, 1.5]
+    curves = tables.curves.assign(
+        sharpness=np.where(tables.curves["key"].str.startswith("mup"), 3.0, 1.0)
+    )
+    tables = replace(tables, fits={**tables.fits, "drift": drift}, curves=curves)
+    caption = transfer(tables, synthetic.settings()).caption
+    assert "the sharpness is 1.5 × 2/η₀, largest over smallest width mean 1;" in caption
+    assert "moves by 1.2 [1, 1.5] in log₂ η₀ per doubling" in caption

@@ -1,0 +1,1 @@
+"""Tests of the study: params.yaml, its faults, its plan, its keys."""

@@ -1,0 +1,52 @@
+"""The generated JSON schema, and params.yaml read in both dialects of YAML."""
+
+from __future__ import annotations
+
+import json
+
+import jsonschema
+import pytest
+from ruamel.yaml import YAML
+
+from lrtransfer.cli import main
+from lrtransfer.study.plan.schema import Study
+from tests.tiny import PARAMS, ROOT, real_params
+
+SCHEMA = ROOT / "workflow" / "schemas" / "params.schema.json"
+
+
+def test_the_committed_schema_is_the_generated_one() -> None:
+    assert json.loads(SCHEMA.read_text(encoding="utf-8")) == Study.model_json_schema()
+
+
+def test_the_command_prints_the_schema_as_committed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["schema"]) == 0
+    assert capsys.readouterr().out == SCHEMA.read_text(encoding="utf-8")
+
+
+def test_the_schema_is_valid_and_accepts_the_real_file() -> None:
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.Draft202012Validator(schema).validate(real_params())
+
+
+@pytest.mark.parametrize(
+    "fault", [{"scale": "laptp"}, {"figurs": {}}, {"experiments": 5}, {"study": {}}]
+)
+def test_the_schema_refuses_what_the_study_refuses(fault: dict[str, object]) -> None:
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft202012Validator(schema).validate(real_params() | fault)
+
+
+def test_both_dialects_of_yaml_read_the_same_content() -> None:
+    def typed(value: object) -> object:
+        """Return ``value`` with the type of each leaf, as 1 == 1.0 == True in Python."""
+        if isinstance(value, dict):
+            return {key: typed(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [typed(inner) for inner in value]
+        return (type(value).__name__, value)
+
+    modern = YAML(typ="safe", pure=True).load(PARAMS.read_text(encoding="utf-8"))
+    assert typed(modern) == typed(real_params())

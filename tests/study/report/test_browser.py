@@ -1,0 +1,177 @@
+"""The report in a real browser: nothing from the network, no console error, keyboard, small screen.
+
+Skipped where no Chromium is installed (`chromium` on Debian; the variable CHROMIUM names another).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lrtransfer.study.report import ExperimentReport, Meta, render
+
+from . import browser
+from .conftest import claim
+
+PROGRAM = browser.find()
+pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no Chromium: install chromium to run this")
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[browser.Tab]:
+    assert PROGRAM is not None
+    with browser.tab(PROGRAM, tmp_path_factory.mktemp("profile")) as found:
+        yield found
+
+
+@pytest.fixture
+def tab(opened: browser.Tab, experiment: ExperimentReport, tmp_path: Path) -> browser.Tab:
+    rows = [
+        {
+            "arm": arm, "width": width, "depth": 3, "log2_lr": float(rate), "seed": seed,
+            "status": "diverged" if rate == 2 else "ok", "wall_seconds": 1.0, "measured": False,
+            "measuring_share": 0.0, "key": f"{arm}{width}s{seed}r{rate}",
+            "final_loss": np.nan if rate == 2 else 0.3 + 0.1 * rate**2 + 0.01 * seed,
+            "config": json.dumps({"seed": seed, "model": {"family": "mlp", "width": width}}),
+        }
+        for arm in ("mup", "sp") for width in (32, 64) for seed in (0, 1) for rate in (-1, 0, 1, 2)
+    ]  # fmt: skip
+    chosen = replace(experiment, runs=pd.DataFrame(rows))
+    long = {
+        "id": "tuner_cdat_beats_constant_at_equal_price",
+        "p_value": 0.0312,
+        "power": "would be decided by 6 seeds instead of 3, or 10 sizes instead of 4",
+        "verdict_corrected": "inconclusive",
+    }
+    records = [
+        claim(**long),
+        claim(**{**long, "id": "other", "verdict": "contradicted", "statement": "Something else."}),
+        claim(**{**long, "id": "predict_covers_held_out", "experiment": "all"}, paper="lrtransfer"),
+    ]
+    page = tmp_path / "report.html"
+    page.write_text(render([chosen], records, Meta(redo=["make study"])), encoding="utf-8")
+    opened.resize(1200, 900)
+    opened.errors.clear()
+    opened.requests.clear()
+    opened.open(page)
+    return opened
+
+
+def test_no_network_and_no_console_error(tab: browser.Tab) -> None:
+    assert tab.errors == []
+    outside = [u for u in tab.requests if not u.startswith(("file:", "data:"))]
+    assert outside == []
+    assert len([u for u in tab.requests if u.startswith("file:")]) == 1
+
+
+def test_every_figure_is_shown(tab: browser.Tab) -> None:
+    shown = "[...document.images].every(i => i.complete && i.naturalWidth > 0)"
+    assert tab.run("document.images.length") == 2
+    assert tab.run(shown)
+    assert tab.run("document.querySelectorAll('.explorer svg').length") == 2
+    assert tab.run("document.querySelectorAll('.explorer .run').length") == 32
+
+
+def test_pointing_at_a_run_tells_it_and_its_configuration(tab: browser.Tab) -> None:
+    tab.run(
+        "document.querySelector('.explorer .run').dispatchEvent(new PointerEvent('pointerenter'))"
+    )
+    said = tab.run("document.querySelector('.said').textContent")
+    assert "μP, width 32, depth 3, seed 0" in said
+    assert "run mup32s0r-1" in said
+    config = json.loads(tab.run("document.querySelector('.config').textContent"))
+    assert config == {"seed": 0, "model": {"family": "mlp", "width": 32}}
+
+
+def test_arms_and_sizes_can_be_switched_off(tab: browser.Tab) -> None:
+    boxes = "document.querySelectorAll('.controls input')"
+    assert tab.run(f"{boxes}.length") == 4
+    tab.run(f"{boxes}[1].click()")
+    assert tab.run("document.querySelectorAll('.explorer svg').length") == 1
+    tab.run(f"{boxes}[2].click()")
+    assert tab.run("document.querySelectorAll('.explorer .run').length") == 8
+
+
+def test_the_keyboard_reaches_runs_switches_and_the_ledgers_filter(tab: browser.Tab) -> None:
+    visited = set()
+    for _ in range(60):
+        tab.press("Tab")
+        visited.add(
+            tab.run(
+                "document.activeElement.tagName.toLowerCase() + '.' + "
+                "(document.activeElement.type || '')"
+            )
+        )
+        if tab.run("document.activeElement.tagName.toLowerCase()") == "svg":
+            break
+    else:
+        pytest.fail(f"no panel can be focused, only {visited}")
+    assert {"a.", "input.checkbox", "input.search"} <= visited
+    first = tab.run("document.querySelector('.said').textContent")
+    tab.press("ArrowRight")
+    second = tab.run("document.querySelector('.said').textContent")
+    assert "run mup32" in first and "run mup32" in second and first != second
+    tab.press("End")
+    assert "diverged" in tab.run("document.querySelector('.said').textContent")
+    tab.run("document.querySelector('.controls input').focus()")
+    tab.press(" ")
+    assert tab.run("document.querySelectorAll('.explorer svg').length") == 1
+
+
+def test_the_ledger_is_filtered_by_verdict_and_words(tab: browser.Tab) -> None:
+    rows = "[...document.querySelectorAll('#ledger-table tbody tr')].filter(r => !r.hidden).length"
+    assert tab.run(rows) == 3
+    tab.run("document.querySelector('#ledger-filter input[value=contradicted]').click()")
+    assert tab.run(rows) == 2
+    assert tab.run("document.querySelector('#ledger-filter output').textContent") == "2 of 3 shown"
+    tab.run(
+        "(() => { const w = document.querySelector('#ledger-filter input[type=search]');"
+        "w.value = 'held_out'; w.dispatchEvent(new Event('input', {bubbles: true})); })()"
+    )
+    assert tab.run(rows) == 1
+
+
+@pytest.mark.parametrize("width", [320, 390, 800])
+def test_a_narrow_screen_does_not_scroll_sideways(tab: browser.Tab, width: int) -> None:
+    tab.resize(width, 800)
+    assert tab.run("document.documentElement.scrollWidth") <= width
+    left_out = (
+        "[...document.querySelectorAll('body *')].filter(e => e.offsetParent && "
+        "!e.closest('.scroll, .config, pre, .skip') && "
+        f"e.getBoundingClientRect().right > {width} + 1).map(e => e.tagName)"
+    )
+    assert tab.run(left_out) == []
+
+
+@pytest.mark.parametrize("width", [1280, 1024, 800, 390])
+def test_the_ledger_is_read_without_scrolling_sideways(tab: browser.Tab, width: int) -> None:
+    tab.resize(width, 800)
+    page = "document.documentElement"
+    assert tab.run(f"{page}.scrollWidth") <= tab.run(f"{page}.clientWidth")
+    ledger = "document.getElementById('ledger-table').closest('.scroll')"
+    assert tab.run(f"{ledger}.scrollWidth") <= tab.run(f"{ledger}.clientWidth")
+    parts = ("supported", "drift slope", "[−0.05, 0.09]", "p = 0.031", "6 seeds", "corrected: ")
+    hidden = (
+        f"{json.dumps(parts)}.filter(part => ![...{ledger}.querySelectorAll('td, th')].some("
+        "e => e.textContent.includes(part) && e.getBoundingClientRect().width > 20))"
+    )
+    assert tab.run(hidden) == []
+
+
+def test_without_scripts_the_ledger_and_the_figures_are_there(
+    tab: browser.Tab, tmp_path: Path
+) -> None:
+    tab.call("Emulation.setScriptExecutionDisabled", value=True)
+    try:
+        tab.open(tmp_path / "report.html")
+        nodes = json.dumps(tab.call("DOMSnapshot.captureSnapshot", computedStyles=[]))
+        assert "tuner_cdat_beats_constant_at_equal_price" in nodes
+        assert tab.errors == []
+    finally:
+        tab.call("Emulation.setScriptExecutionDisabled", value=False)

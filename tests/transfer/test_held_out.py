@@ -1,0 +1,102 @@
+"""The predictor's tables, and the ledger's record of its hold-outs."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lrtransfer.transfer.held_out import (
+    COLUMNS,
+    coverage_record,
+    forecast,
+    held_out,
+    share_interval,
+    transfer_laws,
+)
+from lrtransfer.transfer.sweeps import sweeps
+
+from .frames import make_runs, parabola
+
+SIZES = (32, 64, 128, 256)
+
+
+def table(optimum, **options):
+    settings = {"grid": range(-6, 7), "sizes": SIZES, **options}
+    return list(sweeps(make_runs(parabola(optimum), **settings)))
+
+
+def steady(size, seed):
+    return 0.05 * (seed - 1)
+
+
+def jumping(size, seed):
+    return (3.0 if size == 256 else 0.0) + 0.05 * (seed - 1)
+
+
+def test_the_largest_size_is_predicted_from_the_others_and_judged():
+    good, bad = (held_out(table(f), 0.95).iloc[0] for f in (steady, jumping))
+    assert (good["size"], good["n_fitted"], good["covered"]) == (256, 3, 1)
+    assert good["predicted"] == pytest.approx(0, abs=0.05)
+    assert good["regret_covered"] == 1
+    assert (bad["covered"], bad["regret_covered"]) == (0, 0)
+    assert bad["measured"] == pytest.approx(3)
+
+
+def test_a_refusal_says_why_and_covers_nothing():
+    row = held_out(table(steady, sizes=SIZES[:3]), 0.95).iloc[0]
+    assert "2 sizes" in row["refused"]
+    assert pd.isna(row["covered"])
+
+
+def test_a_held_out_optimum_at_the_edge_is_not_judged():
+    row = held_out(table(lambda size, seed: 9.0 if size == 256 else 0.1 * seed), 0.95).iloc[0]
+    assert "end of its grid" in row["refused"]
+
+
+def test_forecasts_go_to_the_next_doubling_and_to_the_end_of_the_reach():
+    rows = forecast(table(steady), 0.95)
+    assert rows["size"].tolist() == [512, 2048]
+    assert (rows["ci_high"] - rows["ci_low"]).is_monotonic_increasing
+    assert rows["refused"].tolist() == ["", ""]
+
+
+def test_laws_are_listed_best_first():
+    rows = transfer_laws(table(lambda size, seed: 0.5 * np.log2(size) + 0.05 * seed - 3))
+    assert rows["law"].tolist() == ["power law", "constant"]
+    assert rows["slope"].iloc[0] == pytest.approx(0.5)
+    assert rows["weight"].sum() == pytest.approx(1)
+
+
+def record(*tables):
+    return coverage_record(tables, "laptop", 0.95)
+
+
+def judged(covered, losses):
+    return pd.DataFrame({"covered": covered, "losses": losses}, columns=COLUMNS)
+
+
+def test_arms_that_share_runs_count_once_and_refused_ones_do_not():
+    first = judged([1, 1, None], ["a", "b", "c"])
+    second = judged([1, 0], ["a", "d"])
+    found = record(first, second)
+    assert found["value"] == pytest.approx(2 / 3)
+    assert "3 distinct arms" in found["metric"]
+    assert found["verdict"] == "inconclusive"
+
+
+def test_many_covered_arms_support_and_many_missed_ones_contradict():
+    names = [str(i) for i in range(40)]
+    assert record(judged([1] * 40, names))["verdict"] == "supported"
+    assert record(judged([0] * 40, names))["verdict"] == "contradicted"
+    assert record(judged([1] * 40, names))["power"] == "decided"
+    assert "arms instead of 10" in record(judged([1] * 10, names[:10]))["power"]
+
+
+def test_nothing_held_out_is_undecided():
+    found = record(judged([], []))
+    assert (found["value"], found["verdict"]) == (None, "inconclusive")
+
+
+def test_share_intervals_are_clopper_and_pearsons():
+    assert share_interval(9, 10, 0.95) == pytest.approx((0.9, 0.5549839, 0.9974714))
+    assert share_interval(10, 10, 0.95)[1:] == pytest.approx((0.6915029, 1.0))
+    assert np.isnan(share_interval(0, 0, 0.95).value)

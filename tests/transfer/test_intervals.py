@@ -1,0 +1,84 @@
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from lrtransfer.transfer.intervals import (
+    Interval,
+    difference,
+    half_width,
+    jackknife_variance,
+    line,
+    mean_interval,
+)
+
+
+def test_mean_interval_is_the_student_interval():
+    x = np.array([1.0, 2.0, 4.0])
+    found = mean_interval(x, 0.95)
+    oracle = stats.t.interval(0.95, 2, loc=x.mean(), scale=stats.sem(x))
+    assert found == pytest.approx((x.mean(), *oracle), rel=1e-12)
+
+
+def test_missing_values_are_left_out_and_one_value_has_no_interval():
+    assert mean_interval([1.0, np.nan, 3.0], 0.9) == mean_interval([1.0, 3.0], 0.9)
+    single = mean_interval([5.0, np.nan], 0.95)
+    assert single.value == 5
+    assert math.isnan(single.low) and math.isnan(single.high)
+    assert math.isnan(mean_interval([], 0.95).value)
+
+
+def test_equal_variances_add_their_degrees_of_freedom():
+    assert half_width((1.0, 2), (1.0, 2), confidence=0.95) == pytest.approx(
+        stats.t.ppf(0.975, 4) * math.sqrt(2)
+    )
+
+
+def test_a_part_without_variance_takes_no_degrees_of_freedom():
+    assert half_width((1.0, 2), (0.0, 5), confidence=0.95) == pytest.approx(stats.t.ppf(0.975, 2))
+    assert half_width((0.0, 2), confidence=0.95) == 0
+
+
+def test_shared_variance_widens_the_mean_interval():
+    alone = mean_interval([1.0, 2.0, 3.0], 0.95)
+    shared = mean_interval([1.0, 2.0, 3.0], 0.95, extra=(4.0, 2))
+    assert shared.high - shared.low > 2 * (alone.high - alone.low)
+
+
+def test_line_agrees_with_linregress():
+    x, y = np.array([0.0, 1.0, 1.0, 3.0, 5.0]), np.array([1.0, 0.5, 2.0, 4.0, 4.5])
+    fit, oracle = line(x, y), stats.linregress(x, y)
+    assert float(fit.slope) == pytest.approx(oracle.slope, rel=1e-12)
+    assert float(fit.intercept) == pytest.approx(oracle.intercept, rel=1e-12)
+    assert float(fit.standard_error) == pytest.approx(oracle.stderr, rel=1e-12)
+
+
+@pytest.mark.parametrize("x", [[], [1.0], [2.0, 2.0, 2.0]])
+def test_line_without_two_distinct_positions_is_unknown(x):
+    assert np.isnan(line(np.array(x), np.arange(len(x), dtype=float)).slope)
+
+
+def test_difference_adds_facing_sides_in_quadrature():
+    found = difference(Interval(5.0, 2.0, 6.0), Interval(1.0, 0.0, 5.0))
+    assert found == pytest.approx((4.0, 4 - 5.0, 4 + math.sqrt(2)))
+
+
+def test_difference_keeps_unknown_and_open_limits():
+    nan, inf = float("nan"), float("inf")
+    found = difference(Interval(5.0, 4.0, inf), Interval(1.0, nan, 2.0))
+    assert found.low == pytest.approx(4 - math.sqrt(2))
+    assert math.isnan(found.high)
+    assert difference(Interval(5.0, 4.0, inf), Interval(1.0, 0.0, 2.0)).high == inf
+
+
+def test_jackknife_of_the_mean_is_its_squared_standard_error():
+    x = np.array([1.0, 3.0, 4.0, 9.0])
+    leave_one_out = np.array([np.delete(x, i).mean() for i in range(4)])
+    assert jackknife_variance(leave_one_out) == pytest.approx(stats.sem(x) ** 2)
+
+
+@pytest.mark.parametrize("confidence", [0.0, 1.0, 95])
+def test_impossible_confidence_is_refused(confidence):
+    with pytest.raises(ValueError, match="confidence"):
+        mean_interval([1.0, 2.0], confidence)

@@ -1,0 +1,140 @@
+"""Predictions on sweeps with known truth: coverage, refusals, regret, what one more sweep buys."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lrtransfer.transfer import laws
+from lrtransfer.transfer.optimum import pooled_variance
+from lrtransfer.transfer.predict import PredictionRefused, known_optima, predict, reach
+from lrtransfer.transfer.sweeps import sweeps
+
+from .frames import make_runs, parabola
+from .simulated_sweeps import SEEDS, simulate
+
+GRID = range(-6, 7)
+SIZES = (32, 64, 128, 256)
+
+
+def group(optimum, **options):
+    settings = {"grid": GRID, "sizes": SIZES, **options}
+    return list(sweeps(make_runs(parabola(optimum), **settings)))
+
+
+def drifting(slope, scatter=0.05):
+    return lambda size, seed: slope * np.log2(size / 64) + scatter * (seed - 1)
+
+
+def covered(n, *, fitted, ahead, slope, shift, seed=0):
+    """Share of studies whose held-out sweep finds its optimum in the interval."""
+    x = np.arange(5.0, 5.0 + fitted + ahead)
+    studies = simulate(n, slope, shift=shift, seed=seed, log2_width=x).vertices
+    inside = 0
+    for vertices in studies:
+        known = vertices[:fitted]
+        variance, freedom = pooled_variance(list(known))
+        data = laws.Optima(x[:fitted], known.mean(axis=1), SEEDS, variance, freedom, 1.0)
+        parts = laws.predict_sweep(laws.fit_laws(data), x[-1])
+        found = laws.mixture_interval(parts, 0.95)
+        inside += found.low <= vertices[-1].mean() <= found.high
+    return inside / n
+
+
+@pytest.mark.parametrize(("fitted", "ahead"), [(4, 1), (4, 2), (5, 1)])
+def test_intervals_hold_the_held_out_optimum_at_their_nominal_rate(fitted, ahead):
+    shares = [
+        covered(60, fitted=fitted, ahead=ahead, slope=slope, shift=shift, seed=seed)
+        for seed, slope in enumerate((0.0, 0.05, 0.1, -0.2, 0.4))
+        for shift in (0.15, 0.3)
+    ]
+    assert 0.92 <= np.mean(shares) <= 0.98
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("fitted", [3, 4, 5])
+@pytest.mark.parametrize("slope", [0.0, 0.05, 0.1, 0.2, 0.4])
+@pytest.mark.parametrize("shift", [0.05, 0.15, 0.3])
+def test_intervals_hold_the_held_out_optimum_at_every_drift(fitted, slope, shift):
+    share = covered(800, fitted=fitted, ahead=1, slope=slope, shift=shift)
+    # Lowest from three sizes, whose two degrees of freedom cannot tell a drift from scatter.
+    assert share >= (0.86 if fitted == 3 else 0.9)
+
+
+def test_a_planted_power_law_is_extrapolated():
+    found = predict(group(drifting(0.5)), 1024)
+    assert found.log2_lr.value == pytest.approx(2.0, abs=0.1)
+    assert found.log2_lr.low < 2.0 < found.log2_lr.high
+    assert found.laws[0].name == "power law"
+    assert found.regret.expected < 0.1
+    assert found.keeping.expected > found.regret.expected
+
+
+def test_optima_that_stand_still_are_predicted_to_stay_and_keeping_costs_little():
+    found = predict(group(drifting(0.0)), 512)
+    assert found.log2_lr.value == pytest.approx(0.0, abs=0.05)
+    assert found.keeping.high < 0.05
+    assert not found.regret.is_bound
+
+
+def test_depth_is_predicted_as_width_is():
+    of_width = predict(group(drifting(0.3)), 512)
+    of_depth = predict(group(drifting(0.3), axis="depth"), 512)
+    assert of_depth.axis == "depth"
+    assert of_depth.log2_lr == of_width.log2_lr
+
+
+def test_the_interval_widens_with_distance_and_one_more_sweep_narrows_it():
+    near, far = (predict(group(drifting(0.4, 0.3)), size) for size in (512, 2048))
+    assert far.half_width > near.half_width
+    assert far.one_more.half_width < far.half_width
+    assert far.one_more.size == 1024
+
+
+def test_the_reach_is_the_span_and_half_of_it_from_three_sizes():
+    assert reach([32, 64]) == 0
+    assert reach([32, 64, 128]) == 1
+    assert reach([32, 64, 128, 256]) == 3
+    assert reach([64, 256, 1024, 4096]) == 6
+
+
+def test_a_size_beyond_the_reach_is_refused_with_the_sweep_that_would_support_it():
+    with pytest.raises(PredictionRefused, match=r"4\.0 doublings.*32 to 256.*sweep width 512 too"):
+        predict(group(drifting(0.0)), 4096)
+    with pytest.raises(PredictionRefused, match="half of what they span"):
+        predict(group(drifting(0.0), sizes=SIZES[:3]), 512)
+    with pytest.raises(PredictionRefused, match="sweep smaller ones"):
+        predict(group(drifting(0.0)), 2)
+    assert predict(group(drifting(0.0)), 2048)
+
+
+@pytest.mark.parametrize(
+    ("options", "optimum", "said"),
+    [
+        ({"sizes": SIZES[:2]}, drifting(0.0), "2 sizes were swept"),
+        ({"grid": (0,)}, drifting(0.0), "single learning rate"),
+        ({"seeds": (0,)}, drifting(0.0), "one seed"),
+        ({}, lambda size, seed: 9.0 if size == 64 else 0.1 * seed, "width 64 lies at the high end"),
+    ],
+)
+def test_data_that_support_no_law_are_refused(options, optimum, said):
+    with pytest.raises(PredictionRefused, match=said):
+        predict(group(optimum, **options), 256)
+
+
+def test_an_arm_that_diverged_everywhere_is_refused():
+    runs = make_runs(lambda size, seed, lr: np.inf, sizes=SIZES, grid=GRID)
+    with pytest.raises(PredictionRefused, match="diverged"):
+        known_optima(list(sweeps(runs)))
+
+
+def test_mixed_arms_are_refused():
+    both = pd.concat(
+        [make_runs(parabola(drifting(0.0)), arm=arm, sizes=SIZES, grid=GRID) for arm in ("a", "b")]
+    )
+    with pytest.raises(ValueError, match="one arm"):
+        predict(list(sweeps(both)), 512)
+
+
+def test_a_regret_that_leaves_the_grid_is_a_bound():
+    wild = predict(group(drifting(0.0, 1.4), grid=range(-2, 3)), 2048)
+    assert wild.regret.is_bound

@@ -1,0 +1,83 @@
+"""Metrics of transfer on planted valleys."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lrtransfer.transfer.sweeps import sweeps
+from lrtransfer.transfer.transfer_metrics import COLUMNS, transfer_metrics
+
+from .frames import make_runs
+
+SIZES = (32, 64, 128, 256, 512)
+GRID = np.arange(-5.0, 5.5, 0.5)
+
+
+def runs(arm="mup", *, drift=0.0, limit=0.0, gap=1.0, flatter=0.0, level=0.0, scatter=0.02):
+    """Log loss: level + gap / size-ish + curvature (x − u)²; the optimum moves to `limit`."""
+
+    def loss(size, seed, x):
+        relative = size / SIZES[0]
+        at = drift * np.log2(relative) + limit / relative + scatter * (seed - 1)
+        curvature = 0.2 * relative**-flatter
+        return float(np.exp(level + 0.3 * gap / relative**0.5 + curvature * (x - at) ** 2 - 1))
+
+    return make_runs(loss, arm=arm, sizes=SIZES, grid=GRID)
+
+
+def metrics(*tables):
+    table = transfer_metrics(list(sweeps(pd.concat(tables))), 0.95)
+    assert list(table.columns) == COLUMNS
+    return table.set_index("arm")
+
+
+def test_a_power_law_fits_and_a_jump_does_not():
+    jump = runs(drift=0.5)
+    moved = jump["width"] == SIZES[2]
+    jump.loc[moved, ["log2_lr", "lr"]] = np.column_stack(
+        [jump.loc[moved, "log2_lr"] + 1, 2 * jump.loc[moved, "lr"]]
+    )
+    assert metrics(runs(drift=0.5)).loc["mup", "fit_error"] < 0.02
+    assert metrics(jump).loc["mup", "fit_error"] > 0.3
+
+
+def test_valleys_that_flatten_are_robust():
+    row = metrics(runs(flatter=0.5)).loc["mup"]
+    assert row["robustness"] == pytest.approx(0.5, abs=0.05)
+    assert row["robustness_low"] <= 0.5 <= row["robustness_high"]
+    assert metrics(runs()).loc["mup", "robustness"] == pytest.approx(0.0, abs=0.05)
+
+
+def test_the_penalty_is_against_the_best_arm_at_the_largest_size():
+    found = metrics(runs("mup"), runs("sp", level=0.1))
+    assert found.loc["mup", "penalty"] == pytest.approx(0.0, abs=1e-9)
+    assert found.loc["sp", "penalty"] == pytest.approx(np.exp(0.1) - 1, rel=0.02)
+    assert found.loc["sp", "penalty_slope"] == pytest.approx(0.0, abs=1e-6)
+    assert set(found["penalty_size"]) == {512}
+
+
+def test_an_optimum_that_converges_quickly_transfers_fast_and_a_power_law_does_not():
+    fast = metrics(runs(limit=2.0, gap=3.0, scatter=0.01)).loc["mup"]
+    slow = metrics(runs(drift=0.6, scatter=0.01)).loc["mup"]
+    assert fast["rate"] == pytest.approx(-1.5, abs=0.3)
+    assert slow["rate"] == pytest.approx(0.5, abs=0.2)
+    assert (fast["fast"], slow["fast"]) == ("yes", "no")
+    assert slow["share"] > fast["share"]
+
+
+def test_a_loss_that_does_not_fall_with_size_has_no_share():
+    row = metrics(runs(gap=-1.0)).loc["mup"]
+    assert np.isnan(row["share"])
+    assert row["fast"] == "not resolved"
+
+
+def test_one_seed_gives_values_without_intervals_and_edges_give_none():
+    single = make_runs(
+        lambda size, seed, x: float(np.exp(10 / size + 0.2 * (x - 0.3) ** 2 - 2)),
+        seeds=(0,), sizes=SIZES, grid=GRID,
+    )  # fmt: skip
+    row = metrics(single).loc["mup"]
+    assert np.isfinite(row["robustness"]) and np.isnan(row["robustness_low"])
+    assert row["law"] is None or pd.isna(row["law"])
+    edge = metrics(runs(drift=3.0)).loc["mup"]
+    assert np.isnan(edge["fit_error"]) and np.isnan(edge["penalty"])
