@@ -56,7 +56,7 @@ install: $(READY)
 $(READY): requirements.lock requirements-peers.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-peers.lock -e .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-peers.lock -e ".[study]"
 	touch $@
 
 # The other packages that benchmarks measure. Their own dependencies would replace torch.

@@ -16,7 +16,7 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/spectra.smk"
-include: "workflow/rules/fits.smk"
+include: "workflow/rules/evidence.smk"
 include: "workflow/rules/figures.smk"
 
 
@@ -27,7 +27,7 @@ rule all:
         rules.prepare_all.input,
         rules.train_all.input,
         rules.spectra_all.input,
-        rules.fits_all.input,
+        rules.evidence_all.input,
         rules.figures_all.input,
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lrtransfer.study import models
+from lrtransfer.study.plan.catalog import load
 
 IMAGES: dict[str, Any] = {"in_features": 784, "out_features": 10}
 TOKENS: dict[str, Any] = {"in_features": 0, "out_features": 64, "block_size": 32}
@@ -80,7 +80,7 @@ def make(
 ) -> Problem:
     """Return a network of `family` at initialisation, with `samples` images or sequences."""
     torch.manual_seed(seed)
-    model = models.build(family, **sizes).to(device)
+    model = load("models", family)(**sizes).to(device)
     if family == "gpt":
         text = _markov_chain(samples, sizes["block_size"] + 1, sizes["out_features"]).to(device)
         return Problem(name, model, text[:, :-1], text[:, 1:])

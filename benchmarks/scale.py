@@ -1,4 +1,4 @@
-"""How planning, tables and fits grow with the number of runs, on simulated result files."""
+"""How planning, tables and estimates grow with the number of runs, on simulated result files."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from typing import Any
 
 import yaml
 
-from lrtransfer.study.plan import Plan, Run
+from lrtransfer.study.plan.expand import Plan, Run
 from lrtransfer.study.storage.paths import Layout
 from lrtransfer.study.storage.run_file import write_run
-from lrtransfer.study.workflow.selection import select
+from lrtransfer.study.workflow.start import select
 from lrtransfer.study.workflow.targets import Targets
 
 EXPERIMENT = "width_transfer_vision"
@@ -27,7 +27,7 @@ SIZES = ((10, 1), (20, 5), (50, 20))
 # Of the largest study, for each group of stages: seconds of one core together, and megabytes.
 LIMITS = {
     "plan": (("check", "plan, one run per job"), 60.0, 2000),
-    "refit": (("tables", "index", "fit"), 60.0, 2000),
+    "refit": (("tables", "estimates"), 60.0, 2000),
 }
 _ARMS = ("sp", "mup")
 _WIDTHS = (16, 32, 64, 128, 256)
@@ -70,6 +70,7 @@ def _stages(root: Path, rates: int, seeds: int) -> list[dict[str, Any]]:
     snakemake = [sys.executable, "-m", "snakemake"]
     plan = [*snakemake, "-n", "--quiet", "all"]
     ours = [sys.executable, "-m", "lrtransfer"]
+    stage = [*ours, "stage"]
     first = str(Layout().run(chosen.plan.runs[0].key))
     commands = {
         "check": [*ours, "check"],
@@ -77,9 +78,8 @@ def _stages(root: Path, rates: int, seeds: int) -> list[dict[str, Any]]:
         "plan, one run per job": [*plan, "--config", "runs_per_job=1"],
         # What each such job does before it trains: Snakemake reads all rules and finds one file's.
         "start of one such job": [*plan, "--config", "runs_per_job=1", "--", first],
-        "tables": [*ours, "tables", EXPERIMENT],
-        "index": [*ours, "index"],
-        "fit": [*ours, "fit", EXPERIMENT],
+        "tables": [*stage, "tables", EXPERIMENT],
+        "estimates": [*stage, "estimates", EXPERIMENT],
         "status": [*ours, "status"],
         "no-op": plan,
     }
@@ -126,7 +126,7 @@ def _simulate(root: Path, plan: Plan) -> None:
         valley = 0.1 * math.log2(run.learning_rate) ** 2 + draw.gauss(0.5, 0.01)
         losses = [2.0 / (step + 1) + valley for step in range(_STEPS)]
         path = root / Layout().run(run.key)
-        said = about | {"key": run.key, "config": run.config, "code": run.code}
+        said = about | {"key": run.key, "config": run.config.to_json(), "code": run.code}
         write_run(path, losses, [run.learning_rate] * _STEPS, _measured(run, draw), said)
 
 
@@ -143,9 +143,18 @@ def _measured(run: Run, draw: random.Random) -> dict[int, dict[str, float]]:
 def _pretend_finished(root: Path, plan: Plan) -> None:
     """Make what is left of the study's files, in the order in which they would be made."""
     targets = Targets(plan, Layout())
-    stages = (targets.datasets, targets.runs, targets.all_spectra_tables, targets.tables)
+    stages = (
+        targets.datasets,
+        targets.runs,
+        targets.each(targets.run_tables),
+        targets.each(targets.spectra_tables),
+        targets.all_estimates,
+        [str(Layout().claims), str(Layout().metrics)],
+        targets.each(targets.figures),
+        [str(Layout().report)],
+    )
     moment = time.time() - 1000
-    for files in (*stages, targets.all_fits, targets.all_figures):
+    for files in stages:
         moment += 10
         for name in files:
             path = root / name

@@ -11,8 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from lrtransfer.optim.tuners import build
-from lrtransfer.study import models
+from lrtransfer.study.plan.catalog import load
 
 WIDTHS = (64, 256, 1024)
 SAMPLES = 256
@@ -62,7 +61,7 @@ def _price(
     device = batch[0].device
     model = _model(width, device)
     weights = list(model.parameters())
-    tuner = build(name, torch.optim.SGD(weights, lr=1.0), **options)
+    tuner = load("optim/tuners", name)(torch.optim.SGD(weights, lr=1.0), **options)
 
     def gradients() -> None:
         for _ in range(tuner.every):
@@ -79,7 +78,7 @@ def _price(
 
 def _model(width: int, device: torch.device) -> nn.Module:
     torch.manual_seed(0)
-    return models.build("residual_mlp", in_features=784, out_features=10, width=width).to(device)
+    return load("models", "residual_mlp")(in_features=784, out_features=10, width=width).to(device)
 
 
 def _seconds(work: Callable[[], object], device: torch.device) -> float:

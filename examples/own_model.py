@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, scaled_dot_product_attention
 
 import lrtransfer as lt
-from lrtransfer import data
+from lrtransfer.study.plan.catalog import load
 
 PATCH, HEADS, BLOCKS = 7, 4, 1
 WIDTHS = (32, 128)
@@ -110,7 +110,7 @@ def final_loss(
 
 def main() -> None:
     """Print a table of losses: parameterization and width by learning rate."""
-    source = data.source("mnist5k")
+    source = load("data", "mnist5k")()
     arrays = source.arrays(source.read())
     images = torch.from_numpy(arrays["train_inputs"])
     labels = torch.from_numpy(arrays["train_targets"])

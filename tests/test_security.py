@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import lrtransfer
-from lrtransfer.study.plan import StudyError, parse_study
-from lrtransfer.study.plan.yaml_file import read_yaml
+from lrtransfer.study.plan.load import parse_study
+from lrtransfer.study.plan.yaml_file import StudyError, read_yaml
 from tests.tiny import EXPERIMENT, tiny_params
 
 PACKAGE = Path(lrtransfer.__file__).parent

@@ -12,7 +12,8 @@ import numpy as np
 from safetensors.numpy import save
 
 from lrtransfer.study.data import Arrays
-from lrtransfer.study.plan import Plan, Run, parse_study, plan
+from lrtransfer.study.plan.expand import Plan, Run, plan
+from lrtransfer.study.plan.load import parse_study
 from lrtransfer.study.plan.yaml_file import read_yaml
 from lrtransfer.study.storage import paths
 

@@ -1,4 +1,4 @@
-"""The command line. Commands for readers come first; those below `study` are Snakemake's."""
+"""The command line: what it is called with. What commands do is imported once one is chosen."""
 
 from __future__ import annotations
 
@@ -9,81 +9,97 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from lrtransfer.study.plan import StudyError
-from lrtransfer.study.storage.locks import LockHeldError
-from lrtransfer.study.workflow import commands
-from lrtransfer.study.workflow.job_environment import override
-
-Command = Callable[[argparse.Namespace], None]
 Adding = Callable[..., argparse.ArgumentParser]
 
-# Faults that a user can mend: one line on stderr and exit status 1, no traceback.
-_FAULTS = (FileNotFoundError, LookupError, LockHeldError, RuntimeError, ValueError, OSError)
+# Faults that a user can mend: one line on stderr, no traceback.
+_FAULTS = (LookupError, RuntimeError, ValueError, OSError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return the exit status: 2 for a faulty study, 1 for other faults."""
+    """Run one command and return the exit status: 2 for a faulty study, 1 for other faults.
+
+    Without what the extra ``study`` installs, that too is one line and 2.
+    """
     options = _parser().parse_args(arguments)
     try:
-        options.command(options)
-    except StudyError as error:
-        print(error, file=sys.stderr)
-        return 2
+        from lrtransfer.study.workflow import commands
+
+        getattr(commands, options.command)(options)
     except subprocess.CalledProcessError as error:
         print(f"error: {' '.join(map(str, error.cmd))} failed; see above", file=sys.stderr)
         return error.returncode or 1
+    except ModuleNotFoundError as error:
+        if os.environ.get("LRTRANSFER_TRACEBACK") or _own(error.name):
+            raise
+        print(
+            f"error: `lrtransfer {options.called}` needs {error.name}, which is not installed. "
+            'A study needs: pip install "lrtransfer[study]"',
+            file=sys.stderr,
+        )
+        return 2
     except _FAULTS as error:
         if os.environ.get("LRTRANSFER_TRACEBACK"):
             raise
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        status: int = getattr(error, "exit_status", 1)
+        print(error if status == 2 else f"error: {error}", file=sys.stderr)
+        return status
     return 0
+
+
+def _own(module: str | None) -> bool:
+    return module is None or module.partition(".")[0] == "lrtransfer"
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="lrtransfer", description="Does the learning rate found on a small network transfer?"
     )
-    parser.set_defaults(params=Path("params.yaml"))
-    add = parser.add_subparsers(metavar="COMMAND", required=True).add_parser
+    parser.set_defaults(params=Path("params.yaml"), scale=None, experiments=None)
+    commands = parser.add_subparsers(metavar="COMMAND", dest="called", required=True)
+    add = _naming(commands.add_parser)
 
     _study_commands(add)
     _answers(add)
     _measurements(add)
-    _stages(add)
+    # Without help it is not listed: Snakemake and DVC call it.
+    stages = commands.add_parser("stage", description="What Snakemake and DVC call.")
+    _stages(_naming(stages.add_subparsers(metavar="STAGE", required=True).add_parser))
     return parser
+
+
+def _naming(add: Adding) -> Adding:
+    """Let a command be done by the function of its name."""
+
+    def named(name: str, **settings: str) -> argparse.ArgumentParser:
+        parser = add(name, **settings)
+        parser.set_defaults(command=name.replace("-", "_"))
+        return parser
+
+    return named
 
 
 def _study_commands(add: Adding) -> None:
     """Commands that run and care for the study."""
     check = _selecting(add("check", help="validate params.yaml; print what it asks for and costs"))
     check.add_argument("params", nargs="?", type=Path, default=Path("params.yaml"))
-    check.set_defaults(command=commands.check)
 
     study = _selecting(add("workflow", help="run the study, or one stage of it, under Snakemake"))
     study.add_argument("targets", nargs="*", default=["all"], help="stages (train_all) or files")
     study.add_argument("--cores", type=int, default=int(os.environ.get("JOBS", "2")))
-    study.set_defaults(command=commands.workflow)
 
-    for name, command, text in (
-        ("status", commands.status, "what is finished, missing or stale, and why"),
-        ("figures", commands.figures, "redraw every figure and the report from stored results"),
-    ):
-        _selecting(add(name, help=text)).set_defaults(command=command)
+    _selecting(add("status", help="what is finished, missing or stale, and why"))
+    _selecting(add("figures", help="redraw every figure and the report from stored results"))
 
     prune = _selecting(add("prune", help="list results that no study asks for; remove on demand"))
     prune.add_argument("--yes", action="store_true", help="remove without asking")
-    prune.set_defaults(command=commands.prune)
 
     restore = add("restore", help="dvc pull, and give Snakemake its records back")
     restore.add_argument("--no-pull", action="store_true", help="only the records")
     restore.add_argument("dvc_arguments", nargs="*", help="passed to dvc pull (after --)")
-    restore.set_defaults(command=commands.restore)
 
     adopt = _selecting(add("adopt", help="keep runs over a refactoring, if a sample is bit-equal"))
     adopt.add_argument("--sample", type=int, default=3, help="runs to retrain of each kind")
     adopt.add_argument("--seed", type=int, default=0, help="seed of the sample")
-    adopt.set_defaults(command=commands.adopt)
 
 
 def _answers(add: Adding) -> None:
@@ -97,7 +113,6 @@ def _answers(add: Adding) -> None:
         help="compare with another ledger, of other seeds say; exit status 4 if a claim that is "
         "supported in one is contradicted in the other",
     )
-    claims.set_defaults(command=commands.claims)
 
     predict = add(
         "predict",
@@ -108,9 +123,8 @@ def _answers(add: Adding) -> None:
     predict.add_argument("--arm", metavar="NAME", help="[all]")
     predict.add_argument("--width", type=int, help="of the net to predict")
     predict.add_argument("--depth", type=int, help="of the net to predict")
-    predict.add_argument("--scale", default=override("scale"), help="instead of params.yaml's")
+    predict.add_argument("--scale", help="instead of params.yaml's")
     predict.add_argument("--json", action="store_true", help="print JSON")
-    predict.set_defaults(command=commands.predict)
 
 
 def _measurements(add: Adding) -> None:
@@ -118,8 +132,10 @@ def _measurements(add: Adding) -> None:
     coordinates = add("coordcheck", help="do features grow with the width as the rules say?")
     for name in ("model", "parameterization", "optimizer"):
         coordinates.add_argument(f"--{name}", nargs="+", default=[], metavar="NAME", help="[all]")
-    coordinates.add_argument("--out", type=Path, help="CSV file of every coordinate")
-    coordinates.set_defaults(command=commands.coordcheck)
+    coordinates.add_argument("--out", type=Path, help="CSV file: a row per combination")
+    coordinates.add_argument("--coordinates", type=Path, help="CSV file: a row per coordinate")
+
+    add("schema", help="print the JSON schema of params.yaml")
 
     sharpness = add("sharpness", help="curvature of a saved model")
     sharpness.add_argument("file", type=Path, help="checkpoint of a run, or safetensors weights")
@@ -133,47 +149,27 @@ def _measurements(add: Adding) -> None:
     sharpness.add_argument("--samples", type=int, help="for checkpoints [as the run measured]")
     sharpness.add_argument("--tolerance", type=float, default=0.01, help="relative residual [0.01]")
     sharpness.add_argument("--json", action="store_true", help="print JSON")
-    sharpness.set_defaults(command=commands.sharpness)
 
 
 def _stages(add: Adding) -> None:
-    """Commands that Snakemake and DVC call."""
-    add("schema", help="print the JSON schema of params.yaml").set_defaults(command=commands.schema)
-
-    for name, command in (("train", commands.train), ("spectra", commands.spectra)):
-        job = _selecting(add(name, help="[Snakemake] make these files, all of one job"))
+    """Parts of the study, each called by a rule or a stage."""
+    prepare = _selecting(add("prepare", help="one data set"))
+    prepare.add_argument("dataset")
+    for name in ("train", "spectra"):
+        job = _selecting(add(name, help="these files, all of one job"))
         job.add_argument("files", nargs="+")
         job.add_argument("--threads", type=int, default=1)
-        job.set_defaults(command=command)
-    prepare = _selecting(add("prepare", help="[Snakemake] one data set"))
-    prepare.add_argument("dataset")
-    prepare.set_defaults(command=commands.prepare)
-    for name, command in (
-        ("tables", commands.tables),
-        ("spectra-tables", commands.spectra_tables),
-        ("fit", commands.fit),
-        ("draw", commands.draw),
-    ):
-        one = _selecting(add(name, help="[Snakemake] this stage of one experiment"))
-        one.add_argument("experiment")
-        one.set_defaults(command=command)
-    for name, command in (
-        ("index", commands.index),
-        ("ledger", commands.ledger),
-        ("report", commands.report),
-    ):
-        _selecting(add(name, help="[Snakemake] this stage")).set_defaults(command=command)
-    add("save-provenance", help="[DVC] keep Snakemake's records").set_defaults(
-        command=commands.save_provenance
-    )
+    for name in ("tables", "spectra-table", "estimates", "draw"):
+        _selecting(add(name, help="of one experiment")).add_argument("experiment")
+    for name in ("ledger", "report"):
+        _selecting(add(name, help="over all experiments"))
+    add("provenance", help="keep Snakemake's records beside the results")
 
 
 def _selecting(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    parser.add_argument("--scale", default=override("scale"), help="instead of params.yaml's")
+    parser.add_argument("--scale", help="instead of params.yaml's")
     parser.add_argument(
-        "--experiments",
-        default=override("experiments"),
-        help="core, all or names with commas; instead of params.yaml's",
+        "--experiments", help="core, all or names with commas; instead of params.yaml's"
     )
     return parser
 

@@ -27,6 +27,6 @@ def test_the_committed_measurement_is_within_the_limits_at_ten_thousand_runs() -
 def test_too_slow_or_too_large_a_stage_is_named() -> None:
     for field, value in (("cpu_seconds", 61.0), ("peak_mb", 2001)):
         rows = copy.deepcopy(_rows())
-        rows[-1 - [row["stage"] for row in reversed(rows)].index("fit")][field] = value
+        rows[-1 - [row["stage"] for row in reversed(rows)].index("estimates")][field] = value
         (line,) = missed(rows)
         assert line.startswith("refit of 10000 runs")

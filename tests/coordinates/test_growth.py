@@ -7,9 +7,16 @@ import math
 import numpy as np
 import pytest
 
-from lrtransfer.coordinates.growth import GROWTH, TOLERANCE, Judged, growth, judge
-from lrtransfer.coordinates.measurement import Coordinates
-from lrtransfer.coordinates.prediction import NOTHING, Exponent
+from lrtransfer.coordinates.exponents import NOTHING, Exponent
+from lrtransfer.coordinates.growth import (
+    GROWTH,
+    TOLERANCE,
+    CoordinateCheck,
+    Judged,
+    growth,
+    judge,
+)
+from lrtransfer.coordinates.sizes import Coordinates
 from lrtransfer.transfer.intervals import UNKNOWN, Interval
 
 WIDTHS = (32, 64, 128, 256)
@@ -60,11 +67,12 @@ def test_growth_is_told_only_where_the_whole_interval_shows_it() -> None:
 
 def test_what_was_to_move_and_is_zero_fails_and_what_was_to_be_zero_passes() -> None:
     still = np.zeros((2, 4))
-    [fails] = judge({PLACE: still}, {PLACE: Exponent(0, 0)}, WIDTHS)
+    [fails] = judge({PLACE: still}, WIDTHS, {PLACE: Exponent(0, 0)}).coordinates
     assert not fails.as_predicted and fails.stable
-    [passes] = judge({PLACE: still}, {PLACE: Exponent(NOTHING, NOTHING)}, WIDTHS)
+    [passes] = judge({PLACE: still}, WIDTHS, {PLACE: Exponent(NOTHING, NOTHING)}).coordinates
     assert passes.as_predicted
-    [moves] = judge({PLACE: powers(0, 0)}, {PLACE: Exponent(NOTHING, NOTHING)}, WIDTHS)
+    nothing = {PLACE: Exponent(NOTHING, NOTHING)}
+    [moves] = judge({PLACE: powers(0, 0)}, WIDTHS, nothing).coordinates
     assert not moves.as_predicted
 
 
@@ -72,7 +80,7 @@ def test_what_was_to_move_and_is_zero_fails_and_what_was_to_be_zero_passes() -> 
 def test_a_size_that_has_no_logarithm_fails_both(bad: float) -> None:
     sizes = powers(0, 0)
     sizes[0, -1] = bad
-    [found] = judge({PLACE: sizes}, {PLACE: Exponent(0, 0)}, WIDTHS)
+    [found] = judge({PLACE: sizes}, WIDTHS, {PLACE: Exponent(0, 0)}).coordinates
     assert found.measured is UNKNOWN
     assert not found.as_predicted
     assert not found.stable
@@ -80,4 +88,21 @@ def test_a_size_that_has_no_logarithm_fails_both(bad: float) -> None:
 
 def test_a_coordinate_that_was_not_measured_is_an_error() -> None:
     with pytest.raises(KeyError):
-        judge({}, {PLACE: Exponent(0, 0)}, WIDTHS)
+        judge({}, WIDTHS, {PLACE: Exponent(0, 0)})
+
+
+def test_without_a_prediction_every_coordinate_is_judged_by_its_growth_alone() -> None:
+    other = Coordinates("layer", "change")
+    found = judge({PLACE: powers(1, 1), other: powers(0, 0)}, WIDTHS)
+    assert [j.stable for j in found.coordinates] == [False, True]
+    assert found.as_predicted and not found.stable
+    assert found.fastest.coordinates == PLACE
+    assert str(found.fastest) == "layer own +1.00 ± 0.00"
+
+
+def test_the_worst_coordinate_is_that_farthest_from_its_prediction() -> None:
+    near, far = judged(0.4, 0.45, 0.5, (0.5, 0.5)), judged(0.2, 0.3, 0.4, (0.5, 1.0))
+    found = CoordinateCheck([near, far])
+    assert found.worst is far
+    assert str(far) == "layer own +0.30 ± 0.10, predicted +0.5 to +1"
+    assert str(found).splitlines() == [str(near), str(far), f"unstable: {near}"]

@@ -2,45 +2,61 @@
 
 from __future__ import annotations
 
-from lrtransfer.coordinates.problem import Sizes, problem
-from lrtransfer.coordinates.structure import modules
+import pytest
+import torch
+from torch import nn
 
-from .tables import rules
+from lrtransfer.coordinates.networks import Network
+from lrtransfer.coordinates.structure import Module, modules
+from lrtransfer.scaling.roles import Roles
+
+from .nets import INPUTS, MLP, OUTPUTS, Make, Transformer, problem, rules
+
+
+def layers(make_model: Make) -> list[Module]:
+    posed = problem(make_model, rules("mup", "sgd"), "sgd", widths=(16, 32))
+    net = posed.network(16, 0)
+    assert net.roles
+    return modules(net, net.roles, posed.inputs)
 
 
 def test_queries_and_keys_are_seen_through_logits_alone() -> None:
-    layers = modules(problem("llama"), rules("mup", "sgd"))
-    through = {layer.name for layer in layers if layer.through_logits}
-    assert through == {f"branches.{i}.1.{kind}" for i in (0, 2) for kind in ("query", "key")}
+    through = {layer.name for layer in layers(Transformer) if layer.through_logits}
+    assert through == {"attention.query", "attention.key"}
 
 
 def test_modules_come_in_the_order_of_their_calls() -> None:
-    names = [layer.name for layer in modules(problem("gpt"), rules("mup", "sgd"))]
-    attention = [f"branches.0.1.{part}" for part in ("query", "key", "logits", "value")]
-    assert names[:3] == ["embed", "positions", "branches.0.0.gain"]
-    assert sorted(names[3:7]) == sorted(attention)
-    assert names.index("branches.0.1.logits") > names.index("branches.0.1.key")
-    assert names[-1] == "readout"
+    assert [layer.name for layer in layers(MLP)] == ["embed", "branches.0", "branches.1", "readout"]
+    names = [layer.name for layer in layers(Transformer)]
+    assert names[0] == "embed"
+    assert names[-3:] == ["attention.logits", "attention.projection", "readout"]
 
 
-def test_a_bias_of_all_keys_has_no_gradient() -> None:
-    posed = problem("gpt", Sizes((16, 32), options={"block_size": 4, "bias": True}))
-    still = {m.name for m in modules(posed, rules("mup", "sgd")) if not m.has_gradient}
-    assert still == {"branches.0.1.key.bias", "branches.2.1.key.bias"}
+def test_queries_keys_and_values_have_one_source() -> None:
+    by_name = {layer.name: layer for layer in layers(Transformer)}
+    sources = [by_name[f"attention.{part}"].source for part in ("query", "key", "value")]
+    assert sources == ["attention.query"] * 3
+    assert by_name["attention.projection"].source == "attention.projection"
 
 
-def test_gains_and_tables_have_no_source_and_maps_do() -> None:
-    by_name = {m.name: m for m in modules(problem("gpt"), rules("mup", "sgd"))}
-    assert by_name["branches.0.0.gain"].source is None
-    assert by_name["positions"].source is None
-    assert by_name["branches.1.1.expand"].source == "branches.1.1.expand"
-    assert by_name["branches.0.1.logits"].tensor is None
+def test_roles_are_told_and_logits_own_no_tensor() -> None:
+    by_name = {layer.name: layer for layer in layers(Transformer)}
     assert by_name["readout"].role == "output"
+    assert by_name["attention.logits"].role == "attention_logits"
+    assert by_name["attention.logits"].tensor is None
 
 
-def test_queries_keys_and_values_have_one_source_and_gate_and_expansion() -> None:
-    sources = {m.name: m.source for m in modules(problem("llama"), rules("mup", "sgd"))}
-    attention = [sources[f"branches.0.1.{part}"] for part in ("query", "key", "value")]
-    assert attention == ["branches.0.1.query"] * 3
-    assert sources["branches.0.1.projection"] == "branches.0.1.projection"
-    assert sources["branches.1.1.expand"] == "branches.1.1.gate"
+def test_a_tensor_that_the_loss_does_not_see_has_no_gradient() -> None:
+    model = nn.Sequential(nn.Linear(INPUTS, 8, bias=False), nn.Linear(8, OUTPUTS, bias=False))
+    nn.init.zeros_(model.get_parameter("1.weight"))
+    roles = Roles({"0.weight": "input", "1.weight": "output"})
+    first, last = modules(Network(model, [], roles), roles, torch.randn(4, INPUTS))
+    assert not first.has_gradient
+    assert last.has_gradient
+
+
+def test_a_module_with_two_tensors_is_refused_by_name() -> None:
+    model = nn.Linear(INPUTS, OUTPUTS)
+    roles = Roles({"weight": "output", "bias": "bias"})
+    with pytest.raises(ValueError, match=r"owns weight, bias.*module of its own"):
+        modules(Network(model, [], roles), roles, torch.randn(4, INPUTS))

@@ -29,7 +29,7 @@ from lrtransfer.curvature import (
     spectral_density,
     trace,
 )
-from lrtransfer.study import models
+from lrtransfer.study.plan.catalog import load
 
 from .cases import CASES, AttentionBlock, Case, dense_hessian, squared_loss
 
@@ -42,7 +42,7 @@ def test_a_transformer_whose_smallest_eigenvalue_exceeds_the_largest_in_modulus(
     """Power iteration returns -6.3, where sharpness is 3.6."""
     torch.manual_seed(3)
     sizes = {"width": 4, "depth": 2, "block_size": 3, "heads": 2, "mlp_ratio": 1, "bias": True}
-    model = models.build("gpt", in_features=0, out_features=5, **sizes).double()
+    model = load("models", "gpt")(in_features=0, out_features=5, **sizes).double()
     tokens = torch.randint(5, (6, 4))
     batch = tokens[:, :-1], tokens[:, 1:]
 

@@ -1,19 +1,15 @@
-"""The explicit warm-ups at known steps, against the theory, and as factors of single groups."""
+"""The explicit warm-ups at known steps, and as factors of single groups."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
-from lrtransfer.optim import schedule
-from lrtransfer.optim.implicit_warmup import decay_away, exponential
-from lrtransfer.theory import weight_decay as theory
+from lrtransfer.optim.implicit_warmup import exponential
 
 
 def test_the_exponential_starts_at_one_over_m_and_ends_at_one() -> None:
@@ -23,21 +19,11 @@ def test_the_exponential_starts_at_one_over_m_and_ends_at_one() -> None:
 
 def test_a_multiplier_of_one_warms_nothing_up() -> None:
     assert [exponential(step, 4, 1) for step in range(6)] == [1.0] * 6
-    assert decay_away([0.1] * 4, 0.5, 1) == [1.0] * 4
 
 
 def test_a_narrower_net_than_the_base_is_cooled_down() -> None:
     assert exponential(0, 4, 0.5) == 2
     assert exponential(4, 4, 0.5) == 1
-
-
-def test_decay_away_is_the_theory_s_simplified_form() -> None:
-    rates = [0.02 * schedule("linear")(step, 400, warmup_fraction=0.1) for step in range(400)]
-    found = decay_away(rates, 1.0, 8)
-    simplified = theory.implicit_warmup_simplified(rates, 1.0, 8)
-    assert found[0] == 1 / 8
-    np.testing.assert_allclose(found, simplified[:-1], rtol=1e-12)
-    assert len(found) == 400
 
 
 def test_a_scheduler_of_torch_takes_the_factors_group_by_group() -> None:
@@ -61,11 +47,6 @@ def test_a_scheduler_of_torch_takes_the_factors_group_by_group() -> None:
         (lambda: exponential(0, 0, 8), "warmup_steps is 0"),
         (lambda: exponential(-1, 4, 8), "step -1"),
         (lambda: exponential(0, 4, 0), "width_multiplier is 0"),
-        (lambda: decay_away([0.1], 0.1, -1), "width_multiplier is -1"),
-        (lambda: decay_away([0.1, -0.1], 0.1, 8), "a learning rate is -0.1"),
-        (lambda: decay_away([math.nan], 0.1, 8), "a learning rate is nan"),
-        (lambda: decay_away([0.1], -0.1, 8), "weight_decay -0.1"),
-        (lambda: decay_away([20.0], 0.1, 8), "at most 1"),
     ],
 )
 def test_what_has_no_meaning_is_refused_by_name(call: Any, message: str) -> None:

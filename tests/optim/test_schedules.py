@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from lrtransfer.optim import schedule
 from lrtransfer.optim.warmup import length
 from lrtransfer.study.plan import catalog
 
@@ -12,7 +11,7 @@ NAMES = catalog.names("optim/schedules")
 
 
 def values(name: str, steps: int, **options: float) -> list[float]:
-    return [schedule(name)(step, steps, **options) for step in range(steps)]
+    return [catalog.load("optim/schedules", name)(step, steps, **options) for step in range(steps)]
 
 
 def test_a_constant_schedule_is_one_at_every_step() -> None:
@@ -21,7 +20,7 @@ def test_a_constant_schedule_is_one_at_every_step() -> None:
 
 def test_a_linear_schedule_falls_to_zero_at_the_step_that_is_not_made() -> None:
     assert values("linear", 4) == [1.0, 0.75, 0.5, 0.25]
-    assert schedule("linear")(4, 4) == 0.0
+    assert catalog.load("optim/schedules", "linear")(4, 4) == 0.0
 
 
 def test_warm_up_rises_linearly_to_one() -> None:
@@ -69,9 +68,9 @@ def test_a_warm_up_that_no_run_can_hold_is_refused(
     name: str, options: dict[str, float], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        schedule(name)(0, 8, **options)
+        catalog.load("optim/schedules", name)(0, 8, **options)
 
 
 def test_an_unknown_schedule_is_named() -> None:
-    with pytest.raises(ModuleNotFoundError, match="no_such"):
-        schedule("no_such")
+    with pytest.raises(LookupError, match="no_such"):
+        catalog.load("optim/schedules", "no_such")

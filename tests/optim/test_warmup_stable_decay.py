@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
-from lrtransfer.optim import schedule
 from lrtransfer.study.plan import catalog
 
 
 def values(steps: int, **options: Any) -> list[float]:
-    return [schedule("warmup_stable_decay")(step, steps, **options) for step in range(steps)]
+    return [
+        catalog.load("optim/schedules", "warmup_stable_decay")(step, steps, **options)
+        for step in range(steps)
+    ]
 
 
 def test_it_rises_stays_and_falls_to_zero_after_the_last_step() -> None:
@@ -26,7 +28,10 @@ def test_the_decay_may_follow_a_square_root() -> None:
 
 
 def test_without_a_plateau_it_is_the_linear_schedule() -> None:
-    linear = [schedule("linear")(step, 20, warmup_fraction=0.2) for step in range(20)]
+    linear = [
+        catalog.load("optim/schedules", "linear")(step, 20, warmup_fraction=0.2)
+        for step in range(20)
+    ]
     assert values(20, warmup_fraction=0.2, decay_fraction=1.0) == pytest.approx(linear)
 
 

@@ -13,9 +13,9 @@ from lrtransfer.scaling.apply import Form, apply
 from lrtransfer.scaling.roles import Roles
 from lrtransfer.scaling.rules import Constants, Scaled
 from lrtransfer.scaling.symmetry import Family
-from lrtransfer.study import models
 from lrtransfer.study.models.residual_mlp import ResidualMLP
 from lrtransfer.study.plan import parameterizations
+from lrtransfer.study.plan.catalog import load
 from lrtransfer.study.plan.parameterizations import builtin
 
 Rules = Mapping[str, Any]
@@ -62,7 +62,7 @@ def scaled_net(
 ) -> tuple[ResidualMLP, dict[str, Scaled]]:
     """Return a residual MLP of parameterization ``name`` and its tensors' numbers."""
     sizes: dict[str, Any] = {"in_features": 5, "out_features": 3, "activation": "tanh"} | changes
-    model = models.build("residual_mlp", width=width, depth=depth, **sizes)
+    model = load("models", "residual_mlp")(width=width, depth=depth, **sizes)
     assert isinstance(model, ResidualMLP)
     constants = constants or Constants(0.5, 1.0, 1, 1)
     table = rules(name, family)

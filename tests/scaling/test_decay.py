@@ -19,7 +19,7 @@ from lrtransfer.scaling.apply import apply
 from lrtransfer.scaling.decay import WidthRule, base_numbers, rate_multiplier, with_rate
 from lrtransfer.scaling.rules import Constants, Scaled
 from lrtransfer.scaling.symmetry import Family, moved
-from lrtransfer.study import models
+from lrtransfer.study.plan.catalog import load
 
 from .nets import column, rules, train
 from .package_nets import MLP, Net, Transformer, batch, with_base_shapes
@@ -42,7 +42,7 @@ Numbers = dict[str, Scaled]
 
 def numbers(entry: str, *, width: int = WIDTH) -> tuple[dict[str, str], Numbers, Numbers]:
     """Return roles, numbers and numbers at the base width of a LLaMA-like net."""
-    model = models.build("llama", width=width, **SIZES)
+    model = load("models", "llama")(width=width, **SIZES)
     roles = model.roles()  # type: ignore[operator]
     constants = Constants(branch_exponent=0.5, base_width=BASE)
     arguments = (model, roles, rules(entry, "adam"), constants)
@@ -95,7 +95,7 @@ def test_base_numbers_know_the_growing_dimensions_of_every_role(
 ) -> None:
     found = []
     for width in (WIDTH, BASE):
-        model = models.build(family, width=width, **sizes)
+        model = load("models", family)(width=width, **sizes)
         roles = model.roles()  # type: ignore[operator]
         constants = Constants(base_width=BASE)
         table = rules("u_mup", "adam")  # both fans are in its exponents
@@ -107,7 +107,7 @@ def test_base_numbers_know_the_growing_dimensions_of_every_role(
 
 
 def test_a_base_width_at_which_a_tensor_has_no_whole_size_is_refused() -> None:
-    model = models.build("residual_mlp", in_features=5, out_features=3, width=12, depth=2)
+    model = load("models", "residual_mlp")(in_features=5, out_features=3, width=12, depth=2)
     roles = model.roles()  # type: ignore[operator]
     with pytest.raises(ValueError, match="of 12 at width 16: no whole number at the base width 5"):
         base_numbers(model, roles, rules("mup", "adam"), Constants(base_width=5), width=16, depth=2)

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from lrtransfer.curvature import NTKOperator, eigenvalues
 from lrtransfer.scaling.rules import Constants
-from lrtransfer.study import models
-from tests.study.models.cases import CASES, CLASSES, Case, inputs
+from lrtransfer.study.plan.catalog import load
+from tests.study.models.cases import CLASSES, FIRST, Case, inputs
 
 from .nets import Rules, column, data, rules, scaled_model, scaled_net, train
 
@@ -25,7 +25,7 @@ OPTIMIZERS: list[tuple[str, float, dict[str, Any]]] = [
     ("rmsprop", 0.01, {"epsilon": 1e-2}),
 ]
 every_optimizer = pytest.mark.parametrize(("optimizer", "rate", "options"), OPTIMIZERS)
-MIXER, GPT = CASES[16], CASES[18]
+MIXER, GPT = FIRST["mlp_mixer"], FIRST["gpt"]
 
 
 def mlp(name: str, optimizer: str, rate: float, options: dict[str, Any], **net: Any) -> Tensor:
@@ -38,7 +38,7 @@ def other(
     case: Case, table: Rules, optimizer: str, rate: float, options: dict[str, Any], base: Constants
 ) -> Tensor:
     """Return the outputs of another family's net over ``STEPS`` updates."""
-    model = models.build(case.family, out_features=CLASSES, **case.sizes)
+    model = load("models", case.family)(out_features=CLASSES, **case.sizes)
     scaled = scaled_model(model, table, base, width=4, depth=case.branches)
     given = inputs(case)
     shape = model(given).shape

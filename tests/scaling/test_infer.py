@@ -11,7 +11,7 @@ from torch import nn
 
 from lrtransfer.scaling.infer import UnplacedTensorError, differ, growths, infer_roles, infer_width
 from lrtransfer.scaling.roles import Roles
-from lrtransfer.study import models
+from lrtransfer.study.plan.catalog import load
 from tests.study.models.cases import CASES, CLASSES, Case
 
 
@@ -23,7 +23,7 @@ def roles(build: Any, told: dict[str, str] | None = None) -> dict[str, str]:
 def test_every_family_s_roles_are_found_from_two_widths(case: Case) -> None:
     sizes = {"out_features": CLASSES} | case.sizes
     wider = sizes | {"width": 2 * sizes["width"]}
-    model, base = models.build(case.family, **wider), models.build(case.family, **sizes)
+    model, base = load("models", case.family)(**wider), load("models", case.family)(**sizes)
     known: Roles = model.roles()  # type: ignore[operator]
     found = growths(model, base)
     assert infer_roles(found, {}) == known.tensors

@@ -15,7 +15,7 @@ from lrtransfer.scaling.apply import apply
 from lrtransfer.scaling.hooks import Multiply
 from lrtransfer.scaling.roles import Roles
 from lrtransfer.scaling.rules import Constants
-from lrtransfer.study import models
+from lrtransfer.study.plan.catalog import load
 
 from .outsiders import MLP, Transformer, loss, numbers, tokens, trajectory
 
@@ -47,7 +47,7 @@ FAMILIES: dict[str, dict[str, Any]] = {
 
 def build(family: str, width: int) -> nn.Module:
     with torch.random.fork_rng():
-        return models.build(family, width=width, **FAMILIES[family]).double()
+        return load("models", family)(width=width, **FAMILIES[family]).double()
 
 
 def inputs_of(family: str) -> torch.Tensor:

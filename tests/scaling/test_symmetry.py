@@ -14,10 +14,9 @@ from lrtransfer.scaling.apply import Form
 from lrtransfer.scaling.multiplier import Multiply
 from lrtransfer.scaling.rules import Constants, Scaled
 from lrtransfer.scaling.symmetry import Family, absorbed, moved
-from lrtransfer.study import models
-from lrtransfer.study.plan import catalog
+from lrtransfer.study.plan.catalog import load
 from lrtransfer.study.plan.parameterizations import builtin
-from tests.study.models.cases import CASES, CLASSES, Case, inputs
+from tests.study.models.cases import CLASSES, FIRST, Case, inputs
 
 from .nets import column, rules, scaled_model, train
 
@@ -39,19 +38,8 @@ OPTIMIZERS: dict[str, Optimizer] = {
     "rmsprop-no-epsilon": ("rmsprop", {"epsilon": 0.0}),
 }
 RATES = {"sgd": 0.005, "adam": 0.005}
-# One net of each family, the one with biases or norms where there is a choice. Without ε an entry
-# whose gradient is zero is divided by zero: only families whose tensors all matter can go without.
-NETS = {
-    "residual_mlp": CASES[0],
-    "two_layer_linear": CASES[1],
-    "convnet": CASES[3],
-    "residual_convnet": CASES[7],
-    "resnet": CASES[10],
-    "vit": CASES[14],
-    "mlp_mixer": CASES[16],
-    "gpt": CASES[18],
-    "llama": CASES[21],
-}
+# Without ε an entry whose gradient is zero is divided by zero: only families whose tensors all
+# matter can go without.
 DENSE = ("residual_mlp", "two_layer_linear")
 
 
@@ -65,7 +53,7 @@ def pairings() -> list[tuple[str, str, str]]:
     found = []
     for family in FAMILIES:
         names = [name for name, entry in builtin().items() if family in entry.families]
-        for i, net in enumerate(NETS):
+        for i, net in enumerate(FIRST):
             choice = [o for o in optimizers(family) if net in DENSE or "no-epsilon" not in o]
             chosen = names[i % 3 :: 3]
             found += [(net, name, choice[(i + j) % len(choice)]) for j, name in enumerate(chosen)]
@@ -77,7 +65,7 @@ def outputs(case: Case, entry: str, optimizer: Optimizer, form: Form | None) -> 
     """Return the outputs over ``STEPS`` updates of a case's net in one form of its numbers."""
     name, options = optimizer
     sizes = {"out_features": CLASSES} | case.sizes
-    model = models.build(case.family, **sizes)
+    model = load("models", case.family)(**sizes)
     width, depth = sizes["width"], max(1, case.branches)
     table = rules(entry, column(name))
     scaled = scaled_model(model, table, CONSTANTS, width=width, depth=depth, form=form)
@@ -100,11 +88,10 @@ def by_random_factors(family: Family) -> Form:
 
 
 def test_every_family_and_every_parameterization_is_paired() -> None:
-    assert set(NETS) == set(catalog.names("models"))
     for family in FAMILIES:
         pairs = [(n, p) for n, p, o in pairings() if o in optimizers(family)]
         assert {p for _, p in pairs} == {n for n, e in builtin().items() if family in e.families}
-        assert {n for n, _ in pairs} == set(NETS)
+        assert {n for n, _ in pairs} == set(FIRST)
     assert {o for *_, o in pairings()} == set(OPTIMIZERS)
 
 
@@ -117,7 +104,7 @@ def test_equivalent_forms_have_the_same_outputs_at_every_step(
     def absorb(scaled: Scaled) -> Scaled:
         return absorbed(scaled, family)
 
-    case = NETS[net]
+    case = FIRST[net]
     table = outputs(case, parameterization, OPTIMIZERS[optimizer], None)
     for form in (by_random_factors(family), absorb):
         other = outputs(case, parameterization, OPTIMIZERS[optimizer], form)
@@ -130,7 +117,7 @@ def test_equivalent_forms_have_the_same_outputs_at_every_step(
 def test_a_form_that_forgets_a_number_trains_another_function(optimizer: str) -> None:
     """The comparison above notices each number: it is none that any trajectory would pass."""
     family = column(OPTIMIZERS[optimizer][0])
-    case, options = NETS["residual_mlp"], OPTIMIZERS[optimizer][1]
+    case, options = FIRST["residual_mlp"], OPTIMIZERS[optimizer][1]
     table = outputs(case, "mup", OPTIMIZERS[optimizer], None)
     told = ["multiplier", "init", "learning_rate"]
     told += ["weight_decay"] if options.get("weight_decay") else []
@@ -146,7 +133,7 @@ def test_decay_that_is_added_to_a_normalised_gradient_would_have_to_grow_with_it
     name: str,
 ) -> None:
     """A move is for decoupled decay: λW joins a gradient that is c times larger, W being W/c."""
-    case, optimizer = NETS["residual_mlp"], (name, {"epsilon": 1e-3, "weight_decay": 0.5})
+    case, optimizer = FIRST["residual_mlp"], (name, {"epsilon": 1e-3, "weight_decay": 0.5})
 
     def by_the_square(scaled: Scaled) -> Scaled:
         return replace(moved(scaled, 3.0, "adam"), weight_decay=9.0 * scaled.weight_decay)
@@ -195,8 +182,8 @@ def test_absorbed_needs_no_hook_and_is_the_same_from_every_form(family: Family) 
 
 
 def test_an_absorbed_net_has_hooks_on_branches_and_logits_alone() -> None:
-    case = NETS["gpt"]
-    model = models.build("gpt", out_features=CLASSES, **case.sizes)
+    case = FIRST["gpt"]
+    model = load("models", "gpt")(out_features=CLASSES, **case.sizes)
     table = rules("mup", "adam")
     scaled_model(model, table, CONSTANTS, width=4, depth=4, form=lambda s: absorbed(s, "adam"))
     hooked = {

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from lrtransfer.study.data import source
 from lrtransfer.study.models.two_layer_linear import TwoLayerLinear
+from lrtransfer.study.plan.catalog import load
 from lrtransfer.theory import two_layer_linear as theory
 from lrtransfer.theory.two_layer_linear import Array, Scaling, State
 
@@ -68,7 +68,7 @@ def test_the_coupling_of_mup_holds_no_width_and_that_of_ntp_vanishes_with_it() -
 
 @pytest.mark.parametrize(("width", "gamma"), [(8, math.sqrt(8)), (32, 1.0)])
 def test_the_packages_model_on_its_data_set_follows_the_recursion(width: int, gamma: float) -> None:
-    made = source("linear_target", dimension=16)
+    made = load("data", "linear_target")(dimension=16)
     arrays = made.arrays(made.read())
     x, y = (torch.from_numpy(arrays[f"train_{part}"]).double() for part in ("inputs", "targets"))
     model = TwoLayerLinear(in_features=16, out_features=1, width=width).double()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from lrtransfer.optim import schedule
+from lrtransfer.study.plan.catalog import load
 from lrtransfer.theory import weight_decay as theory
 from lrtransfer.theory.weight_decay import Array
 
@@ -70,7 +70,7 @@ def simulated(beta1: float) -> tuple[Array, Array, Array]:
 
 
 def test_the_reference_schedule_is_the_package_s_own() -> None:
-    factor = schedule("linear")
+    factor = load("optim/schedules", "linear")
     own = [0.02 * factor(step, 4000, warmup_fraction=0.1) for step in range(4000)]
     np.testing.assert_allclose(own, small_rates(), rtol=1e-14)
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from lrtransfer.study.evidence import consistency
 from lrtransfer.transfer import drift, optimum, regret
 from lrtransfer.transfer.intervals import Interval
 from lrtransfer.transfer.rules import Within, verdict
@@ -14,24 +14,37 @@ from .simulated_sweeps import GRID, LOG2_WIDTH, SEEDS, simulate
 CONFIDENCE = 0.95
 
 
+def valleys(losses, cliffs):
+    return tuple(
+        Valley(seed, GRID, loss, cliff)
+        for seed, (loss, cliff) in enumerate(zip(losses, cliffs, strict=True))
+    )
+
+
 def drifts(vertices):
     x = np.repeat(LOG2_WIDTH, SEEDS)
     flat = vertices.reshape(len(vertices), -1)
-    return drift.slope_and_half_width(x, flat, 1.0, CONFIDENCE)
+    found = drift.slope(x, flat, 1.0)
+    tail = (1 + CONFIDENCE) / 2
+    squares = stats.t.ppf(tail, found.df) ** 2 * found.variance
+    return found.value, np.sqrt(squares + (stats.norm.ppf(tail) * found.systematic) ** 2)
 
 
 @pytest.mark.parametrize("slope", [0.0, 0.5])
 def test_optimum_intervals_cover_the_optimum(slope):
     studies = simulate(1200, slope)
     inside = []
-    none = np.zeros(SEEDS, dtype=np.int64)
-    for vertices, truth in zip(studies.vertices, studies.optimum, strict=True):
-        pooled = optimum.pooled_variance(list(vertices))
-        for of_width, at in zip(vertices, truth, strict=True):
-            found = optimum.interval(
-                of_width, none, pooled=pooled, spacing=1.0, confidence=CONFIDENCE
-            )
-            inside.append(found.low <= at <= found.high)
+    for log_loss, cliff, truth in zip(
+        studies.log_loss, studies.cliff, studies.optimum, strict=True
+    ):
+        sweeps = [
+            Sweep("mup", "width", 3, 32 * 2**place, valleys(np.exp(losses), walls))
+            for place, (losses, walls) in enumerate(zip(log_loss, cliff, strict=True))
+        ]
+        pooled = optimum.pooled_variance([sweep.vertices[0] for sweep in sweeps])
+        for sweep, at in zip(sweeps, truth, strict=True):
+            _, low, high = optimum.optimum(sweep, pooled).interval(CONFIDENCE)
+            inside.append(low <= at <= high)
     assert 0.92 <= np.mean(inside) <= 0.98
 
 
@@ -112,17 +125,16 @@ def test_regret_intervals_cover_the_regret_of_a_drifting_optimum():
     inside = []
     for _ in range(250):
         narrow, wide = (planted(rng, at, curvature) for at in (0.3, 0.3 + slope * 4))
-        found = regret.regret([narrow, wide], CONFIDENCE).iloc[1]
+        _, low, high = regret.regrets([narrow, wide])[1].loss.interval(CONFIDENCE)
         # The mean of f(u0) − f(u*) over seeds, whose valleys shift with sd 0.1 about the optimum.
         truth = np.exp(-1.2) * (np.exp(curvature * (slope * 4) ** 2) - 1)
-        inside.append(found["ci_low"] <= truth <= found["ci_high"])
+        inside.append(low <= truth <= high)
     assert 0.92 <= np.mean(inside) <= 1
 
 
 def planted(rng, at, curvature):
     """A sweep of quadratic valleys at `at`, seed scatter 0.1."""
-    cliff = np.zeros(len(GRID), dtype=bool)
-    losses = (
+    losses = [
         np.exp(
             curvature * (GRID - at - 0.1 * rng.normal()) ** 2
             - 1.2
@@ -130,37 +142,5 @@ def planted(rng, at, curvature):
             + 0.01 * rng.normal(size=len(GRID))
         )
         for _ in range(SEEDS)
-    )
-    return Sweep("mup", "width", 3, 32, tuple(Valley(GRID, loss, cliff) for loss in losses))
-
-
-STEPS = np.unique(np.round(np.geomspace(1, 256, 23)))
-
-
-def betas(exponent, amplitude, noise, *, n=150, widths=4, base=3.0):
-    rng = np.random.default_rng(2)
-    rows = []
-    for _ in range(n):
-        clean = base + amplitude * 2.0 ** -np.arange(widths)[:, None, None] * STEPS**exponent
-        values = clean + base * noise * rng.normal(size=(widths, SEEDS, len(STEPS)))
-        reference = base + base * noise * rng.normal(size=(SEEDS, len(STEPS)))
-        rows.append(consistency.intervals(STEPS, values, reference, CONFIDENCE)[-1])
-    return rows
-
-
-def test_exponent_intervals_cover_a_power_law_that_stands_above_the_noise():
-    rows = betas(0.7, 0.1, 0.0005)
-    inside = [r["ci_low"] <= 0.7 <= r["ci_high"] for r in rows]
-    assert 0.92 <= np.mean(inside) <= 1
-
-
-def test_identical_processes_have_exponent_zero_and_the_overlap_of_their_noise():
-    rows = betas(0.0, 0.0, 0.1)
-    assert np.mean([r["beta"] for r in rows]) == pytest.approx(0, abs=0.02)
-    assert np.mean([r["overlap"] for r in rows]) == pytest.approx(0.092, abs=0.003)
-    assert 0.93 <= np.mean([r["ci_low"] <= 0 <= r["ci_high"] for r in rows]) <= 1
-    assert np.mean([r["ci_low"] > 0 for r in rows]) <= 0.04
-
-
-def test_noise_above_a_power_law_flattens_its_exponent():
-    assert np.mean([r["beta"] for r in betas(0.7, 0.03, 0.02, n=40)]) < 0.6
+    ]
+    return Sweep("mup", "width", 3, 32, valleys(losses, np.zeros((SEEDS, len(GRID)), dtype=bool)))

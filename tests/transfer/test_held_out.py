@@ -6,8 +6,11 @@ import pytest
 
 from lrtransfer.transfer.held_out import (
     COLUMNS,
+    FORECAST_COLUMNS,
+    LAW_COLUMNS,
     coverage_record,
     forecast,
+    forecasts,
     held_out,
     share_interval,
     transfer_laws,
@@ -64,6 +67,21 @@ def test_laws_are_listed_best_first():
     assert rows["law"].tolist() == ["power law", "constant"]
     assert rows["slope"].iloc[0] == pytest.approx(0.5)
     assert rows["weight"].sum() == pytest.approx(1)
+
+
+def test_one_table_holds_all_three_kinds():
+    own = table(steady)
+    every = forecasts(own, 0.95)
+    kinds = {
+        "law": (transfer_laws(own), LAW_COLUMNS),
+        "held_out": (held_out(own, 0.95), COLUMNS),
+        "forecast": (forecast(own, 0.95), FORECAST_COLUMNS),
+    }
+    assert list(dict.fromkeys(every["kind"])) == list(kinds)
+    for kind, (alone, columns) in kinds.items():
+        part = every[every["kind"] == kind].reset_index(drop=True)
+        pd.testing.assert_frame_equal(part[columns], alone, check_dtype=False)
+        assert part.drop(columns=["kind", *columns]).isna().all(axis=None)
 
 
 def record(*tables):

@@ -7,7 +7,6 @@ from scipy import stats
 from lrtransfer.transfer.intervals import (
     Interval,
     difference,
-    half_width,
     jackknife_variance,
     line,
     mean_interval,
@@ -27,23 +26,6 @@ def test_missing_values_are_left_out_and_one_value_has_no_interval():
     assert single.value == 5
     assert math.isnan(single.low) and math.isnan(single.high)
     assert math.isnan(mean_interval([], 0.95).value)
-
-
-def test_equal_variances_add_their_degrees_of_freedom():
-    assert half_width((1.0, 2), (1.0, 2), confidence=0.95) == pytest.approx(
-        stats.t.ppf(0.975, 4) * math.sqrt(2)
-    )
-
-
-def test_a_part_without_variance_takes_no_degrees_of_freedom():
-    assert half_width((1.0, 2), (0.0, 5), confidence=0.95) == pytest.approx(stats.t.ppf(0.975, 2))
-    assert half_width((0.0, 2), confidence=0.95) == 0
-
-
-def test_shared_variance_widens_the_mean_interval():
-    alone = mean_interval([1.0, 2.0, 3.0], 0.95)
-    shared = mean_interval([1.0, 2.0, 3.0], 0.95, extra=(4.0, 2))
-    assert shared.high - shared.low > 2 * (alone.high - alone.low)
 
 
 def test_line_agrees_with_linregress():

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lrtransfer.transfer.rules import Below, verdict
 from lrtransfer.transfer.sweeps import sweeps
-from lrtransfer.transfer.transfer_metrics import COLUMNS, transfer_metrics
+from lrtransfer.transfer.transfer_metrics import transfer_metrics
 
 from .frames import make_runs
 
@@ -26,9 +27,7 @@ def runs(arm="mup", *, drift=0.0, limit=0.0, gap=1.0, flatter=0.0, level=0.0, sc
 
 
 def metrics(*tables):
-    table = transfer_metrics(list(sweeps(pd.concat(tables))), 0.95)
-    assert list(table.columns) == COLUMNS
-    return table.set_index("arm")
+    return {own.arm: own for own in transfer_metrics(list(sweeps(pd.concat(tables))))}
 
 
 def test_a_power_law_fits_and_a_jump_does_not():
@@ -37,38 +36,41 @@ def test_a_power_law_fits_and_a_jump_does_not():
     jump.loc[moved, ["log2_lr", "lr"]] = np.column_stack(
         [jump.loc[moved, "log2_lr"] + 1, 2 * jump.loc[moved, "lr"]]
     )
-    assert metrics(runs(drift=0.5)).loc["mup", "fit_error"] < 0.02
-    assert metrics(jump).loc["mup", "fit_error"] > 0.3
+    straight = metrics(runs(drift=0.5))["mup"]
+    assert straight.law == "power law"
+    assert straight.fit_error < 0.02
+    assert metrics(jump)["mup"].fit_error > 0.3
 
 
 def test_valleys_that_flatten_are_robust():
-    row = metrics(runs(flatter=0.5)).loc["mup"]
-    assert row["robustness"] == pytest.approx(0.5, abs=0.05)
-    assert row["robustness_low"] <= 0.5 <= row["robustness_high"]
-    assert metrics(runs()).loc["mup", "robustness"] == pytest.approx(0.0, abs=0.05)
+    value, low, high = metrics(runs(flatter=0.5))["mup"].robustness.interval(0.95)
+    assert value == pytest.approx(0.5, abs=0.05)
+    assert low <= 0.5 <= high
+    assert metrics(runs())["mup"].robustness.value == pytest.approx(0.0, abs=0.05)
 
 
 def test_the_penalty_is_against_the_best_arm_at_the_largest_size():
     found = metrics(runs("mup"), runs("sp", level=0.1))
-    assert found.loc["mup", "penalty"] == pytest.approx(0.0, abs=1e-9)
-    assert found.loc["sp", "penalty"] == pytest.approx(np.exp(0.1) - 1, rel=0.02)
-    assert found.loc["sp", "penalty_slope"] == pytest.approx(0.0, abs=1e-6)
-    assert set(found["penalty_size"]) == {512}
+    assert found["mup"].penalty == pytest.approx(0.0, abs=1e-9)
+    assert found["sp"].penalty == pytest.approx(np.exp(0.1) - 1, rel=0.02)
+    assert found["sp"].penalty_slope == pytest.approx(0.0, abs=1e-6)
+    assert {own.penalty_size for own in found.values()} == {512}
 
 
 def test_an_optimum_that_converges_quickly_transfers_fast_and_a_power_law_does_not():
-    fast = metrics(runs(limit=2.0, gap=3.0, scatter=0.01)).loc["mup"]
-    slow = metrics(runs(drift=0.6, scatter=0.01)).loc["mup"]
-    assert fast["rate"] == pytest.approx(-1.5, abs=0.3)
-    assert slow["rate"] == pytest.approx(0.5, abs=0.2)
-    assert (fast["fast"], slow["fast"]) == ("yes", "no")
-    assert slow["share"] > fast["share"]
+    fast = metrics(runs(limit=2.0, gap=3.0, scatter=0.01))["mup"]
+    slow = metrics(runs(drift=0.6, scatter=0.01))["mup"]
+    assert fast.rate.value == pytest.approx(-1.5, abs=0.3)
+    assert slow.rate.value == pytest.approx(0.5, abs=0.2)
+    said = [verdict(Below(0.0), own.rate.interval(0.95)) for own in (fast, slow)]
+    assert said == ["supported", "contradicted"]
+    assert slow.given_up.value > fast.given_up.value
 
 
 def test_a_loss_that_does_not_fall_with_size_has_no_share():
-    row = metrics(runs(gap=-1.0)).loc["mup"]
-    assert np.isnan(row["share"])
-    assert row["fast"] == "not resolved"
+    own = metrics(runs(gap=-1.0))["mup"]
+    assert np.isnan(own.given_up.value)
+    assert verdict(Below(0.0), own.rate.interval(0.95)) == "inconclusive"
 
 
 def test_one_seed_gives_values_without_intervals_and_edges_give_none():
@@ -76,8 +78,16 @@ def test_one_seed_gives_values_without_intervals_and_edges_give_none():
         lambda size, seed, x: float(np.exp(10 / size + 0.2 * (x - 0.3) ** 2 - 2)),
         seeds=(0,), sizes=SIZES, grid=GRID,
     )  # fmt: skip
-    row = metrics(single).loc["mup"]
-    assert np.isfinite(row["robustness"]) and np.isnan(row["robustness_low"])
-    assert row["law"] is None or pd.isna(row["law"])
-    edge = metrics(runs(drift=3.0)).loc["mup"]
-    assert np.isnan(edge["fit_error"]) and np.isnan(edge["penalty"])
+    own = metrics(single)["mup"]
+    assert np.isfinite(own.robustness.value) and np.isnan(own.robustness.interval(0.95).low)
+    assert own.law == ""
+    edge = metrics(runs(drift=3.0))["mup"]
+    assert np.isnan([edge.fit_error, edge.penalty, edge.robustness.value]).all()
+
+
+def test_units_are_pseudo_values_of_the_seeds():
+    own = metrics(runs(flatter=0.5))["mup"].robustness
+    assert [(u.seed, u.size) for u in own.units] == [(0, 0), (1, 0), (2, 0)]
+    assert own.parts[0].df == 2
+    variance = np.var([u.value for u in own.units], ddof=1) / 3
+    assert own.parts[0].variance == pytest.approx(variance)

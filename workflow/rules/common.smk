@@ -1,12 +1,14 @@
 # The plan of this study, shared by all rules; `--config scale=… experiments=…` chooses another part of it,
 # `runs_per_job=…` how it is cut into jobs.
-from lrtransfer.study.plan import StudyError
-from lrtransfer.study.workflow.job_environment import prepare_environment
-from lrtransfer.study.workflow.orphans import cancel_orphans
+from lrtransfer.study.plan.yaml_file import StudyError
 from lrtransfer.study.workflow.safeguard import keep_copies
-from lrtransfer.study.workflow.selection import select
+from lrtransfer.study.workflow.start import (
+    cancel_orphans,
+    prepare_environment,
+    select,
+    watch,
+)
 from lrtransfer.study.workflow.targets import Targets
-from lrtransfer.study.workflow.watch import watch
 
 try:
     SELECTION = select(
@@ -20,6 +22,7 @@ except StudyError as error:
 
 RESOURCES = PLAN.study.resources
 LOGS = f"logs/{LAYOUT.results}"
+LEDGER = [str(LAYOUT.claims), str(LAYOUT.metrics)]
 
 # What a command line would have to say in every rule; Snakemake would take a changed rule for a changed result.
 prepare_environment(SELECTION.overrides)

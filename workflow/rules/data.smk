@@ -22,4 +22,4 @@ for dataset in PLAN.datasets:
         params:
             name=dataset.name,
         shell:
-            "exec python -m lrtransfer prepare {params.name} > {log} 2>&1"
+            "exec python -m lrtransfer stage prepare {params.name} > {log} 2>&1"

@@ -6,7 +6,8 @@ localrules:
 
 rule figures_all:
     input:
-        TARGETS.all_figures,
+        TARGETS.each(TARGETS.figures),
+        str(LAYOUT.report),
 
 
 for experiment in PLAN.experiments:
@@ -17,7 +18,7 @@ for experiment in PLAN.experiments:
         input:
             TARGETS.run_tables(experiment),
             TARGETS.spectra_tables(experiment),
-            TARGETS.fits(experiment),
+            TARGETS.estimates(experiment),
         output:
             report(
                 TARGETS.figures(experiment),
@@ -32,15 +33,16 @@ for experiment in PLAN.experiments:
             identity=TARGETS.identity("figures", experiment),
             experiment=experiment,
         shell:
-            "exec python -m lrtransfer draw {params.experiment} > {log} 2>&1"
+            "exec python -m lrtransfer stage draw {params.experiment} > {log} 2>&1"
 
 
 rule report:
     """Write the self-contained report."""
     input:
-        [file for name in PLAN.experiments for file in TARGETS.figures(name)],
-        [file for name in PLAN.experiments for file in TARGETS.fits(name)],
-        [file for name in PLAN.experiments for file in TARGETS.run_tables(name)],
+        TARGETS.each(TARGETS.figures),
+        TARGETS.each(TARGETS.run_tables),
+        TARGETS.each(TARGETS.estimates),
+        LEDGER,
     output:
         str(LAYOUT.report),
     log:
@@ -48,4 +50,4 @@ rule report:
     params:
         identity=TARGETS.identity("report"),
     shell:
-        "exec python -m lrtransfer report > {log} 2>&1"
+        "exec python -m lrtransfer stage report > {log} 2>&1"

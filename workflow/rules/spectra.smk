@@ -6,7 +6,6 @@ localrules:
 rule spectra_all:
     input:
         TARGETS.spectra,
-        TARGETS.all_spectra_tables,
 
 
 for job in TARGETS.spectra_jobs():
@@ -30,23 +29,4 @@ for job in TARGETS.spectra_jobs():
             * attempt,
             gpu=RESOURCES.spectra.gpu,
         shell:
-            "exec python -m lrtransfer spectra --threads {threads} {output} > {log} 2>&1"
-
-
-for experiment in PLAN.experiments:
-
-    rule:
-        name:
-            f"spectra_tables_{experiment}"
-        input:
-            ancient(TARGETS.of(experiment).spectra),
-        output:
-            TARGETS.spectra_tables(experiment),
-        log:
-            f"{LOGS}/spectra_tables/{experiment}.log",
-        localrule: True
-        params:
-            identity=TARGETS.of(experiment).identity("spectra_tables"),
-            experiment=experiment,
-        shell:
-            "exec python -m lrtransfer spectra-tables {params.experiment} > {log} 2>&1"
+            "exec python -m lrtransfer stage spectra --threads {threads} {output} > {log} 2>&1"

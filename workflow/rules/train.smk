@@ -1,5 +1,5 @@
 # One job per sweep by default: starting Python and torch is dear, a laptop-scale run is not. With one run per job
-# most share a rule, see lrtransfer.study.workflow.train_rules.
+# most share a rule, see lrtransfer.study.workflow.targets.
 # A job's files come from the work folder where they were finished before, see lrtransfer.study.training.sweep.
 localrules:
     train_all,
@@ -40,4 +40,4 @@ for training in TARGETS.train_rules():
             # Not `threads`, which Snakemake caps by the cores of the machine that it runs on.
             cpus_per_task=RESOURCES.processes_per_run,
         shell:
-            "exec python -m lrtransfer train --threads {threads} {output} > {log} 2>&1"
+            "exec python -m lrtransfer stage train --threads {threads} {output} > {log} 2>&1"

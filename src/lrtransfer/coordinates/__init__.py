@@ -1,1 +1,1 @@
-"""The coordinate check: do features move with the width as a parameterization's table says?"""
+"""The coordinate check of any model; start at `coordinate_check.py`."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lrtransfer.coordinates.measurement import Coordinates
-from lrtransfer.coordinates.prediction import NOTHING, Exponent
+from lrtransfer.coordinates.exponents import NOTHING, Exponent
+from lrtransfer.coordinates.sizes import Coordinates
 from lrtransfer.transfer.intervals import UNKNOWN, Interval, line, mean_interval
 
 CONFIDENCE = 0.95
@@ -27,18 +27,23 @@ class Judged:
     Attributes:
         coordinates: Module and quantity.
         measured: Exponent in width with its interval over seeds; NaN where a size is zero.
-        predicted: What the parameterization's rule implies.
+        predicted: What the parameterization's rule implies; None where nothing was predicted.
         zero: Whether all sizes are zero.
     """
 
     coordinates: Coordinates
     measured: Interval
-    predicted: Exponent
+    predicted: Exponent | None
     zero: bool
 
     @property
     def deviation(self) -> float:
-        """Distance of the measured exponent from the predicted ones; infinite where undefined."""
+        """Distance of the measured exponent from the predicted ones; infinite where undefined.
+
+        Zero where nothing was predicted.
+        """
+        if self.predicted is None:
+            return 0.0
         if self.zero or self.predicted.high == NOTHING:
             return 0.0 if self.zero and self.predicted.high == NOTHING else math.inf
         if math.isnan(self.measured.value):
@@ -55,6 +60,51 @@ class Judged:
     def stable(self) -> bool:
         """Whether the coordinate is not shown to grow with the width."""
         return self.zero or self.measured.low <= GROWTH  # False where undefined
+
+    def __str__(self) -> str:
+        """Return module, quantity and exponents in words."""
+        text = f"{' '.join(self.coordinates)} {self._measured()}"
+        return text if self.predicted is None else f"{text}, predicted {self.predicted}"
+
+    def _measured(self) -> str:
+        if self.zero:
+            return "zero"
+        value, low, high = self.measured
+        return f"{value:+.2f} ± {(high - low) / 2:.2f}"
+
+
+@dataclass(frozen=True)
+class CoordinateCheck:
+    """The judged coordinates of one network family under one rule, in the order of the calls."""
+
+    coordinates: list[Judged]
+
+    @property
+    def as_predicted(self) -> bool:
+        """Whether every predicted coordinate has the exponent that the rule implies."""
+        return all(judged.as_predicted for judged in self.coordinates)
+
+    @property
+    def stable(self) -> bool:
+        """Whether no coordinate is shown to grow with the width."""
+        return all(judged.stable for judged in self.coordinates)
+
+    @property
+    def worst(self) -> Judged:
+        """The coordinate farthest from its prediction."""
+        return max(self.coordinates, key=lambda judged: judged.deviation)
+
+    @property
+    def fastest(self) -> Judged:
+        """The coordinate whose interval starts highest: the most clearly shown to grow."""
+        known = [judged for judged in self.coordinates if not math.isnan(judged.measured.low)]
+        return max(known, key=lambda judged: judged.measured.low)
+
+    def __str__(self) -> str:
+        """Return a line for each coordinate, and the verdict."""
+        lines = [str(judged) for judged in self.coordinates]
+        verdict = "stable" if self.stable else f"unstable: {self.fastest}"
+        return "\n".join([*lines, verdict])
 
 
 def growth(sizes: npt.NDArray[np.float64], widths: Sequence[int]) -> Interval:
@@ -74,15 +124,22 @@ def growth(sizes: npt.NDArray[np.float64], widths: Sequence[int]) -> Interval:
 
 def judge(
     sizes: Mapping[Coordinates, npt.NDArray[np.float64]],
-    predicted: Mapping[Coordinates, Exponent],
     widths: Sequence[int],
-) -> list[Judged]:
-    """Return every predicted coordinate with its verdicts.
+    predicted: Mapping[Coordinates, Exponent] | None = None,
+) -> CoordinateCheck:
+    """Return the verdicts on every predicted coordinate, or on every one without a prediction.
 
     Raises:
         KeyError: A predicted coordinate was not measured.
     """
-    return [
-        Judged(place, growth(sizes[place], widths), exponent, zero=not sizes[place].any())
-        for place, exponent in predicted.items()
-    ]
+    return CoordinateCheck(
+        [
+            Judged(
+                place,
+                growth(sizes[place], widths),
+                None if predicted is None else predicted[place],
+                zero=not sizes[place].any(),
+            )
+            for place in (sizes if predicted is None else predicted)
+        ]
+    )

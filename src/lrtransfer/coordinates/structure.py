@@ -6,17 +6,16 @@ family needs nothing but its roles.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from lrtransfer.coordinates.measurement import observe
-from lrtransfer.coordinates.problem import Problem
+from lrtransfer.coordinates.networks import Network
+from lrtransfer.coordinates.sizes import observe, owned
 from lrtransfer.scaling.roles import Roles
-from lrtransfer.study.training.network import Network
 
 # A gradient this much smaller than the largest of the network is rounding.
 _NO_GRADIENT = 1e-9
@@ -29,7 +28,7 @@ class Module:
     Attributes:
         name: Its name in the network.
         tensor: The tensor it owns, by name; None for attention logits.
-        role: The tensor's role, or ``attention_logits``.
+        role: The tensor's role, or `attention_logits`.
         source: The first module that is given the same input: itself, or the queries for keys and
             values; None where it takes none, as a gain or a bias, which only return their tensor.
         through_logits: Whether the loss sees its tensor through attention logits alone (queries,
@@ -46,19 +45,26 @@ class Module:
     has_gradient: bool
 
 
-def modules(problem: Problem, rules: Mapping[str, Any]) -> list[Module]:
-    """Return the measured modules in the order of their calls."""
-    net = problem.network(rules, problem.widths[0], seed=0)
-    roles: Roles = net.model.roles()  # type: ignore[operator]
-    seen = observe(net, problem.inputs)
-    sizes = _gradient_sizes(net, problem.inputs)
+def modules(net: Network, roles: Roles, inputs: Tensor) -> list[Module]:
+    """Return the measured modules in the order of their calls.
+
+    Raises:
+        ValueError: A module owns more than one tensor, whose exponents cannot be told apart.
+    """
+    seen = observe(net, inputs)
+    sizes = _gradient_sizes(net.model, inputs)
     smallest = _NO_GRADIENT * max(sizes.values())
-    blocked = _gradient_sizes(net, problem.inputs, blocked=list(roles.attention_logits))
+    blocked = _gradient_sizes(net.model, inputs, blocked=roles.attention_logits)
     first: dict[int, str] = {}  # id of an input, all of which are alive in `seen` -> module
     found = []
     for name, passed in seen.items():
-        owned = [n for n, _ in net.model.get_submodule(name).named_parameters(recurse=False)]
-        tensor = f"{name}.{owned[0]}" if owned else None
+        tensors = list(owned(net.model, name).values())
+        if len(tensors) > 1:
+            raise ValueError(
+                f"{name} owns {', '.join(tensors)}. An exponent is predicted for a module with one "
+                "tensor: put the bias into a module of its own, or leave it out."
+            )
+        tensor = tensors[0] if tensors else None
         found.append(
             Module(
                 name=name,
@@ -73,21 +79,24 @@ def modules(problem: Problem, rules: Mapping[str, Any]) -> list[Module]:
 
 
 def _gradient_sizes(
-    net: Network, inputs: Tensor, blocked: list[str] | None = None
+    model: nn.Module, inputs: Tensor, blocked: Iterable[str] = ()
 ) -> dict[str, float]:
-    """Return the largest entry of each tensor's gradient, with ``blocked`` modules constant."""
+    """Return the largest entry of each tensor's gradient, with `blocked` modules constant."""
 
     def detach(module: nn.Module, given: Any, output: Tensor) -> Tensor:
         return output.detach()
 
-    handles = [net.model.get_submodule(n).register_forward_hook(detach) for n in blocked or []]
-    outputs = net.model(inputs)
+    handles = [model.get_submodule(name).register_forward_hook(detach) for name in blocked]
+    outputs = model(inputs)
     for handle in handles:
         handle.remove()
     random = torch.Generator().manual_seed(0)
     direction = torch.randn(outputs.shape, generator=random, dtype=outputs.dtype)
-    names, tensors = zip(*net.trained, strict=True)
+    trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
     gradients = torch.autograd.grad(
-        (outputs * direction).sum(), tensors, allow_unused=True, materialize_grads=True
+        (outputs * direction).sum(),
+        list(trained.values()),
+        allow_unused=True,
+        materialize_grads=True,
     )
-    return {n: g.abs().max().item() for n, g in zip(names, gradients, strict=True)}
+    return {n: g.abs().max().item() for n, g in zip(trained, gradients, strict=True)}

@@ -54,25 +54,48 @@ def preconditioner(
             )
     rates = relative_rates(model, optimizer.param_groups, lr=lr)
     parameters = {name: p for name, p in model.named_parameters() if name in rates}
-    settings = {
-        id(parameter): group for group in optimizer.param_groups for parameter in group["params"]
-    }
-    if not any(optimizer.state.get(parameter) for parameter in parameters.values()):
+    found = divisors(parameters, optimizer)
+    if not found:
         raise ValueError("optimizer has no state yet; take a step before asking for its P")
-    scale = {}
-    for name, parameter in parameters.items():
-        state = optimizer.state.get(parameter)
-        if not state:
-            scale[name] = torch.zeros_like(parameter, requires_grad=False)
-            continue
-        divided = divisor(settings[id(parameter)], state).to(parameter)
+    for name, divided in found.items():
         if not bool((torch.isfinite(divided) & (divided > 0)).all()):
             raise ValueError(
                 f"the optimizer's P of {name!r} has entries that are zero or not finite; use "
                 "eps > 0, and look for NaN gradients"
             )
-        scale[name] = rates[name] / divided
-    return scale
+    return scale_of_divisors(parameters, found, rates)
+
+
+def divisors(
+    parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer
+) -> dict[str, Tensor]:
+    """Return P of every parameter that Adam, AdamW or RMSprop has moved, by name, unchecked."""
+    groups = {id(p): group for group in optimizer.param_groups for p in group["params"]}
+    return {
+        name: divisor(groups[id(parameter)], state).to(parameter)
+        for name, parameter in parameters.items()
+        if (state := optimizer.state.get(parameter))
+    }
+
+
+def scale_of_divisors(
+    parameters: Mapping[str, nn.Parameter],
+    divided: Mapping[str, Tensor],
+    rates: Mapping[str, float],
+) -> dict[str, Tensor]:
+    """Return D P⁻¹ by name, with zeros for a parameter that was never moved.
+
+    Args:
+        parameters: By name.
+        divided: P of those that were moved, see `divisors`.
+        rates: D of each.
+    """
+    return {
+        name: rates[name] / divided[name]
+        if name in divided
+        else torch.zeros_like(parameter, requires_grad=False)
+        for name, parameter in parameters.items()
+    }
 
 
 def divisor(group: Mapping[str, Any], state: Mapping[str, Any]) -> Tensor:

@@ -25,9 +25,3 @@ def optimizer(name: str, groups: list[dict[str, Any]], **options: Any) -> torch.
     """Return the optimizer ``name`` over parameter groups that carry their own ``lr``."""
     made: torch.optim.Optimizer = import_module(f"{__name__}.{name}").OPTIMIZER(groups, **options)
     return made
-
-
-def schedule(name: str) -> Schedule:
-    """Return the schedule ``name``."""
-    found: Schedule = import_module(f"{__name__}.schedules.{name}").SCHEDULE
-    return found

@@ -1,4 +1,4 @@
-"""Drift of the optimum with size: slope of log2(optimum) per doubling of the width or depth.
+"""Drift of the optimum with size: slope of log2(optimum) per octave of the width or depth.
 
 Least squares over the vertices of all seeds and sizes, with a t interval. The vertex's systematic
 error depends on where the optimum lies between grid points. Where the optima stand still, it is the
@@ -17,107 +17,100 @@ of 0.25 and more in 98 to 100 %. A finer grid mends it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from lrtransfer.transfer import valley
-from lrtransfer.transfer.intervals import UNKNOWN, Interval, line, normal_quantile, t_quantile
-from lrtransfer.transfer.optimum import seed_vertices
-from lrtransfer.transfer.sweeps import Sweep
+from lrtransfer.transfer.estimate import Estimate, Part, Unit
+from lrtransfer.transfer.intervals import line
+from lrtransfer.transfer.size import Axis
+from lrtransfer.transfer.sweeps import Sweep, groups_of
 
 Array = npt.NDArray[np.float64]
 
-COLUMNS = [
-    "arm",
-    "axis",
-    "fixed",
-    "slope",
-    "ci_low",
-    "ci_high",
-    "n_sizes",
-    "n_seeds",
-    "censored",
-]
 
+@dataclass(frozen=True)
+class Drift:
+    """How the optimum of one arm moves, in octaves of rate per octave of size.
 
-def drift(sweeps: list[Sweep], confidence: float) -> pd.DataFrame:
-    """Return one row per arm and fixed value: log2 of the optimum per doubling of size.
-
-    A seed whose minimum lies at the grid's edge enters with that edge, so the slope is a bound:
-    `censored` is true and the interval is open on the side to which the true slope may lie
-    (upwards for an optimum beyond the high edge at an above-average size, and so on).
-    `n_seeds` is the smallest number of seeds of a size; below 2 there is no interval.
+    Attributes:
+        slope: the estimate; its units are the vertices of all seeds and sizes. A seed whose minimum
+            lies at the grid's edge enters with that edge, so the slope is a bound there: open on
+            the side to which the true slope may lie (upwards for an optimum beyond the high edge
+            at an above-average size, and so on). Unknown scatter below two seeds a size.
+        n_sizes: how many sizes have an optimum.
     """
-    rows = []
-    for arm, axis, fixed in dict.fromkeys((s.arm, s.axis, s.fixed) for s in sweeps):
-        group = [s for s in sweeps if (s.arm, s.fixed) == (arm, fixed)]
-        found = [seed_vertices(s) for s in group]
-        counts = [int(np.isfinite(v).sum()) for v, _ in found]
-        x = np.concatenate(
-            [np.full(len(v), np.log2(s.size)) for s, (v, _) in zip(group, found, strict=True)]
-        )
-        y = np.concatenate([v for v, _ in found])
-        edges = np.concatenate([e for _, e in found])
-        kept = np.isfinite(y)
-        seeds = min((c for c in counts if c), default=0)
-        spacing = max(s.spacing for s in group)
-        slope = interval(x[kept], y[kept], edges[kept], spacing, confidence)
-        if seeds < 2:
-            slope = Interval(slope.value, float("nan"), float("nan"))
-        rows.append(
-            {
-                "arm": arm,
-                "axis": axis,
-                "fixed": fixed,
-                "slope": slope.value,
-                "ci_low": slope.low,
-                "ci_high": slope.high,
-                "n_sizes": sum(c > 0 for c in counts),
-                "n_seeds": seeds,
-                "censored": bool(np.any(edges[kept] != 0)),
-            }
-        )
-    return pd.DataFrame(rows, columns=COLUMNS)
+
+    arm: str
+    axis: Axis
+    fixed: int
+    slope: Estimate
+    n_sizes: int
 
 
-def interval(
-    log2_size: Array,
-    vertices: Array,
-    edges: npt.NDArray[np.int64],
-    spacing: float,
-    confidence: float,
-) -> Interval:
-    """Return the slope with its interval from all vertices (n,) at `log2_size` (n,)."""
-    value, half = slope_and_half_width(log2_size, vertices, spacing, confidence)
-    slope, reach = float(value), float(half)
-    lever = (log2_size - log2_size.mean()) * edges if len(log2_size) else edges
-    low = -np.inf if np.any(lever < 0) else slope - reach
-    high = np.inf if np.any(lever > 0) else slope + reach
-    return Interval(slope, float(low), float(high)) if np.isfinite(slope) else UNKNOWN
+def drifts(sweeps: list[Sweep]) -> list[Drift]:
+    """Return the drift of every arm and fixed value."""
+    return [
+        Drift(g[0].arm, g[0].axis, g[0].fixed, drift(g), sum(bool(s.has_vertex.any()) for s in g))
+        for g in groups_of(sweeps)
+    ]
 
 
-def slope_and_half_width(
-    log2_size: Array, vertices: Array, spacing: float, confidence: float
-) -> tuple[Array, Array]:
-    """Return the slopes (...) and the half widths of their intervals (...).
+def drift(group: list[Sweep]) -> Estimate:
+    """Return the drift of one arm from its sweeps at several sizes."""
+    units, edges = [], []
+    for sweep in group:
+        for seed, vertex, edge in zip(sweep.seeds, *sweep.vertices, strict=True):
+            if np.isfinite(vertex):
+                units.append(Unit(seed, sweep.size, float(vertex)))
+                edges.append(edge)
+    x = np.log2([unit.size for unit in units])
+    y = np.array([unit.value for unit in units])
+    fit = slope(x, y, max(sweep.spacing for sweep in group))
+    if not np.isfinite(fit.value):
+        return Estimate(float("nan"), units=tuple(units))
+    lever = (x - x.mean()) * np.array(edges)
+    several = min(int(s.has_vertex.sum()) for s in group if s.has_vertex.any()) > 1
+    return Estimate(
+        float(fit.value),
+        (Part(float(fit.variance), fit.df),) if several and fit.df > 0 else (),
+        systematic=float(fit.systematic),
+        open_low=several and bool(np.any(lever < 0)),
+        open_high=several and bool(np.any(lever > 0)),
+        units=tuple(units),
+    )
+
+
+@dataclass(frozen=True)
+class Slope:
+    """Slopes (...) with their variance from the seeds, its df, and their systematic error."""
+
+    value: Array
+    variance: Array
+    df: int
+    systematic: Array
+
+
+def slope(log2_size: Array, vertices: Array, spacing: float) -> Slope:
+    """Return the least-squares slopes of vertices over sizes.
 
     Args:
         log2_size: (n,) of each vertex.
         vertices: (..., n) finite; leading dimensions are separate studies.
-        spacing: of the learning-rate grid, in doublings.
-        confidence: e.g. 0.95.
+        spacing: of the learning-rate grid, in octaves.
     """
     fit = line(log2_size, vertices)
     sizes = np.unique(log2_size)
     if len(sizes) < 2 or fit.degrees_of_freedom < 1:
-        return np.asarray(fit.slope), np.full(np.shape(fit.slope), np.nan)
+        blank = np.full(np.shape(fit.slope), np.nan)
+        return Slope(np.asarray(fit.slope), blank, 0, blank)
     spread = np.sqrt(np.sum((sizes - sizes.mean()) ** 2))
     phase = valley.PHASE_RESOLUTION * spacing / spread
     damped = phase * dithering(_scatter(log2_size, vertices), spacing)
     systematic = np.minimum(valley.STRETCH * np.abs(fit.slope), damped)
-    seeds = t_quantile(confidence, fit.degrees_of_freedom) * fit.standard_error
-    return fit.slope, np.hypot(seeds, normal_quantile(confidence) * systematic)
+    return Slope(fit.slope, fit.standard_error**2, fit.degrees_of_freedom, systematic)
 
 
 def dithering(variance: Array, spacing: float) -> Array:

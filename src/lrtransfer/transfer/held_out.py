@@ -1,4 +1,4 @@
-"""The predictor's tables: its laws, its forecasts, and the largest size of every arm held out."""
+"""The predictor's table: its laws, its forecasts, and the largest size of every arm held out."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from scipy import stats
 
 from lrtransfer.transfer.intervals import Interval
 from lrtransfer.transfer.laws import fit_laws
-from lrtransfer.transfer.optimum import seed_vertices
 from lrtransfer.transfer.predict import PredictionRefused, excess_loss, known_optima, predict, reach
 from lrtransfer.transfer.rules import Within, verdict
-from lrtransfer.transfer.sweeps import Sweep
+from lrtransfer.transfer.sweeps import Sweep, groups_of
 
 COLUMNS = [
     "arm",
@@ -70,13 +69,23 @@ LAW_COLUMNS = [
 RULE = Within(0.85, 1.0)
 
 
-def groups_of(sweeps: list[Sweep]) -> list[list[Sweep]]:
-    """Return the sweeps by arm and fixed value, in order of appearance, sizes increasing."""
-    names = dict.fromkeys((s.arm, s.fixed) for s in sweeps)
-    return [
-        sorted((s for s in sweeps if (s.arm, s.fixed) == name), key=lambda s: s.size)
-        for name in names
+def forecasts(sweeps: list[Sweep], confidence: float) -> pd.DataFrame:
+    """Return the rows of all three kinds, told apart by the column `kind`.
+
+    Args:
+        sweeps: of one experiment.
+        confidence: of the predictions' intervals.
+    """
+    kinds = {
+        "law": transfer_laws(sweeps),
+        "held_out": held_out(sweeps, confidence),
+        "forecast": forecast(sweeps, confidence),
+    }
+    rows = [
+        {"kind": kind, **row} for kind, frame in kinds.items() for row in frame.to_dict("records")
     ]
+    columns = dict.fromkeys(["kind", *LAW_COLUMNS, *COLUMNS, *FORECAST_COLUMNS])
+    return pd.DataFrame(rows, columns=list(columns))
 
 
 def held_out(sweeps: list[Sweep], confidence: float) -> pd.DataFrame:
@@ -100,7 +109,7 @@ def _held_out(group: list[Sweep], confidence: float) -> dict[str, Any]:
         found = predict(group[:-1], last.size, confidence)
     except PredictionRefused as refused:
         return {**row, "refused": str(refused)}
-    measured = float(seed_vertices(last)[0].mean())
+    measured = float(last.vertices[0].mean())
     regret, beyond = excess_loss(last, measured, np.array([found.log2_lr.value - measured]))
     return row | {
         "law": found.laws[0].name,
@@ -195,23 +204,27 @@ def coverage_record(
     return {
         "id": "predict_covers_held_out",
         "paper": "lrtransfer",
+        "experiment": "all",
         "statement": (
             f"A {confidence:.0%} prediction from the smaller sizes holds the optimum that the "
             "largest size turns out to have"
         ),
+        "measure": "coverage",
         "metric": f"share of {n} distinct arms whose largest size, held out, was covered",
+        "unit": "1",
         "value": share.value if known else None,
         "ci_low": share.low if known else None,
         "ci_high": share.high if known else None,
+        "p_value": None,
         "rule": str(RULE),
         "verdict": verdict(RULE, share if known else None),
-        "p_value": None,
+        "family": "lrtransfer",
         "power": _arms_needed(hits, n, confidence),
         "seeds_needed": None,
         "sizes_needed": None,
-        "scale": scale,
-        "experiment": "all",
         "figure": "",
+        "scale": scale,
+        "fixed": "before",
     }
 
 

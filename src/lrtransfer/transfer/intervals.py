@@ -55,32 +55,8 @@ def normal_quantile(confidence: float) -> float:
     return float(stats.norm.ppf((1 + confidence) / 2))
 
 
-def half_width(*parts: tuple[float, int], confidence: float) -> float:
-    """Return t · sqrt(sum of variances), with the Welch-Satterthwaite degrees of freedom.
-
-    Args:
-        parts: independent contributions to the variance of one estimate, each with its degrees of
-            freedom (at least 1).
-        confidence: e.g. 0.95.
-    """
-    total = sum(variance for variance, _ in parts)
-    if not total > 0:
-        return total
-    freedom = total**2 / sum(variance**2 / df for variance, df in parts)
-    return float(t_quantile(confidence, freedom)) * math.sqrt(total)
-
-
-def mean_interval(
-    values: npt.ArrayLike, confidence: float, *, extra: tuple[float, int] | None = None
-) -> Interval:
-    """Return the mean over seeds with its t interval; NaN values are left out.
-
-    Args:
-        values: (S,) one value per seed.
-        confidence: e.g. 0.95.
-        extra: a further, independent variance of the mean (a shared reference), with its degrees
-            of freedom.
-    """
+def mean_interval(values: npt.ArrayLike, confidence: float) -> Interval:
+    """Return the mean over seeds (S,) with its t interval; NaN values are left out."""
     x = np.asarray(values, dtype=np.float64)
     x = x[np.isfinite(x)]
     if x.size == 0:
@@ -88,8 +64,7 @@ def mean_interval(
     mean = float(x.mean())
     if x.size == 1:
         return Interval(mean, float("nan"), float("nan"))
-    parts = [(float(x.var(ddof=1)) / x.size, x.size - 1), *([extra] if extra else [])]
-    half = half_width(*parts, confidence=confidence)
+    half = float(t_quantile(confidence, x.size - 1) * x.std(ddof=1)) / math.sqrt(x.size)
     return Interval(mean, mean - half, mean + half)
 
 

@@ -55,7 +55,7 @@ class Optima:
     mean: Array
     seeds: int
     seed_variance: float
-    seed_freedom: int
+    seed_freedom: float
     spacing: float
 
     @property

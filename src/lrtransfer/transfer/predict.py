@@ -9,7 +9,7 @@ Not every question is answered. A prediction needs three sizes of at least two s
 optimum at its grid's edge, and reaches as many doublings beyond the sizes as they span (half as
 many from three sizes, where one degree of freedom says whether the power law holds): `reach`.
 
-Found in simulation (tests/fits/test_predict.py: three seeds, three to five sizes, one and two
+Found in simulation (tests/transfer/test_predict.py: three seeds, three to five sizes, one and two
 doublings ahead): nominal 95 % intervals hold the optimum that the sweep finds in 95 to 99 % of
 studies on average over drifts, the more the less the seeds scatter; at worst, for a drift of 0.2
 per doubling that scatter hides from three sizes, in 89 %.
@@ -34,7 +34,7 @@ from lrtransfer.transfer.laws import (
     quantiles,
     with_one_more,
 )
-from lrtransfer.transfer.optimum import pooled_variance, seed_vertices
+from lrtransfer.transfer.optimum import pooled_variance
 from lrtransfer.transfer.sweeps import Sweep
 
 Array = npt.NDArray[np.float64]
@@ -122,7 +122,7 @@ def known_optima(group: list[Sweep]) -> Optima:
             f"{len(group)} sizes were swept: a law needs at least {MINIMAL_SIZES}; sweep "
             f"{group[0].axis} {2 * group[-1].size} too"
         )
-    found = [seed_vertices(s) for s in group]
+    found = [s.vertices for s in group]
     for sweep, (vertices, edges) in zip(group, found, strict=True):
         where = f"{sweep.axis} {sweep.size}"
         if not math.isfinite(sweep.spacing):

@@ -10,89 +10,68 @@ over 99 % where it does not.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from lrtransfer.transfer.intervals import UNKNOWN, Interval, half_width, jackknife_variance
-from lrtransfer.transfer.optimum import seed_vertices
-from lrtransfer.transfer.sweeps import Sweep
+from lrtransfer.transfer.estimate import Estimate, Part, Unit, known_exactly, welch
+from lrtransfer.transfer.intervals import jackknife_variance
+from lrtransfer.transfer.sweeps import Sweep, groups_of
 
 Array = npt.NDArray[np.float64]
-
-COLUMNS = [
-    "arm",
-    "axis",
-    "fixed",
-    "size",
-    "from_size",
-    "log2_lr_from",
-    "regret",
-    "ci_low",
-    "ci_high",
-    "relative",
-]
+_UNKNOWN = float("nan")
 
 
-def regret(sweeps: list[Sweep], confidence: float) -> pd.DataFrame:
-    """Return one row per sweep: regret in nats and relative to the loss at the sweep's own optimum.
+@dataclass(frozen=True)
+class Regret:
+    """The loss given up at one size.
 
-    The smallest size is the smallest that has an optimum; its own regret is zero by definition.
-    The variance is the sum of two jackknives, over the seeds of the smallest size (which move
-    u_0) and over those of N (which move f_N and u_N), the t interval's degrees of freedom those of
-    Welch and Satterthwaite; it needs two seeds in each. At zero regret the estimate errs upwards
-    by curvature · var(u_0). A minimum at the grid's edge leaves the interval open: above if it is
-    N's (its true optimum is better still), on both sides if it is the smallest net's.
+    Attributes:
+        sweep: of one arm at that size.
+        is_reference: whether it is the size whose optimum is used everywhere: the smallest that has
+            one. Its own regret is zero by definition.
+        loss: the estimate, in units of the loss. Its variance is the sum of two jackknives, over
+            the seeds of the reference size (which move u_0) and over those of N (which move f_N and
+            u_N), its degrees of freedom those of Welch and Satterthwaite; it needs two seeds in
+            each. Its units are the jackknife's pseudo-values. At zero regret the estimate errs
+            upwards by curvature · var(u_0). A minimum at the grid's edge leaves it open: above if
+            it is N's (its true optimum is better still), on both sides if it is the reference's.
+        relative: as a share of the loss at the size's own optimum.
     """
-    rows = []
-    for arm, axis, fixed in dict.fromkeys((s.arm, s.axis, s.fixed) for s in sweeps):
-        group = sorted(
-            (s for s in sweeps if (s.arm, s.fixed) == (arm, fixed)), key=lambda s: s.size
-        )
-        source = next((s for s in group if np.isfinite(seed_vertices(s)[0]).any()), group[0])
-        start, start_edges = seed_vertices(source)
-        censored = bool(np.any(start_edges != 0))
-        start = start[np.isfinite(start)]
+
+    sweep: Sweep
+    is_reference: bool
+    loss: Estimate
+    relative: float
+
+
+def regrets(sweeps: list[Sweep]) -> list[Regret]:
+    """Return the regret of every sweep."""
+    found = []
+    for group in groups_of(sweeps):
+        source = next((s for s in group if s.has_vertex.any()), group[0])
         for sweep in group:
-            result, own_loss = (
-                _of_itself(sweep)
-                if sweep is source
-                else _between(start, censored, sweep, confidence)
-            )
-            rows.append(
-                {
-                    "arm": arm,
-                    "axis": axis,
-                    "fixed": fixed,
-                    "size": sweep.size,
-                    "from_size": source.size,
-                    "log2_lr_from": float(start.mean()) if len(start) else float("nan"),
-                    "regret": result.value,
-                    "ci_low": result.low,
-                    "ci_high": result.high,
-                    "relative": result.value / own_loss,
-                }
-            )
-    return pd.DataFrame(rows, columns=COLUMNS)
+            loss, own = _of_itself(sweep) if sweep is source else _between(source, sweep)
+            found.append(Regret(sweep, sweep is source, loss, loss.value / own))
+    return found
 
 
-def _of_itself(sweep: Sweep) -> tuple[Interval, float]:
-    vertices, _ = seed_vertices(sweep)
-    vertices = vertices[np.isfinite(vertices)]
+def _of_itself(sweep: Sweep) -> tuple[Estimate, float]:
+    vertices = sweep.vertices[0][sweep.has_vertex]
     if len(vertices) == 0:
-        return UNKNOWN, float("nan")
-    limit = 0.0 if len(vertices) > 1 else float("nan")
-    return Interval(0.0, limit, limit), float(sweep.mean_loss_at(vertices.mean())[0])
+        return Estimate(_UNKNOWN), _UNKNOWN
+    loss = float(sweep.mean_loss_at(vertices.mean())[0])
+    return known_exactly(0.0) if len(vertices) > 1 else Estimate(0.0), loss
 
 
-def _between(
-    start: Array, censored: bool, sweep: Sweep, confidence: float
-) -> tuple[Interval, float]:
-    """Return the regret at `sweep` of the mean of `start` (S,), and the loss at its own optimum."""
-    vertices, edges = seed_vertices(sweep)
-    usable = np.flatnonzero(np.isfinite(vertices))
+def _between(source: Sweep, sweep: Sweep) -> tuple[Estimate, float]:
+    """Return the regret at `sweep` of the optimum of `source`, and the loss at its own optimum."""
+    start = source.vertices[0][source.has_vertex]
+    vertices, edges = sweep.vertices
+    usable = np.flatnonzero(sweep.has_vertex)
     if len(start) == 0 or len(usable) == 0:
-        return UNKNOWN, float("nan")
+        return Estimate(_UNKNOWN), _UNKNOWN
 
     def value(seeds: npt.NDArray[np.int64], origin: float) -> tuple[float, float]:
         where = np.array([origin, vertices[seeds].mean()])
@@ -101,14 +80,30 @@ def _between(
 
     estimate, own_loss = value(usable, float(start.mean()))
     if min(len(start), len(usable)) < 2:
-        return Interval(estimate, float("nan"), float("nan")), own_loss
+        return Estimate(estimate), own_loss
     here = [value(np.delete(usable, i), float(start.mean()))[0] for i in range(len(usable))]
     there = [value(usable, float(np.delete(start, i).mean()))[0] for i in range(len(start))]
-    half = half_width(
-        (float(jackknife_variance(np.array(here))), len(here) - 1),
-        (float(jackknife_variance(np.array(there))), len(there) - 1),
-        confidence=confidence,
+    censored = bool(np.any(source.vertices[1] != 0))
+    return (
+        Estimate(
+            estimate,
+            (welch(_jackknife(here), _jackknife(there)),),
+            open_low=censored,
+            open_high=censored or bool(np.any(edges != 0)),
+            units=(*_units(sweep, estimate, here), *_units(source, estimate, there)),
+        ),
+        own_loss,
     )
-    low = -np.inf if censored else estimate - half
-    high = np.inf if censored or np.any(edges != 0) else estimate + half
-    return Interval(estimate, float(low), float(high)), own_loss
+
+
+def _jackknife(leave_one_out: list[float]) -> Part:
+    return Part(float(jackknife_variance(np.array(leave_one_out))), len(leave_one_out) - 1)
+
+
+def _units(sweep: Sweep, estimate: float, leave_one_out: list[float]) -> list[Unit]:
+    n = len(leave_one_out)
+    seeds = np.array(sweep.seeds)[sweep.has_vertex]
+    return [
+        Unit(int(seed), sweep.size, n * estimate - (n - 1) * other)
+        for seed, other in zip(seeds, leave_one_out, strict=True)
+    ]

@@ -23,12 +23,14 @@ class Valley:
     """One seed's losses over its learning rates.
 
     Attributes:
-        log2_lr: (L,) increasing, in doublings.
+        seed: of its runs.
+        log2_lr: (L,) increasing, in octaves.
         loss: (L,) nats; a diverged run counts as the initial loss or the seed's worst finished
             run, whichever is larger: divergence is never better than not training, never dropped.
         cliff: (L,) true where the run diverged or ended no better than untrained.
     """
 
+    seed: int
     log2_lr: Array
     loss: Array
     cliff: npt.NDArray[np.bool_]
@@ -69,8 +71,18 @@ class Sweep:
         return np.array([p for p, _ in pairs]), np.array([e for _, e in pairs], dtype=np.int64)
 
     @property
+    def seeds(self) -> list[int]:
+        """The seed of each valley."""
+        return [valley.seed for valley in self.valleys]
+
+    @property
+    def has_vertex(self) -> npt.NDArray[np.bool_]:
+        """Which seeds (S,) have a vertex: at one of its rates at least, a run did not diverge."""
+        return np.isfinite(self.vertices[0])
+
+    @property
     def spacing(self) -> float:
-        """The widest step of the learning-rate grid, in doublings; NaN for a single rate."""
+        """The widest step of the learning-rate grid, in octaves; NaN for a single rate."""
         grid = np.unique(np.concatenate([v.log2_lr for v in self.valleys]))
         return float(np.diff(grid).max()) if len(grid) > 1 else float("nan")
 
@@ -99,12 +111,21 @@ def sweeps(runs: pd.DataFrame) -> Iterator[Sweep]:
         raise ValueError(f"runs lacks the columns {missing}: rebuild the index")
     for arm, of_arm in with_size(runs).groupby("arm", sort=False):
         for _, group in of_arm.groupby(["fixed", "size"]):
-            valleys = tuple(_valley(seed) for _, seed in group.groupby("seed"))
+            valleys = tuple(_valley(int(str(seed)), rows) for seed, rows in group.groupby("seed"))
             first = group.iloc[0]
             yield Sweep(str(arm), first["axis"], int(first["fixed"]), int(first["size"]), valleys)
 
 
-def _valley(group: pd.DataFrame) -> Valley:
+def groups_of(sweeps: list[Sweep]) -> list[list[Sweep]]:
+    """Return the sweeps by arm and fixed value, in order of appearance, sizes increasing."""
+    names = dict.fromkeys((s.arm, s.fixed) for s in sweeps)
+    return [
+        sorted((s for s in sweeps if (s.arm, s.fixed) == name), key=lambda s: s.size)
+        for name in names
+    ]
+
+
+def _valley(seed: int, group: pd.DataFrame) -> Valley:
     group = group.sort_values("log2_lr")
     if group["log2_lr"].duplicated().any():
         first = group.iloc[0]
@@ -124,4 +145,4 @@ def _valley(group: pd.DataFrame) -> Valley:
     # A loss of exactly zero has no logarithm; the smallest float keeps its order.
     loss = np.maximum(loss, np.finfo(np.float64).tiny)
     log2_lr = group["log2_lr"].to_numpy(dtype=np.float64)[kept]
-    return Valley(log2_lr, loss, diverged | (loss >= initial))
+    return Valley(seed, log2_lr, loss, diverged | (loss >= initial))

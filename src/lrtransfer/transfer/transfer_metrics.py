@@ -21,7 +21,7 @@ Both are known here by abstract, not by their formulas; the estimators below are
   small net's optimum is as good as the own one, near 1 it costs as much as staying small.
 - Rate: the slope of log2 of (u_2n − u_n)² / (L_n − L_2n) on log2 n, between neighbouring sizes. A
   loss is quadratic about its optimum, so transfer is fast where the rate is below zero, and `fast`
-  says so only where its interval is. Neighbours are compared because distances to the largest net,
+  is said only where its interval is. Neighbours are compared because distances to the largest net,
   as a proxy of the infinite one, go to zero there by construction, the squared one the faster.
 
 Intervals are jackknives over seeds.
@@ -31,86 +31,84 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from lrtransfer.transfer.intervals import UNKNOWN, Interval, half_width, jackknife_variance, line
+from lrtransfer.transfer.estimate import Estimate, Part, Unit
+from lrtransfer.transfer.intervals import jackknife_variance, line
 from lrtransfer.transfer.laws import fit_laws
 from lrtransfer.transfer.predict import PredictionRefused, known_optima
-from lrtransfer.transfer.sweeps import Sweep
+from lrtransfer.transfer.size import Axis
+from lrtransfer.transfer.sweeps import Sweep, groups_of
 
 Array = npt.NDArray[np.float64]
 
-COLUMNS = [
-    "arm",
-    "axis",
-    "fixed",
-    "fit_error",
-    "law",
-    "robustness",
-    "robustness_low",
-    "robustness_high",
-    "penalty",
-    "penalty_size",
-    "penalty_slope",
-    "share",
-    "share_low",
-    "share_high",
-    "rate",
-    "rate_low",
-    "rate_high",
-    "fast",
-]
-
-#: How far off the optimum the rise of the loss is read, doublings.
+#: How far off the optimum the rise of the loss is read, octaves.
 OFFSET = 1.0
 
 
-def transfer_metrics(sweeps: list[Sweep], confidence: float) -> pd.DataFrame:
-    """Return one row per arm and fixed value; NaN where an arm lacks what a metric needs."""
-    names = dict.fromkeys((s.arm, s.fixed) for s in sweeps)
-    groups = {
-        name: sorted((s for s in sweeps if (s.arm, s.fixed) == name), key=lambda s: s.size)
-        for name in names
-    }
-    best = {name: {s.size: _best(s) for s in group} for name, group in groups.items()}
-    rows = []
-    for (arm, fixed), group in groups.items():
-        robustness = _jackknifed(group, _robustness, confidence)
-        share = _jackknifed(group, _mean_share, confidence)
-        rate = _jackknifed(group, _rate, confidence)
-        rivals = [of for (_, other), of in best.items() if other == fixed]
-        rows.append(
-            {
-                "arm": arm,
-                "axis": group[0].axis,
-                "fixed": fixed,
-                **_fit_error(group),
-                "robustness": robustness.value,
-                "robustness_low": robustness.low,
-                "robustness_high": robustness.high,
-                **_penalty(best[arm, fixed], rivals),
-                "share": share.value,
-                "share_low": share.low,
-                "share_high": share.high,
-                "rate": rate.value,
-                "rate_low": rate.low,
-                "rate_high": rate.high,
-                "fast": _word(rate),
-            }
+@dataclass(frozen=True)
+class TransferMetrics:
+    """The metrics of one arm; NaN where it lacks what a metric needs.
+
+    Attributes:
+        fit_error: E, octaves.
+        law: name of the best law; empty without one.
+        robustness: κ.
+        penalty: R at `penalty_size`, a share of the best loss; its slope is per octave of size.
+        given_up: ρ.
+        rate: of transfer against the loss: fast where it is below zero.
+    """
+
+    arm: str
+    axis: Axis
+    fixed: int
+    fit_error: float
+    law: str
+    robustness: Estimate
+    penalty: float
+    penalty_size: int
+    penalty_slope: float
+    given_up: Estimate
+    rate: Estimate
+
+
+def transfer_metrics(sweeps: list[Sweep]) -> list[TransferMetrics]:
+    """Return the metrics of every arm and fixed value."""
+    groups = groups_of(sweeps)
+    best = [{s.size: _best(s) for s in group} for group in groups]
+    found = []
+    for group, own in zip(groups, best, strict=True):
+        first = group[0]
+        rivals = [o for g, o in zip(groups, best, strict=True) if g[0].fixed == first.fixed]
+        error, law = _fit_error(group)
+        penalty, size, slope = _penalty(own, rivals)
+        found.append(
+            TransferMetrics(
+                arm=first.arm,
+                axis=first.axis,
+                fixed=first.fixed,
+                fit_error=error,
+                law=law,
+                robustness=_jackknifed(group, _robustness),
+                penalty=penalty,
+                penalty_size=size,
+                penalty_slope=slope,
+                given_up=_jackknifed(group, _mean_share),
+                rate=_jackknifed(group, _rate),
+            )
         )
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return found
 
 
-def _fit_error(group: list[Sweep]) -> dict[str, Any]:
+def _fit_error(group: list[Sweep]) -> tuple[float, str]:
     try:
         best = fit_laws(known_optima(group))[0]
     except PredictionRefused:
-        return {"fit_error": float("nan"), "law": None}
-    return {"fit_error": best.rms, "law": best.name}
+        return float("nan"), ""
+    return best.rms, best.name
 
 
 def _optimum(sweep: Sweep) -> float:
@@ -166,42 +164,36 @@ def _slope(group: list[Sweep], values: Array) -> float:
     return float(line(x, np.log2(values)).slope)
 
 
-def _penalty(own: dict[int, float], rivals: list[dict[int, float]]) -> dict[str, float]:
+def _penalty(own: dict[int, float], rivals: list[dict[int, float]]) -> tuple[float, int, float]:
     common = sorted(set(own).intersection(*rivals))
     ratio = np.array([own[size] / min(of[size] for of in rivals) for size in common])
     if not len(ratio) or not np.all(np.isfinite(ratio)):
-        return {"penalty": float("nan"), "penalty_size": 0, "penalty_slope": float("nan")}
+        return float("nan"), 0, float("nan")
     x = np.log2(np.array(common, dtype=np.float64))
     slope = float(line(x, np.log2(ratio)).slope) if len(common) > 1 else float("nan")
-    return {"penalty": float(ratio[-1] - 1), "penalty_size": common[-1], "penalty_slope": slope}
+    return float(ratio[-1] - 1), common[-1], slope
 
 
-def _jackknifed(
-    group: list[Sweep], metric: Callable[[list[Sweep]], float], confidence: float
-) -> Interval:
-    """Return a metric with its jackknife interval, a seed left out of every size at once."""
+def _jackknifed(group: list[Sweep], metric: Callable[[list[Sweep]], float]) -> Estimate:
+    """Return a metric with its jackknife variance, a seed left out of every size at once.
+
+    Its units are the jackknife's pseudo-values.
+    """
     value = metric(group)
     seeds = {len(s.valleys) for s in group}
     if not math.isfinite(value):
-        return UNKNOWN
+        return Estimate(float("nan"))
     if len(seeds) > 1 or min(seeds) < 2:
-        return Interval(value, float("nan"), float("nan"))
+        return Estimate(value)
     n = seeds.pop()
     others = np.array([metric([_without(s, i) for s in group]) for i in range(n)])
     if not np.all(np.isfinite(others)):
-        return Interval(value, float("nan"), float("nan"))
-    half = half_width((float(jackknife_variance(others)), n - 1), confidence=confidence)
-    return Interval(value, value - half, value + half)
+        return Estimate(value)
+    pseudo = n * value - (n - 1) * others
+    units = (Unit(s, 0, float(v)) for s, v in zip(group[0].seeds, pseudo, strict=True))
+    return Estimate(value, (Part(float(jackknife_variance(others)), n - 1),), units=tuple(units))
 
 
 def _without(sweep: Sweep, seed: int) -> Sweep:
     kept = tuple(v for i, v in enumerate(sweep.valleys) if i != seed)
     return Sweep(sweep.arm, sweep.axis, sweep.fixed, sweep.size, kept)
-
-
-def _word(rate: Interval) -> str:
-    if not math.isfinite(rate.low) or not math.isfinite(rate.high):
-        return "not resolved"
-    if rate.high < 0:
-        return "yes"
-    return "no" if rate.low >= 0 else "open"

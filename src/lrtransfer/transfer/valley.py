@@ -15,9 +15,10 @@ from scipy.interpolate import CubicHermiteSpline
 Array = npt.NDArray[np.float64]
 
 #: Systematic error of a vertex as a standard deviation, in grid spacings. Calibrated by simulation
-#: (tests/fits/simulated_sweeps.py: a spacing of one doubling, the right side 1 to 4 times as steep
-#: as the left, a divergence cliff 0.7 to 2.5 doublings above the optimum). There the vertex is low
-#: by 0.18 on average, root mean square 0.22; the error is bounded, so 0.185 suffices for 95 %.
+#: (tests/transfer/simulated_sweeps.py: a spacing of one doubling, the right side 1 to 4 times as
+#: steep as the left, a divergence cliff 0.7 to 2.5 doublings above the optimum). There the vertex
+#: is low by 0.18 on average, root mean square 0.22; the error is bounded, so 0.185 suffices for
+#: 95 %.
 RESOLUTION = 0.185
 
 #: The part that varies with where the optimum lies between grid points; the rest comes from the

@@ -11,10 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from lrtransfer.optim.optax_rmsprop import OptaxRMSProp
 from lrtransfer.optim.tuners.cdat import CDAT
-from lrtransfer.optim.tuners.greedy import QuadraticallyGreedy
-from lrtransfer.optim.tuners.on_edge import OnEdge
-from lrtransfer.optim.tuners.rmsprop import RMSProp
+from lrtransfer.optim.tuners.greedy import TUNER as GREEDY
 
 from .problems import Base, Quadratic, adam, batch, loss_of, momentum, network, sgd
 
@@ -59,7 +58,7 @@ def test_the_rate_is_at_least_two_over_the_preconditioned_sharpness(
 ) -> None:
     problem = Quadratic(spectrum, seed)
     gradient = problem.gradient()
-    tuner = CDAT(RMSProp(problem.parameters), sigma=2.0)
+    tuner = CDAT(OptaxRMSProp(problem.parameters), sigma=2.0)
     tuner.step(problem.loss)
     root = (1e-3 * gradient.square() + 1e-8).sqrt().rsqrt()
     sharpness = torch.linalg.eigvalsh(root[:, None] * problem.hessian * root)[-1].item()
@@ -109,14 +108,14 @@ def test_the_rate_does_not_depend_on_a_factor_of_the_loss_of_adam(factor: float,
 
 def test_on_the_edge_the_loss_of_a_quadratic_stays_for_ever() -> None:
     problem = Quadratic([0.5, 1.0, 3.0, 10.0])
-    tuner = OnEdge(sgd(problem.parameters))
+    tuner = CDAT(sgd(problem.parameters), sigma=2.0)
     losses = [tuner.step(problem.loss).item() for _ in range(200)]
     assert max(losses) - min(losses) < 1e-9 * losses[0]
 
 
 def test_greedy_is_the_cauchy_step() -> None:
     problem = Quadratic([0.5, 1.0, 3.0, 10.0], linear=1.0)
-    tuner = QuadraticallyGreedy(sgd(problem.parameters))
+    tuner = GREEDY(sgd(problem.parameters))
     for _ in range(5):
         w, g = problem.point, problem.gradient()
         rate = (g @ g) / (g @ problem.hessian @ g)

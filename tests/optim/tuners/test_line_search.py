@@ -12,10 +12,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from lrtransfer.optim.optax_rmsprop import OptaxRMSProp
 from lrtransfer.optim.tuners.constant import Constant
 from lrtransfer.optim.tuners.line_search import BacktrackingLineSearch
 from lrtransfer.optim.tuners.polyak import Polyak
-from lrtransfer.optim.tuners.rmsprop import RMSProp
 
 from .problems import Quadratic, adam, momentum, sgd
 
@@ -64,7 +64,7 @@ def test_taking_the_smallest_rate_after_a_failure_is_what_optax_does() -> None:
 @pytest.mark.parametrize(
     ("name", "base", "options"),
     [
-        ("rmsprop", lambda p: RMSProp(p, beta2=0.999), {"learning_rate": 0.01}),
+        ("rmsprop", lambda p: OptaxRMSProp(p, beta2=0.999), {"learning_rate": 0.01}),
         ("momentum", momentum, {"learning_rate": 0.01}),
         ("adam", adam, {"learning_rate": 0.01}),
     ],
@@ -85,7 +85,7 @@ def test_polyak_is_optax_s() -> None:
         assert weight.tolist() == pytest.approx(expected, rel=1e-9)
 
 
-@pytest.mark.parametrize("base", [sgd, RMSProp])
+@pytest.mark.parametrize("base", [sgd, OptaxRMSProp])
 def test_the_loss_never_rises_without_slack(base: Any) -> None:
     weight = start()
     tuner = BacktrackingLineSearch(base([weight]), sufficient_decrease=0.0)

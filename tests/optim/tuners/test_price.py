@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import torch
 
-from lrtransfer.optim.tuners import build
 from lrtransfer.study.plan import catalog
 
 from .problems import Quadratic, sgd
@@ -27,7 +26,7 @@ from .problems import Quadratic, sgd
 )
 def test_a_step_is_priced_in_gradients(name: str, options: dict[str, Any], price: float) -> None:
     problem = Quadratic([1.0, 2.0, 3.0, 4.0])
-    tuner = build(name, sgd(problem.parameters), **options)
+    tuner = catalog.load("optim/tuners", name)(sgd(problem.parameters), **options)
     assert tuner.gradient_evaluations == 0
     for _ in range(3):
         tuner.step(problem.loss)
@@ -36,17 +35,17 @@ def test_a_step_is_priced_in_gradients(name: str, options: dict[str, Any], price
 
 def test_line_search_pays_for_its_trials_and_the_sharpness_rule_for_its_products() -> None:
     problem = Quadratic([1.0, 2.0, 3.0, 4.0])
-    search = build("line_search", sgd(problem.parameters))
+    search = catalog.load("optim/tuners", "line_search")(sgd(problem.parameters))
     search.step(problem.loss)
     assert search.gradient_evaluations == pytest.approx(1 + search.memory["trials"] / 3)
-    rule = build("sharpness_rule", sgd(problem.parameters))
+    rule = catalog.load("optim/tuners", "sharpness_rule")(sgd(problem.parameters))
     rule.step(problem.loss)
     assert rule.gradient_evaluations == pytest.approx(1 + 2 * rule.memory["products"])
 
 
 def test_a_measurement_every_k_steps_costs_less() -> None:
     problem = Quadratic([1.0, 2.0, 3.0, 4.0])
-    tuner = build("cdat", sgd(problem.parameters), every=3)
+    tuner = catalog.load("optim/tuners", "cdat")(sgd(problem.parameters), every=3)
     for _ in range(3):
         tuner.step(problem.loss)
     assert tuner.gradient_evaluations == pytest.approx(3.0 + 2.0)
@@ -54,7 +53,7 @@ def test_a_measurement_every_k_steps_costs_less() -> None:
 
 def test_the_price_is_part_of_the_state() -> None:
     problem = Quadratic([1.0, 2.0, 3.0, 4.0])
-    tuner, other = (build("cdat", sgd(problem.parameters)) for _ in range(2))
+    tuner, other = (catalog.load("optim/tuners", "cdat")(sgd(problem.parameters)) for _ in range(2))
     tuner.step(problem.loss)
     other.load_state_dict(tuner.state_dict())
     assert other.gradient_evaluations == 3.0
@@ -62,7 +61,7 @@ def test_the_price_is_part_of_the_state() -> None:
 
 def test_the_last_update_is_what_moved_the_weights() -> None:
     problem = Quadratic([1.0, 2.0, 3.0, 4.0])
-    tuner = build("cdat", sgd(problem.parameters))
+    tuner = catalog.load("optim/tuners", "cdat")(sgd(problem.parameters))
     before = problem.point
     tuner.step(problem.loss)
     assert tuner.last_update is not None

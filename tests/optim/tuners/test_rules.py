@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,52 +10,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-import lrtransfer.optim.tuners as room
 from lrtransfer.curvature import sharpness
-from lrtransfer.optim.tuners import build
 from lrtransfer.optim.tuners.hypergradient import Hypergradient
 from lrtransfer.optim.tuners.parabola_fit import ParabolaFit
 from lrtransfer.optim.tuners.polyak import Polyak
 from lrtransfer.optim.tuners.sharpness_rule import SharpnessRule
+from lrtransfer.study.plan import catalog
 
 from .problems import Quadratic, adam, adamw, batch, flat, loss_of, momentum, network, sgd
 
-NAMES = sorted(
-    path.stem
-    for path in Path(room.__file__).parent.glob("*.py")
-    if any(
-        isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "TUNER"
-        for node in ast.parse(path.read_text(encoding="utf-8")).body
-    )
-)
 
-
-def test_the_registry_has_every_tuner() -> None:
-    assert NAMES == [
-        "cdat",
-        "constant",
-        "greedy",
-        "hypergradient",
-        "line_search",
-        "on_edge",
-        "parabola_fit",
-        "polyak",
-        "sharpness_rule",
-    ]
-
-
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", catalog.names("optim/tuners"))
 def test_every_tuner_trains_a_network(name: str) -> None:
     model, data = network(), batch()
-    tuner = build(name, sgd(model.parameters()))
+    tuner = catalog.load("optim/tuners", name)(sgd(model.parameters()))
     losses = [tuner.step(loss_of(model, data)).item() for _ in range(15)]
     assert min(losses) < losses[0]
     assert tuner.steps == 15
 
 
 def test_an_unknown_tuner_is_named() -> None:
-    with pytest.raises(ModuleNotFoundError, match="no_such"):
-        build("no_such", sgd(network().parameters()))
+    with pytest.raises(LookupError, match="no_such"):
+        catalog.load("optim/tuners", "no_such")(sgd(network().parameters()))
 
 
 @pytest.mark.parametrize("base", [sgd, momentum, adamw])
@@ -66,7 +40,7 @@ def test_a_constant_rate_is_the_base_alone(base: Any) -> None:
     plain = base(alone.parameters())
     for group in plain.param_groups:
         group["lr"] = 0.05
-    tuner = build("constant", base(tuned.parameters()), learning_rate=0.05)
+    tuner = catalog.load("optim/tuners", "constant")(base(tuned.parameters()), learning_rate=0.05)
     for _ in range(10):
         plain.zero_grad()
         loss_of(alone, data)().backward()
@@ -221,4 +195,4 @@ def test_the_sharpness_rule_refuses_a_base_whose_preconditioner_is_unknown() -> 
 )
 def test_options_out_of_range_are_named(name: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        build(name, sgd(network().parameters()), **options)
+        catalog.load("optim/tuners", name)(sgd(network().parameters()), **options)

@@ -12,26 +12,25 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lrtransfer.optim.tuners import build
 from lrtransfer.optim.tuners.cdat import CDAT
 from lrtransfer.optim.tuners.closure import ClosureError, NonFiniteLossError
 from lrtransfer.optim.tuners.constant import Constant
 from lrtransfer.optim.tuners.line_search import BacktrackingLineSearch
 from lrtransfer.optim.tuners.tuner import Tuner
+from lrtransfer.study.plan import catalog
 
 from .problems import Dropout, Quadratic, adam, batch, flat, loss_of, momentum, network, sgd
-from .test_rules import NAMES
 
 # Tuners that evaluate the closure again.
 SEARCHERS = ("line_search", "parabola_fit")
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", catalog.names("optim/tuners"))
 @pytest.mark.parametrize("base", [momentum, adam])
 def test_a_resumed_run_is_bit_equal(name: str, base: Any) -> None:
     torch.manual_seed(0)
     model, data = Dropout(), batch(dtype=torch.float32)
-    tuner = build(name, base(model.parameters()))
+    tuner = catalog.load("optim/tuners", name)(base(model.parameters()))
     for _ in range(3):
         tuner.step(loss_of(model, data))
     stored = io.BytesIO()
@@ -42,7 +41,7 @@ def test_a_resumed_run_is_bit_equal(name: str, base: Any) -> None:
     weights, state, random = torch.load(stored, weights_only=True)
     other = Dropout()
     other.load_state_dict(weights)
-    resumed = build(name, base(other.parameters()))
+    resumed = catalog.load("optim/tuners", name)(base(other.parameters()))
     resumed.load_state_dict(state)
     torch.set_rng_state(random)
     assert [resumed.step(loss_of(other, data)).item() for _ in range(4)] == expected
@@ -76,7 +75,7 @@ def test_further_evaluations_leave_no_trace(name: str) -> None:
     torch.manual_seed(0)
     model, data = Dropout(), batch(dtype=torch.float32)
     twin = copy.deepcopy(model)
-    tuner = build(name, sgd(model.parameters()))
+    tuner = catalog.load("optim/tuners", name)(sgd(model.parameters()))
     torch.manual_seed(3)
     calls = []
 
@@ -141,7 +140,7 @@ def test_what_is_no_loss_is_refused_and_nothing_moves(
     name: str, spoil: Any, error: type[Exception], message: str
 ) -> None:
     model, data = network(), batch()
-    tuner = build(name, momentum(model.parameters()))
+    tuner = catalog.load("optim/tuners", name)(momentum(model.parameters()))
     before = flat(model)
     with pytest.raises(error, match=message):
         tuner.step(lambda: spoil(loss_of(model, data)()))
@@ -178,14 +177,14 @@ def test_either_a_closure_or_its_parts() -> None:
         tuner.step(loss_of(model, data), model=model)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", catalog.names("optim/tuners"))
 def test_frozen_and_unused_parameters_stay(name: str) -> None:
     model, data = network(), batch()
     spare = nn.Parameter(torch.ones(3, dtype=torch.float64))
     model[0].bias.requires_grad_(False)
     frozen = model[0].bias.clone()
     base = torch.optim.SGD([*model.parameters(), spare], lr=1.0, momentum=0.9)
-    tuner = build(name, base)
+    tuner = catalog.load("optim/tuners", name)(base)
     for _ in range(3):
         tuner.step(loss_of(model, data))
     assert torch.equal(model[0].bias, frozen)
@@ -222,7 +221,10 @@ def test_relative_rates_of_a_parameterization_leave_the_global_rate() -> None:
 @pytest.mark.parametrize("name", ["cdat", "constant", "line_search"])
 def test_a_schedule_multiplies_the_tuned_rate(name: str, attach: Any) -> None:
     problem, twin = Quadratic([1.0, 4.0, 9.0]), Quadratic([1.0, 4.0, 9.0])
-    tuner, plain = build(name, sgd(problem.parameters)), build(name, sgd(twin.parameters))
+    tuner, plain = (
+        catalog.load("optim/tuners", name)(sgd(problem.parameters)),
+        catalog.load("optim/tuners", name)(sgd(twin.parameters)),
+    )
     schedule = torch.optim.lr_scheduler.LambdaLR(attach(tuner), lambda step: (step + 1) / 4)
     start = problem.point
     tuner.step(problem.loss)
@@ -382,10 +384,10 @@ def test_a_disabled_scaler_hides_no_overflow() -> None:
 def test_workers_with_parts_of_a_batch_step_as_one_with_all_of_it(name: str) -> None:
     inputs, targets = batch()
     whole, parts = network(), [network(), network()]
-    alone = build(name, sgd(whole.parameters()))
+    alone = catalog.load("optim/tuners", name)(sgd(whole.parameters()))
     workers = Lockstep(2)
     tuners: list[Tuner] = [
-        build(name, sgd(part.parameters()), reduce=workers.mean_of(index))
+        catalog.load("optim/tuners", name)(sgd(part.parameters()), reduce=workers.mean_of(index))
         for index, part in enumerate(parts)
     ]
     halves = [(inputs[:8], targets[:8]), (inputs[8:], targets[8:])]

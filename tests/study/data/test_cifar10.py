@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lrtransfer.study.data import prepare, source
-from lrtransfer.study.data.cifar10 import TRAIN
+from lrtransfer.study.data import prepare
+from lrtransfer.study.plan.catalog import load
 from tests.study.data.packing import (
     cifar_batch,
     random_pixels,
@@ -19,6 +19,7 @@ from tests.study.data.packing import (
 )
 from tests.study.data.server import Served
 
+TRAIN = [f"data_batch_{number}" for number in range(1, 6)]
 PIXELS = {
     name: random_pixels(20, 3, 32, 32, seed=seed)
     for seed, name in enumerate((*TRAIN, "test_batch"))
@@ -35,7 +36,7 @@ def archive(**changes: bytes) -> bytes:
 
 
 def test_batches_are_joined_in_their_order_and_standardised_by_channel() -> None:
-    found = source("cifar10").arrays(archive())
+    found = load("data", "cifar10")().arrays(archive())
     train = np.concatenate([PIXELS[name] for name in TRAIN])
     assert found["train_inputs"].dtype == found["test_inputs"].dtype == np.float32
     assert np.allclose(found["train_inputs"], standardised_oracle(train, train), atol=1e-6)
@@ -48,7 +49,7 @@ def test_batches_are_joined_in_their_order_and_standardised_by_channel() -> None
 
 
 def test_a_subset_takes_the_first_images_of_each_class() -> None:
-    found = source("cifar10", train_per_class=3, test_per_class=1).arrays(archive())
+    found = load("data", "cifar10")(train_per_class=3, test_per_class=1).arrays(archive())
     train = np.concatenate([PIXELS[name] for name in TRAIN])
     kept = np.sort(
         np.concatenate([np.flatnonzero(np.array(LABELS * 5) == c)[:3] for c in range(10)])
@@ -61,12 +62,12 @@ def test_a_subset_takes_the_first_images_of_each_class() -> None:
 
 def test_more_images_than_there_are_is_refused() -> None:
     with pytest.raises(ValueError, match="train_per_class is 11, but a class has 10 train images"):
-        source("cifar10", train_per_class=11).arrays(archive())
+        load("data", "cifar10")(train_per_class=11).arrays(archive())
 
 
 def test_a_missing_batch_is_named() -> None:
     with pytest.raises(ValueError, match=r"lacks data_batch_1, data_batch_2, .*official python"):
-        source("cifar10").arrays(zipped({"cifar-10-batches-py/test_batch": b""}))
+        load("data", "cifar10")().arrays(zipped({"cifar-10-batches-py/test_batch": b""}))
 
 
 @pytest.mark.parametrize(
@@ -80,13 +81,13 @@ def test_a_missing_batch_is_named() -> None:
 )
 def test_a_batch_of_something_else_is_refused(batch: bytes) -> None:
     with pytest.raises(ValueError, match="test_batch is not a batch of CIFAR images"):
-        source("cifar10").arrays(archive(test_batch=batch))
+        load("data", "cifar10")().arrays(archive(test_batch=batch))
 
 
 def test_a_label_out_of_range_is_refused() -> None:
     batch = cifar_batch(PIXELS["test_batch"], b"labels", [*LABELS[:-1], 10])
     with pytest.raises(ValueError, match="test labels run from 0 to 10; there are 10 classes"):
-        source("cifar10").arrays(archive(test_batch=batch))
+        load("data", "cifar10")().arrays(archive(test_batch=batch))
 
 
 def test_an_archive_from_a_server_is_prepared(server: Served) -> None:
@@ -95,14 +96,14 @@ def test_an_archive_from_a_server_is_prepared(server: Served) -> None:
     prepare.prepare("c", "cifar10", hashlib.sha256(raw).hexdigest(), {"url": url})
     inputs = prepare.load_arrays("c")["train_inputs"]
     assert inputs.shape == (100, 3, 32, 32)
-    assert source("cifar10").sizes == (inputs[0].size, 10)
+    assert load("data", "cifar10")().sizes == (inputs[0].size, 10)
 
 
 def test_the_real_archive_has_its_classes_and_standardised_pixels(
     shared_data: Path, server: Served
 ) -> None:
     raw = (shared_data / "cifar-10-python-subset.tar.gz").read_bytes()
-    made = source("cifar10", url=server.address("cifar-10-python.tar.gz", raw))
+    made = load("data", "cifar10")(url=server.address("cifar-10-python.tar.gz", raw))
     found = made.arrays(made.read())
     assert np.bincount(found["train_targets"]).tolist() == [500] * 10
     assert np.bincount(found["test_targets"]).tolist() == [100] * 10

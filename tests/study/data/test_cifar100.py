@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lrtransfer.study.data import source
+from lrtransfer.study.plan.catalog import load
 from tests.study.data.packing import cifar_batch, random_pixels, standardised_oracle, tar
 from tests.study.data.server import Served
 
@@ -23,7 +23,7 @@ def archive(label_key: bytes = b"fine_labels") -> bytes:
 
 
 def test_a_served_archive_gives_the_fine_classes(server: Served) -> None:
-    made = source("cifar100", url=server.address("cifar-100-python.tar.gz", archive()))
+    made = load("data", "cifar100")(url=server.address("cifar-100-python.tar.gz", archive()))
     found = made.arrays(made.read())
     assert np.allclose(found["train_inputs"], standardised_oracle(TRAIN, TRAIN), atol=1e-6)
     assert np.allclose(found["test_inputs"], standardised_oracle(TRAIN, TEST), atol=1e-6)
@@ -32,10 +32,10 @@ def test_a_served_archive_gives_the_fine_classes(server: Served) -> None:
 
 
 def test_a_subset_takes_the_first_images_of_each_class() -> None:
-    found = source("cifar100", train_per_class=1).arrays(archive())
+    found = load("data", "cifar100")(train_per_class=1).arrays(archive())
     assert found["train_targets"].tolist() == FINE[:100]
 
 
 def test_coarse_labels_alone_are_refused() -> None:
     with pytest.raises(ValueError, match="train is not a batch of CIFAR images"):
-        source("cifar100").arrays(archive(b"coarse_labels"))
+        load("data", "cifar100")().arrays(archive(b"coarse_labels"))

@@ -92,7 +92,7 @@ def test_a_file_of_the_users_is_read_where_it_lies_and_never_deleted(  # type: i
 ) -> None:
     file = tmp_path / "my file.bin"
     file.write_bytes(CONTENT)
-    source = Downloaded(form(file))
+    source = Downloaded(url=form(file))
     assert source.read() == CONTENT
     source.discard()
     assert file.read_bytes() == CONTENT

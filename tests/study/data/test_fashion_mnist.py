@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lrtransfer.study.data import prepare, source
+from lrtransfer.study.data import prepare
 from lrtransfer.study.data.download import CACHE
+from lrtransfer.study.plan.catalog import load
 from tests.study.data.packing import idx, random_pixels, standardised_oracle
 from tests.study.data.server import Served
 
@@ -52,7 +53,7 @@ def test_served_files_are_standardised_with_the_training_pixels(server: Served) 
     assert np.allclose(found["test_inputs"], standardised_oracle(train, test), atol=1e-6)
     assert found["train_targets"].tolist() == LABELS.tolist()
     assert found["test_targets"].dtype == np.int64
-    assert source("fashion_mnist").sizes == (found["train_inputs"][0].size, 10)
+    assert load("data", "fashion_mnist")().sizes == (found["train_inputs"][0].size, 10)
 
 
 def test_a_wrong_file_is_noticed_and_all_four_are_dropped(server: Served) -> None:
@@ -65,14 +66,14 @@ def test_a_wrong_file_is_noticed_and_all_four_are_dropped(server: Served) -> Non
 
 
 def test_a_subset_takes_the_first_images_of_each_class(tmp_path: Path) -> None:
-    made = source("fashion_mnist", url=folder(tmp_path, FILES), train_per_class=2)
+    made = load("data", "fashion_mnist")(url=folder(tmp_path, FILES), train_per_class=2)
     found = made.arrays(made.read())
     assert found["train_targets"].tolist() == LABELS[:20].tolist()
     assert len(found["test_targets"]) == 10
 
 
 def test_a_file_that_changes_after_it_was_listed_is_noticed(tmp_path: Path) -> None:
-    made = source("fashion_mnist", url=folder(tmp_path, FILES))
+    made = load("data", "fashion_mnist")(url=folder(tmp_path, FILES))
     raw = made.read()
     (tmp_path / "t10k-labels-idx1-ubyte.gz").write_bytes(b"other")
     with pytest.raises(ValueError, match=r"t10k-labels-idx1-ubyte.gz changed"):
@@ -92,13 +93,13 @@ def test_a_file_that_changes_after_it_was_listed_is_noticed(tmp_path: Path) -> N
 def test_a_damaged_or_foreign_file_is_refused(
     tmp_path: Path, name: str, content: bytes, message: str
 ) -> None:
-    made = source("fashion_mnist", url=folder(tmp_path, FILES | {name: content}))
+    made = load("data", "fashion_mnist")(url=folder(tmp_path, FILES | {name: content}))
     with pytest.raises(ValueError, match=message):
         made.arrays(made.read())
 
 
 def test_a_truncated_download_is_refused(tmp_path: Path) -> None:
-    made = source("fashion_mnist", url=folder(tmp_path, FILES))
+    made = load("data", "fashion_mnist")(url=folder(tmp_path, FILES))
     file = tmp_path / "t10k-images-idx3-ubyte.gz"
     file.write_bytes(file.read_bytes()[:-20])
     with pytest.raises(ValueError, match=r"t10k-images-idx3-ubyte.gz is truncated or damaged"):

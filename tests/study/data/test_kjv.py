@@ -7,18 +7,19 @@ import hashlib
 import numpy as np
 import pytest
 
-from lrtransfer.study.data import Arrays, source
+from lrtransfer.study.data import Arrays
+from lrtransfer.study.plan.catalog import load
 from tests.tiny import real_params
 
 
 @pytest.fixture(scope="module")
 def raw() -> bytes:
-    return source("kjv").read()
+    return load("data", "kjv")().read()
 
 
 @pytest.fixture(scope="module")
 def arrays(raw: bytes) -> Arrays:
-    return source("kjv", validation_fraction=0.1).arrays(raw)
+    return load("data", "kjv")(validation_fraction=0.1).arrays(raw)
 
 
 def test_the_source_has_the_pinned_checksum(raw: bytes) -> None:
@@ -45,4 +46,4 @@ def test_tokens_are_bytes_and_a_tenth_is_held_out(arrays: Arrays) -> None:
 @pytest.mark.parametrize("fraction", [0.0, 1.0, -0.5])
 def test_an_impossible_split_is_refused(fraction: float) -> None:
     with pytest.raises(ValueError, match="Give a share between 0 and 1"):
-        source("kjv", validation_fraction=fraction)
+        load("data", "kjv")(validation_fraction=fraction)

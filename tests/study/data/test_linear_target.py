@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lrtransfer.study.data import prepare, source
+from lrtransfer.study.data import prepare
+from lrtransfer.study.plan.catalog import load
 
 MEMBERS = {"inputs": (5, 5), "targets": (5, 1)}
 SHA256 = "f36a826e7aeea1a4d5dccc0534295ec3c3554b7df01798c8f5b6aa14cc3ac7d9"
@@ -17,12 +18,12 @@ SHA256 = "f36a826e7aeea1a4d5dccc0534295ec3c3554b7df01798c8f5b6aa14cc3ac7d9"
 
 def test_the_recipe_has_one_checksum_for_all_options() -> None:
     for options in ({}, {"dimension": 3, "target": -2.0}):
-        made = source("linear_target", **options)
+        made = load("data", "linear_target")(**options)
         assert hashlib.sha256(made.read()).hexdigest() == SHA256
 
 
 def test_the_mean_squared_loss_is_half_the_squared_distance_of_the_weights() -> None:
-    made = source("linear_target", dimension=16, target=-0.75)
+    made = load("data", "linear_target")(dimension=16, target=-0.75)
     found = made.arrays(made.read())
     w = np.random.default_rng(0).normal(size=16)
     errors = found["train_inputs"].astype(np.float64) @ w[:, None] - found["train_targets"]
@@ -31,7 +32,7 @@ def test_the_mean_squared_loss_is_half_the_squared_distance_of_the_weights() -> 
 
 
 def test_the_default_is_the_papers_size() -> None:
-    made = source("linear_target")
+    made = load("data", "linear_target")()
     found = made.arrays(made.read())
     assert made.sizes == (100, 1)
     assert np.array_equal(found["train_inputs"], 10 * np.eye(100))
@@ -39,7 +40,7 @@ def test_the_default_is_the_papers_size() -> None:
 
 
 def test_train_and_test_are_equal_float32_arrays() -> None:
-    made = source("linear_target", dimension=5)
+    made = load("data", "linear_target")(dimension=5)
     found = made.arrays(made.read())
     assert set(found) == {f"{part}_{of}" for part in ("train", "test") for of in MEMBERS}
     for of, shape in MEMBERS.items():
@@ -62,15 +63,15 @@ def test_it_is_prepared_under_its_pinned_checksum(
 @pytest.mark.parametrize("dimension", [0, -1])
 def test_an_impossible_dimension_is_refused(dimension: int) -> None:
     with pytest.raises(ValueError, match=rf"dimension is {dimension}\. Give a whole number"):
-        source("linear_target", dimension=dimension)
+        load("data", "linear_target")(dimension=dimension)
 
 
 @pytest.mark.parametrize("target", [math.nan, math.inf])
 def test_a_target_that_is_not_finite_is_refused(target: float) -> None:
     with pytest.raises(ValueError, match=r"target is (nan|inf)\. Give a finite number"):
-        source("linear_target", target=target)
+        load("data", "linear_target")(target=target)
 
 
 def test_another_recipe_is_refused() -> None:
     with pytest.raises(ValueError, match="not the recipe of linear_target"):
-        source("linear_target").arrays(b"{}")
+        load("data", "linear_target")().arrays(b"{}")

@@ -7,18 +7,19 @@ import hashlib
 import numpy as np
 import pytest
 
-from lrtransfer.study.data import Arrays, source
+from lrtransfer.study.data import Arrays
+from lrtransfer.study.plan.catalog import load
 from tests.tiny import real_params
 
 
 @pytest.fixture(scope="module")
 def raw() -> bytes:
-    return source("mnist5k").read()
+    return load("data", "mnist5k")().read()
 
 
 @pytest.fixture(scope="module")
 def arrays(raw: bytes) -> Arrays:
-    return source("mnist5k", test_per_class=100, split_seed=0).arrays(raw)
+    return load("data", "mnist5k")(test_per_class=100, split_seed=0).arrays(raw)
 
 
 def test_the_source_has_the_pinned_checksum(raw: bytes) -> None:
@@ -52,13 +53,13 @@ def test_no_image_is_in_both_parts(arrays: Arrays) -> None:
 def test_preparation_is_deterministic_and_the_seed_moves_the_split(
     arrays: Arrays, raw: bytes
 ) -> None:
-    again = source("mnist5k").arrays(raw)
+    again = load("data", "mnist5k")().arrays(raw)
     assert all(np.array_equal(again[name], arrays[name]) for name in arrays)
-    other = source("mnist5k", split_seed=1).arrays(raw)
+    other = load("data", "mnist5k")(split_seed=1).arrays(raw)
     assert not np.array_equal(other["test_inputs"], arrays["test_inputs"])
 
 
 @pytest.mark.parametrize("number", [-1, 500])
 def test_an_impossible_split_is_refused(number: int) -> None:
     with pytest.raises(ValueError, match=f"test_per_class is {number}.*Give 0 to 499"):
-        source("mnist5k", test_per_class=number)
+        load("data", "mnist5k")(test_per_class=number)

@@ -37,7 +37,7 @@ class Blobs:
 @pytest.fixture(autouse=True)
 def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(prepare, "source", lambda name, **options: Blobs(**options))
+    monkeypatch.setattr(prepare.catalog, "load", lambda room, name: Blobs)
 
 
 def test_arrays_come_back_as_prepared() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lrtransfer.study.data import source
+from lrtransfer.study.plan.catalog import load
 from tests.study.data.packing import image, random_pixels, standardised_oracle, zipped
 from tests.study.data.server import Served
 
@@ -31,7 +31,9 @@ def files() -> dict[str, bytes]:
 
 
 def test_a_served_archive_pairs_each_image_with_its_class(server: Served) -> None:
-    made = source("tiny_imagenet", url=server.address("tiny.zip", zipped(files())), image_size=4)
+    made = load("data", "tiny_imagenet")(
+        url=server.address("tiny.zip", zipped(files())), image_size=4
+    )
     found = made.arrays(made.read())
     train = np.stack([pixels(i, 0) for i in range(200)]).transpose(0, 3, 1, 2)
     test = np.stack([pixels(i, 1) for i in range(200)]).transpose(0, 3, 1, 2)
@@ -43,7 +45,7 @@ def test_a_served_archive_pairs_each_image_with_its_class(server: Served) -> Non
 
 
 def test_an_archive_of_another_layout_is_refused() -> None:
-    made = source("tiny_imagenet")
+    made = load("data", "tiny_imagenet")()
     with pytest.raises(ValueError, match=r"lacks .*wnids.txt or .*official archive"):
         made.arrays(zipped({"train/x.JPEG": b""}))
     with pytest.raises(ValueError, match=r"names 199 classes, not 200"):
@@ -53,4 +55,4 @@ def test_an_archive_of_another_layout_is_refused() -> None:
 def test_a_class_without_images_is_refused() -> None:
     made = {name: content for name, content in files().items() if "val_7." not in name}
     with pytest.raises(ValueError, match="a class has 0 test images"):
-        source("tiny_imagenet", image_size=4).arrays(zipped(made))
+        load("data", "tiny_imagenet")(image_size=4).arrays(zipped(made))

@@ -2,24 +2,26 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lrtransfer.study.evidence.changes import changes
 from lrtransfer.study.evidence.measured import measured_curves, quantity_curves
+from lrtransfer.study.evidence.trends import changes
 from lrtransfer.transfer.size import POOLED
+from tests.transfer.frames import make_curves, make_runs, parabola
 
-from .frames import make_curves, make_runs, parabola
+from .rows import shown
 
 
-def table(function, steps=(0, 4, 16)):
+def found(function, steps=(0, 4, 16)):
     runs = make_runs(parabola(lambda w, s: 0.0))
     measured = measured_curves(runs, make_curves(runs, steps, sharpness=function))
-    return changes(next(quantity_curves(measured, "sharpness")), 0.95).set_index("size")
+    return shown(changes(next(quantity_curves(measured, "sharpness"))), "change", "size")
 
 
 def test_change_is_the_binary_logarithm_of_the_last_over_the_first_value():
-    found = table(lambda w, s, t: w * 2.0 ** (t / 16 * (np.log2(w / 64) + s)))
-    assert found["log2_change"].to_dict() == pytest.approx({32: 0, 64: 1, 128: 2, POOLED: 1})
+    rows = found(lambda w, s, t: w * 2.0 ** (t / 16 * (np.log2(w / 64) + s)))
+    assert rows["value"].to_dict() == pytest.approx({32: 0, 64: 1, 128: 2, POOLED: 1})
     low, high = stats.t.interval(0.95, 2, loc=1, scale=stats.sem([0, 1, 2]))
-    assert tuple(found.loc[POOLED, ["ci_low", "ci_high"]]) == pytest.approx((low, high))
+    assert tuple(rows.loc[POOLED, ["ci_low", "ci_high"]]) == pytest.approx((low, high))
+    assert set(rows["quantity"]) == {"sharpness"}
 
 
 def test_runs_that_diverged_and_values_without_a_logarithm_are_left_out():
@@ -28,11 +30,11 @@ def test_runs_that_diverged_and_values_without_a_logarithm_are_left_out():
         negative = (t == 0) & (s == 1) & (w == 64)
         return np.where(lost, np.nan, np.where(negative, -1.0, 1.0 + t / 16))
 
-    found = table(value)
-    assert found["n_seeds"].to_dict() == {32: 2, 64: 2, 128: 3, POOLED: 3}
-    assert found["log2_change"].to_dict() == pytest.approx({32: 1, 64: 1, 128: 1, POOLED: 1})
+    rows = found(value)
+    assert rows["n_seeds"].to_dict() == {32: 2, 64: 2, 128: 3, POOLED: 3}
+    assert rows["value"].to_dict() == pytest.approx({32: 1, 64: 1, 128: 1, POOLED: 1})
 
 
 def test_a_quantity_that_starts_later_counts_from_its_first_value():
-    found = table(lambda w, s, t: np.where(t == 0, np.nan, t * 1.0))
-    assert found.loc[POOLED, "log2_change"] == pytest.approx(2)
+    rows = found(lambda w, s, t: np.where(t == 0, np.nan, t * 1.0))
+    assert rows.loc[POOLED, "value"] == pytest.approx(2)

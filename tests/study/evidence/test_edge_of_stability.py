@@ -7,14 +7,15 @@ from lrtransfer.study.evidence.edge_of_stability import (
     edge_of_stability,
 )
 from lrtransfer.study.evidence.measured import measured_curves
+from tests.transfer.frames import make_curves, make_runs, parabola
 
-from .frames import make_curves, make_runs, parabola
+from .rows import shown, stored
 
 
-def table(function, *, quantity="sharpness", options=None):
+def estimates(function, *, quantity="sharpness", options=None):
     runs = make_runs(parabola(lambda w, s: 0.0), reference=2.0, options=options)
     curves = make_curves(runs, [0, 16], **{quantity: function})
-    return edge_of_stability(runs, measured_curves(runs, curves), 0.95).set_index("size")
+    return stored(edge_of_stability(runs, measured_curves(runs, curves)))
 
 
 def config(**options):
@@ -22,16 +23,20 @@ def config(**options):
 
 
 def test_ratio_is_the_final_sharpness_over_two_over_the_learning_rate():
-    found = table(lambda w, s, t: (0.5 + 0.1 * (s - 1)) * np.where(t == 16, 1, 9) * w / 64)
-    assert found["ratio"].to_dict() == pytest.approx({32: 0.5, 64: 1.0, 128: 2.0, 0: 3.5 / 3})
+    own = estimates(lambda w, s, t: (0.5 + 0.1 * (s - 1)) * np.where(t == 16, 1, 9) * w / 64)
+    found = shown(own, "edge_ratio", "size")
+    assert found["value"].to_dict() == pytest.approx({32: 0.5, 64: 1.0, 128: 2.0, 0: 3.5 / 3})
     assert found.loc[0, "ci_low"] < 3.5 / 3 < found.loc[0, "ci_high"]
-    assert (found["edge"] == 0.5).all()
+    edge = own.one("edge", arm="mup", quantity="sharpness")
+    assert edge is not None and edge.value == 0.5
+    assert np.isnan(edge.interval(0.95).low)
 
 
 def test_a_run_that_did_not_reach_the_end_is_not_counted():
-    found = table(lambda w, s, t: np.where((t == 16) & (s == 0) & (w == 32), np.nan, 0.5))
+    own = estimates(lambda w, s, t: np.where((t == 16) & (s == 0) & (w == 32), np.nan, 0.5))
+    found = shown(own, "edge_ratio", "size")
     assert found["n_seeds"].to_dict() == {32: 2, 64: 3, 128: 3, 0: 3}
-    assert found.loc[32, "ratio"] == pytest.approx(1.0)
+    assert found.loc[32, "value"] == pytest.approx(1.0)
 
 
 def test_the_edge_of_adam_is_that_of_the_preconditioned_sharpness():
@@ -39,10 +44,13 @@ def test_the_edge_of_adam_is_that_of_the_preconditioned_sharpness():
     assert edge_factor(config(beta1=0.0), "preconditioned_sharpness") == 2
     assert np.isnan(edge_factor(config(beta1=0.9), "sharpness"))
     options = {"beta1": 0.9}
-    found = table(lambda w, s, t: 0 * t + 9.5, quantity="preconditioned_sharpness", options=options)
-    np.testing.assert_allclose(found["ratio"], 1.0)
+    own = estimates(
+        lambda w, s, t: 0 * t + 9.5, quantity="preconditioned_sharpness", options=options
+    )
+    found = shown(own, "edge_ratio")
+    np.testing.assert_allclose(found["value"], 1.0)
     assert set(found["quantity"]) == {"preconditioned_sharpness"}
-    assert table(lambda w, s, t: 0 * t + 9.5, options=options).empty
+    assert estimates(lambda w, s, t: 0 * t + 9.5, options=options).frame.empty
 
 
 def test_momentum_moves_the_edge():

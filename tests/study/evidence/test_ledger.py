@@ -1,32 +1,47 @@
+"""The ledger on a planted study: one that agrees with the paper, one that does not, one seed."""
+
+from __future__ import annotations
+
 import json
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from lrtransfer.study.evidence.experiment import fit_experiment
-from lrtransfer.study.evidence.ledger import evaluate_claims, table
+from lrtransfer.study.evidence.estimates import Estimates
+from lrtransfer.study.evidence.experiment import Experiment
+from lrtransfer.study.evidence.ledger import counts, ledger, table
+from lrtransfer.transfer.held_out import forecasts
+from tests.transfer.frames import make_curves, make_runs, parabola
 
-from .frames import make_curves, make_runs, parabola
+from .planted import CLAIMS, estimates, on, row
+from .rows import stored
 
 EXPERIMENT = "width_transfer_vision"
 FIELDS = [
     "id",
     "paper",
+    "experiment",
     "statement",
+    "measure",
     "metric",
+    "unit",
     "value",
     "ci_low",
     "ci_high",
+    "p_value",
     "rule",
     "verdict",
-    "p_value",
+    "family",
     "power",
     "seeds_needed",
     "sizes_needed",
-    "scale",
-    "experiment",
     "figure",
+    "scale",
+    "fixed",
+    "p_corrected",
+    "verdict_corrected",
 ]
 WIDTHS = (32, 64, 128, 256)
 STEPS = [0, *np.unique(np.round(np.geomspace(1, 256, 16))).astype(int)]
@@ -38,7 +53,7 @@ ARMS = {
 }
 
 
-def planted(sign, seeds=(0, 1, 2)):
+def planted(sign: int, seeds: tuple[int, ...] = (0, 1, 2)) -> Experiment:
     """A study in which every claim holds (sign 1), or in which all is the other way round (-1)."""
     rng = np.random.default_rng(0)
     runs, curves = [], []
@@ -67,49 +82,116 @@ def planted(sign, seeds=(0, 1, 2)):
         curves.append(
             make_curves(of_arm, STEPS, sharpness=sharpness, subset_loss=growing, ntk=growing)
         )
-    return fit_experiment(pd.concat(runs), pd.concat(curves))
+    return Experiment(pd.concat(runs), pd.concat(curves))
+
+
+def judge(sign: int, **options: Any) -> list[dict[str, Any]]:
+    """Return the records of the claims on the planted study."""
+    own = {EXPERIMENT: stored(planted(sign, **options).estimates())}
+    return ledger(own, CLAIMS, scale="laptop")[:-1]
 
 
 @pytest.fixture(scope="module")
-def supporting():
-    return evaluate_claims(EXPERIMENT, "laptop", planted(1))
+def supporting() -> list[dict[str, Any]]:
+    return judge(1)
 
 
-def test_a_study_that_agrees_with_the_paper_supports_every_claim(supporting):
+Records = list[dict[str, Any]]
+
+
+def test_a_study_that_agrees_with_the_paper_supports_every_claim(supporting: Records) -> None:
     verdicts = {r["id"]: r["verdict"] for r in supporting}
     noisy = "mup_sharpness_distance_does_not_grow"
     assert verdicts.pop(noisy) in {"supported", "inconclusive"}
     assert set(verdicts.values()) == {"supported"}, verdicts
 
 
-def test_a_study_that_disagrees_contradicts_every_claim():
-    verdicts = {r["id"]: r["verdict"] for r in evaluate_claims(EXPERIMENT, "laptop", planted(-1))}
+def test_a_study_that_disagrees_contradicts_every_claim() -> None:
+    verdicts = {r["id"]: r["verdict"] for r in judge(-1)}
     relative = {"mup_transfers_better_than_ntp", "mup_transfers_better_than_sp"}
     assert {verdicts.pop(name) for name in relative} <= {"inconclusive", "contradicted"}
     assert set(verdicts.values()) == {"contradicted"}, verdicts
 
 
-def test_one_seed_leaves_every_claim_inconclusive():
-    records = evaluate_claims(EXPERIMENT, "smoke", planted(1, seeds=(0,)))
-    assert {r["verdict"] for r in records} == {"inconclusive"}
+def test_one_seed_leaves_every_claim_inconclusive_and_without_a_p_value() -> None:
+    records = judge(1, seeds=(0,))
+    assert {(r["verdict"], r["p_value"]) for r in records} == {("inconclusive", None)}
+    assert {r["seeds_needed"] for r in records} == {2}
 
 
-def test_records_have_the_agreed_fields_and_are_json(supporting):
+def test_verdict_and_p_value_agree(supporting: Records) -> None:
+    for record in supporting:
+        assert (record["p_value"] <= 0.05) == (record["verdict"] != "inconclusive"), record["id"]
+
+
+def test_records_have_the_agreed_fields_and_are_json(supporting: Records) -> None:
+    assert len(supporting) == len(list(on(EXPERIMENT))) == 12
     assert all(list(record) == FIELDS for record in supporting)
     assert json.loads(json.dumps(supporting, allow_nan=False)) == supporting
-    nothing = evaluate_claims(EXPERIMENT, "laptop", {})
-    assert {(r["value"], r["ci_low"], r["verdict"]) for r in nothing} == {
+
+
+def test_an_experiment_that_measured_nothing_is_inconclusive() -> None:
+    nothing = {EXPERIMENT: estimates(row("best_rate", 1.0, arm="z", size=32))}
+    records = ledger(nothing, CLAIMS, scale="laptop")
+    json.dumps(records, allow_nan=False)
+    assert {(r["value"], r["ci_low"], r["verdict"]) for r in records} == {
         (None, None, "inconclusive")
     }
-    json.dumps(nothing, allow_nan=False)
+    assert "train the runs" in records[0]["power"]
 
 
-def test_an_experiment_without_claims_has_no_records():
-    assert evaluate_claims("another", "laptop", {}) == []
+def test_the_number_of_claims_is_corrected_for_and_recorded(supporting: Records) -> None:
+    assert all(r["p_corrected"] >= r["p_value"] for r in supporting)
+    assert {r["family"] for r in supporting} == {"super-consistency"}
+    fixed = {r["id"]: r["fixed"] for r in supporting}
+    assert fixed["mup_sharpness_overlaps"] == "before"
+    assert fixed["mup_optimum_stays"] == "after"
+
+
+def test_a_condition_that_does_not_hold_leaves_its_claims_open_and_says_why() -> None:
+    changes = {"arm": "independent", "quantity": "relative_change_without_decay", "at": "late"}
+
+    def judged(*conditions: tuple[float, str, int]) -> dict[str, Any]:
+        rows = [
+            row("steady_state", holds, arm="independent", note=why, size=size)
+            for holds, why, size in conditions
+        ]
+        extent = row("best_rate", 1.0, arm="independent", size=32)
+        own = estimates(row("slope", 0.0, **changes), extent, *rows)
+        records = ledger({"weight_decay": own}, CLAIMS, scale="laptop")
+        return next(r for r in records if r["id"] == "decay_independent_changes_equal")
+
+    assert judged((1.0, "", 32))["verdict"] == "supported"
+    # The largest net is what a claim is about.
+    assert judged((0.0, "Too short.", 16), (1.0, "", 32))["verdict"] == "supported"
+    failed = judged((1.0, "", 16), (0.0, "Too short.", 32))
+    assert (failed["verdict"], failed["p_value"]) == ("inconclusive", None)
+    assert failed["power"] == "Too short."
+    assert failed["value"] == 0.0
+    assert judged()["power"] == "The conditions of the claim were not measured."
+
+
+def test_the_hold_outs_of_the_predictor_are_the_last_record() -> None:
+    own = planted(1)
+    tables = [forecasts(own.sweeps, 0.95)]
+    *records, last = ledger({EXPERIMENT: stored(own.estimates())}, CLAIMS, tables, scale="laptop")
+    assert list(last) == FIELDS
+    assert last["id"] == "predict_covers_held_out"
+    assert last["metric"].startswith("share of 3 distinct arms")
+    assert last["value"] is not None
+    # It is of no paper: it neither counts nor is corrected.
+    assert last["p_corrected"] is None
+    assert counts([*records, last]).startswith("12 claims: ")
+
+
+def test_an_experiment_without_claims_has_no_records() -> None:
+    another: dict[str, Estimates] = {"another": estimates(row("drift", 1.0, arm="mup"))}
+    (only,) = ledger(another, CLAIMS, scale="laptop")
+    assert (only["id"], only["value"]) == ("predict_covers_held_out", None)
     assert table([]) == "no claims"
 
 
-def test_table_is_aligned_with_the_verdict_first(supporting):
+def test_table_is_aligned_with_the_verdict_first(supporting: Records) -> None:
     lines = table(supporting).splitlines()
     assert len(lines) == len(supporting) + 2
     start = lines[0].index("claim")

@@ -12,8 +12,8 @@ NAN, INF = float("nan"), float("inf")
 POSITIVE = Above(0.0)
 
 
-def ask(effect, rule=POSITIVE, metric="nats"):
-    return needed(rule, effect, metric, seeds=3, sizes=4, confidence=0.95)
+def ask(effect, rule=POSITIVE, kind="mean"):
+    return needed(rule, effect, kind, seeds=3, sizes=4, confidence=0.95)
 
 
 def test_a_decided_claim_needs_nothing():
@@ -35,7 +35,7 @@ def test_more_seeds_are_needed_the_closer_the_threshold():
 def test_sizes_help_slopes_only():
     effect = Interval(0.2, -0.1, 0.5)
     assert ask(effect).sizes is None
-    found = ask(effect, metric="drift per doubling of width")
+    found = ask(effect, kind="slope")
     assert found.sizes and found.sizes > 4
     assert f"{found.sizes} sizes instead of 4" in found.text
 
@@ -61,8 +61,6 @@ def test_studies_with_the_seeds_named_are_mostly_decided():
 
 
 def test_a_statistic_over_arms_asks_for_arms() -> None:
-    words = "rank correlation over arms, per doubling"
-    asked = needed(Above(0.0), Interval(0.4, -0.1, 0.9), words, seeds=3, sizes=4, confidence=0.95)
+    asked = ask(Interval(0.4, -0.1, 0.9), kind="arms")
     assert asked == (None, None, "would be decided by about 1.6 times as many arms")
-    close = needed(Above(0.0), Interval(0.01, -0.5, 0.5), words, seeds=3, sizes=4, confidence=0.95)
-    assert "more than 10 times" in close.text
+    assert "more than 10 times" in ask(Interval(0.01, -0.5, 0.5), kind="arms").text

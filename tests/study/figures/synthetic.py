@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from lrtransfer.study.figures import Arm, Settings, Tables
+from lrtransfer.study.evidence.estimates import Of, Row, courses_table, table
+from lrtransfer.study.evidence.experiment import Experiment
+from lrtransfer.study.figures.tables import Arm, Settings, Tables
+from lrtransfer.transfer.estimate import Estimate, Part, Unit
 
 EXPERIMENT = "width_transfer_vision"
 STEPS = 256
@@ -62,12 +68,12 @@ def tables(
         seeds: Seeds of every arm.
         arms: Names out of `ARMS`.
         diverge_above: Runs this far (in log2) above their optimum diverge.
-        spectra: Whether eigenvalues and densities exist.
+        spectra: Whether there are any.
         axis: What a size is, "width" or "depth".
     """
     rng = np.random.default_rng(0)
     config = run_config(_SGD)
-    runs, curves, eigenvalues, density = [], [], [], []
+    runs, curves, found = [], [], []
     for arm in arms:
         reference = np.log2(ARMS[arm].reference_learning_rate)
         for size in sizes:
@@ -100,7 +106,6 @@ def tables(
                             "diverged_step": 20 if diverged else pd.NA,
                             "initial_loss": 2.4,
                             "final_loss": np.nan if diverged else loss,
-                            "wall_seconds": 2.0 + size / 100,
                             "config": config,
                         }
                     )
@@ -108,20 +113,33 @@ def tables(
                         curve = _curve(rng, key, arm, doublings, loss)
                         curves.append(curve[curve["step"] <= 20] if diverged else curve)
                         if spectra and not diverged:
-                            eigenvalues.append(_eigenvalues(rng, key, arm, doublings))
-                            density.append(_density(rng, key, arm, size, doublings))
-    frame = pd.DataFrame(runs)
-    return Tables(
-        runs=frame,
-        curves=_joined(curves),
-        eigenvalues=_joined(eigenvalues),
-        density=_joined(density),
-        fits=_fits(frame, arms, sizes, seeds, rng),
+                            found.append(_eigenvalues(rng, key, arm, doublings))
+                            found.append(_density(rng, key, arm, size, doublings))
+    bare = Tables(runs=pd.DataFrame(runs))
+    return replace(
+        bare,
+        curves=pd.concat(curves, ignore_index=True),
+        spectra=pd.concat(found, ignore_index=True) if found else bare.spectra,
+        estimates=table(EXPERIMENT, _estimates(bare.runs, arms, sizes, seeds)).to_pandas(),
     )
 
 
-def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+def estimated(runs: pd.DataFrame, curves: pd.DataFrame) -> Tables:
+    """The tables of runs and curves, with everything that can be estimated from them."""
+    whole = Experiment(runs, curves)
+    return Tables(
+        runs=runs,
+        curves=curves,
+        estimates=table("", whole.estimates()).to_pandas(),
+        courses=courses_table("", whole.courses()).to_pandas(),
+    )
+
+
+def estimate(value: float, half: float = math.nan, **changes: Any) -> Estimate:
+    """An estimate whose 95 % interval has this half width; NaN: an unknown one."""
+    deviation = half / NormalDist().inv_cdf(0.975)
+    parts = () if math.isnan(half) else (Part(deviation**2, math.inf),)
+    return Estimate(value, parts, **changes)
 
 
 def _shape(arm: str, doublings: float) -> tuple[float, float]:
@@ -151,7 +169,7 @@ def _curve(
             "sharpness": edge * (start + (end - start) * rise) * noise,
             "sharpness_smallest": -0.1 * edge * noise,
             "ntk": edge * (1.0 + (2.0 + doublings) * rise**2) * noise,
-            "gauss_newton": edge * (start + (end - start) * rise),
+            "gauss_newton": edge * (start + (end - start) * rise) * noise,
             "hessian_residual": 0.1 * edge * (1.0 - rise),
         }
     )
@@ -169,7 +187,7 @@ def _eigenvalues(rng: np.random.Generator, key: str, arm: str, doublings: float)
             ntk = end * fall * noise * (1.0 + doublings) * (step / 256) ** 0.4
             for operator, value in (("hessian", hessian), ("ntk", ntk)):
                 rows.append((key, step, operator, rank, value, 0.003, True))
-    columns = ["key", "step", "operator", "rank", "eigenvalue", "residual", "converged"]
+    columns = ["key", "step", "kind", "rank", "value", "residual", "converged"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -189,8 +207,9 @@ def _density(
                     {
                         "key": key,
                         "step": step,
+                        "kind": "density",
                         "probe": probe,
-                        "node": np.r_[bulk, top],
+                        "value": np.r_[bulk, top],
                         "weight": weight / weight.sum(),
                         "dim": dim,
                     }
@@ -199,69 +218,40 @@ def _density(
     return pd.concat(parts, ignore_index=True)
 
 
-def _fits(
-    runs: pd.DataFrame,
-    arms: Sequence[str],
-    sizes: Sequence[int],
-    seeds: Sequence[int],
-    rng: np.random.Generator,
-) -> dict[str, pd.DataFrame]:
+def _estimates(
+    runs: pd.DataFrame, arms: Sequence[str], sizes: Sequence[int], seeds: Sequence[int]
+) -> Iterator[Row]:
     known = len(seeds) > 1
-    half = 0.25 if known else np.nan
-    axis, fixed = ("depth", 64) if runs["depth"].nunique() > 1 else ("width", 3)
-    net = {"axis": axis, "fixed": fixed}
-    optima, drift, regret, distances, consistency = [], [], [], [], []
+    axis = runs["axis"].iloc[0]
+    net = {"axis": axis, "fixed": int(runs["fixed"].iloc[0])}
+
+    def of_seeds(value: float, half: float, **changes: Any) -> Estimate:
+        units = tuple(Unit(seed, 0, value) for seed in seeds)
+        return estimate(value, half if known else math.nan, units=units, **changes)
+
     for arm in arms:
+        drift = _DRIFT[arm] if len(sizes) > 1 else math.nan
+        beyond = arm == "sp" and 512 in sizes
+        of = Of(statistic="drift", unit="octaves per octave", arm=arm, n_sizes=len(sizes), **net)
+        yield of, of_seeds(drift, 0.12, open_low=beyond)
         for size in sizes:
+            place = {"arm": arm, "size": size, **net}
             x = _CENTRE[arm] + _DRIFT[arm] * np.log2(size / 32)
-            cell = runs[(runs["arm"] == arm) & (runs[axis] == size)]
+            cell = runs[(runs["arm"] == arm) & (runs["size"] == size)]
             if (cell["status"] == "ok").any():
-                at_edge = "low" if arm == "sp" and size == 512 else "none"
-                low = -np.inf if at_edge == "low" else x - half
-                optima.append(
-                    {"arm": arm, **net, "size": size, "log2_lr": x, "ci_low": low,
-                     "ci_high": x + half, "at_edge": at_edge, "n_seeds": len(seeds),
-                     "grid_log2_lr": round(x), "loss": cell["final_loss"].min(),
-                     "valley_low": x - 1, "valley_high": x + 0.5}
-                )  # fmt: skip
-            regret.append(
-                {"arm": arm, **net, "size": size, "from_size": sizes[0],
-                 "log2_lr_from": _CENTRE[arm], "regret": 0.05 * abs(_DRIFT[arm]),
-                 "ci_low": 0.01 if known else np.nan, "ci_high": 0.08 if known else np.nan,
-                 "relative": 0.2}
-            )  # fmt: skip
-        slope_known = len(sizes) > 1
-        slope = _DRIFT[arm] if slope_known else np.nan
-        drift.append(
-            {"arm": arm, **net, "slope": slope, "ci_low": slope - half / 2,
-             "ci_high": slope + half / 2, "n_sizes": len(sizes), "n_seeds": len(seeds),
-             "censored": arm == "sp" and 512 in sizes}
-        )  # fmt: skip
-        for quantity, beta in (("sharpness", 0.0), ("subset_loss", 0.6), ("ntk", 1.8)):
+                at_edge = beyond and size == 512
+                of = Of(statistic="optimum", unit="", at="low" if at_edge else "", **place)
+                yield of, of_seeds(x, 0.25, open_low=at_edge)
+            at = "reference" if size == sizes[0] else ""
+            of = Of(statistic="regret", unit="loss", at=at, **place)
+            yield of, of_seeds(0.05 * abs(_DRIFT[arm]), 0.03)
+        betas = {"sharpness": 0.0, "subset_loss": 0.6, "ntk": 1.8, "gauss_newton": 0.0}
+        for quantity, beta in betas.items():
             for size in sizes[:-1]:
-                level = 0.05 * 2.0 ** (-0.5 * np.log2(size / 32))
-                for seed in seeds:
-                    distance = level * np.maximum(_MEASURED, 1.0) ** beta
-                    distance = distance * np.exp(0.3 * rng.standard_normal(len(_MEASURED)))
-                    distances.append(
-                        pd.DataFrame(
-                            {"arm": arm, **net, "quantity": quantity, "size": size,
-                             "seed": seed, "step": _MEASURED, "distance": distance}
-                        )
-                    )  # fmt: skip
-                consistency.append(
-                    {"arm": arm, **net, "quantity": quantity, "size": size,
-                     "reference_size": sizes[-1], "beta": beta, "ci_low": beta - half / 2,
-                     "ci_high": beta + half / 2, "log_a": np.log(level), "n_points": 22,
-                     "overlap": 0.1, "overlap_low": 0.05, "overlap_high": 0.15}
-                )  # fmt: skip
-    return {
-        "optima": pd.DataFrame(optima),
-        "drift": pd.DataFrame(drift),
-        "regret": pd.DataFrame(regret),
-        "distances": _joined(distances),
-        "consistency": pd.DataFrame(consistency),
-    }
+                place = {"arm": arm, "size": size, "quantity": quantity, **net}
+                scale = Of(statistic="distance_scale", unit="", **place)
+                yield Of(statistic="distance_exponent", unit="1", **place), of_seeds(beta, 0.13)
+                yield scale, Estimate(math.log(0.05) - 0.5 * math.log(size / 32))
 
 
 def under_adam(made: Tables) -> Tables:

@@ -13,27 +13,24 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lrtransfer.study.figures import Arm, Drawn, Settings, Tables, draw, names
+from lrtransfer.study.figures.drawing import draw
 from lrtransfer.study.figures.eigenvalues_by_rank import eigenvalues_by_rank
+from lrtransfer.study.figures.optima import optima
+from lrtransfer.study.figures.tables import Arm, Drawn, Settings, Tables
 from lrtransfer.study.figures.transfer import transfer
+from lrtransfer.study.plan import catalog
 
 from . import synthetic
-from .conftest import OF_DECAY, OVER_ARMS, TUNERS
+from .conftest import drawn_from
 
-FIGURES = (
-    "consistency",
-    "eigenvalues_by_rank",
-    "optima",
-    "phase_plane",
-    "spectral_density",
-    "width_transfer",
-)
-#: Those that draw measured runs; `depth_transfer` is the same drawing as `width_transfer`.
-MEASURED = tuple(name for name in FIGURES if name != "optima")
+FIGURES = drawn_from("runs", "measured")
+MEASURED = drawn_from("measured")
+STUDIES = {"runs", "measured", "tuners", "decay", "arms"}
 
 
-def test_every_file_with_FIGURE_is_a_figure() -> None:
-    assert names() == sorted([*FIGURES, *OF_DECAY, *OVER_ARMS, *TUNERS, "depth_transfer"])
+@pytest.mark.parametrize("name", catalog.names("figures"))
+def test_a_figure_names_a_study_that_tests_can_draw_it_from(name: str) -> None:
+    assert catalog.constant("figures", name, "DRAWN_FROM") in STUDIES
 
 
 def test_every_figure_draws_the_synthetic_study(drawn: dict[str, Drawn]) -> None:
@@ -92,8 +89,8 @@ def test_a_single_seed_has_no_bands_and_the_caption_says_so() -> None:
 def test_a_width_without_spectra_is_named(tmp_path: Path) -> None:
     tables = synthetic.tables()
     wide = tables.runs.loc[tables.runs["size"] == 512, "key"]
-    density = tables.density[~tables.density["key"].isin(wide)]
-    tables = replace(tables, density=density)
+    of_others = tables.spectra[~tables.spectra["key"].isin(wide)]
+    tables = replace(tables, spectra=of_others)
     figure = draw("spectral_density", tables, synthetic.settings(), tmp_path)
     assert "μP density at width 512" in figure.caption
 
@@ -101,20 +98,32 @@ def test_a_width_without_spectra_is_named(tmp_path: Path) -> None:
 def test_seeds_behind_the_spectra_are_counted_not_those_of_the_runs() -> None:
     tables = synthetic.tables(sizes=[32, 64])
     first = tables.runs.loc[tables.runs["seed"] == 0, "key"]
-    values = tables.eigenvalues[tables.eigenvalues["key"].isin(first)]
-    caption = eigenvalues_by_rank(replace(tables, eigenvalues=values), synthetic.settings()).caption
+    values = tables.spectra[tables.spectra["key"].isin(first)]
+    caption = eigenvalues_by_rank(replace(tables, spectra=values), synthetic.settings()).caption
     assert ", 1 seed," in caption
     assert "A single seed, so no bars." in caption
 
 
-def test_fits_read_back_from_csv_draw_the_same(drawn: dict[str, Drawn], tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["width_transfer", "consistency", "eigenvalues_by_rank"])
+def test_stored_tables_read_back_draw_the_same(
+    name: str, drawn: dict[str, Drawn], tmp_path: Path
+) -> None:
     tables = synthetic.tables()
-    fits = {}
-    for name, fit in tables.fits.items():
-        fit.to_csv(tmp_path / f"{name}.csv", index=False)
-        fits[name] = pd.read_csv(tmp_path / f"{name}.csv")
-    figure = draw("width_transfer", replace(tables, fits=fits), synthetic.settings(), tmp_path)
-    assert figure.csv.read_bytes() == drawn["width_transfer"].csv.read_bytes()
+    stored = {}
+    for part in ("curves", "spectra", "estimates", "courses"):
+        getattr(tables, part).to_parquet(tmp_path / f"{part}.parquet")
+        stored[part] = pd.read_parquet(tmp_path / f"{part}.parquet")
+    figure = draw(name, replace(tables, **stored), synthetic.settings(), tmp_path)
+    assert figure.csv.read_bytes() == drawn[name].csv.read_bytes()
+
+
+def test_intervals_are_drawn_at_the_confidence_of_the_settings() -> None:
+    tables = synthetic.tables(sizes=[32, 64], arms=["mup"])
+    widths = []
+    for confidence in (0.68, 0.95):
+        plotted = optima(tables, synthetic.settings(["mup"], confidence=confidence)).plotted
+        widths.append((plotted["high"] - plotted["low"]).dropna().mean())
+    assert widths[0] == pytest.approx(widths[1] * 0.9945 / 1.95996, rel=1e-4)
 
 
 def test_of_several_depths_the_smallest_is_drawn_and_said(tmp_path: Path) -> None:
@@ -137,7 +146,7 @@ def test_runs_of_other_experiments_are_left_out(tmp_path: Path) -> None:
 
 
 def test_an_unknown_figure_is_refused_with_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="choose from consistency"):
+    with pytest.raises(LookupError, match=r"unknown figure 'style'\. Known: consistency"):
         draw("style", synthetic.tables(), synthetic.settings(), tmp_path)
 
 
@@ -167,12 +176,13 @@ def test_figures_and_report_import_no_torch() -> None:
 
 def test_captions_take_their_numbers_from_the_data() -> None:
     tables = synthetic.tables()
-    drift = tables.fits["drift"].copy()
-    drift.loc[drift["arm"] == "mup", ["slope", "ci_low", "ci_high"]] = [1.25, 1.0, 1.5]
+    estimates = tables.estimates.copy()
+    drift = (estimates["statistic"] == "drift") & (estimates["arm"] == "mup")
+    estimates.loc[drift, "value"] = 1.25
     curves = tables.curves.assign(
         sharpness=np.where(tables.curves["key"].str.startswith("mup"), 3.0, 1.0)
     )
-    tables = replace(tables, fits={**tables.fits, "drift": drift}, curves=curves)
+    tables = replace(tables, estimates=estimates, curves=curves)
     caption = transfer(tables, synthetic.settings()).caption
     assert "the sharpness is 1.5 × 2/η₀, largest over smallest width mean 1;" in caption
-    assert "moves by 1.2 [1, 1.5] in log₂ η₀ per doubling" in caption
+    assert "moves by 1.2 [1.1, 1.4] octaves per octave of width" in caption

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from matplotlib.figure import Figure
 
-from lrtransfer.study.figures import Arm, Tables, edges
+from lrtransfer.study.figures import edges
 from lrtransfer.study.figures.edges import Edge
+from lrtransfer.study.figures.tables import Arm, Tables
 
 from . import synthetic
 

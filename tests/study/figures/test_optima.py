@@ -16,13 +16,13 @@ from . import synthetic
 TABLES = synthetic.tables(spectra=False)
 
 
-def test_optima_and_intervals_are_those_of_the_fit() -> None:
+def test_optima_and_intervals_are_the_estimated_ones() -> None:
     plotted = optima(TABLES, synthetic.settings()).plotted
     drawn = plotted[plotted["panel"] == "optimum"]
-    fit = TABLES.fits["optima"]
-    assert list(drawn["arm"]) == list(fit["arm"])
-    np.testing.assert_allclose(drawn["value"], fit["log2_lr"])
-    np.testing.assert_allclose(drawn["low"], fit["ci_low"])
+    found = TABLES.shown("optimum", 0.95)
+    assert list(drawn["arm"]) == list(found["arm"])
+    np.testing.assert_allclose(drawn["value"], found["value"])
+    np.testing.assert_allclose(drawn["low"], found["ci_low"])
 
 
 def test_the_dashed_line_has_the_fitted_slope_through_the_centre_of_the_optima() -> None:
@@ -30,8 +30,8 @@ def test_the_dashed_line_has_the_fitted_slope_through_the_centre_of_the_optima()
     line = plotted[(plotted["panel"] == "drift") & (plotted["arm"] == "ntp")]
     slope = np.diff(line["value"]) / np.diff(np.log2(line["size"].astype(float)))
     assert slope.item() == pytest.approx(0.8)
-    fit = TABLES.fits["optima"]
-    assert line["value"].mean() == pytest.approx(fit[fit["arm"] == "ntp"]["log2_lr"].mean())
+    found = TABLES.shown("optimum", 0.95, arm="ntp")
+    assert line["value"].mean() == pytest.approx(found["value"].mean())
 
 
 def test_an_open_interval_ends_in_an_arrow_at_the_panels_edge() -> None:
@@ -44,24 +44,24 @@ def test_an_open_interval_ends_in_an_arrow_at_the_panels_edge() -> None:
 def test_labels_give_each_arms_drift_with_its_interval() -> None:
     axes = optima(TABLES, synthetic.settings()).figure.axes[0]
     texts = {text.get_text() for text in axes.texts}
-    assert "NTP\n0.8 [0.68, 0.93]" in texts
+    assert "NTP\n0.8 [0.68, 0.92]" in texts
     assert len(texts) == 3
 
 
-def test_missing_fits_are_said() -> None:
-    drawing = optima(replace(TABLES, fits={}), synthetic.settings())
+def test_missing_optima_are_said() -> None:
+    found = TABLES.estimates
+    drawing = optima(replace(TABLES, estimates=found.iloc[:0]), synthetic.settings())
     assert drawing.figure.axes[0].texts[0].get_text().startswith("no optimum")
     assert "Missing: μP optimum in every width" in drawing.caption
-    fit = TABLES.fits["optima"]
-    some = fit.assign(log2_lr=fit["log2_lr"].where(fit["size"] != 64))
-    drawing = optima(replace(TABLES, fits={**TABLES.fits, "optima": some}), synthetic.settings())
+    some = found.assign(value=found["value"].where(found["size"] != 64))
+    drawing = optima(replace(TABLES, estimates=some), synthetic.settings())
     assert "Missing: μP optimum at width 64" in drawing.caption
 
 
 def test_an_arm_without_optima_leaves_the_others_drawn() -> None:
-    fit = TABLES.fits["optima"]
-    fits = {"optima": fit[fit["arm"] != "ntp"]}
-    drawing = optima(replace(TABLES, fits=fits), synthetic.settings())
+    found = TABLES.estimates
+    some = found[(found["statistic"] == "optimum") & (found["arm"] != "ntp")]
+    drawing = optima(replace(TABLES, estimates=some), synthetic.settings())
     assert set(drawing.plotted["arm"]) == {"mup", "sp"}
     assert isinstance(drawing.plotted, pd.DataFrame)
     assert "μP\nno drift fitted" in {text.get_text() for text in drawing.figure.axes[0].texts}

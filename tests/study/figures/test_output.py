@@ -10,7 +10,10 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from lrtransfer.study.figures import Drawn, describe, draw, output
+from lrtransfer.study.figures import output
+from lrtransfer.study.figures.drawing import draw
+from lrtransfer.study.figures.output import describe
+from lrtransfer.study.figures.tables import Drawn
 
 from . import synthetic
 

@@ -25,6 +25,12 @@ def test_a_curve_is_the_mean_over_seeds_at_each_step() -> None:
     np.testing.assert_allclose(path["value"], mean["hessian_residual"])
 
 
+def test_axes_name_the_two_parts_once() -> None:
+    axes = phase_plane(TABLES, SETTINGS).figure.axes
+    assert [a.get_ylabel() for a in axes] == ["residual part λ(R)", ""]
+    assert {a.get_xlabel() for a in axes} == {"Gauss-Newton part λ(G)"}
+
+
 def test_start_is_open_and_end_is_filled() -> None:
     drawing = phase_plane(TABLES, SETTINGS)
     path = drawing.plotted.query("panel == 'mean' and arm == 'mup' and size == 32")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 
 import matplotlib as mpl
@@ -11,10 +12,11 @@ import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 
-from lrtransfer.study.figures import Drawing, Settings, Tables, style
+from lrtransfer.study.figures import style
 from lrtransfer.study.figures.consistency import consistency
 from lrtransfer.study.figures.eigenvalues_by_rank import eigenvalues_by_rank
 from lrtransfer.study.figures.spectral_density import broaden, spectral_density
+from lrtransfer.study.figures.tables import Drawing, Settings, Tables
 from lrtransfer.study.figures.transfer import transfer
 
 from . import synthetic
@@ -94,9 +96,9 @@ def test_transfer_crosses_every_cell_with_a_diverged_run() -> None:
 
 def test_transfer_shows_the_fitted_optima_with_open_ends_as_arrows() -> None:
     drawing = _draw(transfer)
-    optima = synthetic.tables().fits["optima"]
+    optima = synthetic.tables().shown("optimum", 0.95)
     kept = drawing.plotted[drawing.plotted["panel"] == "optimum"]
-    np.testing.assert_allclose(kept["x"], optima["log2_lr"])
+    np.testing.assert_allclose(kept["x"], optima["value"])
     np.testing.assert_allclose(kept["x_low"], optima["ci_low"])
     arrows = [
         line for axes in drawing.figure.axes for line in axes.lines if line.get_marker() == "<"
@@ -112,8 +114,8 @@ def test_transfer_shares_the_loss_axis_between_arms() -> None:
 
 def test_consistency_draws_its_csv_and_the_power_law() -> None:
     drawing = _draw(consistency)
-    quantities = ("sharpness", "subset_loss", "ntk")
-    for arm, row in zip(ARMS, _axes(drawing, 3), strict=True):
+    quantities = ("sharpness", "subset_loss", "ntk", "gauss_newton")
+    for arm, row in zip(ARMS, _axes(drawing, 4), strict=True):
         for quantity, axes in zip(quantities, row, strict=True):
             plotted = drawing.plotted
             plotted = plotted[(plotted["arm"] == arm) & (plotted["quantity"] == quantity)]
@@ -139,15 +141,14 @@ def test_consistency_laws_follow_the_fit() -> None:
     np.testing.assert_allclose(law["value"], level * law["x"] ** 1.8)
     legend = drawing.figure.axes[2].get_legend()
     assert legend is not None
-    assert [text.get_text() for text in legend.get_texts()] == ["1.80 [1.68, 1.93]"] * 4
+    assert [text.get_text() for text in legend.get_texts()] == ["1.80 [1.67, 1.93]"] * 4
 
 
 def test_consistency_ignores_the_pooled_row() -> None:
     tables = synthetic.tables()
-    fit = tables.fits["consistency"]
-    fits = {**tables.fits, "consistency": pd.concat([fit, fit.iloc[:1].assign(size=0, beta=99.0)])}
-    pooled = Tables(tables.runs, tables.curves, fits=fits)
-    drawing = consistency(pooled, synthetic.settings())
+    first = tables.estimates[tables.estimates["statistic"].str.startswith("distance_")].iloc[:2]
+    estimates = pd.concat([tables.estimates, first.assign(size=0, value=99.0)])
+    drawing = consistency(replace(tables, estimates=estimates), synthetic.settings())
     assert "99" not in drawing.caption
     assert not (drawing.plotted["beta"] == 99.0).any()
 
@@ -169,23 +170,23 @@ def test_eigenvalues_show_first_middle_and_last_rank_and_negative_ones() -> None
 
 def test_eigenvalues_in_the_csv_are_seed_means() -> None:
     tables = synthetic.tables()
-    merged = tables.eigenvalues.merge(tables.runs, on="key")
+    merged = tables.spectra.merge(tables.runs, on="key")
     chosen = merged.query(
-        "arm == 'ntp' and size == 128 and step == 64 and operator == 'ntk' and `rank` == 5"
+        "arm == 'ntp' and size == 128 and step == 64 and kind == 'ntk' and `rank` == 5"
     )
     plotted = _draw(eigenvalues_by_rank).plotted
     row = plotted.query(
         "arm == 'ntp' and size == 128 and step == 64 and operator == 'ntk' and `rank` == 5"
     )
-    assert row["value"].item() == pytest.approx(np.exp(np.log(chosen["eigenvalue"]).mean()))
+    assert row["value"].item() == pytest.approx(np.exp(np.log(chosen["value"]).mean()))
 
 
 def test_unconverged_eigenvalues_are_counted_in_the_caption() -> None:
     tables = synthetic.tables()
-    some = tables.eigenvalues.assign(converged=tables.eigenvalues["rank"] < 10)
-    drawing = eigenvalues_by_rank(Tables(tables.runs, eigenvalues=some), synthetic.settings())
-    lost = int((~some["converged"]).sum())
-    assert f"{lost} of {len(some)} eigenvalues had not converged" in drawing.caption
+    some = tables.spectra.assign(converged=tables.spectra["rank"] < 10)
+    drawing = eigenvalues_by_rank(Tables(tables.runs, spectra=some), synthetic.settings())
+    lost = int((some["rank"] == 10).sum())
+    assert f"{lost} of {10 * lost} eigenvalues had not converged" in drawing.caption
 
 
 def test_spectral_density_draws_its_csv_at_the_last_checkpoint() -> None:

@@ -1,4 +1,4 @@
-"""The figure over arms: points and correlations are the fit tables', gaps are named."""
+"""The figure over arms: points and correlations are the estimates', gaps are named."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lrtransfer.study.evidence.experiment import fit_experiment
-from lrtransfer.study.figures import Arm, Drawn, Settings, Tables, draw
+from lrtransfer.study.figures.drawing import draw
+from lrtransfer.study.figures.tables import Arm, Drawn, Settings, Tables
 from tests.study.evidence.test_predictors import DRIFTS, UPDATES, study
+
+from . import synthetic
 
 ARMS = {f"arm_{i}": Arm(f"arm {i}", 1.0, 16, 4) for i in range(len(DRIFTS))}
 
@@ -22,7 +24,7 @@ def tables() -> Tables:
     runs, curves = study()
     configs = runs["config"].map(json.loads)
     runs["config"] = [json.dumps(config | {"loss": "cross_entropy"}) for config in configs]
-    return Tables(runs=runs, curves=curves, fits=fit_experiment(runs, curves))
+    return synthetic.estimated(runs, curves)
 
 
 def settings() -> Settings:
@@ -41,10 +43,9 @@ def test_an_arm_is_a_point_of_predicted_and_found(drawn: Drawn) -> None:
     assert points["x"].tolist() == pytest.approx(DRIFTS, abs=1e-9)
     assert points["value"].tolist() == pytest.approx(DRIFTS, abs=0.05)
     forest = plotted[plotted["panel"] == "correlation"].set_index(["quantity", "window"])
-    table = tables().fits["predictors"].query("compared == 'signed'")
-    for row in table.to_dict("records"):
-        drawn_at = forest.loc[(row["quantity"], row["window"]), "x"]
-        assert drawn_at == pytest.approx(row["correlation"])
+    for row in tables().shown("rank_correlation", 0.95).to_dict("records"):
+        drawn_at = forest.loc[(row["quantity"], row["at"]), "x"]
+        assert drawn_at == pytest.approx(row["value"])
 
 
 def test_the_caption_says_the_correlations_and_what_is_missing(drawn: Drawn) -> None:
@@ -61,7 +62,7 @@ def test_few_arms_and_nothing_measured_are_said(tmp_path: Path) -> None:
     curves = tables().curves[tables().curves["key"].isin(runs["key"])]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        some = Tables(runs=runs, curves=curves, fits=fit_experiment(runs, curves))
+        some = synthetic.estimated(runs, curves)
         drawing = draw("predictors", some, settings(), tmp_path / "few")
         assert "Rank correlation" not in drawing.caption
         bare = draw("predictors", Tables(runs=tables().runs), settings(), tmp_path / "bare")

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lrtransfer.study.figures import Drawing, Tables
 from lrtransfer.study.figures.consistency import consistency
+from lrtransfer.study.figures.tables import Drawing, Tables
 from lrtransfer.study.figures.transfer import transfer
 
 from . import synthetic
@@ -25,7 +25,7 @@ def test_depths_are_named_in_legend_and_caption() -> None:
     drawing = transfer(synthetic.tables(sizes=[3, 6], axis="depth", spectra=False), SETTINGS)
     labels = [text.get_text() for text in drawing.figure.legends[0].get_texts()]
     assert labels[:2] == ["depth 3", "depth 6"]
-    assert "per doubling of depth" in drawing.caption
+    assert "octaves per octave of depth" in drawing.caption
     assert "width 3" not in drawing.caption
 
 
@@ -115,11 +115,10 @@ def test_a_loss_that_is_not_an_entropy_has_no_unit() -> None:
     assert "training loss" in _titles(drawing)
 
 
-def test_distances_have_a_column_per_quantity_that_was_fitted() -> None:
-    distances = TABLES.fits["distances"]
-    renamed = distances.replace({"quantity": {"sharpness": "preconditioned_sharpness"}})
-    fits = {**TABLES.fits, "distances": renamed[renamed["quantity"] != "ntk"]}
-    drawing = consistency(replace(TABLES, fits=fits), SETTINGS)
+def test_distances_have_a_column_per_quantity_that_was_measured() -> None:
+    renamed = TABLES.curves.rename(columns={"sharpness": "preconditioned_sharpness"})
+    curves = renamed.drop(columns=["ntk", "gauss_newton"])
+    drawing = consistency(replace(TABLES, curves=curves), SETTINGS)
     assert _titles(drawing) == [
         "distance in sharpness λ(P⁻¹H)",
         "distance in training loss (nats)",

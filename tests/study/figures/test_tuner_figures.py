@@ -12,16 +12,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lrtransfer.study.figures import Arm, Drawing, Settings, Tables, draw, style, tuned
+from lrtransfer.study.figures import style, tuned
+from lrtransfer.study.figures.drawing import draw
 from lrtransfer.study.figures.greedy_against_on_edge import greedy_against_on_edge
+from lrtransfer.study.figures.tables import Arm, Drawing, Settings, Tables
 from lrtransfer.study.figures.tuned_model import tuned_model
 from lrtransfer.study.figures.tuner_dynamics import tuner_dynamics
 from lrtransfer.study.figures.tuner_losses import tuner_losses
 from lrtransfer.study.figures.tuner_sweep import tuner_sweep
 from tests.study.evidence.tuner_frames import STEPS, tuner_curves, tuner_runs
 
-from .conftest import TUNERS
+from .conftest import drawn_from
 
+TUNERS = drawn_from("tuners")
 CDAT = {"name": "cdat", "options": {"sigma": 2.0}}
 GREEDY: dict[str, Any] = {"name": "greedy", "options": {}}
 SETTINGS = Settings(

@@ -13,10 +13,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lrtransfer.study.evidence.experiment import fit_experiment
-from lrtransfer.study.figures import Arm, Drawn, Settings, Tables, draw, style
+from lrtransfer.study.figures import style
 from lrtransfer.study.figures.decay_transfer import decay_transfer
+from lrtransfer.study.figures.drawing import draw
 from lrtransfer.study.figures.implicit_warmup import implicit_warmup
+from lrtransfer.study.figures.tables import Arm, Drawn, Settings, Tables
 from lrtransfer.theory import weight_decay
 from tests.study.evidence import decay_runs
 
@@ -31,7 +32,7 @@ def tables() -> Tables:
     runs, curves = decay_runs.study()
     configs = runs["config"].map(json.loads)
     runs["config"] = [json.dumps(config | {"loss": "cross_entropy"}) for config in configs]
-    return Tables(runs=runs, curves=curves, fits=fit_experiment(runs, curves))
+    return synthetic.estimated(runs, curves)
 
 
 def settings(arms: tuple[str, ...] = tuple(ARMS)) -> Settings:

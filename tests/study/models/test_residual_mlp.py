@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from lrtransfer.study import models
 from lrtransfer.study.models.residual_mlp import ResidualMLP
+from lrtransfer.study.plan.catalog import load
 
 ACTIVATIONS = {
     "relu": lambda z: z.clamp(min=0),
@@ -86,10 +86,10 @@ def test_images_are_flattened() -> None:
 
 
 def test_a_family_is_found_by_its_file_name() -> None:
-    made = models.build("residual_mlp", in_features=2, out_features=1, width=3)
+    made = load("models", "residual_mlp")(in_features=2, out_features=1, width=3)
     assert isinstance(made, ResidualMLP)
-    with pytest.raises(ModuleNotFoundError, match="no_such_family"):
-        models.build("no_such_family")
+    with pytest.raises(LookupError, match="no_such_family"):
+        load("models", "no_such_family")()
 
 
 def test_a_branch_without_layers_is_refused() -> None:

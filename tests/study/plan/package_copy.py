@@ -13,7 +13,10 @@ from lrtransfer.study.plan import catalog, fingerprint, parameterizations
 
 _CACHES = (
     catalog.names,
+    catalog.constant,
     catalog.options,
+    catalog._top_level,
+    catalog.source_file,
     fingerprint.file_hash,
     fingerprint._code,
     fingerprint._imports,

@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 import yaml
 
-from lrtransfer.study.plan import Run, fingerprint, parse_study, plan
+from lrtransfer.study.plan import fingerprint
+from lrtransfer.study.plan.expand import Run, plan
+from lrtransfer.study.plan.load import parse_study
 from lrtransfer.study.plan.parameterizations import TABLE
 from tests.tiny import EXPERIMENT, PARAMS, tiny_grid, tiny_params, tiny_plan
 
@@ -241,10 +243,11 @@ def test_the_plan_counts_runs_spectra_and_sweeps() -> None:
 
 def test_a_run_says_in_its_configuration_what_it_is() -> None:
     run: Run = tiny_plan().runs[0]
-    assert (run.config["model"]["width"], run.config["model"]["depth"]) == (run.width, run.depth)
-    assert (run.config["learning_rate"], run.config["seed"]) == (run.learning_rate, run.seed)
-    assert run.key == fingerprint.digest({"config": run.config, "code": run.code})[:16]
-    assert json.loads(json.dumps(run.config)) == run.config
+    assert (run.config.model.width, run.config.model.depth) == (run.width, run.depth)
+    assert (run.config.learning_rate, run.config.seed) == (run.learning_rate, run.seed)
+    content = run.config.to_json()
+    assert run.key == fingerprint.digest({"config": content, "code": run.code})[:16]
+    assert json.loads(json.dumps(content)) == content
 
 
 def test_measured_runs_are_those_at_the_reference_rate() -> None:
@@ -252,7 +255,7 @@ def test_measured_runs_are_those_at_the_reference_rate() -> None:
         assert run.measured == (
             run.learning_rate == {"mup": 1.0, "ntp": 16.0, "sp": 0.0625}[run.arm]
         )
-        assert (run.config["measure"] is not None) == run.measured
+        assert (run.config.measure is not None) == run.measured
         assert run.checkpoints == ((2, 6) if run.measured and run.seed == 0 else ())
 
 
@@ -314,14 +317,13 @@ def test_a_tuner_and_fewer_samples_stand_where_they_are_asked_for_alone() -> Non
     content = tiny_params()
     ask(content, content["study"][EXPERIMENT], tiny_grid(content))
     by_arm = {run.arm: run for run in tiny_plan(content).runs}
-    assert (
-        by_arm["mup"].config["tuner"]["options"] | {"decay": 0.9, "sigma": 2.0, "every": 1}
-        == (by_arm["mup"].config["tuner"]["options"])
-    )
+    tuner = by_arm["mup"].config.tuner
+    assert tuner is not None
+    assert {"decay": 0.9, "sigma": 2.0, "every": 1}.items() <= dict(tuner.options).items()
     assert {"optim/tuners/cdat.py", "study/training/tuned_updates.py"} <= set(by_arm["mup"].code)
-    assert "tuner" not in by_arm["sp"].config
+    assert "tuner" not in by_arm["sp"].config.to_json()
     assert not [file for file in by_arm["sp"].code if "tune" in file]
-    assert by_arm["sp"].config["train_samples"] == 100
+    assert by_arm["sp"].config.train_samples == 100
     plain = {run.arm: run for run in tiny_plan().runs}
-    assert "train_samples" not in plain["sp"].config
+    assert "train_samples" not in plain["sp"].config.to_json()
     assert not [file for file in plain["sp"].code if "tune" in file or "fewer" in file]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lrtransfer.study.plan import fingerprint
+from lrtransfer.study.plan import catalog, fingerprint
 from tests.tiny import tiny_plan
 
 from .package_copy import PackageCopy, forget, package_copy
@@ -102,7 +102,12 @@ ALL_RUNS = {"measured", "unmeasured", "spectra"}
         ("study/figures/style.py", "X = 1\n", set()),
         ("transfer/optimum.py", "X = 1\n", set()),
         ("study/plan/expand.py", "X = 1\n", set()),
+        ("study/plan/parts.py", "X = 1\n", set()),
+        ("study/plan/run_config.py", "X = 1\n", set()),
         ("study/storage/paths.py", "X = 1\n", set()),
+        ("optim/sgd.py", "PRICE = 2.0\n", set()),
+        ("study/probes/sharpness.py", "COLUMNS = {}\n", set()),
+        ("study/plan/catalog.py", "X = 1\n", set()),
         ("study/models/another.py", "MODEL = print\n", set()),
         ("study/probes/another.py", "PROBE = print\n", set()),
         ("study/figures/another.py", "FIGURE = print\n", set()),
@@ -136,9 +141,35 @@ def test_the_code_of_a_run_names_its_files_and_no_torch_free_room(package: Packa
     measured = next(run for run in runs if run.measured)
     unmeasured = next(run for run in runs if not run.measured)
     assert "curvature/hessian.py" in measured.code
-    assert not any(file.startswith(("curvature/", "probes/s")) for file in unmeasured.code)
-    rooms = {file.partition("/")[0] for file in measured.code}
-    assert not rooms & {"study", "figures", "fits", "report", "workflow", "storage", "spectra"}
+    assert not any(file.startswith(("curvature/", "study/probes/s")) for file in unmeasured.code)
+    rooms = {file.split("/")[1] for file in measured.code if file.startswith("study/")}
+    assert rooms == {"data", "losses", "models", "probes", "training"}
+
+
+@pytest.mark.parametrize(
+    ("room", "preset", "base"),
+    [("optim/tuners", "greedy", "cdat"), ("data", "wikitext103", "wikitext")],
+)
+def test_the_code_of_a_preset_holds_its_base(
+    package: PackageCopy, room: str, preset: str, base: str
+) -> None:
+    file = catalog.source_file(room, base)
+    before = fingerprint.code(catalog.source_file(room, preset))
+    package.append(str(file.relative_to(package.folder)), "X = 1\n")
+    after = fingerprint.code(catalog.source_file(room, preset))
+    assert {name for name in after if after[name] != before[name]} == {
+        str(file.relative_to(package.folder))
+    }
+
+
+@pytest.mark.parametrize("room", catalog.ROOMS)
+def test_the_code_of_a_member_never_reads_what_it_says_of_itself(room: str) -> None:
+    """So these constants are left out of its fingerprint."""
+    for name in catalog.names(room):
+        tree = ast.parse(catalog.source_file(room, name).read_text(encoding="utf-8"))
+        names = [n for n in ast.walk(tree) if isinstance(n, ast.Name)]
+        read = [n.id for n in names if isinstance(n.ctx, ast.Load)]
+        assert not catalog.DESCRIPTIONS.intersection(read), name
 
 
 def test_relative_imports_would_hide_from_the_fingerprint_and_are_not_used() -> None:

@@ -12,7 +12,10 @@ import pytest
 import yaml
 
 from lrtransfer.cli import main
-from lrtransfer.study.plan import Study, StudyError, load_study, parse_study, plan
+from lrtransfer.study.plan.expand import plan
+from lrtransfer.study.plan.load import load_study, parse_study
+from lrtransfer.study.plan.schema import Study
+from lrtransfer.study.plan.yaml_file import StudyError
 from tests.tiny import EXPERIMENT, PARAMS, real_params
 
 from .broken import FAULTS, Fault
@@ -101,7 +104,7 @@ def test_check_of_a_broken_file_exits_with_2_and_starts_nothing(tmp_path: Path, 
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("command", ["check", "workflow", "status", "report"])
+@pytest.mark.parametrize("command", ["check", "workflow", "status", "stage report"])
 def test_every_command_refuses_a_broken_file(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -110,7 +113,7 @@ def test_every_command_refuses_a_broken_file(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write(tmp_path, real_params() | {"scale": "laptp"})
-    assert main([command]) == 2
+    assert main(command.split()) == 2
     assert "Did you mean 'laptop'?" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["params.yaml"]
 

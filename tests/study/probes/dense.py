@@ -28,7 +28,7 @@ def flat_map(run: TrainingRun, outputs_only: bool) -> tuple[Callable[[Tensor], T
 def rates(run: TrainingRun) -> Tensor:
     """Return the diagonal of D, shape (dim,)."""
     named = run.network.model.named_parameters()
-    pieces = [torch.full_like(p, run.network.rates[name]).flatten() for name, p in named]
+    pieces = [torch.full_like(p, run.network.relative_rates[name]).flatten() for name, p in named]
     return torch.cat(pieces).detach()
 
 

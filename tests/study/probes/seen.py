@@ -23,8 +23,8 @@ def seen(run: TrainingRun, *, seed: int = 0, batch_size: int | None = None) -> M
         inputs=inputs,
         targets=targets,
         tolerance=run.tolerance,
-        rates=run.network.rates,
+        relative_rates=run.network.relative_rates,
         optimizer=run.optimizer,
         generator=torch.Generator().manual_seed(seed),
-        batch_size=run.config["batch_size"] if batch_size is None else batch_size,
+        batch_size=run.config.batch_size if batch_size is None else batch_size,
     )

@@ -16,10 +16,10 @@ from lrtransfer.optim import optimizer
 from lrtransfer.scaling.apply import apply
 from lrtransfer.scaling.rules import Constants
 from lrtransfer.scaling.symmetry import absorbed, moved
-from lrtransfer.study import models, probes
+from lrtransfer.study.plan.catalog import load
 from lrtransfer.theory import weight_decay
 from tests.scaling.nets import rules
-from tests.study.models.cases import CASES, CLASSES, Case, inputs
+from tests.study.models.cases import CLASSES, FIRST, Case, inputs
 
 QUANTITIES = (
     "weight_alignment",
@@ -82,7 +82,7 @@ def test_it_logs_both_batches_and_both_updates_of_every_layer() -> None:
     for _ in range(3):
         run.step(batch)
     assert run.update is not None
-    columns = probes.probe("alignment").measure(run)  # type: ignore[arg-type]
+    columns = load("probes", "alignment")().measure(run)  # type: ignore[arg-type]
     part = batch[: len(subset)]
     own = measure(model, run.update.previous, part)["2.weight"]
     other = measure(model, run.update.previous, subset)["2.weight"]
@@ -102,7 +102,7 @@ def test_before_the_first_update_the_same_columns_are_nan() -> None:
     model[0].requires_grad_(False)  # type: ignore[index]
     run = training(model[2], subset)  # type: ignore[index]
     run = Training(model, run.optimizer, subset)
-    probe = probes.probe("alignment")
+    probe = load("probes", "alignment")()
     empty = probe.measure(run)  # type: ignore[arg-type]
     assert all(math.isnan(value) for value in empty.values())
     run.step(batch)
@@ -116,28 +116,28 @@ def test_decay_that_is_not_apart_leaves_its_columns_nan() -> None:
     model, batch, subset = tiny()
     run = training(model, subset, name="sgd", momentum=0.9, weight_decay=0.1)
     run.step(batch)
-    columns = probes.probe("alignment").measure(run)  # type: ignore[arg-type]
+    columns = load("probes", "alignment")().measure(run)  # type: ignore[arg-type]
     nan = {name for name, value in columns.items() if math.isnan(value)}
     assert nan == {name for name in columns if "_without_decay" in name}
     assert len(nan) == 8
 
 
 def test_it_keeps_nothing_between_measurements() -> None:
-    probe = probes.probe("alignment")
+    probe = load("probes", "alignment")()
     assert probe.state() == {}
     assert probe.needs_update  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("case", CASES[::3], ids=lambda case: case.family)
+@pytest.mark.parametrize("case", FIRST.values(), ids=lambda case: case.family)
 def test_every_matrix_of_every_family_is_measured(case: Case) -> None:
     torch.manual_seed(0)
     sizes = {"out_features": CLASSES} | case.sizes
-    model = models.build(case.family, **sizes).double()
+    model = load("models", case.family)(**sizes).double()
     batch = inputs(case)
     batch = batch.double() if batch.is_floating_point() else batch
     run = training(model, batch)
     run.step(batch)
-    columns = probes.probe("alignment").measure(run)  # type: ignore[arg-type]
+    columns = load("probes", "alignment")().measure(run)  # type: ignore[arg-type]
     matrices = {
         name
         for name, parameter in model.named_parameters()
@@ -155,7 +155,7 @@ def test_every_matrix_of_every_family_is_measured(case: Case) -> None:
 def test_equivalent_forms_have_the_same_quantities_but_for_the_weights_size(factor: float) -> None:
     found = []
     for form in (lambda s: absorbed(s, "adam"), lambda s: moved(s, factor, "adam")):
-        model = models.build("llama", in_features=0, out_features=11, width=8, depth=2).double()
+        model = load("models", "llama")(in_features=0, out_features=11, width=8, depth=2).double()
         roles = model.roles()  # type: ignore[operator]
         scaled = apply(
             model,
@@ -182,7 +182,7 @@ def test_equivalent_forms_have_the_same_quantities_but_for_the_weights_size(fact
         run = Training(model, made, tokens)
         for _ in range(3):
             run.step(tokens)
-        found.append(probes.probe("alignment").measure(run))  # type: ignore[arg-type]
+        found.append(load("probes", "alignment")().measure(run))  # type: ignore[arg-type]
     first, second = (
         {n: v for n, v in columns.items() if not n.startswith(("weight_rms", "hidden_rate"))}
         for columns in found
@@ -197,7 +197,7 @@ def test_relative_updates_of_noise_are_those_of_the_theory() -> None:
     model = nn.Linear(48, 48, bias=False).double()
     batch = torch.randn(8, 48, dtype=torch.float64)
     run = training(model, batch, rate=0.02, weight_decay=0.5, beta2=0.99)
-    probe, seen = probes.probe("alignment"), []
+    probe, seen = load("probes", "alignment")(), []
     for step in range(900):
         previous = {"weight": model.weight.detach().clone()}
         model.weight.grad = torch.randn(48, 48, dtype=torch.float64)

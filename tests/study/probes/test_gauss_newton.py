@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lrtransfer import probes
 from lrtransfer.curvature import Eigenpairs, LinearOperator, eigenvalues
 from lrtransfer.study.models.two_layer_linear import TwoLayerLinear
+from lrtransfer.study.plan.catalog import load
 from lrtransfer.study.probes import Measurement
 
 COLUMNS = ["gauss_newton", "hessian_residual"]
@@ -47,7 +47,7 @@ def seen(
         inputs=torch.randn(6, 4, generator=generator).to(dtype),
         targets=targets.to(dtype) if loss == "squared" else targets.argmax(-1),
         tolerance=1e-7,
-        rates={"0.weight": 3.0, "0.bias": 0.5, "2.weight": 2.0, "2.bias": 1.0},
+        relative_rates={"0.weight": 3.0, "0.bias": 0.5, "2.weight": 2.0, "2.bias": 1.0},
         optimizer=torch.optim.SGD(model.parameters()),
         generator=torch.Generator().manual_seed(seed),
     )
@@ -73,7 +73,10 @@ def dense(at: Measurement) -> tuple[Tensor, Tensor]:
     gauss_newton = jacobian.T @ of_outputs.reshape(found.numel(), -1) @ jacobian
     hessian = torch.func.hessian(lambda w: at.loss(outputs(w), at.targets))(weights)
     root = torch.cat(
-        [torch.full((p.numel(),), at.rates[n]).to(p.dtype).sqrt() for n, p in named.items()]
+        [
+            torch.full((p.numel(),), at.relative_rates[n]).to(p.dtype).sqrt()
+            for n, p in named.items()
+        ]
     )
     scale = root[:, None] * root
     return scale * gauss_newton, scale * (hessian - gauss_newton)
@@ -82,7 +85,7 @@ def dense(at: Measurement) -> tuple[Tensor, Tensor]:
 @pytest.mark.parametrize("loss", LOSSES)
 def test_both_columns_are_the_largest_eigenvalues_of_the_dense_parts(loss: str) -> None:
     at = seen(loss)
-    row = probes.probe("gauss_newton").measure(at)
+    row = load("probes", "gauss_newton")().measure(at)
     assert list(row) == COLUMNS
     exact = [torch.linalg.eigvalsh(part)[-1].item() for part in dense(at)]
     assert list(row.values()) == pytest.approx(exact, rel=1e-9)
@@ -109,11 +112,11 @@ def test_the_residual_part_of_the_two_layer_linear_net_is_root_k_r(size: float) 
         inputs=inputs,
         targets=targets,
         tolerance=1e-5,
-        rates={"embed.weight": width, "readout.weight": width},
+        relative_rates={"embed.weight": width, "readout.weight": width},
         optimizer=torch.optim.SGD(model.parameters()),
         generator=torch.Generator().manual_seed(0),
     )
-    row = probes.probe("gauss_newton").measure(at)
+    row = load("probes", "gauss_newton")().measure(at)
     assert row["hessian_residual"] == pytest.approx(math.sqrt(1 / dimension) * r, rel=1e-4)
     first, second = model.embed.weight.double(), model.readout.weight.double()
     kernel = (first.T @ first + second.square().sum() * torch.eye(4)) / (width * dimension)
@@ -123,7 +126,7 @@ def test_the_residual_part_of_the_two_layer_linear_net_is_root_k_r(size: float) 
 def test_where_nothing_is_wrong_the_residual_part_is_zero() -> None:
     at = seen()
     exact = at.model(at.inputs).detach()
-    row = probes.probe("gauss_newton").measure(replace(at, targets=exact))
+    row = load("probes", "gauss_newton")().measure(replace(at, targets=exact))
     assert row["hessian_residual"] == 0
     assert row["gauss_newton"] > 0
 
@@ -131,7 +134,7 @@ def test_where_nothing_is_wrong_the_residual_part_is_zero() -> None:
 def test_a_warm_start_needs_fewer_products_and_finds_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    probe = probes.probe("gauss_newton")
+    probe = load("probes", "gauss_newton")()
     cold = probe.measure(seen())
     spent: list[int] = []
 
@@ -142,13 +145,13 @@ def test_a_warm_start_needs_fewer_products_and_finds_the_same(
 
     monkeypatch.setattr("lrtransfer.study.probes.gauss_newton.eigenvalues", counting)
     assert probe.measure(seen(seed=1)) == pytest.approx(cold, rel=1e-9)
-    assert probes.probe("gauss_newton").measure(seen(seed=1)) == pytest.approx(cold, rel=1e-9)
+    assert load("probes", "gauss_newton")().measure(seen(seed=1)) == pytest.approx(cold, rel=1e-9)
     assert spent[0] < spent[2]
     assert spent[1] < spent[3]
 
 
 def test_it_goes_on_from_its_state_bit_equal() -> None:
-    first, twin, fresh = (probes.probe("gauss_newton") for _ in range(3))
+    first, twin, fresh = (load("probes", "gauss_newton")() for _ in range(3))
     assert first.state() == {}
     first.measure(seen())
     kept = first.state()
@@ -162,7 +165,7 @@ def test_it_goes_on_from_its_state_bit_equal() -> None:
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_weights_that_are_not_finite_give_nan_and_keep_the_last_state(bad: float) -> None:
-    probe, at = probes.probe("gauss_newton"), seen()
+    probe, at = load("probes", "gauss_newton")(), seen()
     probe.measure(at)
     before = probe.state()
     with torch.no_grad():
@@ -179,7 +182,7 @@ def test_it_changes_neither_weights_gradients_nor_random_state() -> None:
         parameter.grad = torch.ones_like(parameter)
     before = [p.detach().clone() for p in at.model.parameters()]
     random = torch.get_rng_state()
-    probes.probe("gauss_newton").measure(at)
+    load("probes", "gauss_newton")().measure(at)
     for weight, parameter in zip(before, at.model.parameters(), strict=True):
         assert torch.equal(parameter.detach(), weight)
         assert parameter.grad is not None

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from lrtransfer import probes
-from lrtransfer.study.probes.next_update import next_update
+from lrtransfer.optim.tuners.next_update import NextUpdate, next_update
+from lrtransfer.study.plan.catalog import load
 from lrtransfer.study.training.run import TrainingRun
-from tests.study.training.configs import configured
+from tests.study.training.configs import changed, configured
 from tests.tiny import blobs
 
 from .dense import flat_map, hessian_spectrum, rates
@@ -24,17 +24,24 @@ PROBES = ["edge", "directional_sharpness", "one_step", "batch_sharpness"]
 
 def full_batch(optimizer: str = "sgd", steps: int = 3, **options: Any) -> TrainingRun:
     """Return a run some steps into full-batch training by CDAT in float64."""
-    config = configured(optimizer) | {"train_samples": 12, "batch_size": 12, "learning_rate": 0.5}
-    config["optimizer"] = {
-        "name": config["optimizer"]["name"],
-        "options": config["optimizer"]["options"] | options,
-    }
-    config["tuner"] = {"name": "cdat", "options": {"sigma": 2.0}}
-    config["measure"] = config["measure"] | {"samples": 12, "tolerance": 1e-7, "probes": []}
+    tuner = {"name": "cdat", "options": {"sigma": 2.0}}
+    config = configured(
+        optimizer, train_samples=12, batch_size=12, learning_rate=0.5, tuner=tuner, probes=[]
+    )
+    config = changed(
+        config,
+        optimizer={"options": {**config.optimizer.options, **options}},
+        measure={"samples": 12, "tolerance": 1e-7},
+    )
     run = TrainingRun(config, blobs(), CPU)
     for _ in range(steps):
         run._update()
     return run
+
+
+def coming_of(run: TrainingRun) -> NextUpdate:
+    at = seen(run)
+    return next_update(at.optimizer, at.subset_loss, at.relative_rates)
 
 
 def flat(run: TrainingRun) -> Tensor:
@@ -44,7 +51,7 @@ def flat(run: TrainingRun) -> Tensor:
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam", "rmsprop"])
 def test_it_is_the_update_that_the_run_then_takes(optimizer: str) -> None:
     run = full_batch(optimizer)
-    coming = next_update(seen(run))
+    coming = coming_of(run)
     before = flat(run)
     run._update()
     assert run.tuned is not None
@@ -56,7 +63,7 @@ def test_it_is_the_update_that_the_run_then_takes(optimizer: str) -> None:
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam", "rmsprop"])
 def test_its_directional_sharpness_is_what_the_tuner_measures(optimizer: str) -> None:
     run = full_batch(optimizer)
-    value = probes.probe("directional_sharpness").measure(seen(run))["directional_sharpness"]
+    value = load("probes", "directional_sharpness")().measure(seen(run))["directional_sharpness"]
     run._update()
     assert run.tuned is not None
     assert value == pytest.approx(run.tuned.columns["step_sharpness"][3].item(), rel=1e-7)
@@ -67,7 +74,7 @@ def test_its_directional_sharpness_is_what_the_tuner_measures(optimizer: str) ->
 def test_a_probe_changes_nothing(optimizer: str, name: str) -> None:
     run, twin = full_batch(optimizer), full_batch(optimizer)
     gradients = [p.grad for _, p in run.network.trained]
-    probes.probe(name).measure(seen(run))
+    load("probes", name)().measure(seen(run))
     assert all(p.grad is g for (_, p), g in zip(run.network.trained, gradients, strict=True))
     for current in (run, twin):
         current._update()
@@ -76,7 +83,7 @@ def test_a_probe_changes_nothing(optimizer: str, name: str) -> None:
 
 def test_the_edge_of_gradient_descent_is_the_dense_eigenvalue() -> None:
     run = full_batch()
-    found = probes.probe("edge").measure(seen(run))
+    found = load("probes", "edge")().measure(seen(run))
     spectrum = hessian_spectrum(run)
     assert found["edge_sharpness"] == pytest.approx(spectrum[-1].item(), rel=1e-5)
     assert 0 <= found["edge_alignment"] <= 1
@@ -90,15 +97,15 @@ def test_the_alignment_is_the_cosine_with_the_dense_eigenvector() -> None:
     vector = torch.linalg.eigh(root[:, None] * hessian * root).eigenvectors[:, -1]
     gradient = root * torch.func.grad(loss)(weights)
     expected = abs(float(gradient @ vector / gradient.norm()))
-    assert probes.probe("edge").measure(seen(run))["edge_alignment"] == pytest.approx(
+    assert load("probes", "edge")().measure(seen(run))["edge_alignment"] == pytest.approx(
         expected, rel=1e-4
     )
 
 
 def test_the_edge_is_preconditioned_by_what_the_next_update_is_divided_by() -> None:
     run = full_batch("rmsprop", momentum=0.0)
-    found = probes.probe("edge").measure(seen(run))["edge_sharpness"]
-    coming = next_update(seen(run))
+    found = load("probes", "edge")().measure(seen(run))["edge_sharpness"]
+    coming = coming_of(run)
     # Without momentum u = −(D/P)∇f, which gives S² to compare with.
     gradient = torch.cat([g.flatten() for g in coming.objective.gradient])
     squares = -torch.cat([u.flatten() for u in coming.direction]) / gradient
@@ -116,24 +123,26 @@ def test_weight_decay_is_part_of_the_edge() -> None:
     plain, decayed = full_batch(), full_batch(weight_decay=0.0)
     for group in decayed.optimizer.param_groups:
         group["weight_decay"] = 0.5
-    values = [probes.probe("edge").measure(seen(r))["edge_sharpness"] for r in (plain, decayed)]
+    values = [load("probes", "edge")().measure(seen(r))["edge_sharpness"] for r in (plain, decayed)]
     least = 0.5 * float(rates(plain).min())
     assert values[1] >= values[0] + least * (1 - 1e-6)
 
 
 def test_cdat_is_above_the_edge_for_gradient_descent() -> None:
     run = full_batch()
-    sharpness = probes.probe("edge").measure(seen(run))["edge_sharpness"]
-    directional = probes.probe("directional_sharpness").measure(seen(run))["directional_sharpness"]
+    sharpness = load("probes", "edge")().measure(seen(run))["edge_sharpness"]
+    along = load("probes", "directional_sharpness")().measure(seen(run))
+    directional = along["directional_sharpness"]
     assert directional <= sharpness * (1 + 1e-6)
 
 
 def test_one_step_reads_the_loss_along_the_update() -> None:
     run = full_batch()
-    found = probes.probe("one_step").measure(seen(run))
-    sharpness = probes.probe("directional_sharpness").measure(seen(run))["directional_sharpness"]
+    found = load("probes", "one_step")().measure(seen(run))
+    along = load("probes", "directional_sharpness")().measure(seen(run))
+    sharpness = along["directional_sharpness"]
     loss, weights = flat_map(run, outputs_only=False)
-    coming = next_update(seen(run))
+    coming = coming_of(run)
     u = torch.cat([part.flatten() for part in coming.direction])
     expected = float(loss(weights + u / abs(sharpness)) - loss(weights))
     assert found["one_step_greedy"] == pytest.approx(expected, rel=1e-6)
@@ -142,16 +151,17 @@ def test_one_step_reads_the_loss_along_the_update() -> None:
 
 def test_batch_sharpness_of_the_whole_subset_is_the_directional_one() -> None:
     run = full_batch()
-    batch = probes.probe("batch_sharpness").measure(seen(run))
-    directional = probes.probe("directional_sharpness").measure(seen(run))["directional_sharpness"]
+    batch = load("probes", "batch_sharpness")().measure(seen(run))
+    along = load("probes", "directional_sharpness")().measure(seen(run))
+    directional = along["directional_sharpness"]
     assert batch["batch_sharpness"] == pytest.approx(directional, rel=1e-6)
     assert batch["batch_sharpness_of_means"] == pytest.approx(directional, rel=1e-6)
 
 
 def test_smaller_batches_feel_other_curvature() -> None:
     run = full_batch()
-    small = probes.probe("batch_sharpness").measure(seen(run, batch_size=3))
-    whole = probes.probe("batch_sharpness").measure(seen(run))
+    small = load("probes", "batch_sharpness")().measure(seen(run, batch_size=3))
+    whole = load("probes", "batch_sharpness")().measure(seen(run))
     assert small["batch_sharpness"] != pytest.approx(whole["batch_sharpness"], rel=1e-3)
 
 
@@ -161,14 +171,14 @@ def test_a_diverged_network_measures_nan(name: str) -> None:
     with torch.no_grad():
         for parameter in run.network.model.parameters():
             parameter.fill_(math.nan)
-    assert all(math.isnan(v) for v in probes.probe(name).measure(seen(run)).values())
+    assert all(math.isnan(v) for v in load("probes", name)().measure(seen(run)).values())
 
 
 def test_the_edge_goes_on_from_its_state() -> None:
     run = full_batch()
-    first = probes.probe("edge")
+    first = load("probes", "edge")()
     first.measure(seen(run))
-    second = probes.probe("edge")
+    second = load("probes", "edge")()
     second.load_state(first.state())
     run._update()
     assert second.measure(seen(run)) == first.measure(seen(run))

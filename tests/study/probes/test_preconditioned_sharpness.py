@@ -9,11 +9,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lrtransfer import probes
+from lrtransfer.curvature.preconditioner import preconditioner as preconditioned
+from lrtransfer.curvature.sharpness import sharpness
 from lrtransfer.optim import optimizer
+from lrtransfer.study.plan.catalog import load
 from lrtransfer.study.probes import Measurement
 from lrtransfer.study.training.run import Hooks, TrainingRun
-from tests.study.training.configs import configured
+from tests.study.training.configs import changed, configured
 from tests.tiny import blobs
 
 from .dense import flat_map
@@ -26,8 +28,8 @@ ADAPTIVE = {"adam": {"epsilon": 1e-3, "beta1": 0.8}, "adamw": {}, "rmsprop": {"b
 def trained(name: str, steps: int, *, tolerance: float = 1e-7, **changes: Any) -> TrainingRun:
     """Return a run after some updates by an adaptive optimizer."""
     config = configured("adam", parameterization="mup_table9", probes=[COLUMN], **changes)
-    config["measure"]["tolerance"] = tolerance
-    config["optimizer"] = {"name": name, "options": ADAPTIVE.get(name, {})}
+    optimizer = {"name": name, "options": ADAPTIVE.get(name, {})}
+    config = changed(config, measure={"tolerance": tolerance}, optimizer=optimizer)
     run = TrainingRun(config, blobs(), torch.device("cpu"))
     for _ in range(steps):
         run._update()
@@ -53,7 +55,9 @@ def dense(run: TrainingRun, name: str) -> float:
     loss, weights = flat_map(run, outputs_only=False)
     hessian = torch.func.jacrev(torch.func.grad(loss))(weights)
     scaled = [
-        (run.network.rates.get(tensor, 0.0) / preconditioner(run, name, parameter)).flatten()
+        (
+            run.network.relative_rates.get(tensor, 0.0) / preconditioner(run, name, parameter)
+        ).flatten()
         for tensor, parameter in run.network.model.named_parameters()
     ]
     values: Tensor = torch.linalg.eigvals(torch.cat(scaled)[:, None] * hessian)
@@ -66,16 +70,16 @@ def test_it_is_the_largest_eigenvalue_of_the_dense_preconditioned_hessian(
     name: str, steps: int
 ) -> None:
     run = trained(name, steps)
-    row = probes.probe(COLUMN).measure(seen(run))
+    row = load("probes", COLUMN)().measure(seen(run))
     assert row[COLUMN] == pytest.approx(dense(run, name), rel=1e-6)
     assert row[f"{COLUMN}_residual"] <= 1e-7 * row[COLUMN]
     assert 2 <= row[f"{COLUMN}_products"] <= 100
-    assert len({*run.network.rates.values()}) > 1
+    assert len({*run.network.relative_rates.values()}) > 1
 
 
 def test_the_tolerance_as_shipped_keeps_the_error_far_below_the_residual() -> None:
     run = trained("adamw", 4, tolerance=0.01)
-    row = probes.probe(COLUMN).measure(seen(run))
+    row = load("probes", COLUMN)().measure(seen(run))
     assert row[COLUMN] == pytest.approx(dense(run, "adamw"), rel=1e-3)
 
 
@@ -96,7 +100,7 @@ def test_it_is_logged_after_the_update_that_its_step_names() -> None:
 
 def test_frozen_tensors_have_no_part_in_it() -> None:
     run = trained("adam", 2, trained="output")
-    row = probes.probe(COLUMN).measure(seen(run))
+    row = load("probes", COLUMN)().measure(seen(run))
     readout = run.network.model.readout.weight  # type: ignore[union-attr]
     assert isinstance(readout, nn.Parameter)
     features: list[Tensor] = []
@@ -107,7 +111,7 @@ def test_frozen_tensors_have_no_part_in_it() -> None:
     inputs, p = features[0] * run.network.scaled["readout.weight"].multiplier, outputs.softmax(-1)
     spread = torch.diag_embed(p) - p[:, :, None] * p[:, None, :]
     hessian = torch.einsum("nab,ni,nj->aibj", spread, inputs, inputs) / len(inputs)
-    rate = run.network.rates["readout.weight"]
+    rate = run.network.relative_rates["readout.weight"]
     scale = (rate / preconditioner(run, "adam", readout)).flatten().sqrt()
     size = readout.numel()
     matrix = scale[:, None] * hessian.reshape(size, size) * scale
@@ -118,7 +122,7 @@ def test_it_leaves_weights_gradients_and_the_optimizer_s_state_alone() -> None:
     run = trained("adam", 3)
     before = run.state().tensors
     gradients = [p.grad.clone() for p in run.network.model.parameters() if p.grad is not None]
-    probes.probe(COLUMN).measure(seen(run))
+    load("probes", COLUMN)().measure(seen(run))
     for name, tensor in run.state().tensors.items():
         assert torch.equal(tensor.nan_to_num(), before[name].nan_to_num()), name
     for gradient, parameter in zip(gradients, run.network.model.parameters(), strict=True):
@@ -127,7 +131,7 @@ def test_it_leaves_weights_gradients_and_the_optimizer_s_state_alone() -> None:
 
 def test_it_goes_on_from_its_state_bit_equal() -> None:
     run = trained("adam", 3, tolerance=0.01)
-    first, twin, fresh = (probes.probe(COLUMN) for _ in range(3))
+    first, twin, fresh = (load("probes", COLUMN)() for _ in range(3))
     first.measure(seen(run))
     twin.load_state(first.state())
     expected = first.measure(seen(run, seed=1))
@@ -138,22 +142,36 @@ def test_it_goes_on_from_its_state_bit_equal() -> None:
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_weights_that_are_not_finite_give_nan_and_keep_the_last_state(bad: float) -> None:
     run = trained("adam", 3)
-    probe = probes.probe(COLUMN)
+    probe = load("probes", COLUMN)()
     columns = probe.measure(seen(run)).keys()
-    kept = probe.state()["eigenvector"]
+    kept = probe.state()[COLUMN]
     with torch.no_grad():
         run.network.model.readout.weight[0, 0] = bad  # type: ignore[index, operator, union-attr]
     row = probe.measure(seen(run))
     assert row.keys() == columns
     assert all(math.isnan(value) for value in row.values())
-    assert torch.equal(probe.state()["eigenvector"], kept)
+    assert torch.equal(probe.state()[COLUMN], kept)
+
+
+def test_a_parameter_that_was_never_moved_is_left_out_and_the_value_is_not_nan() -> None:
+    run = trained("adam", 2)
+    model, (inputs, targets) = run.network.model, run.subset
+    whole = load("probes", COLUMN)().measure(seen(run))[COLUMN]
+    still = model.get_parameter("embed.weight")
+    del run.optimizer.state[still]
+    found = load("probes", COLUMN)().measure(seen(run))[COLUMN]
+    scale = preconditioned(model, run.optimizer, lr=run._learning_rate(1))
+    assert not scale["embed.weight"].any()
+    exact = sharpness(model, run.loss, (inputs, targets), scale=scale, tolerance=1e-7).value
+    assert found == pytest.approx(exact, rel=1e-6)
+    assert found < whole
 
 
 def test_an_optimizer_without_squared_gradients_is_refused() -> None:
     run = TrainingRun(configured("momentum", probes=[COLUMN]), blobs(), torch.device("cpu"))
     run._update()
     with pytest.raises(ValueError, match=r"needs adam, adamw or rmsprop, not SGD\. Remove"):
-        probes.probe(COLUMN).measure(seen(run))
+        load("probes", COLUMN)().measure(seen(run))
 
 
 # Curvatures of a quadratic ½Σ h w² that is trained by the real optimizer. Its ε is so large beside
@@ -203,11 +221,11 @@ def measured_and_growth(name: str, share: float, edge: float) -> tuple[float, fl
         inputs=batch,
         targets=batch,
         tolerance=1e-9,
-        rates={"weight": 1.0},
+        relative_rates={"weight": 1.0},
         optimizer=made,
         generator=torch.Generator().manual_seed(0),
     )
-    row = probes.probe(COLUMN).measure(at)
+    row = load("probes", COLUMN)().measure(at)
     return row[COLUMN] * rate, max(sizes[-20:]) / max(sizes[500:520])
 
 

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lrtransfer.study.report import ExperimentReport, Meta, render
+from lrtransfer.study.figures.tables import Tables
+from lrtransfer.study.report.report import ExperimentReport, Meta, render
 
 from . import browser
 from .conftest import claim
@@ -34,15 +35,16 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[browser.Tab]:
 def tab(opened: browser.Tab, experiment: ExperimentReport, tmp_path: Path) -> browser.Tab:
     rows = [
         {
-            "arm": arm, "width": width, "depth": 3, "log2_lr": float(rate), "seed": seed,
-            "status": "diverged" if rate == 2 else "ok", "wall_seconds": 1.0, "measured": False,
+            "arm": arm, "width": width, "depth": 3, "lr": 2.0**rate, "log2_lr": float(rate),
+            "seed": seed, "diverged_step": np.nan,
+            "status": "diverged" if rate == 2 else "ok", "measured": False, "steps": 8,
             "measuring_share": 0.0, "key": f"{arm}{width}s{seed}r{rate}",
             "final_loss": np.nan if rate == 2 else 0.3 + 0.1 * rate**2 + 0.01 * seed,
             "config": json.dumps({"seed": seed, "model": {"family": "mlp", "width": width}}),
         }
         for arm in ("mup", "sp") for width in (32, 64) for seed in (0, 1) for rate in (-1, 0, 1, 2)
     ]  # fmt: skip
-    chosen = replace(experiment, runs=pd.DataFrame(rows))
+    chosen = replace(experiment, tables=Tables(runs=pd.DataFrame(rows)))
     long = {
         "id": "tuner_cdat_beats_constant_at_equal_price",
         "p_value": 0.0312,

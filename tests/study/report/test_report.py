@@ -9,16 +9,19 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
-from lrtransfer.study.figures import Arm, Settings, Tables, draw
-from lrtransfer.study.report import ExperimentReport, Meta, ReportFigure, render
+from lrtransfer.study.evidence.estimates import Of
+from lrtransfer.study.figures.drawing import draw
+from lrtransfer.study.figures.tables import Arm, Settings, Tables
 from lrtransfer.study.report.answer import sentences
+from lrtransfer.study.report.report import ExperimentReport, Meta, ReportFigure, render
+from lrtransfer.transfer.estimate import Estimate
 
-from .conftest import claim, png
+from .conftest import claim, png, with_rows
 
 _VOID = {"meta", "img", "br", "link", "hr", "input"}
+OVERLAP = "overlap: mean of |S_N − S_widest| / S_widest (sharpness)"
 META = Meta(versions={"torch": "2.13.0"}, redo=["make study", "make figures"])
 
 
@@ -164,49 +167,43 @@ def test_text_from_the_study_is_escaped(experiment: ExperimentReport) -> None:
 
 
 def test_a_run_cannot_break_out_of_the_explorers_data(experiment: ExperimentReport) -> None:
-    html = render([explorable(experiment, arm="</script><b>")], [], META)
+    hostile = replace(experiment, arms={"mup": "</script><b>", "sp": "SP"})
+    html = render([hostile], [], META)
     block = html.split('id="width_transfer_vision-data">')[1].split("</script>")[0]
     assert json.loads(block)["arms"]["mup"]["label"] == "</script><b>"
 
 
-def explorable(experiment: ExperimentReport, arm: str = "μP") -> ExperimentReport:
-    config = {"seed": 0, "model": {"width": 32, "family": "mlp"}, "steps": 8}
-    runs = experiment.runs.assign(
-        key=[f"run{i}" for i in range(4)],
-        final_loss=[0.5, 0.25, 0.4, float("nan")],
-        config=[json.dumps({**config, "learning_rate": 2.0**i}) for i in range(4)],
-    )
-    return replace(experiment, runs=runs, arms={"mup": arm, "sp": "SP"})
-
-
 def test_the_explorer_holds_every_run_and_its_configuration(experiment: ExperimentReport) -> None:
-    html = render([explorable(experiment)], [], META)
+    html = render([experiment], [], META)
     block = html.split('id="width_transfer_vision-data">')[1].split("</script>")[0]
     found = json.loads(block)
     assert [run[6] for run in found["runs"]] == ["run0", "run1", "run2", "run3"]
     assert [run[5] for run in found["runs"]] == [0.5, 0.25, 0.4, None]
-    assert found["runs"][1][8] == {"learning_rate": 2.0}
+    assert found["runs"][1][7] == {"learning_rate": 2.0}
     assert found["arms"]["mup"]["config"]["model"] == {"width": 32, "family": "mlp"}
     assert found["sizes"] == [32, 64]
 
 
-def test_the_answer_takes_its_numbers_from_ledger_and_fits(experiment: ExperimentReport) -> None:
-    regret = pd.DataFrame(
-        {"arm": ["mup", "sp"], "axis": "width", "fixed": 3, "size": 64, "from_size": 32,
-         "regret": 0.1, "ci_low": 0.0, "ci_high": 0.2, "relative": [0.043, 0.24]}
-    )  # fmt: skip
-    chosen = replace(experiment, fits={**experiment.fits, "regret": regret})
+def test_the_answer_takes_its_numbers_from_ledger_and_estimates(
+    experiment: ExperimentReport,
+) -> None:
+    rows = []
+    for arm, share in (("mup", 0.043), ("sp", 0.24)):
+        of_start = Of(statistic="regret", unit="", arm=arm, fixed=3, size=32, at="reference")
+        of_share = Of(statistic="relative_regret", unit="", arm=arm, fixed=3, size=64)
+        rows += [(of_start, Estimate(0.0)), (of_share, Estimate(share))]
+    chosen = with_rows(experiment, rows)
     records = [
-        claim(id="mup_sharpness_overlaps", verdict_corrected="inconclusive"),
-        claim(id="b", verdict="contradicted", verdict_corrected="contradicted"),
+        claim(id="a", measure="overlap", metric=OVERLAP, verdict_corrected="inconclusive"),
+        claim(id="sharpness", verdict="contradicted", verdict_corrected="contradicted"),
         claim(id="predict_covers_held_out", paper="lrtransfer", value=0.9, ci_low=0.7, ci_high=1.0,
               metric="share of 23 distinct arms whose largest size was covered"),
     ]  # fmt: skip
     text = " ".join(Page(render([chosen], records, META)).text.split())
     for said in (
-        "0.02 – under μP and −0.7 [−0.9, −0.5] under SP",
+        "octaves per octave of width, by 0.02 – under μP and −0.7 [−∞, −0.5] under SP",
         "adds 4.3 % under μP and 24 % under SP",
-        "Of 1 claims about the sharpness as the reason, 1 is supported",
+        "Of 1 claim about the sharpness as the reason, 1 is supported",
         "in 90 % of arms (70 to 100 %; 23 distinct arms)",
         "Of 2 claims in all, 1 are supported, 1 contradicted and 0 inconclusive",
         "corrected for their number, 0 and 1 verdicts remain",
@@ -214,7 +211,7 @@ def test_the_answer_takes_its_numbers_from_ledger_and_fits(experiment: Experimen
         assert said in text, said
 
 
-def test_the_answer_speaks_of_all_three_papers_in_five_sentences(
+def test_the_answer_speaks_of_all_three_papers_in_six_sentences(
     experiment: ExperimentReport,
 ) -> None:
     effects = {
@@ -223,16 +220,25 @@ def test_the_answer_speaks_of_all_three_papers_in_five_sentences(
         "tuner_cdat_just_above_edge": (2.16, 2.15, 2.17),
         "tuner_cdat_beats_constant": (-1.5, -2.5, -0.4),
         "tuner_cdat_beats_constant_at_equal_price": (1.6, 0.4, 2.9),
+        "joint_sharpness_predicts_transfer": (0.8, 0.4, 0.95),
+        "joint_updates_predict_transfer": (0.2, -0.4, 0.7),
+        "joint_sharpness_predicts_better_than_updates": (0.6, -0.1, 1.3),
     }
-    records = [claim(id="mup_sharpness_overlaps")]
+    records = [
+        claim(measure="overlap", metric=OVERLAP),
+        claim(measure="edge_ratio", metric="λ(P⁻¹H) · η₀ / 38", verdict="inconclusive"),
+        claim(measure="exponent", metric="β of the training loss", id="another_sharpness"),
+    ]
     records += [claim(id=n, value=v, ci_low=a, ci_high=b) for n, (v, a, b) in effects.items()]
-    said = sentences(records, experiment.fits, experiment.arms, "width_transfer_vision")
-    assert len(said) == 5
-    assert "−0.017 [−0.04, 0.004] under independent" in said[1]
-    assert "−0.61 [−0.63, −0.6] under standard" in said[1]
-    assert "2.2 [2.1, 2.2], beside the edge" in said[2]
-    assert "−1.5 [−2.5, −0.4] in as many steps and of 1.6 [0.4, 2.9] at" in said[2]
-    assert said[-1].startswith("Of 6 claims in all")
+    said = sentences(records, experiment.tables, experiment.arms, experiment=experiment.name)
+    assert len(said) == 6
+    assert said[1].startswith("Of 2 claims about the sharpness as the reason, 1 is supported")
+    assert "−0.017 [−0.04, 0.004] under independent" in said[2]
+    assert "−0.61 [−0.63, −0.6] under standard" in said[2]
+    assert "2.2 [2.1, 2.2], beside the edge" in said[3]
+    assert "−1.5 [−2.5, −0.4] in as many steps and of 1.6 [0.4, 2.9] at" in said[3]
+    assert said[4].startswith("Over arms of all three papers")
+    assert said[-1].startswith("Of 11 claims in all")
 
 
 def test_the_answer_says_what_predicts_over_arms_where_the_papers_were_joined(
@@ -244,10 +250,10 @@ def test_the_answer_says_what_predicts_over_arms_where_the_papers_were_joined(
         "joint_sharpness_predicts_better_than_updates": (0.6, -0.1, 1.3),
     }
     records = [claim(id=n, value=v, ci_low=a, ci_high=b) for n, (v, a, b) in effects.items()]
-    (said,) = (s for s in sentences(records, {}, {}, "none") if s.startswith("Over arms"))
-    assert "rate times curvature foretells by 0.8 [0.4, 0.95] (ranks)" in said
-    assert "updates foretell by 0.2 [−0.4, 0.7]; the difference is 0.6 [−0.1, 1.3]" in said
-    assert not any("foretells" in s for s in sentences(records[:2], {}, {}, "none"))
+    (said,) = (s for s in sentences(records) if s.startswith("Over arms"))
+    assert "rate times curvature predicts by 0.8 [0.4, 0.95] (ranks)" in said
+    assert "updates predict by 0.2 [−0.4, 0.7]; the difference is 0.6 [−0.1, 1.3]" in said
+    assert not any("predicts" in s for s in sentences(records[:2]))
 
 
 def test_a_claim_that_several_experiments_make_has_an_anchor_in_each(
@@ -288,7 +294,8 @@ def test_equal_inputs_give_equal_bytes(experiment: ExperimentReport) -> None:
 
 
 def test_an_empty_study_still_gives_a_page(experiment: ExperimentReport) -> None:
-    bare = replace(experiment, figures=[], fits={}, runs=experiment.runs.iloc[:0], redo=[])
+    nothing = Tables(runs=experiment.tables.runs.iloc[:0])
+    bare = replace(experiment, figures=[], tables=nothing, redo=[])
     page = Page(render([bare], [], Meta()))
     assert "No claim was evaluated." in page.text
     assert "No figure was drawn." in page.text
@@ -298,7 +305,7 @@ def test_a_drawn_figure_brings_its_caption_in_its_png(
     experiment: ExperimentReport, tmp_path: Path
 ) -> None:
     config = '{"loss": "cross_entropy", "optimizer": {"options": {}}}'
-    runs = experiment.runs.assign(key="k", lr=1.0, measured=False, final_loss=1.0, config=config)
+    runs = experiment.tables.runs.assign(measured=False, config=config)
     settings = Settings("e", {"mup": Arm("μP", 1.0, 8, 4)}, "smoke", dpi=40)
     drawn = draw("width_transfer", Tables(runs=runs), settings, tmp_path)
     read = ReportFigure.read(drawn.png)

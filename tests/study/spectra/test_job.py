@@ -11,7 +11,9 @@ import pyarrow as pa
 import pytest
 import torch
 
-from lrtransfer.study import plan as study
+from lrtransfer.study.data import Arrays
+from lrtransfer.study.data.prepare import load_arrays
+from lrtransfer.study.plan import expand
 from lrtransfer.study.spectra import job, spectrum
 from lrtransfer.study.spectra.job import compute_spectra
 from lrtransfer.study.storage.paths import Layout
@@ -30,11 +32,11 @@ STEP = 2
 @pytest.fixture(autouse=True)
 def _study_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.chdir(tmp_path)
-    store_blobs(wanted("mup").run.config["data"])
+    store_blobs(wanted("mup").run.config.data)
     yield
 
 
-def wanted(arm: str, **spectra: Any) -> study.Spectrum:
+def wanted(arm: str, **spectra: Any) -> expand.Spectrum:
     """Return one spectrum of the tiny study in float64."""
     content = tiny_params()
     grid = tiny_grid(content)
@@ -43,7 +45,7 @@ def wanted(arm: str, **spectra: Any) -> study.Spectrum:
     return next(s for s in tiny_plan(content).spectra if s.run.arm == arm and s.step == STEP)
 
 
-def stored(item: study.Spectrum, *, bad: float | None = None, status: str = "ok") -> TrainingRun:
+def stored(item: expand.Spectrum, *, bad: float | None = None, status: str = "ok") -> TrainingRun:
     """Store some weights as the checkpoint of ``item`` and return a run that has them."""
     run = TrainingRun(item.run.config, blobs(), CPU)
     for _ in range(item.step):
@@ -57,7 +59,7 @@ def stored(item: study.Spectrum, *, bad: float | None = None, status: str = "ok"
     return run
 
 
-def rows(item: study.Spectrum, kind: str) -> list[dict[str, Any]]:
+def rows(item: expand.Spectrum, kind: str) -> list[dict[str, Any]]:
     table, _ = read_table(LAYOUT.spectrum(item.key))
     return [row for row in table.to_pylist() if row["kind"] == kind]
 
@@ -120,7 +122,8 @@ def test_the_file_says_whose_spectrum_it_is() -> None:
     stored(item)
     compute_spectra([item], LAYOUT, CPU)
     _, about = read_table(LAYOUT.spectrum(item.key))
-    assert about == {"key": item.key, "run": item.run.key, "step": STEP, "config": item.config}
+    config = item.config.to_json()
+    assert about == {"key": item.key, "run": item.run.key, "step": STEP, "config": config}
 
 
 def test_a_diverged_checkpoint_has_a_file_without_rows() -> None:
@@ -161,6 +164,21 @@ def test_another_run_s_checkpoint_is_refused() -> None:
     source.rename(target)
     with pytest.raises(CorruptFileError, match="holds another run's weights"):
         compute_spectra([other], LAYOUT, CPU)
+
+
+def test_the_data_are_read_once_for_a_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+
+    def noted(dataset: str) -> Arrays:
+        read.append(dataset)
+        return load_arrays(dataset)
+
+    monkeypatch.setattr(job, "load_arrays", noted)
+    items = [wanted(arm) for arm in ("mup", "sp")]
+    for item in items:
+        stored(item)
+    compute_spectra(items, LAYOUT, CPU)
+    assert read == [items[0].run.config.data]
 
 
 def test_a_second_call_computes_nothing_and_republishes(monkeypatch: pytest.MonkeyPatch) -> None:

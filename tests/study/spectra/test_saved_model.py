@@ -51,12 +51,12 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def checkpoint() -> tuple[Path, TrainingRun]:
     """Return a stored checkpoint and a run that has its weights."""
     config = tiny_run(precision="float64").config
-    store_blobs(config["data"])
+    store_blobs(config.data)
     run = TrainingRun(config, blobs(), CPU)
     for _ in range(STEP):
         run._update()
     path = Layout().checkpoint("0" * 16, STEP)
-    about = {"key": "0" * 16, "step": STEP, "status": "ok", "config": config}
+    about = {"key": "0" * 16, "step": STEP, "status": "ok", "config": config.to_json()}
     save_tensors(path, run.weights(), about)
     return path, run
 
@@ -95,9 +95,9 @@ def test_a_checkpoint_is_measured_as_its_run_was(
         hessian_spectrum(run).flip(0)[:3].tolist(), rel=1e-8
     )
     assert values(found, "ntk") == pytest.approx(ntk_spectrum(run).flip(0)[:3].tolist(), rel=1e-8)
-    assert found["step"] == STEP and found["config"] == run.config
-    momentum = run.config["optimizer"]["options"]["momentum"]
-    edge = (2 + 2 * momentum) / run.config["learning_rate"]
+    assert found["step"] == STEP and found["config"] == run.config.to_json()
+    momentum = run.config.optimizer.options["momentum"]
+    edge = (2 + 2 * momentum) / run.config.learning_rate
     assert found["edge_of_stability"] == pytest.approx(edge)
 
 
@@ -203,7 +203,8 @@ def test_a_diverged_run_has_no_weights(
     checkpoint: tuple[Path, TrainingRun], capsys: pytest.CaptureFixture[str]
 ) -> None:
     path, run = checkpoint
-    about = {"key": "0" * 16, "step": STEP, "status": "diverged", "config": run.config}
+    config = run.config.to_json()
+    about = {"key": "0" * 16, "step": STEP, "status": "diverged", "config": config}
     save_tensors(path, {}, about)
     assert main(["sharpness", str(path)]) == 1
     assert "diverged before step 2" in capsys.readouterr().err

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lrtransfer.study.storage.paths import RUN_TABLES, SPECTRA_TABLES, Layout
+from lrtransfer.study.storage.paths import RUN_TABLES, Layout
 
 
 def test_the_default_scale_writes_to_results_and_others_beside_it() -> None:
@@ -22,11 +22,12 @@ def test_no_two_kinds_of_files_share_a_path() -> None:
         layout.run("k"),
         layout.checkpoint("k", 3),
         layout.spectrum("k"),
-        layout.index,
-        *(layout.table("e", name) for name in (*RUN_TABLES, *SPECTRA_TABLES)),
-        layout.fit("e", "optima"),
-        layout.experiment_claims("e"),
+        *(layout.table("e", name) for name in (*RUN_TABLES, "spectra")),
+        layout.estimates("e"),
+        layout.courses("e"),
+        layout.forecasts("e"),
         layout.claims,
+        layout.metrics,
         layout.figures("e"),
         layout.report,
         layout.work_spectrum("k"),

@@ -15,7 +15,7 @@ ABOUT = {
     "status": "ok",
     "diverged_step": None,
     "wall_seconds": 1.0,
-    "device": "cpu",
+    "processor": "x86_64-avx512",
     "versions": {"torch": "2"},
 }
 

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from lrtransfer.study.data import Arrays
-from lrtransfer.study.plan import Run
+from lrtransfer.study.plan.expand import Run
 from lrtransfer.study.plan.parameterizations import builtin, family
+from lrtransfer.study.plan.run_config import RunConfig
 from tests.tiny import tiny_run
 
 # Name of a case -> optimizer and options: everything with a state of its own to save.
@@ -34,7 +35,7 @@ def configured(
     probes: list[str] | None = None,
     run: Run | None = None,
     **changes: Any,
-) -> dict[str, Any]:
+) -> RunConfig:
     """Return the configuration of the first measured tiny run, in float64, with another optimizer.
 
     Args:
@@ -42,10 +43,10 @@ def configured(
         parameterization: Of the table.
         probes: What to measure; None is what the tiny study measures.
         run: Where the rest comes from; None is the first measured tiny run.
-        changes: Other entries of the configuration.
+        changes: Other entries of the configuration, as JSON has them.
     """
     name, options = OPTIMIZERS[optimizer]
-    config = (run or tiny_run(precision="float64")).config
+    config = (run or tiny_run(precision="float64")).config.to_json()
     constants = config["parameterization"]["constants"] | {"base_width": 2}
     measure = config["measure"] | ({"probes": probes} if probes is not None else {})
     own = {
@@ -54,7 +55,16 @@ def configured(
         "learning_rate": 0.3 if family(name) == "sgd" else 0.02,
         "measure": measure,
     }
-    return config | own | changes
+    return RunConfig.from_json(config | own | changes)
+
+
+def changed(config: RunConfig, **changes: Any) -> RunConfig:
+    """Return a configuration with other entries, given as JSON has them; a mapping merges."""
+    content = config.to_json()
+    for name, value in changes.items():
+        merged = isinstance(value, dict) and isinstance(content.get(name), dict)
+        content[name] = content[name] | value if merged else value
+    return RunConfig.from_json(content)
 
 
 def text(tokens: int = 400, *, vocabulary: int | None = None) -> Arrays:
@@ -65,12 +75,12 @@ def text(tokens: int = 400, *, vocabulary: int | None = None) -> Arrays:
     return {"train_tokens": stream.astype(kind), "test_tokens": stream[:50].astype(kind)}
 
 
-def language_model(**changes: Any) -> dict[str, Any]:
+def language_model(**changes: Any) -> RunConfig:
     """Return the configuration of a small GPT on text."""
     options = {"heads": 2, "block_size": 8, "mlp_ratio": 2}
     model = {"family": "gpt", "width": 4, "depth": 2, "options": options}
     probes = ["norms", "preconditioned_sharpness", "sharpness", "subset_loss"]
-    return configured("adam", model=model, probes=probes) | changes
+    return configured("adam", model=model, probes=probes, **changes)
 
 
 def images(samples: int = 40) -> Arrays:

@@ -18,11 +18,12 @@ from torch import Tensor
 
 from lrtransfer.cli import main as lrtransfer
 from lrtransfer.study.data import Arrays
+from lrtransfer.study.plan.run_config import RunConfig
 from lrtransfer.study.storage.paths import Layout
 from lrtransfer.study.training import streams, sweep
-from lrtransfer.study.training.parallel import joined
-from lrtransfer.study.training.replicas import Replicas
-from lrtransfer.study.training.replicated_run import ReplicatedRun
+from lrtransfer.study.training.distributed.processes import joined
+from lrtransfer.study.training.distributed.replicas import Replicas
+from lrtransfer.study.training.distributed.replicated_run import ReplicatedRun
 from lrtransfer.study.training.resume import load_state, save_state
 from lrtransfer.study.training.run import Hooks, Log, TrainingRun
 from lrtransfer.study.workflow import commands
@@ -32,7 +33,7 @@ from .configs import configured, images, language_model, text
 from .sweep_job import SAVE_SECONDS, STEP_SECONDS, slow_runs
 
 CPU = torch.device("cpu")
-Case = tuple[dict[str, Any], Arrays]
+Case = tuple[RunConfig, Arrays]
 _ADAPTIVE = ["preconditioned_sharpness", "sharpness", "subset_loss"]
 _SHARE = {"probes": ["sharpness"], "samples": 12, "tolerance": 0.01, "share": 16.0}
 
@@ -54,7 +55,7 @@ def cases(count: int) -> dict[str, Case]:
 def _cases() -> dict[str, Case]:
     options = {"image_size": 8, "stride": 1, "activation": "tanh", "norm": "layer"}
     convnet = {"family": "residual_convnet", "width": 3, "depth": 3, "options": options}
-    linear = configured()["model"]
+    linear = configured().to_json()["model"]
     linear = linear | {"options": linear["options"] | {"activation": "linear"}}
     sgd = ["alignment", "edge", "gauss_newton", "norms", "ntk", "sharpness", "subset_loss"]
     return {
@@ -100,7 +101,7 @@ def resumed(case: Case, path: Path, replicas: Replicas) -> dict[str, Any]:
 
     def after_step(step: int, current: TrainingRun) -> None:
         if step == 3:
-            replicas.told(lambda: save_state(path, current, "key"))
+            replicas.broadcast(lambda: save_state(path, current, "key"))
             raise Stopped
 
     try:
@@ -116,7 +117,7 @@ def facts(run: TrainingRun, log: Log) -> dict[str, Any]:
     """Return what a run's file and checkpoints hold."""
     return {
         "losses": log.losses,
-        "rates": log.rates,
+        "learning_rates": log.learning_rates,
         "rows": {step: dict(sorted(row.items())) for step, row in log.rows.items()},
         "diverged_step": log.diverged_step,
         "measuring": log.measuring,
@@ -146,14 +147,14 @@ def error_in_process_1() -> str:
         with joined("cpu") as replicas:
             if replicas.rank == 1:
                 raise ValueError("process 1 is broken")
-            replicas.any(False)
+            replicas.barrier()
     except (ValueError, SystemExit) as error:
         return f"{type(error).__name__}: {error}"
     raise AssertionError
 
 
 def main() -> int:
-    """Train the slow sweep where the command `lrtransfer train` would train a study's runs."""
+    """Train the slow sweep where `lrtransfer stage train` would train a study's runs."""
     descend = ReplicatedRun._descend
 
     def slow_descend(run: ReplicatedRun, *batch: Tensor) -> Tensor:
@@ -168,7 +169,7 @@ def main() -> int:
     torch.set_num_threads(1)
     ReplicatedRun._descend = slow_descend  # type: ignore[method-assign, assignment]
     commands.train = train
-    return lrtransfer(["train", "runs"])
+    return lrtransfer(["stage", "train", "runs"])
 
 
 if __name__ == "__main__":

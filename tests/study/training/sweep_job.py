@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lrtransfer.study.plan import Run
+    from lrtransfer.study.plan.expand import Run
 
 SAVE_SECONDS = 0.02
 STEP_SECONDS = 0.03

@@ -10,9 +10,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrtransfer.study.evidence.index import index_and_curves
-from lrtransfer.study.plan import Run
-from lrtransfer.study.plan.expand import DEFAULT_SHARE
+from lrtransfer.study.evidence.tables import runs_and_curves
+from lrtransfer.study.plan.expand import DEFAULT_SHARE, Run
+from lrtransfer.study.plan.run_config import MeasureConfig
 from lrtransfer.study.storage.paths import Layout
 from lrtransfer.study.training.cadence import Cadence
 from lrtransfer.study.training.resume import load_state, save_state
@@ -24,13 +24,17 @@ CPU = torch.device("cpu")
 STEPS = 2000
 
 
+def settings(samples: int, **when: Any) -> MeasureConfig:
+    return MeasureConfig(probes=(), samples=samples, tolerance=0.01, **when)
+
+
 def visited(cadence: Cadence, prices: dict[int, float] | float, steps: int = STEPS) -> list[int]:
     """Return the measured steps of a run whose measurements have these prices."""
     found = []
     for step in range(steps + 1):
         if cadence.due(step):
             found.append(step)
-            cadence.pay(prices if isinstance(prices, float) else prices.get(step, 10.0))
+            cadence.record_cost(prices if isinstance(prices, float) else prices.get(step, 10.0))
     return found
 
 
@@ -53,12 +57,12 @@ def test_an_unmeasured_run_is_never_due() -> None:
 
 
 def test_named_steps_are_measured_whatever_they_cost() -> None:
-    measure = {"steps": [0, 1, 5, STEPS], "samples": 8}
+    measure = settings(8, steps=(0, 1, 5, STEPS))
     assert visited(Cadence(measure, STEPS, 8), 1e6) == [0, 1, 5, STEPS]
 
 
 def test_a_constant_price_gives_a_constant_distance() -> None:
-    measure = {"share": 0.25, "samples": 16}
+    measure = settings(16, share=0.25)
     # 5 gradient evaluations of 16 samples are 10 of a batch of 8: 40 updates pay for one.
     assert visited(Cadence(measure, STEPS, 8), 5.0) == [0, *range(80, STEPS + 1, 40)]
 
@@ -70,14 +74,14 @@ def test_a_constant_price_gives_a_constant_distance() -> None:
 def test_the_share_is_overdrawn_by_one_change_of_price_at_most(
     share: float, prices: dict[int, float]
 ) -> None:
-    cadence = Cadence({"share": share, "samples": 8}, STEPS, 8)
+    cadence = Cadence(settings(8, share=share), STEPS, 8)
     before = 0.0
     for step in range(STEPS):
         if cadence.due(step):
             price = prices.get(step, 10.0)
             if step:
                 assert cadence.spent + before <= share * step
-            cadence.pay(price)
+            cadence.record_cost(price)
             before = price
 
 
@@ -147,7 +151,7 @@ def test_the_index_tells_the_share_that_a_run_spent(
     for dataset in plan.datasets:
         store_blobs(dataset.id)
     train_runs(plan.runs, Job(Layout(), CPU))
-    index, curves = index_and_curves(plan, Layout())
+    index, curves = runs_and_curves(plan, Layout())
     for row in index.to_dict("records"):
         assert (row["measuring_share"] > 0) == row["measured"]
     run = next(run for run in plan.runs if run.measured)
@@ -155,4 +159,5 @@ def test_the_index_tells_the_share_that_a_run_spent(
     share = index.set_index("key")["measuring_share"][run.key]
     assert share == pytest.approx(log.measuring / len(log.losses), abs=1e-3)
     measured = curves.loc[curves["key"] == run.key, "step"]
-    assert list(measured) == run.config["measure"]["steps"]
+    assert run.config.measure is not None
+    assert list(measured) == list(run.config.measure.steps or ())

@@ -28,9 +28,14 @@ def test_a_loss_that_is_no_number_ends_the_run_as_diverged_data(
     subject._update = poisoned  # type: ignore[method-assign]
     log = subject.execute(Hooks())
     assert (log.status, log.diverged_step, len(log.losses)) == ("diverged", 4, 3)
-    about = dict.fromkeys(("wall_seconds", "device", "versions"))
-    said = {"key": run.key, "config": run.config, "status": log.status, "diverged_step": 4}
-    write_run(tmp_path / "run.parquet", log.losses, log.rates, log.rows, {**about, **said})
+    about = dict.fromkeys(("wall_seconds", "processor", "versions"))
+    said = {
+        "key": run.key,
+        "config": run.config.to_json(),
+        "status": log.status,
+        "diverged_step": 4,
+    }
+    write_run(tmp_path / "run.parquet", log.losses, log.learning_rates, log.rows, {**about, **said})
     table, stored = read_run(tmp_path / "run.parquet", run.key)
     assert stored["status"] == "diverged"
     assert table["loss"].to_pylist()[1:] == log.losses

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from lrtransfer.curvature import sharpness
 from lrtransfer.study.data import Arrays
+from lrtransfer.study.plan.run_config import RunConfig
 from lrtransfer.study.training import streams
 from lrtransfer.study.training.augmentation import crop_flip
 from lrtransfer.study.training.cadence import Cadence
@@ -19,7 +20,7 @@ from lrtransfer.study.training.resume import load_state, save_state
 from lrtransfer.study.training.run import Hooks, Log, TrainingRun
 from tests.tiny import blobs
 
-from .configs import OPTIMIZERS, configured, images, language_model, text
+from .configs import OPTIMIZERS, changed, configured, images, language_model, text
 
 CPU = torch.device("cpu")
 ADAPTIVE = ["norms", "preconditioned_sharpness", "sharpness", "subset_loss"]
@@ -33,15 +34,15 @@ def facts(log: Log, run: TrainingRun) -> tuple[Any, ...]:
     """Return what must not depend on stops; numbers as text, so that NaN equals itself."""
     rows = {step: {c: repr(row[c]) for c in sorted(row)} for step, row in log.rows.items()}
     weights = {name: tensor.numpy().tobytes() for name, tensor in run.weights().items()}
-    return log.losses, log.rates, rows, log.diverged_step, weights
+    return log.losses, log.learning_rates, rows, log.diverged_step, weights
 
 
-def straight(config: dict[str, Any], arrays: Arrays) -> tuple[Any, ...]:
+def straight(config: RunConfig, arrays: Arrays) -> tuple[Any, ...]:
     run = TrainingRun(config, arrays, CPU)
     return facts(run.execute(Hooks()), run)
 
 
-def interrupted(config: dict[str, Any], arrays: Arrays, path: Path) -> tuple[Any, ...]:
+def interrupted(config: RunConfig, arrays: Arrays, path: Path) -> tuple[Any, ...]:
     """Train with a stop after steps 1 and 4, each time by way of a file."""
     for stop in (1, 4):
 
@@ -77,7 +78,7 @@ def convnet(**changes: Any) -> dict[str, Any]:
     """Return a run of a residual convolutional network with batch norm on 8×8 images."""
     options = {"image_size": 8, "stride": 1, "activation": "tanh", "norm": "batch"}
     model = {"family": "residual_convnet", "width": 3, "depth": 3, "options": options}
-    return configured("momentum", model=model) | changes
+    return configured("momentum", model=model, **changes)
 
 
 def test_a_resumed_augmented_run_is_bit_equal(tmp_path: Path) -> None:
@@ -92,12 +93,12 @@ def test_each_step_sees_its_own_crops_of_its_batch_and_probes_see_none() -> None
     run = TrainingRun(config, images(), CPU)
     given: list[Tensor] = []
     run.network.model.register_forward_pre_hook(lambda module, inputs: given.append(inputs[0]))
-    run.cadence = Cadence(None, config["steps"], config["batch_size"])
+    run.cadence = Cadence(None, config.steps, config.batch_size)
     run.execute(Hooks())
     plain = torch.from_numpy(images()["train_inputs"]).double()
     assert torch.equal(run.subset[0], plain[streams.subset(40, 12)])
     for step, batch in enumerate(given):
-        random = streams.generator(streams.AUGMENTATION, config["seed"], step)
+        random = streams.generator("augmentation", config.seed, step)
         assert torch.equal(batch, crop_flip(plain[run.order(step)], random))
 
 
@@ -119,7 +120,7 @@ def test_random_features_move_the_readout_alone(optimizer: str) -> None:
 def test_random_features_have_the_curvature_of_what_is_trained() -> None:
     """The features are fixed, so H is that of a linear model: its block of the whole Hessian."""
     config = configured("sgd", probes=["norms", "ntk", "sharpness"], trained="output")
-    run = TrainingRun(config | {"loss": "squared"}, blobs(), CPU)
+    run = TrainingRun(changed(config, loss="squared"), blobs(), CPU)
     log = run.execute(Hooks())
     features: list[Tensor] = []
     run.network.model.readout.register_forward_pre_hook(  # type: ignore[union-attr]
@@ -133,8 +134,10 @@ def test_random_features_have_the_curvature_of_what_is_trained() -> None:
         assert row["sharpness"] == pytest.approx(top, rel=1e-3), "as it was at the start"
         assert row["ntk"] == pytest.approx(top, rel=1e-3)
         assert [column for column in row if "/" in column] == ["weight_norm/readout.weight"]
-    whole = TrainingRun(config | {"loss": "squared", "trained": "all"}, blobs(), CPU)
-    bare = sharpness(whole.network.model, whole.loss, whole.subset, scale=whole.network.rates)
+    whole = TrainingRun(changed(config, loss="squared", trained="all"), blobs(), CPU)
+    bare = sharpness(
+        whole.network.model, whole.loss, whole.subset, scale=whole.network.relative_rates
+    )
     assert bare.value > 1.05 * top
 
 
@@ -143,13 +146,13 @@ def test_every_tensor_is_stepped_with_its_own_numbers() -> None:
     config = configured(
         "adamw", schedule={"name": "constant", "options": {}}, steps=1, measure=None
     )
-    config["optimizer"]["options"] = {"epsilon": 1e-30, "weight_decay": 0.5}
+    config = changed(config, optimizer={"options": {"epsilon": 1e-30, "weight_decay": 0.5}})
     run = TrainingRun(config, blobs(), CPU)
     before, scaled = run.weights(), run.network.scaled
     run._update()
     gradients = {name: p.grad for name, p in run.network.model.named_parameters()}
     for name, after in run.weights().items():
-        rate = config["learning_rate"] * scaled[name].learning_rate
+        rate = config.learning_rate * scaled[name].learning_rate
         gradient = gradients[name]
         assert gradient is not None
         expected = before[name] * (1 - rate * 0.5 * scaled[name].weight_decay)
@@ -189,7 +192,8 @@ def test_targets_that_are_numbers_are_fitted() -> None:
     inputs = np.random.default_rng(0).normal(size=(40, 5)).astype(np.float32)
     arrays = {"train_inputs": inputs, "train_targets": inputs[:, :2] * 2}
     config = configured(loss="squared", steps=80)
-    config["model"]["options"]["activation"] = "linear"
+    options = {**config.model.options, "activation": "linear"}
+    config = changed(config, model={"options": options})
     run = TrainingRun(config, arrays, CPU)
     log = run.execute(Hooks())
     assert run.network.model.readout.weight.shape == (2, 4)  # type: ignore[union-attr]

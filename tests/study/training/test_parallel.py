@@ -18,11 +18,13 @@ import torch
 import yaml
 from torch.multiprocessing.spawn import spawn
 
-from lrtransfer.study.plan import Run, StudyError, parse_study, plan
+from lrtransfer.study.plan.expand import Run, plan
+from lrtransfer.study.plan.load import parse_study
+from lrtransfer.study.plan.yaml_file import StudyError
 from lrtransfer.study.storage.paths import Layout
 from lrtransfer.study.storage.run_file import read_run
-from lrtransfer.study.training.parallel import own_device
-from lrtransfer.study.training.replicas import Alone
+from lrtransfer.study.training.distributed.processes import own_device
+from lrtransfer.study.training.distributed.replicas import SingleProcess
 from lrtransfer.study.training.run import TrainingRun
 from lrtransfer.study.training.sweep import Job, train_runs
 from lrtransfer.study.training.tensors import load_tensors
@@ -64,8 +66,8 @@ def test_every_process_ends_with_the_same_bits(seen: list[dict[str, Any]]) -> No
 
 def test_losses_rows_and_weights_are_those_of_one_process(seen: list[dict[str, Any]]) -> None:
     for name, case in cases(len(seen)).items():
-        alone, found = trained(case, Alone()), seen[0][name]
-        assert found["rates"] == alone["rates"], name
+        alone, found = trained(case, SingleProcess()), seen[0][name]
+        assert found["learning_rates"] == alone["learning_rates"], name
         assert found["diverged_step"] == alone["diverged_step"], name
         assert found["measuring"] == pytest.approx(alone["measuring"]), name
         assert found["losses"] == pytest.approx(alone["losses"], rel=1e-9), name
@@ -79,10 +81,10 @@ def test_losses_rows_and_weights_are_those_of_one_process(seen: list[dict[str, A
 
 
 def test_the_cases_are_what_they_are_meant_to_be() -> None:
-    assert 1 < trained(cases(2)["diverging"], Alone())["diverged_step"] < 6
-    overflow = trained(cases(2)["overflow"], Alone())["rows"][0]
+    assert 1 < trained(cases(2)["diverging"], SingleProcess())["diverged_step"] < 6
+    overflow = trained(cases(2)["overflow"], SingleProcess())["rows"][0]
     assert all(value != value for value in overflow.values())
-    assert 2 < len(trained(cases(2)["share"], Alone())["rows"]) < 7
+    assert 2 < len(trained(cases(2)["share"], SingleProcess())["rows"]) < 7
 
 
 def test_a_resumed_run_equals_the_uninterrupted_one_to_the_bit(seen: list[dict[str, Any]]) -> None:
@@ -103,7 +105,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty study with prepared data; SIGTERM is handled as before afterwards."""
     monkeypatch.chdir(tmp_path)
     before = signal.getsignal(signal.SIGTERM)
-    store_blobs(tiny_plan().runs[0].config["data"])
+    store_blobs(tiny_plan().runs[0].config.data)
     yield tmp_path
     signal.signal(signal.SIGTERM, before)
 
@@ -216,8 +218,8 @@ def test_the_command_of_the_workflow_starts_the_processes_that_the_study_asks_fo
     runs = list(tiny_plan(content).sweeps[0].runs[1:4])
     files = [str(LAYOUT.run(run.key)) for run in runs]
     rule = (ROOT / "workflow" / "rules" / "train.smk").read_text(encoding="utf-8")
-    assert "python -m lrtransfer train --threads {threads} {output}" in rule
-    with start("lrtransfer", "train", "--threads", "2", *files) as job:
+    assert "python -m lrtransfer stage train --threads {threads} {output}" in rule
+    with start("lrtransfer", "stage", "train", "--threads", "2", *files) as job:
         _, output = job.communicate(timeout=90)
     assert job.returncode == 0, output
     last = output.splitlines()[-1]
@@ -235,12 +237,12 @@ def test_the_number_of_processes_is_no_part_of_a_key() -> None:
     content["resources"]["processes_per_run"] = 4
     assert [run.key for run in tiny_plan(content).runs] == [run.key for run in before]
     code = {file for run in before for file in run.code}
-    own = ("replicas", "parallel", "replicated_run", "sweep")
-    assert not code & {f"study/training/{name}.py" for name in own}
+    assert not [file for file in code if file.startswith("study/training/distributed/")]
+    assert "study/training/sweep.py" not in code
 
 
 def test_one_process_alone_is_the_run_itself() -> None:
-    run = Alone().training_run(*cases(2)["momentum"], CPU)
+    run = SingleProcess().training_run(*cases(2)["momentum"], CPU)
     assert type(run) is TrainingRun
 
 

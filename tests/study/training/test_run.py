@@ -10,17 +10,18 @@ import pytest
 import torch
 from torch import Tensor
 
-from lrtransfer.study.plan import Run
+from lrtransfer.study.plan.expand import Run
 from lrtransfer.study.training import streams
 from lrtransfer.study.training.resume import load_state, save_state
 from lrtransfer.study.training.run import DIVERGENCE_INTERVAL, Hooks, Log, TrainingRun
+from tests.study.training.configs import changed
 from tests.tiny import EXPERIMENT, blobs, tiny_grid, tiny_params, tiny_plan, tiny_run
 
 CPU = torch.device("cpu")
 
 
 def training(run: Run, **changes: Any) -> TrainingRun:
-    return TrainingRun(run.config | changes, blobs(), CPU)
+    return TrainingRun(changed(run.config, **changes), blobs(), CPU)
 
 
 class Stopped(Exception):
@@ -39,7 +40,7 @@ class Kept:
 
 def facts(log: Log) -> tuple[Any, ...]:
     """Return what must not depend on how often a run was stopped."""
-    return log.losses, log.rates, log.rows, log.diverged_step, log.measuring
+    return log.losses, log.learning_rates, log.rows, log.diverged_step, log.measuring
 
 
 def stopped_and_resumed(run: Run, stops: list[int], path: Path) -> tuple[Log, Kept]:
@@ -99,7 +100,7 @@ def test_a_damaged_state_is_named_and_left_aside(
 
 def test_a_run_follows_the_update_written_out_by_hand() -> None:
     run = tiny_run(measured=False, precision="float64")
-    config = run.config | {"schedule": {"name": "constant", "options": {"warmup_steps": 3}}}
+    config = changed(run.config, schedule={"options": {"warmup_steps": 3}})
     trained = TrainingRun(config, blobs(), CPU)
     twin = TrainingRun(config, blobs(), CPU)
     log = trained.execute(Hooks())
@@ -113,12 +114,12 @@ def test_a_run_follows_the_update_written_out_by_hand() -> None:
         log_p = twin.network.model(inputs).log_softmax(-1)
         loss = -log_p[torch.arange(8), targets].mean()
         assert log.losses[step] == pytest.approx(loss.item(), rel=1e-12)
-        assert log.rates[step] == pytest.approx(rate, rel=1e-15)
+        assert log.learning_rates[step] == pytest.approx(rate, rel=1e-15)
         gradients = torch.autograd.grad(loss, list(named.values()))
         with torch.no_grad():
             for (name, p), gradient in zip(named.items(), gradients, strict=True):
                 velocity[name] = 0.5 * velocity[name] + gradient
-                p -= rate * twin.network.rates[name] * velocity[name]  # type: ignore[misc]
+                p -= rate * twin.network.relative_rates[name] * velocity[name]  # type: ignore[misc]
     for name, p in named.items():
         torch.testing.assert_close(trained.weights()[name], p.detach(), rtol=1e-11, atol=1e-13)
 
@@ -134,7 +135,7 @@ def test_rows_belong_to_the_weights_after_their_step() -> None:
 
     note(0, subject)
     log = subject.execute(Hooks(after_step=note))
-    assert list(log.rows) == run.config["measure"]["steps"] == [0, 1, 2, 3, 6]
+    assert list(log.rows) == [0, 1, 2, 3, 6]
     for step, row in log.rows.items():
         assert row["subset_loss"] == pytest.approx(seen[step], rel=1e-12)
 
@@ -160,7 +161,7 @@ def test_weights_do_not_depend_on_the_batches_nor_batches_on_the_net() -> None:
     one = training(run)
     batches = training(run, batch_size=5)
     assert torch.equal(one.network.model.embed.weight, batches.network.model.embed.weight)  # type: ignore[arg-type, union-attr]
-    wide = training(run, model=run.config["model"] | {"width": 9})
+    wide = training(run, model={"width": 9})
     assert all(torch.equal(one.order(step), wide.order(step)) for step in range(9))
 
 
@@ -222,7 +223,7 @@ def _others() -> dict[str, list[float]]:
 
 def first_bad_step(run: Run) -> int:
     """Return the first update whose loss is not finite, looking at every one."""
-    subject = TrainingRun(run.config | {"measure": None}, blobs(), CPU)
+    subject = TrainingRun(changed(run.config, measure=None), blobs(), CPU)
     while torch.isfinite(subject.losses[: subject.progress.step]).all():
         subject._update()
     return subject.progress.step
@@ -235,7 +236,7 @@ def test_a_diverged_run_ends_before_the_first_loss_that_is_not_finite() -> None:
     kept = Kept()
     log = training(run).execute(Hooks(kept, checkpoints=run.checkpoints))
     assert (log.status, log.diverged_step) == ("diverged", bad)
-    assert len(log.losses) == len(log.rates) == bad - 1
+    assert len(log.losses) == len(log.learning_rates) == bad - 1
     assert all(abs(loss) < float("inf") for loss in log.losses)
     assert max(log.rows) < bad
     assert set(kept.weights) <= {2}
@@ -251,7 +252,7 @@ def test_a_batch_or_subset_larger_than_the_data_is_refused() -> None:
     with pytest.raises(ValueError, match="batch_size is 41, but there are 40 training samples"):
         training(run, batch_size=41)
     with pytest.raises(ValueError, match=r"measure\.samples is 41, but there are 40"):
-        training(run, measure=run.config["measure"] | {"samples": 41})
+        training(run, measure={"samples": 41})
 
 
 def test_data_without_inputs_and_targets_are_refused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
@@ -36,7 +37,7 @@ def test_a_batch_may_be_the_whole_set_but_no_more() -> None:
 
 
 def test_streams_seeds_and_positions_are_independent() -> None:
-    kinds = (streams.INITIALISATION, streams.ORDER, streams.CURVATURE, streams.SUBSET)
+    kinds = ("initialisation", "order", "subset", "probe/sharpness", "probe/ntk", "spectrum/ntk")
     places = [(k, seed, *p) for k in kinds for seed in (0, 1) for p in ((), (0,), (1,), (0, 1))]
     drawn = [tuple(torch.randn(4, generator=streams.generator(*p)).tolist()) for p in places]
     # Positions () and (0,) name the same stream: numpy pads seeds with zeros.
@@ -44,8 +45,34 @@ def test_streams_seeds_and_positions_are_independent() -> None:
 
 
 def test_a_stream_is_the_same_on_every_call() -> None:
-    first, again = (torch.rand(3, generator=streams.generator(1, 2, 3)) for _ in range(2))
+    first, again = (torch.rand(3, generator=streams.generator("order", 2, 3)) for _ in range(2))
     assert torch.equal(first, again)
+
+
+@pytest.mark.parametrize(
+    ("stream", "number"),
+    [
+        ("initialisation", 0),
+        ("order", 1),
+        ("curvature", 2),
+        ("subset", 3),
+        ("augmentation", 4),
+        ("samples", 1000),
+        ("probe/sharpness", 0xEABDA3757561F2D5),
+        ("spectrum/density", 0x07057F130854959E),
+    ],
+)
+def test_a_stream_s_number_is_fixed_by_its_name_for_good(stream: str, number: int) -> None:
+    words = np.random.SeedSequence([number, 5, 7]).generate_state(1, np.uint64)
+    expected = torch.Generator().manual_seed(int(words[0]) & (2**63 - 1))
+    own = torch.rand(3, generator=streams.generator(stream, 5, 7))
+    assert torch.equal(own, torch.rand(3, generator=expected))
+
+
+@pytest.mark.parametrize("stream", ["", "shuffling", "probe", "probe/", "other/order"])
+def test_a_stream_outside_the_table_is_refused_with_those_there_are(stream: str) -> None:
+    with pytest.raises(ValueError, match=r"no random stream.*order, .*probe/<name>"):
+        streams.generator(stream, 0)
 
 
 def test_the_subset_is_fixed_without_repeats_and_grows_by_its_size() -> None:

@@ -14,12 +14,15 @@ from typing import Any
 import pytest
 import torch
 
-from lrtransfer.study.plan import Run
+from lrtransfer.study.data import Arrays
+from lrtransfer.study.data.prepare import load_arrays
+from lrtransfer.study.plan.expand import Run
 from lrtransfer.study.storage.locks import LockHeldError, acquire
 from lrtransfer.study.storage.paths import Layout
 from lrtransfer.study.storage.run_file import read_run
 from lrtransfer.study.storage.seal import CorruptFileError
 from lrtransfer.study.training import sweep
+from lrtransfer.study.training.device import processor
 from lrtransfer.study.training.run import DIVERGENCE_INTERVAL, TrainingRun
 from lrtransfer.study.training.sweep import Job, train_runs
 from lrtransfer.study.training.tensors import load_tensors
@@ -36,7 +39,7 @@ def study_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
     """An empty study with prepared data; SIGTERM is handled as before afterwards."""
     monkeypatch.chdir(tmp_path)
     before = signal.getsignal(signal.SIGTERM)
-    for dataset in {run.config["data"] for run in tiny_plan().runs}:
+    for dataset in {run.config.data for run in tiny_plan().runs}:
         store_blobs(dataset)
     yield tmp_path
     signal.signal(signal.SIGTERM, before)
@@ -70,14 +73,26 @@ def test_a_sweep_publishes_every_log_and_checkpoint_with_its_provenance() -> Non
         table, about = read_run(LAYOUT.run(run.key), run.key)
         assert table["step"].to_pylist() == list(range(7))
         assert ("sharpness" in table.column_names) == run.measured
-        assert (about["config"], about["code"]) == (run.config, run.code)
-        assert (about["status"], about["device"], about["threads"]) == (
+        assert (about["config"], about["code"]) == (run.config.to_json(), run.code)
+        assert (about["status"], about["processor"], about["threads"]) == (
             "ok",
-            "cpu",
+            processor(torch.device("cpu")),
             torch.get_num_threads(),
         )
         assert about["versions"].keys() == {"lrtransfer", "torch", "numpy"}
         assert not (LAYOUT.work_run(run.key) / "state.safetensors").exists()
+
+
+def test_the_data_are_read_once_for_a_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+
+    def noted(dataset: str) -> Arrays:
+        read.append(dataset)
+        return load_arrays(dataset)
+
+    monkeypatch.setattr(sweep, "load_arrays", noted)
+    assert train_runs(runs(), JOB) == 6
+    assert read == [runs()[0].config.data]
 
 
 def test_a_second_call_trains_nothing_and_republishes_what_was_deleted() -> None:
@@ -134,7 +149,7 @@ def test_another_run_s_finished_copy_is_not_published() -> None:
     work.mkdir(parents=True)
     (work / "run.parquet").write_bytes((LAYOUT.work_run(first.key) / "run.parquet").read_bytes())
     assert train_runs([second], JOB) == 1
-    assert read_run(LAYOUT.run(second.key), second.key)[1]["config"] == second.config
+    assert read_run(LAYOUT.run(second.key), second.key)[1]["config"] == second.config.to_json()
 
 
 def test_a_damaged_state_is_named_and_the_run_starts_again(

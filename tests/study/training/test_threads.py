@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from lrtransfer.study.training.run import Hooks, Log, TrainingRun
+from tests.study.training.configs import changed
 from tests.tiny import tiny_run
 
 # Of losses and measured quantities in float32: sums are split otherwise among other threads.
@@ -33,8 +34,8 @@ def _log(threads: int) -> Log:
     }
     # Two measurements: threads that wait for a busy core make each product dear.
     run = tiny_run(widths=[128], batch_size=128)
-    measure = run.config["measure"] | {"samples": 128, "probes": ["sharpness"], "steps": [0, 6]}
-    config = run.config | {"measure": measure}
+    measure = {"samples": 128, "probes": ["sharpness"], "steps": [0, 6]}
+    config = changed(run.config, measure=measure)
     return TrainingRun(config, data, torch.device("cpu")).execute(Hooks())
 
 

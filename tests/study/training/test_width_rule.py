@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 import torch
 
-from lrtransfer.study.plan import fingerprint, parse_study, plan
-from lrtransfer.study.plan.expand import run_code
+from lrtransfer.study.plan.expand import plan
+from lrtransfer.study.plan.load import parse_study
+from lrtransfer.study.plan.run_config import RunConfig
 from lrtransfer.study.training.run import Hooks, TrainingRun
 from tests.tiny import EXPERIMENT, tiny_grid, tiny_params
 
-from .configs import configured, rules, text
+from .configs import changed, configured, rules, text
 
 CPU = torch.device("cpu")
 WIDTH, BASE, RATE, DECAY = 16, 4, 0.02, 0.3
@@ -22,7 +23,7 @@ HIDDEN, OUTPUT = "branches.1.1.expand.weight", "readout.weight"
 EMBEDDING, GAIN = "embed.weight", "final_norm.gain.weight"
 
 
-def language_model(rule: str, *, warmup: float | None = None, **own: Any) -> dict[str, Any]:
+def language_model(rule: str, *, warmup: float | None = None, **own: Any) -> RunConfig:
     """Return the configuration of a small LLaMA-like net with a rule."""
     options = {"head_size": 4, "block_size": 8, "mlp_ratio": 1}
     config = configured(
@@ -32,17 +33,16 @@ def language_model(rule: str, *, warmup: float | None = None, **own: Any) -> dic
         learning_rate=RATE,
         decay=NONE | {"rule": rule} | own,
     )
-    config["optimizer"] = {"name": "adamw", "options": {"weight_decay": DECAY}}
-    config["parameterization"] = {
-        "rules": rules("mup_table3", "adamw"),
-        "constants": config["parameterization"]["constants"] | {"base_width": BASE},
-    }
-    if warmup is not None:
-        config["group_warmup"] = {"name": "exponential", "fraction": warmup}
-    return config
+    constants = {**config.parameterization.constants, "base_width": BASE}
+    parameterization = {"rules": rules("mup_table3", "adamw"), "constants": constants}
+    optimizer = {"options": {"weight_decay": DECAY}}
+    config = changed(config, parameterization=parameterization, optimizer=optimizer)
+    if warmup is None:
+        return config
+    return changed(config, group_warmup={"name": "exponential", "fraction": warmup})
 
 
-def groups(config: dict[str, Any], step: int = 0) -> dict[str, tuple[float, float]]:
+def groups(config: RunConfig, step: int = 0) -> dict[str, tuple[float, float]]:
     """Return (learning rate, share removed) of each tensor in update ``step`` (0-based)."""
     run, found = TrainingRun(config, text(), CPU), {}
 
@@ -83,7 +83,7 @@ def test_vectors_keep_the_base_s_numbers_and_a_faster_role_gets_the_width() -> N
 
 def test_the_warm_up_takes_unscaled_tensors_from_one_over_m_to_their_own_rate() -> None:
     config = language_model("standard", unscaled=["hidden"], warmup=0.5)
-    assert config["steps"] == 6
+    assert config.steps == 6
     for step, factor in ((0, 1 / M), (1, M ** (1 / 3 - 1)), (3, 1.0), (5, 1.0)):
         found = groups(config, step)
         assert found[HIDDEN][0] == pytest.approx(RATE * factor, rel=1e-12)
@@ -100,8 +100,7 @@ def test_a_warm_up_of_less_than_an_update_is_refused() -> None:
 def test_at_the_base_width_all_rules_but_their_own_base_agree() -> None:
     found = []
     for rule, own in (("standard", {}), ("independent", {}), ("power", {"power": 0.5})):
-        config = language_model(rule, **own)
-        config["model"]["width"] = BASE
+        config = changed(language_model(rule, **own), model={"width": BASE})
         found.append(TrainingRun(config, text(), CPU).execute(Hooks()).losses)
     assert found[0] == found[1] == found[2]
 
@@ -115,24 +114,14 @@ def test_first_updates_differ_by_m_between_scaled_and_unscaled_rates() -> None:
     assert scaled.rows[1]["hidden_rate"] == pytest.approx(RATE / M)
     assert scaled.rows[1]["hidden_share"] == pytest.approx(RATE * DECAY)
     assert scaled.rows[1]["layer_fan_in"] == WIDTH
-    assert scaled.rows[1]["layer_samples"] == config["batch_size"] * 8
+    assert scaled.rows[1]["layer_samples"] == config.batch_size * 8
 
 
 def test_a_run_of_one_pass_that_would_see_a_sample_twice_is_refused() -> None:
-    config = language_model("none") | {"one_pass": True}
+    config = changed(language_model("none"), one_pass=True)
     assert TrainingRun(config, text(), CPU).execute(Hooks()).status == "ok", "48 of 49 blocks"
     with pytest.raises(ValueError, match="7 steps of 8 need 56 samples for one pass"):
-        TrainingRun(config | {"steps": 7}, text(), CPU)
-
-
-def test_rule_and_warm_up_are_in_the_key_of_the_runs_that_ask_for_them_alone() -> None:
-    plain = configured("adamw")
-    ruled = language_model("standard", unscaled=["hidden"], warmup=0.5)
-    own = {"study/training/width_rule.py", "study/training/group_warmup.py", "scaling/decay.py"}
-    assert not own & set(run_code(plain))
-    assert own <= set(run_code(ruled))
-    assert "optim/implicit_warmup.py" in run_code(ruled)
-    assert not own & set(fingerprint.code("study/training/run.py"))
+        TrainingRun(changed(config, steps=7), text(), CPU)
 
 
 def test_the_plan_resolves_an_arm_s_rule_before_the_experiment_s() -> None:
@@ -150,7 +139,7 @@ def test_the_plan_resolves_an_arm_s_rule_before_the_experiment_s() -> None:
     grid["constants"] = {"base_width": 2}
     grid["reference_learning_rate"] = {"mup": 0.25, "ntp": 4.0, "sp": 0.015625}
     runs = plan(parse_study(content)).runs
-    configs = {run.arm: run.config for run in runs}
+    configs = {run.arm: run.config.to_json() for run in runs}
     assert {(run.arm, run.learning_rate) for run in runs if run.measured} == {
         ("mup", 0.25),
         ("ntp", 4.0),

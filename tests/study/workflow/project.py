@@ -43,6 +43,17 @@ TINY_GRID = {
 }
 
 
+CLAIMS = """super-consistency:
+  mup_optimum_stays:
+    says: Under μP the optimal learning rate does not depend on width
+    source: Fig. 1
+    experiments: [width_transfer_vision]
+    figure: spectral_density
+    measure: {drift: {arm: mup}}
+    rule: {within: [-0.1, 0.1]}
+"""
+
+
 def tiny_params() -> dict[str, Any]:
     """Return the real params.yaml, shrunk to one arm and the tiny grid at every scale."""
     params: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
@@ -69,7 +80,7 @@ class Project:
 
     @classmethod
     def create(cls, root: Path) -> Project:
-        """Copy workflow and source, and write the tiny params.yaml."""
+        """Copy workflow and source, and write the tiny params.yaml and its claims."""
         root.mkdir(parents=True)
         for name in _COPIED:
             shutil.copy2(ROOT / name, root / name)
@@ -78,6 +89,7 @@ class Project:
             shutil.copytree(ROOT / name, root / name, ignore=ignore)
         project = cls(root)
         project.write_params(tiny_params())
+        project.write_claims(CLAIMS)
         return project
 
     def duplicate(self, root: Path) -> Project:
@@ -89,6 +101,10 @@ class Project:
         """Replace params.yaml."""
         text = yaml.safe_dump(params, sort_keys=False)
         (self.root / "params.yaml").write_text(text, encoding="utf-8")
+
+    def write_claims(self, text: str) -> None:
+        """Replace claims.yaml."""
+        (self.root / "claims.yaml").write_text(text, encoding="utf-8")
 
     def change(self, edit: Callable[[dict[str, Any]], None]) -> None:
         """Edit the grid of the default scale in place."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -25,7 +25,7 @@ def test_status_names_the_changed_file_that_made_runs_stale(project: Project) ->
     path.write_text(path.read_text() + "\nUNUSED = 1\n")
     output = project.run("lrtransfer", "status").stdout
     assert "runs: 0 of 4 finished" in output
-    assert "4 missing: the code changed (models/residual_mlp.py)" in output
+    assert "4 missing: the code changed (study/models/residual_mlp.py)" in output
     assert "4 stored runs are asked for by nothing" in output
 
 
@@ -115,5 +115,5 @@ def test_a_diverged_run_is_data(project: Project) -> None:
     project.study()
     output = project.run("lrtransfer", "status").stdout
     assert "runs: 6 of 6 finished" in output
-    index = Path(project.root / "results/runs.parquet")
-    assert index.exists()
+    runs = pq.read_table(project.root / f"results/tables/{EXPERIMENT}.runs.parquet")
+    assert runs["status"].to_pylist().count("diverged") == 2

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.workflow
 # A file that each stage after training writes as it starts.
 _LOGS = {
     "spectra": "logs/results/spectra/*.log",
-    "fits": f"logs/results/fits/{EXPERIMENT}.log",
+    "estimates": f"logs/results/estimates/{EXPERIMENT}.log",
     "figures": f"logs/results/figures/{EXPERIMENT}.log",
 }
 
@@ -29,7 +29,7 @@ _LOGS = {
 def test_kill_9_in_every_stage_after_training_costs_that_stage_alone(project: Project) -> None:
     claims = project.root / "results/claims.json"
     expected = claims.read_bytes()
-    for folder in ("spectra", "tables", "fits", "figures", "claims.json", "report.html"):
+    for folder in ("spectra", "tables", "estimates", "figures", "claims.json", "report.html"):
         path = project.root / "results" / folder
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     shutil.rmtree(project.root / ".lrtransfer/jobs/results/spectra")

@@ -8,14 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from lrtransfer.study.plan import StudyError
+from lrtransfer.study.plan.yaml_file import StudyError
 from lrtransfer.study.storage.locks import LockHeldError, locked
 from lrtransfer.study.storage.paths import STUDY_LOCK, Layout
-from lrtransfer.study.workflow import orphans
-from lrtransfer.study.workflow.entry import _profile_settings
-from lrtransfer.study.workflow.gpu_slot import gpu_of_its_own
-from lrtransfer.study.workflow.job_cost import known_costs, note_costs, runtime_minutes
-from lrtransfer.study.workflow.orphans import cancel_orphans
+from lrtransfer.study.training.device import gpu_of_its_own
+from lrtransfer.study.workflow import start
+from lrtransfer.study.workflow.cost import known_costs, note_costs, runtime_minutes
+from lrtransfer.study.workflow.start import _profile_settings, cancel_orphans, select
 from lrtransfer.study.workflow.targets import Targets, runs_behind
 from tests.tiny import ROOT, tiny_plan
 
@@ -67,6 +66,18 @@ def test_jobs_of_one_plain_run_share_a_rule() -> None:
     assert {rule.keys for rule in own} == {(run.key,) for run in plan.runs if run.checkpoints}
     assert {file for rule in own for file in rule.outputs} >= set(targets.checkpoints)
     assert len(Targets(plan, Layout()).train_rules()) == len(plan.sweeps)
+
+
+def test_an_experiment_has_five_tables_at_most() -> None:
+    chosen = select(ROOT / "params.yaml", experiments="all")
+    targets = Targets(chosen.plan, chosen.layout)
+    for name in chosen.plan.experiments:
+        files = [
+            *targets.run_tables(name),
+            *targets.spectra_tables(name),
+            *targets.estimates(name),
+        ]
+        assert 3 <= len(files) <= 5, files
 
 
 def test_a_job_waits_for_the_data_of_its_runs_alone() -> None:
@@ -135,7 +146,7 @@ def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(project)
     monkeypatch.setenv("PATH", str(bin_folder), prepend=":")
     monkeypatch.delenv("LRTRANSFER_LOCK", raising=False)
-    monkeypatch.setattr(orphans, "_held", [])
+    monkeypatch.setattr(start, "_held", [])
     return tmp_path / "cancelled"
 
 

@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
-from lrtransfer.study.plan import Plan, StudyError, parse_study, plan
+from lrtransfer.study.plan.catalog import load
+from lrtransfer.study.plan.expand import Plan, plan
+from lrtransfer.study.plan.load import parse_study
+from lrtransfer.study.plan.yaml_file import StudyError
 from lrtransfer.study.storage import paths
-from lrtransfer.study.workflow.preflight import check_runs
+from lrtransfer.study.workflow.preflight import check_runs, decay_lines
 from tests.tiny import EXPERIMENT, real_params, tiny_grid, tiny_params, tiny_plan
 
 
@@ -115,3 +118,43 @@ def _manifest(study: Plan, shapes: dict[str, list[int]]) -> None:
 def test_an_option_that_the_tuner_refuses_is_reported() -> None:
     with pytest.raises(StudyError, match=r"sigma is -1\.0"):
         check_runs(study_with(tuner={"name": "cdat", "options": {"sigma": -1.0}}))
+
+
+DECAY = "weight_decay"
+
+
+def said(changes: dict[str, Any], options: dict[str, Any] | None = None) -> list[str]:
+    content = real_params() | {"scale": "laptop", "experiments": [DECAY]}
+    experiment = content["study"][DECAY]
+    experiment["scales"] = {"laptop": experiment["scales"]["laptop"] | changes}
+    experiment["optimizer"]["options"] |= options or {}
+    found = plan(parse_study(content))
+    return list(decay_lines(found.part(DECAY), _sizes(found)))
+
+
+def _sizes(found: Plan) -> dict[str, tuple[int, int]]:
+    return {d.id: load("data", d.spec.source)(**d.spec.options).sizes for d in found.datasets}
+
+
+def test_the_laptop_s_experiment_meets_its_conditions() -> None:
+    first, *notes = said({})
+    assert "16 samples per input of the widest net" in first
+    assert "sum to 4.38" in first
+    assert len(notes) == 1 and "Under standard weight decay" in notes[0]
+
+
+def test_a_smaller_batch_and_less_decay_are_noted_with_the_remedy() -> None:
+    _, *notes = said({"batch_size": 32}, {"weight_decay": 0.1})
+    assert any("Raise the batch to 2048 samples" in note for note in notes)
+    assert any("Set weight_decay to" in note for note in notes)
+
+
+@pytest.mark.parametrize("changes", [{"steps": 448}])
+def test_the_sum_is_over_the_schedule(changes: dict[str, Any]) -> None:
+    first, *_ = said(changes)
+    assert "sum to 8.7" in first
+
+
+def test_an_experiment_without_rules_has_no_line() -> None:
+    found = tiny_plan()
+    assert list(decay_lines(found.part("width_transfer_vision"), _sizes(found))) == []

@@ -21,9 +21,12 @@ def clone(shared: Project, tmp_path: Path) -> Project:
     return made
 
 
-def test_repro_after_the_study_runs_nothing(shared: Project) -> None:
+def test_repro_after_the_study_runs_nothing_and_its_lock_is_short(shared: Project) -> None:
     assert "up to date" in shared.run("dvc", "repro").stdout
     assert len(shared.trained()) == 4
+    lock = (shared.root / "dvc.lock").read_text()
+    assert len(lock.splitlines()) <= 500
+    assert EXPERIMENT not in lock, "the study is there as a digest"
 
 
 def test_a_clone_that_pulls_has_nothing_to_do(clone: Project) -> None:
@@ -51,8 +54,10 @@ def test_one_more_learning_rate_in_a_clone_trains_only_its_runs(clone: Project) 
     assert len(clone.trained()) == 2, "one new run for each of two widths"
 
 
-def test_metrics_of_two_versions_can_be_compared(shared: Project) -> None:
+def test_metrics_of_two_versions_can_be_compared_and_pictures_shown(shared: Project) -> None:
     assert "verdicts.inconclusive" in shared.run("dvc", "metrics", "show", "--md").stdout
+    shared.run("dvc", "plots", "show", "--out", "../plots")
+    assert list((shared.root.parent / "plots").rglob("*spectral_density.png"))
 
 
 def test_switching_to_an_older_version_trains_nothing(clone: Project) -> None:
@@ -82,3 +87,4 @@ def test_an_experiment_with_a_longer_grid_trains_only_its_new_runs(clone: Projec
     clone.run("dvc", "exp", "run", "-q", "-S", f"{rates}=[0.5,1.0,2.0]", "train")
     assert len(clone.trained()) == 2, "one new run for each of two widths"
     assert len(clone.run_files()) == 6
+    assert rates in clone.run("dvc", "params", "diff", "--md").stdout

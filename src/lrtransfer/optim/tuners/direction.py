@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lrtransfer.optim.tuners.rmsprop import RMSProp
+from lrtransfer.optim.optax_rmsprop import OptaxRMSProp
 
 Group = dict[str, Any]
 
@@ -22,7 +22,7 @@ _COUPLED: tuple[type[torch.optim.Optimizer], ...] = (
     torch.optim.Adamax,
     torch.optim.Adagrad,
     torch.optim.Adadelta,
-    RMSProp,
+    OptaxRMSProp,
 )
 _DECOUPLED: tuple[type[torch.optim.Optimizer], ...] = tuple(
     getattr(torch.optim, name) for name in ("AdamW", "Muon") if hasattr(torch.optim, name)

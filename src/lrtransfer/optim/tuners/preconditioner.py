@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lrtransfer.optim.tuners.rmsprop import RMSProp
+from lrtransfer.optim.optax_rmsprop import OptaxRMSProp
 
 Group = dict[str, Any]
 
@@ -59,7 +59,7 @@ def _adam(parameter: Tensor, state: dict[str, Any], group: Group) -> Tensor:
 _RULES: dict[type[torch.optim.Optimizer], Callable[[Tensor, dict[str, Any], Group], Tensor]] = {
     torch.optim.SGD: _identity,
     torch.optim.RMSprop: _rmsprop,
-    RMSProp: _rmsprop_inside,
+    OptaxRMSProp: _rmsprop_inside,
     torch.optim.Adam: _adam,
     torch.optim.AdamW: _adam,
 }

@@ -6,7 +6,6 @@ are the options that params.yaml may set. Preparation uses no torch.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any, Protocol
 
 import numpy as np
@@ -28,9 +27,3 @@ class Source(Protocol):
 
     def arrays(self, raw: bytes) -> Arrays:
         """Return named arrays: ``train_inputs`` (n, …), ``train_targets`` (n,), ``test_…``."""
-
-
-def source(name: str, **options: Any) -> Source:
-    """Return the data source ``name``."""
-    made: Source = import_module(f"{__name__}.{name}").DATASET(**options)
-    return made

@@ -1,16 +1,66 @@
-"""The python archives of CIFAR-10 and CIFAR-100: pickled batches of rows of 3 × 32 × 32 bytes."""
+"""CIFAR-10 and CIFAR-100 (Krizhevsky, 2009), from the python archives.
+
+These hold pickled batches of rows of 3 × 32 × 32 bytes.
+"""
 
 from __future__ import annotations
 
+import math
 from pathlib import PurePosixPath
 
 import numpy as np
 
+from lrtransfer.study.data import Arrays
 from lrtransfer.study.data.archives import members
-from lrtransfer.study.data.images import Labelled
+from lrtransfer.study.data.download import Downloaded
+from lrtransfer.study.data.images import Labelled, standardised
 from lrtransfer.study.data.pickles import load
 
 SHAPE = (3, 32, 32)
+
+
+class CIFAR(Downloaded):
+    """The official split, standardised per channel with the training pixels.
+
+    Args:
+        classes: Number of classes.
+        labels: The entry of a batch that holds the class numbers.
+        train: Files of the training batches, without their folder.
+        test: The file of the test batch.
+        url: Where the archive ``cifar-*-python.tar.gz`` or a copy of it lies (address or path).
+        train_per_class: Training images of each class, the first ones; 0 takes all.
+        test_per_class: Test images of each class, the first ones; 0 takes all.
+    """
+
+    def __init__(
+        self,
+        classes: int,
+        labels: str,
+        train: tuple[str, ...],
+        test: str,
+        *,
+        url: str,
+        train_per_class: int = 0,
+        test_per_class: int = 0,
+    ) -> None:
+        super().__init__(url=url)
+        self.sizes = (math.prod(SHAPE), classes)
+        self.labels, self.train, self.test = labels, train, test
+        self.train_per_class, self.test_per_class = train_per_class, test_per_class
+
+    def arrays(self, raw: bytes) -> Arrays:
+        """Return float32 inputs (n, 3, 32, 32) and int64 targets (n,) for train and test.
+
+        Raises:
+            ValueError: A batch is missing, or does not hold images and as many labels.
+        """
+        classes = self.sizes[1]
+        train = batches(raw, self.train, self.labels)
+        test = batches(raw, (self.test,), self.labels)
+        return standardised(
+            train.first_of_each_class(self.train_per_class, classes, "train"),
+            test.first_of_each_class(self.test_per_class, classes, "test"),
+        )
 
 
 def batches(raw: bytes, names: tuple[str, ...], label_key: str) -> Labelled:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -17,6 +18,7 @@ RETRIES = 3
 TIMEOUT = 30.0  # seconds without an answer, not of the whole transfer
 
 
+@dataclass(kw_only=True)
 class Downloaded:
     """The part of a data source that is one file at a URL.
 
@@ -24,8 +26,7 @@ class Downloaded:
         url: An http or https address, a ``file:`` URL, or the path of a file.
     """
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    url: str
 
     def read(self) -> bytes:
         """Return the file's content, downloaded if it is not in the cache.

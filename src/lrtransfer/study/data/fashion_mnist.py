@@ -45,7 +45,7 @@ class FashionMNIST(Downloaded):
         train_per_class: int = 0,
         test_per_class: int = 0,
     ) -> None:
-        super().__init__(url)
+        super().__init__(url=url)
         self.train_per_class = train_per_class
         self.test_per_class = test_per_class
 

@@ -47,7 +47,7 @@ class Imagenette(Downloaded):
         train_per_class: int = 0,
         test_per_class: int = 0,
     ) -> None:
-        super().__init__(url)
+        super().__init__(url=url)
         self.sizes = (3 * image_size * image_size, len(CLASSES))
         self.image_size = image_size
         self.train_per_class = train_per_class

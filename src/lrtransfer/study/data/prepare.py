@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import load, save
 
-from lrtransfer.study.data import Arrays, source
+from lrtransfer.study.data import Arrays
 from lrtransfer.study.data.download import Downloaded
+from lrtransfer.study.plan import catalog
 from lrtransfer.study.storage import paths
 from lrtransfer.study.storage.atomic import write_bytes, write_text
 from lrtransfer.study.storage.seal import CorruptFileError
@@ -33,7 +34,7 @@ def prepare(dataset_id: str, name: str, sha256: str, options: dict[str, Any]) ->
     Raises:
         ChecksumError: The source's content differs; nothing is written, a download is dropped.
     """
-    made = source(name, **options)
+    made = catalog.load("data", name)(**options)
     raw = made.read()
     found = hashlib.sha256(raw).hexdigest()
     if found != sha256:

@@ -2,43 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import dataclass
 
 from lrtransfer.study.data import Arrays
 from lrtransfer.study.data.download import Downloaded
 from lrtransfer.study.data.tokens import Tokenization, decode, split
 
 
-class TextFile(Downloaded):
+@dataclass(kw_only=True)
+class TextFile(Tokenization, Downloaded):
     """Bytes or byte-pair tokens; the last part of the text is held out.
 
     Args:
         url: The file's path or address.
+        tokens: See `Tokenization`.
+        vocabulary: See `Tokenization`.
+        block_length: See `Tokenization`.
         validation_fraction: Share of the text that is held out (between 0 and 1).
-        tokens: ``bytes``, or ``bpe`` trained on the training part.
-        vocabulary: Distinct tokens of ``bpe`` (256 or more).
-        block_length: The longest training sample that the parts must hold (tokens).
+
+    Raises:
+        ValueError: The share is not between 0 and 1, or see `Tokenization`.
     """
 
-    def __init__(
-        self,
-        *,
-        url: str,
-        validation_fraction: float = 0.1,
-        tokens: Literal["bytes", "bpe"] = "bytes",
-        vocabulary: int = 1024,
-        block_length: int = 256,
-    ) -> None:
-        super().__init__(url)
-        split("", validation_fraction)
-        self.validation_fraction = validation_fraction
-        self.tokenization = Tokenization(tokens, vocabulary, block_length)
-        self.sizes = self.tokenization.sizes
+    validation_fraction: float = 0.1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        split("", self.validation_fraction)
 
     def arrays(self, raw: bytes) -> Arrays:
         """Return ``train_tokens`` and ``test_tokens``: uint8 for bytes, int32 for BPE."""
-        text = decode(raw, self.url)
-        return self.tokenization.arrays(*split(text, self.validation_fraction))
+        return self.tokenized(*split(decode(raw, self.url), self.validation_fraction))
 
 
 DATASET = TextFile

@@ -36,7 +36,7 @@ class TinyImageNet(Downloaded):
         train_per_class: int = 0,
         test_per_class: int = 0,
     ) -> None:
-        super().__init__(url)
+        super().__init__(url=url)
         self.sizes = (3 * image_size * image_size, CLASSES)
         self.image_size = image_size
         self.train_per_class = train_per_class

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -13,22 +13,23 @@ from lrtransfer.study.data import Arrays
 BYTES = 256
 
 
-@dataclass(frozen=True)
+@dataclass(kw_only=True)
 class Tokenization:
-    """How text becomes tokens.
+    """How text becomes tokens: the options that data sources of text share.
 
-    Attributes:
-        tokens: ``bytes`` or ``bpe``.
-        vocabulary: Number of distinct tokens of ``bpe``, the 256 bytes among them.
-        block_length: Tokens of one training sample; both parts must hold one and the token after.
+    Args:
+        tokens: ``bytes``, or ``bpe`` trained on the training part.
+        vocabulary: Distinct tokens of ``bpe``, the 256 bytes among them.
+        block_length: The longest training sample (tokens) that both parts must hold, with the
+            token after it.
 
     Raises:
         ValueError: The vocabulary has no room for the bytes, or the block is empty.
     """
 
-    tokens: str
-    vocabulary: int
-    block_length: int
+    tokens: Literal["bytes", "bpe"] = "bytes"
+    vocabulary: int = 1024
+    block_length: int = 256
 
     def __post_init__(self) -> None:
         if self.vocabulary < BYTES:
@@ -44,7 +45,7 @@ class Tokenization:
         """Numbers per position, and outputs that a network needs."""
         return (1, BYTES if self.tokens == "bytes" else self.vocabulary)
 
-    def arrays(self, train: str, test: str) -> Arrays:
+    def tokenized(self, train: str, test: str) -> Arrays:
         """Return ``train_tokens`` and ``test_tokens``: uint8 for bytes, int32 for BPE, shape (n,).
 
         Raises:

@@ -19,46 +19,30 @@ cover 96 to 99 % for the pooled β and overlap.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from lrtransfer.study.evidence.estimates import Of, Row
 from lrtransfer.study.evidence.measured import Curves
-from lrtransfer.transfer.intervals import Interval, jackknife_variance, mean_interval
+from lrtransfer.transfer.estimate import Estimate, Part, Unit, of_mean, of_seeds
+from lrtransfer.transfer.intervals import jackknife_variance
 from lrtransfer.transfer.size import POOLED
 
 Array = npt.NDArray[np.float64]
 
 DISTANCE_COLUMNS = ["arm", "axis", "fixed", "quantity", "size", "seed", "step", "distance"]
-COLUMNS = [
-    "arm",
-    "axis",
-    "fixed",
-    "quantity",
-    "size",
-    "reference_size",
-    "beta",
-    "ci_low",
-    "ci_high",
-    "log_a",
-    "n_points",
-    "n_dropped",
-    "overlap",
-    "overlap_low",
-    "overlap_high",
-]
 
 
 class Fit(NamedTuple):
-    """Per seed (S,): β, log a (natural), overlap, and how many points were used and left out."""
+    """Per seed (S,): β, ln a and the overlap."""
 
     beta: Array
     log_a: Array
     overlap: Array
-    used: npt.NDArray[np.int64]
-    dropped: npt.NDArray[np.int64]
 
 
 def distances(curves: Curves) -> pd.DataFrame:
@@ -71,60 +55,66 @@ def distances(curves: Curves) -> pd.DataFrame:
         gap = table.reindex(columns=reference.index).sub(reference, axis=1).abs()
         rows = gap.reset_index().melt("seed", var_name="step", value_name="distance").dropna()
         rows = rows.astype({"step": int}).sort_values(["seed", "step"])
-        tables.append(rows.assign(**_head(curves), size=size)[DISTANCE_COLUMNS])
+        tables.append(rows.assign(**curves.place, size=size)[DISTANCE_COLUMNS])
     return pd.concat(tables) if tables else pd.DataFrame(columns=DISTANCE_COLUMNS)
 
 
-def consistency(curves: Curves, confidence: float) -> pd.DataFrame:
-    """Return β and overlap per size and pooled over those below the largest (`size` 0).
+def consistency(curves: Curves) -> Iterator[Row]:
+    """Yield β, ln a and the overlap per size and pooled over those below the largest.
 
-    Columns `COLUMNS`; empty if there is one size only.
-
-    The pooled value of a seed is its mean over sizes; intervals are over those, so that the
-    dependence between sizes that share a seed (its data order) is not counted as information.
+    Nothing if there is one size only. The pooled value of a seed is its mean over sizes; estimates
+    are over those, so that the dependence between sizes that share a seed (its data order) is not
+    counted as information.
     """
     reference = _reference(curves)
-    steps = reference.columns.to_numpy(dtype=np.float64)
     smaller = {
         size: table.reindex(columns=reference.columns)
         for size, table in sorted(curves.by_size.items())
         if size != curves.largest
     }
     if not smaller:
-        return pd.DataFrame(columns=COLUMNS)
+        return
     seeds = sorted(set().union(*(t.index for t in smaller.values())))
     stack = np.stack([t.reindex(seeds).to_numpy(dtype=np.float64) for t in smaller.values()])
-    results = intervals(steps, stack, reference.to_numpy(dtype=np.float64), confidence)
-    rows = [
-        {**_head(curves), "size": size, "reference_size": curves.largest, **values}
-        for size, values in zip([*smaller, POOLED], results, strict=True)
-    ]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    steps = reference.columns.to_numpy(dtype=np.float64)
+    found = distance_estimates(steps, stack, reference.to_numpy(dtype=np.float64), seeds)
+    for size, own in zip([*smaller, POOLED], found, strict=True):
+        place = {**curves.place, "size": size}
+        yield Of(statistic="distance_exponent", unit="1", **place), own.exponent
+        yield Of(statistic="distance_scale", unit="log of the quantity", **place), own.scale
+        yield Of(statistic="distance_ratio", unit="1", **place), own.ratio
 
 
-def intervals(
-    steps: Array, values: Array, reference: Array, confidence: float
-) -> list[dict[str, float]]:
-    """Return β and overlap with intervals for each size, then pooled over sizes.
+class Distance(NamedTuple):
+    """One size's distance to the reference: β, ln a without its scatter, and the overlap."""
+
+    exponent: Estimate
+    scale: Estimate
+    ratio: Estimate
+
+
+def distance_estimates(
+    steps: Array, values: Array, reference: Array, seeds: list[int]
+) -> list[Distance]:
+    """Return the estimates of each size, then those pooled over sizes.
 
     Args:
         steps: (T,) updates made.
         values: (N, S, T) the quantity, NaN where missing.
         reference: (R, T) the quantity of the largest net's seeds.
-        confidence: e.g. 0.95.
+        seeds: (S,) names of the seeds.
     """
-    fit = fit_distance(steps, values, reference.mean(axis=0))
-    pooled = _pool(fit)
+    pooled = _pool(fit_distance(steps, values, reference.mean(axis=0)))
     others = [
         _pool(fit_distance(steps, values, np.delete(reference, i, axis=0).mean(axis=0)))
         for i in range(len(reference))
         if len(reference) > 1
     ]
     return [
-        _summary(
-            Fit(*(part[row] for part in pooled)),
-            [Fit(*(part[row] for part in other)) for other in others],
-            confidence,
+        Distance(
+            _estimate(pooled.beta[row], [o.beta[row] for o in others], seeds),
+            Estimate(of_seeds(pooled.log_a[row], seeds).value),
+            _estimate(pooled.overlap[row], [o.overlap[row] for o in others], seeds),
         )
         for row in range(len(values) + 1)
     ]
@@ -134,8 +124,7 @@ def fit_distance(steps: Array, values: Array, reference: Array) -> Fit:
     """Fit g = |values − reference| per curve, by least squares of log g on log t.
 
     Steps below 1 are not part of the fit. A missing value or a distance of exactly zero has no
-    logarithm: it is left out of β and counted in `dropped` (a zero stays in the overlap). Fewer
-    than three points give NaN.
+    logarithm: it is left out of β (a zero stays in the overlap). Fewer than three points give NaN.
 
     Args:
         steps: (T,).
@@ -161,11 +150,11 @@ def fit_distance(steps: Array, values: Array, reference: Array) -> Fit:
     finite = np.isfinite(relative)
     total = np.where(finite, relative, 0.0).sum(axis=-1)
     overlap = np.where(blank, np.nan, total / np.maximum(finite.sum(axis=-1), 1))
-    return Fit(beta, mean_y - beta * mean_x, overlap, used, late.sum() - used)
+    return Fit(beta, mean_y - beta * mean_x, overlap)
 
 
 def _pool(fit: Fit) -> Fit:
-    """Append to parts (N, S) a row with each seed's mean over sizes; counts are summed."""
+    """Append to parts (N, S) a row with each seed's mean over sizes."""
 
     def mean(part: Array) -> Array:
         good = np.isfinite(part)
@@ -173,50 +162,18 @@ def _pool(fit: Fit) -> Fit:
         with np.errstate(invalid="ignore"):
             return np.vstack([part, np.where(good.any(axis=0), total / good.sum(axis=0), np.nan)])
 
-    return Fit(
-        mean(fit.beta),
-        mean(fit.log_a),
-        mean(fit.overlap),
-        np.vstack([fit.used, fit.used.sum(axis=0)]),
-        np.vstack([fit.dropped, fit.dropped.sum(axis=0)]),
-    )
+    return Fit(mean(fit.beta), mean(fit.log_a), mean(fit.overlap))
 
 
-def _summary(fit: Fit, others: list[Fit], confidence: float) -> dict[str, float]:
-    """Return one row's numbers from its seeds' fits and from those without one reference seed."""
-    beta = _interval(fit.beta, [o.beta for o in others], confidence)
-    overlap = _interval(fit.overlap, [o.overlap for o in others], confidence)
-    return {
-        "beta": beta.value,
-        "ci_low": beta.low,
-        "ci_high": beta.high,
-        "log_a": mean_interval(fit.log_a, confidence).value,
-        "n_points": int(fit.used.sum()),
-        "n_dropped": int(fit.dropped.sum()),
-        "overlap": overlap.value,
-        "overlap_low": overlap.low,
-        "overlap_high": overlap.high,
-    }
-
-
-def _interval(seeds: Array, others: list[Array], confidence: float) -> Interval:
-    """Return the mean over seeds; NaN limits if the reference is a single seed (no `others`)."""
-    means = np.array([mean_interval(o, confidence).value for o in others])
+def _estimate(values: Array, others: list[Array], seeds: list[int]) -> Estimate:
+    """Return the mean over seeds; its scatter is unknown if the reference is a single seed."""
+    units = [Unit(seed, 0, float(v)) for seed, v in zip(seeds, values, strict=True)]
+    means = np.array([of_seeds(other, seeds).value for other in others])
     if len(means) < 2:
-        return Interval(mean_interval(seeds, confidence).value, float("nan"), float("nan"))
-    shared = (float(jackknife_variance(means)), len(means) - 1)
-    return mean_interval(seeds, confidence, extra=shared)
+        return Estimate(of_mean(units).value, units=tuple(units))
+    return of_mean(units, extra=Part(float(jackknife_variance(means)), len(means) - 1))
 
 
 def _reference(curves: Curves) -> pd.DataFrame:
     """Return the largest net's curves (seeds by steps) at the steps that all its seeds reached."""
     return curves.by_size[curves.largest].dropna(axis=1)
-
-
-def _head(curves: Curves) -> dict[str, Any]:
-    return {
-        "arm": curves.arm,
-        "axis": curves.axis,
-        "fixed": curves.fixed,
-        "quantity": curves.quantity,
-    }

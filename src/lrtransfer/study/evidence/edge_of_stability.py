@@ -11,27 +11,16 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pandas as pd
 
-from lrtransfer.study.evidence.pooled import means_over_seeds
+from lrtransfer.study.evidence.estimates import Of, Row
+from lrtransfer.study.evidence.measured import means_over_seeds
+from lrtransfer.transfer.estimate import Estimate
 
 PRECONDITIONED = "preconditioned_sharpness"
-
-COLUMNS = [
-    "arm",
-    "axis",
-    "fixed",
-    "quantity",
-    "size",
-    "edge",
-    "ratio",
-    "ci_low",
-    "ci_high",
-    "n_seeds",
-]
 
 
 def edge_factor(config: Mapping[str, Any], quantity: str) -> float:
@@ -64,22 +53,17 @@ def bounded_quantity(measured: pd.DataFrame) -> str:
     return PRECONDITIONED if has else "sharpness"
 
 
-def edge_of_stability(
-    runs: pd.DataFrame, measured: pd.DataFrame, confidence: float
-) -> pd.DataFrame:
-    """Return curvature over its edge at an arm's last measured step: 1 is the edge of stability.
+def edge_of_stability(runs: pd.DataFrame, measured: pd.DataFrame) -> Iterator[Row]:
+    """Yield curvature over its edge at an arm's last measured step: 1 is the edge of stability.
 
-    One row per arm, fixed value and size, and one pooled (`size` 0) over each seed's mean over
-    sizes; t intervals over seeds. Runs that diverged before the last step are left out of the mean
-    and of `n_seeds`; so is an arm whose edge is not known. `edge` is the edge itself.
+    Per size, and pooled over each seed's mean over sizes; then the edge itself. Runs that diverged
+    before the last step are left out; so is an arm whose edge is not known.
 
     Args:
         runs: the experiment's runs, with `config` as JSON text.
         measured: curves of measured runs, with `lr` (η₀) joined and the width-free sharpness.
-        confidence: e.g. 0.95.
     """
     configs = runs.drop_duplicates("arm").set_index("arm")["config"]
-    rows: list[dict[str, Any]] = []
     for arm, of_arm in measured.groupby("arm", sort=False):
         quantity = bounded_quantity(of_arm)
         factor = edge_factor(json.loads(configs[arm]), quantity)
@@ -87,23 +71,16 @@ def edge_of_stability(
             continue
         for fixed, group in of_arm.dropna(subset=[quantity]).groupby("fixed"):
             final = group[group["step"] == group["step"].max()]
-            edge = factor / float(final["lr"].iloc[0])
             ratio = final.assign(ratio=final[quantity] * final["lr"] / factor).pivot(
                 index="seed", columns="size", values="ratio"
             )
-            rows += [
-                {
-                    "arm": arm,
-                    "axis": final["axis"].iloc[0],
-                    "fixed": fixed,
-                    "quantity": quantity,
-                    "size": size,
-                    "edge": edge,
-                    "ratio": mean.value,
-                    "ci_low": mean.low,
-                    "ci_high": mean.high,
-                    "n_seeds": seeds,
-                }
-                for size, mean, seeds in means_over_seeds(ratio, confidence)
-            ]
-    return pd.DataFrame(rows, columns=COLUMNS)
+            place: dict[str, Any] = {
+                "arm": str(arm),
+                "axis": final["axis"].iloc[0],
+                "fixed": int(str(fixed)),
+                "quantity": quantity,
+            }
+            for size, mean in means_over_seeds(ratio):
+                yield Of(statistic="edge_ratio", unit="1", size=size, **place), mean
+            edge = Estimate(factor / float(final["lr"].iloc[0]))
+            yield Of(statistic="edge", unit="curvature", **place), edge

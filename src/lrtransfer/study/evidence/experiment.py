@@ -1,142 +1,148 @@
-"""All fits of one experiment: its runs and curves in, its fit tables out."""
+"""All estimates of one experiment: its runs and curves in, the rows of its tables out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
 
 import pandas as pd
 
-from lrtransfer.study.evidence import (
-    changes,
-    consistency,
-    edge_of_stability,
-    hidden_updates,
-    phases,
-    predictors,
-    trends,
+from lrtransfer.study.evidence.consistency import consistency
+from lrtransfer.study.evidence.dynamics import dynamics
+from lrtransfer.study.evidence.edge_of_stability import edge_of_stability
+from lrtransfer.study.evidence.estimates import Of, Row
+from lrtransfer.study.evidence.final_losses import final_losses, losses_at_equal_price
+from lrtransfer.study.evidence.hidden_updates import (
+    Hidden,
+    conditions,
+    hidden,
+    predicted_updates,
 )
-from lrtransfer.study.evidence.conditions import conditions
-from lrtransfer.study.evidence.implicit_warmup import implicit_warmup
-from lrtransfer.study.evidence.measured import measured_curves, quantity_curves
-from lrtransfer.study.evidence.tuned import evidence
-from lrtransfer.study.storage.paths import FIT_TABLES
-from lrtransfer.transfer.drift import drift
-from lrtransfer.transfer.held_out import forecast, held_out, transfer_laws
-from lrtransfer.transfer.intervals import check_confidence
+from lrtransfer.study.evidence.implicit_warmup import Warmup, warmups
+from lrtransfer.study.evidence.measured import Curves, measured_curves, quantity_curves
+from lrtransfer.study.evidence.phases import differences, levels, phases, slopes
+from lrtransfer.study.evidence.predictors import predicted_drifts, predictors
+from lrtransfer.study.evidence.trends import changes, trends
+from lrtransfer.study.plan import catalog
+from lrtransfer.transfer.drift import Drift, drifts
+from lrtransfer.transfer.estimate import Estimate
 from lrtransfer.transfer.optimum import optima
-from lrtransfer.transfer.regret import regret
-from lrtransfer.transfer.sweeps import sweeps
+from lrtransfer.transfer.regret import regrets
+from lrtransfer.transfer.sweeps import Sweep, sweeps
 from lrtransfer.transfer.transfer_metrics import transfer_metrics
-
-CURVATURES = ("sharpness", "preconditioned_sharpness", "ntk", "gauss_newton")
-COMPARED = (
-    "sharpness",
-    "preconditioned_sharpness",
-    "subset_loss",
-    "ntk",
-    "gauss_newton",
-)
 
 
 class Experiment:
-    """The sweeps and the measured curves of one experiment, read once and fitted at will.
+    """The sweeps and the measured curves of one experiment, read once.
 
-    Attributes:
-        sweeps: its sweeps.
-        seeds: smallest number of seeds of any sweep.
-        sizes: largest number of sizes of any arm.
+    Args:
+        runs: one row per run of ONE experiment.
+        curves: one row per run and kept step; rows of other experiments' runs are ignored.
+
+    Raises:
+        ValueError: `runs` is empty or holds several experiments, or a needed column is missing.
     """
 
     def __init__(self, runs: pd.DataFrame, curves: pd.DataFrame) -> None:
-        """Read the tables (`fit_experiment` says which, and what is refused)."""
         if runs.empty:
             raise ValueError("runs is empty: train the experiment's runs first")
         if "experiment" in runs.columns and runs["experiment"].nunique() > 1:
             raise ValueError("runs holds several experiments: pass the rows of one")
-        self.sweeps = list(sweeps(runs))
-        self.seeds = min(len(sweep.valleys) for sweep in self.sweeps)
-        arms = [(sweep.arm, sweep.fixed) for sweep in self.sweeps]
-        self.sizes = max(arms.count(arm) for arm in arms)
-        self._runs, self._curves = runs, curves
-        self._measured = measured_curves(runs, curves)
-        self._compared = [c for q in COMPARED for c in quantity_curves(self._measured, q)]
-        self._scaled = [c for q in CURVATURES for c in quantity_curves(self._measured, q)]
-        self._aligned = [c for q in phases.QUANTITIES for c in quantity_curves(self._measured, q)]
-        self._nets = list(hidden_updates.hidden(runs, self._measured))
+        self.runs = runs
+        self.curves = curves[curves["key"].isin(runs["key"])]
+        self.sweeps: list[Sweep] = list(sweeps(runs))
+        self.measured = measured_curves(runs, curves)
 
-    def fit(self, confidence: float) -> dict[str, pd.DataFrame]:
-        """Return every fit table by name (`fit_experiment`)."""
-        return {
-            **self.intervals(confidence),
-            "distances": _join(
-                (consistency.distances(c) for c in self._compared), consistency.DISTANCE_COLUMNS
-            ),
-            "predicted_updates": hidden_updates.predicted(self._nets),
-            "laws": transfer_laws(self.sweeps),
-            "held_out": held_out(self.sweeps, confidence),
-            "forecast": forecast(self.sweeps, confidence),
-            "transfer_metrics": transfer_metrics(self.sweeps, confidence),
-        }
+    def estimates(self) -> Iterator[Row]:
+        """Yield the rows of `results/estimates/<experiment>.parquet`."""
+        yield from self._transfer()
+        for curves in self._quantities("compared"):
+            yield from consistency(curves)
+            if curves.quantity in catalog.columns("curvature"):
+                yield from trends(curves)
+                yield from changes(curves)
+        yield from edge_of_stability(self.runs, self.measured)
+        aligned = [phases(curves) for curves in self._quantities("phases")]
+        for own in aligned:
+            yield from levels(own)
+            yield from slopes(own)
+        yield from differences(aligned, self.runs)
+        for warmup in self._warmups:
+            yield from warmup.summaries()
+        yield from conditions(self._hidden)
+        yield from predictors(predicted_drifts(self.measured, self._drifts))
+        yield from final_losses(self.runs)
+        yield from losses_at_equal_price(self.runs, self.curves)
+        yield from dynamics(self.measured)
 
-    def intervals(self, confidence: float) -> dict[str, pd.DataFrame]:
-        """Return the tables that claims are judged on; their limits depend on `confidence`."""
-        check_confidence(confidence)
-        warmup, warmup_summary = implicit_warmup(self._nets, self._measured, confidence)
-        drifts = drift(self.sweeps, confidence)
-        predicted = predictors.predicted_drifts(self._measured, drifts, confidence)
-        return {
-            **evidence(self._runs, self._curves, confidence),
-            "optima": optima(self.sweeps, confidence),
-            "drift": drifts,
-            "regret": regret(self.sweeps, confidence),
-            "consistency": _join(
-                (consistency.consistency(c, confidence) for c in self._compared),
-                consistency.COLUMNS,
-            ),
-            "trends": _join((trends.trends(c, confidence) for c in self._scaled), trends.COLUMNS),
-            "changes": _join(
-                (changes.changes(c, confidence) for c in self._scaled), changes.COLUMNS
-            ),
-            "edge_of_stability": edge_of_stability.edge_of_stability(
-                self._runs, self._measured, confidence
-            ),
-            "phases": _join((phases.phases(c, confidence) for c in self._aligned), phases.COLUMNS),
-            "phase_slopes": _join(
-                (phases.phase_slopes(c, confidence) for c in self._aligned), phases.SLOPE_COLUMNS
-            ),
-            "arm_differences": phases.arm_differences(self._aligned, self._runs, confidence),
-            "implicit_warmup": warmup,
-            "warmup_summary": warmup_summary,
-            "conditions": conditions(self._nets),
-            "predicted_drifts": predicted,
-            "predictors": predictors.predictors(predicted, confidence),
-            "predictor_differences": predictors.predictor_differences(predicted, confidence),
-        }
+    def courses(self) -> Iterator[tuple[int, Row]]:
+        """Yield step and row of `results/estimates/<experiment>.courses.parquet`."""
+        for warmup in self._warmups:
+            yield from warmup.courses()
+        yield from predicted_updates(self._hidden)
+
+    @cached_property
+    def _hidden(self) -> list[Hidden]:
+        return list(hidden(self.runs, self.measured))
+
+    @cached_property
+    def _warmups(self) -> list[Warmup]:
+        return warmups(self._hidden, self.measured)
+
+    @cached_property
+    def _drifts(self) -> list[Drift]:
+        return drifts(self.sweeps)
+
+    def _quantities(self, kind: str) -> list[Curves]:
+        names = catalog.columns(kind)
+        return [curves for name in names for curves in quantity_curves(self.measured, name)]
+
+    def _transfer(self) -> Iterator[Row]:
+        """Yield what the sweeps say: optima, drifts, regrets and the metrics of later work."""
+        for found in optima(self.sweeps):
+            place = _place(found.sweep)
+            unit = "log2 of the learning rate"
+            yield Of(statistic="optimum", unit=unit, at=found.side, **place), found.log2_rate
+            yield Of(statistic="optimal_loss", unit="loss", **place), Estimate(found.loss)
+            ends = {
+                "best_grid_rate": found.best_grid_rate,
+                "valley_low": found.valley[0],
+                "valley_high": found.valley[1],
+            }
+            for statistic, value in ends.items():
+                yield Of(statistic=statistic, unit=unit, **place), Estimate(value)
+        for drift in self._drifts:
+            of = Of(
+                statistic="drift",
+                unit="octaves per octave",
+                arm=drift.arm,
+                axis=drift.axis,
+                fixed=drift.fixed,
+                n_sizes=drift.n_sizes,
+            )
+            yield of, drift.slope
+        for regret in regrets(self.sweeps):
+            place = _place(regret.sweep)
+            at = "reference" if regret.is_reference else ""
+            yield Of(statistic="regret", unit="loss", at=at, **place), regret.loss
+            share = Estimate(regret.relative)
+            yield Of(statistic="relative_regret", unit="1", at=at, **place), share
+        yield from self._metrics()
+
+    def _metrics(self) -> Iterator[Row]:
+        for own in transfer_metrics(self.sweeps):
+            place: dict[str, Any] = {"arm": own.arm, "axis": own.axis, "fixed": own.fixed}
+            error = Of(statistic="fit_error", unit="octaves", note=own.law, **place)
+            yield error, Estimate(own.fit_error)
+            yield Of(statistic="robustness", unit="octaves per octave", **place), own.robustness
+            penalty = Of(statistic="penalty", unit="1", size=own.penalty_size, **place)
+            yield penalty, Estimate(own.penalty)
+            slope = Of(statistic="penalty_slope", unit="octaves per octave", **place)
+            yield slope, Estimate(own.penalty_slope)
+            yield Of(statistic="given_up", unit="1", **place), own.given_up
+            yield Of(statistic="transfer_rate", unit="octaves per octave", **place), own.rate
 
 
-def fit_experiment(
-    runs: pd.DataFrame, curves: pd.DataFrame, *, confidence: float = 0.95
-) -> dict[str, pd.DataFrame]:
-    """Return every fit table of one experiment by name.
-
-    The names are those of `storage.paths.FIT_TABLES`. A table whose input is missing (no measured
-    run, one size) is empty but has its columns. Sizes are widths or depths (`fits.size`).
-
-    Args:
-        runs: one row per run of ONE experiment.
-        curves: one row per kept step; rows of other experiments' runs are ignored.
-        confidence: of all intervals, e.g. 0.95.
-
-    Raises:
-        ValueError: `runs` is empty or holds several experiments, a needed column is missing,
-            or `confidence` is not between 0 and 1.
-    """
-    check_confidence(confidence)
-    fits = Experiment(runs, curves).fit(confidence)
-    return {name: fits[name] for name in FIT_TABLES}
-
-
-def _join(tables: Iterable[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
-    """Stack tables; empty ones are skipped, so that they do not turn numbers into objects."""
-    filled = [table for table in tables if not table.empty]
-    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=columns)
+def _place(sweep: Sweep) -> dict[str, Any]:
+    return {"arm": sweep.arm, "axis": sweep.axis, "fixed": sweep.fixed, "size": sweep.size}

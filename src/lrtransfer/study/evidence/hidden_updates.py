@@ -6,21 +6,25 @@ import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lrtransfer.optim import schedule
 from lrtransfer.optim.implicit_warmup import exponential
+from lrtransfer.study.evidence.estimates import Of, Row
+from lrtransfer.study.plan.catalog import load
+from lrtransfer.theory.steady_state import judge
 from lrtransfer.theory.weight_decay import relative_updates, weight_rms
+from lrtransfer.transfer.estimate import Estimate
 from lrtransfer.transfer.size import Axis
 
 Array = npt.NDArray[np.float64]
 
 NEEDED = ("hidden_rate", "hidden_share", "layer_samples", "layer_fan_in", "weight_rms")
-PREDICTED_COLUMNS = ["arm", "axis", "fixed", "size", "step", "relative_update", "weight_rms"]
+_SEVERAL_PASSES = "Training samples may be seen twice. Set one_pass for the experiment."
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,11 @@ class Hidden:
     steps: list[int]
 
     @property
+    def place(self) -> dict[str, Any]:
+        """What its estimates are of, as fields of `estimates.Of`."""
+        return {"arm": self.arm, "axis": self.axis, "fixed": self.fixed, "size": self.size}
+
+    @property
     def total_decay(self) -> float:
         """Return Σηλ."""
         return float(self.rates.sum()) * self.decay
@@ -74,7 +83,7 @@ def hidden(runs: pd.DataFrame, measured: pd.DataFrame) -> Iterator[Hidden]:
 
     Args:
         runs: One row per run, with its configuration.
-        measured: Curves of measured runs (`fits.measured.measured_curves`).
+        measured: Curves of measured runs (`measured.measured_curves`).
     """
     if not set(NEEDED) <= set(measured.columns):
         return
@@ -100,15 +109,42 @@ def hidden(runs: pd.DataFrame, measured: pd.DataFrame) -> Iterator[Hidden]:
         )
 
 
-def predicted(found: list[Hidden]) -> pd.DataFrame:
-    """Return the recursion's relative updates and weights at the measured updates."""
-    rows = []
+def predicted_updates(found: list[Hidden]) -> Iterator[tuple[int, Row]]:
+    """Yield step and the recursion's relative update and weight RMS at the measured updates."""
     for own in found:
-        updates, sizes = own.relative_updates(), own.weight_rms()
-        for step in own.steps:
-            place = [own.arm, own.axis, own.fixed, own.size, step]
-            rows.append([*place, updates[step - 1], sizes[step - 1]])
-    return pd.DataFrame(rows, columns=PREDICTED_COLUMNS)
+        courses = {"relative_update": own.relative_updates(), "weight_rms": own.weight_rms()}
+        for step, (quantity, values) in product(own.steps, courses.items()):
+            of = Of(statistic="predicted_update", unit="1", quantity=quantity, **own.place)
+            yield step, (of, Estimate(float(values[step - 1])))
+
+
+def conditions(found: list[Hidden]) -> Iterator[Row]:
+    """Yield whether runs can show what weight decay does: see `theory.steady_state`.
+
+    ``steady_state`` is 1 or 0, with the reason as its note; beside it B/C and Σηλ. An arm is judged
+    by Σηλ at its smallest net, where all rules agree.
+    """
+    for own in found:
+        base = min(
+            (net for net in found if (net.arm, net.fixed) == (own.arm, own.fixed)),
+            key=lambda net: net.size,
+        )
+        judgement = judge(
+            samples=own.samples,
+            fan_in=own.fan_in,
+            learning_rates=base.rates,
+            weight_decay=base.decay,
+        )
+        failed = [] if judgement.holds else list(judgement.warnings)
+        failed += [] if own.config.get("one_pass", False) else [_SEVERAL_PASSES]
+        note = " ".join(failed)
+        yield (
+            Of(statistic="steady_state", unit="1 or 0", note=note, **own.place),
+            Estimate(float(not failed)),
+        )
+        per_input = Estimate(judgement.samples_per_input)
+        yield Of(statistic="samples_per_input", unit="1", **own.place), per_input
+        yield Of(statistic="total_decay", unit="1", **own.place), Estimate(own.total_decay)
 
 
 def _initial(first: pd.DataFrame) -> float:
@@ -121,7 +157,7 @@ def _initial(first: pd.DataFrame) -> float:
 def _rates(config: dict[str, Any], first: pd.Series, last: pd.Series) -> Array:
     """Return every update's learning rate, from the schedule and two measured ones."""
     steps, spec = config["steps"], config["schedule"]
-    factor = schedule(spec["name"])
+    factor = load("optim/schedules", spec["name"])
     shape = np.array([factor(t, steps, **spec["options"]) for t in range(steps)])
     shape *= config["learning_rate"]
     ends = [int(row["step"]) - 1 for row in (first, last)]

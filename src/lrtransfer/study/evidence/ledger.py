@@ -1,17 +1,22 @@
-"""The ledger: every claim of an experiment with what was measured and the verdict."""
+"""The ledger: every claim with what was measured and the verdict."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from lrtransfer.study.evidence.claim import load_claims
-from lrtransfer.study.evidence.effects import Fits
-from lrtransfer.study.evidence.power import Power, as_record, needed
-from lrtransfer.study.evidence.significance import LEVELS, p_value
+import pandas as pd
+
+from lrtransfer.study.evidence.estimates import Estimates
+from lrtransfer.study.evidence.measure import every_measure
+from lrtransfer.study.evidence.power import Power, needed
+from lrtransfer.study.evidence.significance import corrected
+from lrtransfer.study.plan.claims import Claim
+from lrtransfer.study.plan.claims import Rule as Region
+from lrtransfer.transfer.held_out import coverage_record
 from lrtransfer.transfer.intervals import UNKNOWN
-from lrtransfer.transfer.rules import verdict
+from lrtransfer.transfer.rules import Above, Below, Rule, Within, verdict
 
 _HEADER = (
     "verdict",
@@ -25,65 +30,105 @@ _HEADER = (
     "scale",
     "what would decide it",
 )
+_UNMEASURED = "The conditions of the claim were not measured."
 
 
-def evaluate_claims(
-    experiment: str,
-    scale: str,
-    fits: Fits,
+def ledger(
+    estimates: Mapping[str, Estimates],
+    claims: Sequence[Claim],
+    forecasts: Iterable[pd.DataFrame] = (),
     *,
-    fits_at: Callable[[float], Fits] | None = None,
-    seeds: int = 3,
-    sizes: int = 4,
+    scale: str,
     confidence: float = 0.95,
 ) -> list[dict[str, Any]]:
-    """Return one JSON-safe record per claim of `experiment`, in the order of file names.
+    """Return one JSON-safe record per claim and experiment, and one of the predictor's hold-outs.
+
+    The verdicts are corrected for the number of all the papers' claims together (Holm); a record's
+    `family` says with which claims it is to be counted, and is not used yet.
+
+    Args:
+        estimates: of each experiment, in the order of the records.
+        claims: of claims.yaml; those on other experiments are left out.
+        forecasts: the tables of `held_out.forecasts`.
+        scale: e.g. "laptop"; recorded only.
+        confidence: of the intervals, and 1 minus the level of the corrected verdicts.
+    """
+    records = [
+        _record(claim, name, own, scale, confidence)
+        for name, own in estimates.items()
+        for claim in claims
+        if name in claim.entry.experiments
+    ]
+    held_out = [table[table["kind"] == "held_out"] for table in forecasts]
+    return corrected([*records, coverage_record(held_out, scale, confidence)], 1 - confidence)
+
+
+def _record(
+    claim: Claim, experiment: str, estimates: Estimates, scale: str, confidence: float
+) -> dict[str, Any]:
+    """Judge a claim on one experiment.
 
     A number that JSON lacks becomes None: an unknown value, and an open or unknown limit. The
     verdict is reached before that, so an open side counts as open.
-
-    Args:
-        experiment: name in params.yaml.
-        scale: e.g. "laptop"; recorded only.
-        fits: tables of `fit_experiment`.
-        fits_at: confidence -> the same tables at another confidence, for the p values; without it
-            they are None.
-        seeds: of each sweep.
-        sizes: swept.
-        confidence: of `fits`.
     """
-    chosen = [claim for claim in load_claims() if experiment in claim.experiments]
-    at = {level: fits_at(1 - level) for level in LEVELS} if fits_at and chosen else {}
-    records = []
-    for claim in chosen:
-        effect = claim.evaluate(fits)
-        obstacle = claim.obstacle(fits) if claim.obstacle else ""
-        value, low, high = effect or UNKNOWN
-        effects = {level: claim.evaluate(tables) for level, tables in at.items()}
+    measure, rule = every_measure()[claim.measure], rule_of(claim.entry.rule)
+    options = claim.options(estimates.arms)
+    effect = measure(estimates, **options)
+    interval = None if effect is None else effect.interval(confidence)
+    obstacle = _obstacle(claim, estimates)
+    if obstacle:
+        power = Power(None, None, obstacle)
+    else:
+        seeds, sizes = estimates.extent
         power = needed(
-            claim.rule, effect, claim.metric, seeds=seeds, sizes=sizes, confidence=confidence
+            rule, interval, measure.kind, seeds=seeds, sizes=sizes, confidence=confidence
         )
-        if obstacle:
-            effects, power = {}, Power(None, None, obstacle)
-        records.append(
-            {
-                "id": claim.id,
-                "paper": claim.paper,
-                "statement": claim.statement,
-                "metric": claim.metric,
-                "value": _number(value),
-                "ci_low": _number(low),
-                "ci_high": _number(high),
-                "rule": str(claim.rule),
-                "verdict": "inconclusive" if obstacle else verdict(claim.rule, effect),
-                "p_value": p_value(claim.rule, effects),
-                **as_record(power),
-                "scale": scale,
-                "experiment": experiment,
-                "figure": claim.figure,
-            }
-        )
-    return records
+    value, low, high = interval or UNKNOWN
+    return {
+        "id": claim.id,
+        "paper": claim.paper,
+        "experiment": experiment,
+        "statement": claim.entry.says,
+        "measure": claim.measure,
+        "metric": measure.words(options, estimates.axis),
+        "unit": measure.unit.format(axis=estimates.axis),
+        "value": _number(value),
+        "ci_low": _number(low),
+        "ci_high": _number(high),
+        "p_value": None if obstacle or effect is None else effect.p(rule),
+        "rule": str(rule),
+        "verdict": "inconclusive" if obstacle else verdict(rule, interval),
+        "family": claim.family,
+        "power": power.text,
+        "seeds_needed": power.seeds,
+        "sizes_needed": power.sizes,
+        "figure": claim.entry.figure,
+        "scale": scale,
+        "fixed": claim.entry.fixed,
+    }
+
+
+def rule_of(region: Region) -> Rule:
+    """Return the rule that an entry of claims.yaml writes."""
+    if region.within is not None:
+        return Within(*region.within)
+    if region.above is not None:
+        return Above(region.above)
+    if region.below is not None:
+        return Below(region.below)
+    raise ValueError("a rule says within, above or below")
+
+
+def _obstacle(claim: Claim, estimates: Estimates) -> str:
+    """Return why an experiment cannot decide a claim, by its largest nets; empty if it can."""
+    if claim.entry.needs is None:
+        return ""
+    rows = estimates.rows("steady_state")
+    rows = rows[rows["arm"].isin(claim.entry.needs.steady_state)]
+    if rows.empty:
+        return _UNMEASURED
+    reasons = rows.loc[rows["size"] == rows["size"].max(), "note"]
+    return " ".join(dict.fromkeys(str(reason) for reason in reasons if reason))
 
 
 def counts(records: Sequence[dict[str, Any]]) -> str:
@@ -96,10 +141,10 @@ def counts(records: Sequence[dict[str, Any]]) -> str:
             for name in ("supported", "contradicted", "inconclusive")
         )
 
-    line = f"{len(papers)} claims: {count('verdict')}"
-    if papers and "verdict_corrected" in papers[0]:
-        line += f"; corrected for their number (Holm): {count('verdict_corrected')}"
-    return line
+    return (
+        f"{len(papers)} claims: {count('verdict')}; corrected for their number (Holm): "
+        f"{count('verdict_corrected')}"
+    )
 
 
 def table(records: Sequence[dict[str, Any]]) -> str:
@@ -117,15 +162,15 @@ def _cells(record: dict[str, Any]) -> tuple[str, ...]:
     limits = ", ".join(_text(record[name]) for name in ("ci_low", "ci_high"))
     return (
         record["verdict"],
-        record.get("verdict_corrected", "–"),
+        record["verdict_corrected"],
         record["id"],
         _text(record["value"]),
         f"[{limits}]",
         record["rule"],
-        _text(record.get("p_value")),
+        _text(record["p_value"]),
         record["experiment"],
         record["scale"],
-        record.get("power", ""),
+        record["power"],
     )
 
 

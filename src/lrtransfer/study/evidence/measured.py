@@ -1,15 +1,17 @@
-"""Curves of the measured runs: one table, and arrays of seeds by steps per size."""
+"""Curves of the measured runs: one table, and frames of seeds by steps per size."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lrtransfer.transfer.size import Axis, with_size
+from lrtransfer.transfer.estimate import Estimate, of_seeds
+from lrtransfer.transfer.size import POOLED, Axis, with_size
 
 Array = npt.NDArray[np.float64]
 
@@ -28,6 +30,21 @@ class Curves:
     fixed: int
     quantity: str
     by_size: dict[int, pd.DataFrame]
+
+    @property
+    def place(self) -> dict[str, Any]:
+        """What its estimates are of, as fields of `estimates.Of`."""
+        return {
+            "arm": self.arm,
+            "axis": self.axis,
+            "fixed": self.fixed,
+            "quantity": self.quantity,
+        }
+
+    @property
+    def steps(self) -> list[int]:
+        """The steps at which any of its runs was measured, ascending."""
+        return sorted({int(step) for table in self.by_size.values() for step in table.columns})
 
     @property
     def largest(self) -> int:
@@ -66,3 +83,23 @@ def quantity_curves(measured: pd.DataFrame, quantity: str) -> Iterator[Curves]:
                 for _, rows in group.groupby("size")
             }
             yield Curves(str(arm), first["axis"], int(first["fixed"]), quantity, by_size)
+
+
+def means_over_seeds(values: pd.DataFrame) -> Iterator[tuple[int, Estimate]]:
+    """Yield size and mean over seeds, last the pooled one (`POOLED`).
+
+    The pooled value of a seed is its mean over sizes, and the estimate is over those, so that what
+    sizes share within a seed (its data order) is not counted as information.
+
+    Args:
+        values: one row per seed, one column per size; NaN where missing, which is left out.
+    """
+    for size, column in [*values.items(), (POOLED, values.mean(axis=1))]:
+        net = int(str(size))
+        yield net, of_seeds(column, column.index, net)
+
+
+def log2(values: npt.ArrayLike) -> Array:
+    """Return log2, NaN where a value is not positive."""
+    numbers = np.asarray(values, dtype=np.float64)
+    return np.log2(np.where(numbers > 0, numbers, np.nan))

@@ -2,7 +2,7 @@
 
 The estimate is taken to stay where it is. Its interval must then shrink until it clears the
 nearest threshold. With S seeds its half width goes like t / √S (Student's t at the degrees of
-freedom that S seeds give); where the effect is a slope over sizes, n sizes a doubling apart shrink
+freedom that S seeds give); where the effect is a slope over sizes, n sizes an octave apart shrink
 it like 1 / √(n (n² − 1)). Part of an optimum's interval is the grid's, which more seeds do not
 shrink (`lrtransfer.transfer.valley`): the counts are lower limits there. An estimate close to its
 threshold needs more than `MOST_SEEDS`: then no affordable number of seeds decides, and the sentence
@@ -12,18 +12,15 @@ says so.
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from lrtransfer.study.evidence.measure import Kind
 from lrtransfer.transfer.intervals import Interval, t_quantile
 from lrtransfer.transfer.rules import Rule, verdict
 
 MOST_SEEDS = 50
 MOST_SIZES = 12
 
-#: A metric with this phrase is a slope over sizes.
-_SLOPE = "per doubling"
-#: One with this phrase has arms for observations, whatever their seeds and sizes.
-_OVER_ARMS = "over arms"
 _MOST_TIMES_ARMS = 10.0
 
 
@@ -32,7 +29,7 @@ class Power(NamedTuple):
 
     Attributes:
         seeds: seeds per sweep in all; None where none are needed or none suffice.
-        sizes: sizes in all, a doubling apart; None likewise, or where sizes do not help.
+        sizes: sizes in all, an octave apart; None likewise, or where sizes do not help.
         text: the same as a sentence.
     """
 
@@ -44,7 +41,7 @@ class Power(NamedTuple):
 def needed(
     rule: Rule,
     effect: Interval | None,
-    metric: str,
+    kind: Kind,
     *,
     seeds: int,
     sizes: int,
@@ -55,8 +52,7 @@ def needed(
     Args:
         rule: of the claim.
         effect: its interval at `confidence`.
-        metric: its words; "per doubling" marks a slope over sizes, "over arms" a statistic
-            whose observations are arms.
+        kind: of its measure; sizes help a `slope`, and seeds do not help a statistic over `arms`.
         seeds: seeds of each sweep now.
         sizes: sizes swept now.
         confidence: of the interval, e.g. 0.95.
@@ -70,10 +66,10 @@ def needed(
     if math.isinf(effect.low) or math.isinf(effect.high):
         return Power(None, None, "a wider learning-rate grid: an optimum lies at its edge")
     shrink = _shrink(rule, effect)
-    if _OVER_ARMS in metric:
+    if kind == "arms":
         return Power(None, None, _more_arms(shrink))
     more_seeds = _seeds(shrink, seeds, confidence)
-    more_sizes = _sizes(shrink, sizes) if _SLOPE in metric else None
+    more_sizes = _sizes(shrink, sizes) if kind == "slope" else None
     return Power(more_seeds, more_sizes, _sentence(more_seeds, more_sizes, seeds, sizes))
 
 
@@ -129,8 +125,3 @@ def _sentence(more_seeds: int | None, more_sizes: int | None, seeds: int, sizes:
     if ways:
         return "would be decided by " + ", or ".join(ways)
     return f"too close to its threshold: more than {MOST_SEEDS} seeds"
-
-
-def as_record(power: Power) -> dict[str, Any]:
-    """Return the fields of the ledger."""
-    return {"power": power.text, "seeds_needed": power.seeds, "sizes_needed": power.sizes}

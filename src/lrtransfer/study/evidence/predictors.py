@@ -1,7 +1,7 @@
 """Which measured quantity says, over arms, where the optimum goes as nets grow.
 
 A quantity that grows with the size at equal learning rate should ask for a smaller one: *predicted*
-is minus the slope of its log2 per doubling of size, *found* the drift of the optimum. Arms are the
+is minus the slope of its log2 per octave of size, *found* the drift of the optimum. Arms are the
 observations; their rank correlation (Spearman 1904) has the interval of Bonett & Wright,
 "Sample size requirements for estimating Pearson, Kendall and Spearman correlations" (2000):
 tanh(atanh ρ ± z √((1 + ρ²/2)/(n − 3))). In simulation (8 and 13 arms, normal) nominal 95 %
@@ -13,173 +13,141 @@ uncertain its own slope and drift are.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from itertools import product
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import permutations, product
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
+from lrtransfer.study.evidence.estimates import Of, Row
 from lrtransfer.study.evidence.measured import Curves, quantity_curves
-from lrtransfer.study.evidence.phases import log2, second_half
-from lrtransfer.transfer.intervals import (
-    UNKNOWN,
-    Interval,
-    jackknife_variance,
-    line,
-    mean_interval,
-    normal_quantile,
-    t_quantile,
-)
+from lrtransfer.study.evidence.phases import log2_at, second_half
+from lrtransfer.study.plan import catalog
+from lrtransfer.transfer.drift import Drift
+from lrtransfer.transfer.estimate import Estimate, Part, Unit, of_seeds
+from lrtransfer.transfer.intervals import jackknife_variance, line
 
 Array = npt.NDArray[np.float64]
 
-QUANTITIES = (
-    "edge_sharpness",
-    "ntk",
-    "alignment_ratio_without_decay",
-    "relative_update_without_decay",
-    "relative_change_without_decay",
-)
 WINDOWS = ("whole", "late")
-COMPARED = ("signed", "absolute")
 # Fewer leave an interval that says nothing.
 LEAST_ARMS = 6
-# A tuner's own rates differ between sizes; curvature counts as rate times curvature.
-_TIMES_RATE = ("edge_sharpness", "ntk")
 _RATE = "rate"
 
-_LIMITS = ["ci_low", "ci_high"]
-PREDICTED_COLUMNS = [
-    *("arm", "axis", "fixed", "quantity", "window", "predicted", *_LIMITS, "n_seeds"),
-    *("found", "found_low", "found_high"),
-]
-COLUMNS = [
-    *("quantity", "window", "compared", "correlation", *_LIMITS),
-    *("left_out_low", "left_out_high", "explained", "n_arms"),
-]
-DIFFERENCE_COLUMNS = [
-    *("quantity", "window", "baseline", "baseline_window", "difference", *_LIMITS, "n_arms"),
-]
+
+@dataclass(frozen=True)
+class PredictedDrift:
+    """What a quantity predicts of an arm's drift, beside what was found.
+
+    Attributes:
+        window: ``whole``, the mean over all measured updates, or ``late``, over those of the second
+            half of the run.
+        predicted: over seeds, a slope of each as one observation. A seed that diverged at one of
+            the sizes is left out.
+        found: the drift of the optimum.
+    """
+
+    curves: Curves
+    window: str
+    predicted: Estimate
+    found: float
+
+    @property
+    def arm(self) -> tuple[str, int]:
+        """The observation that it is: an arm at a value of the other axis."""
+        return self.curves.arm, self.curves.fixed
 
 
-def predicted_drifts(
-    measured: pd.DataFrame, drifts: pd.DataFrame, confidence: float
-) -> pd.DataFrame:
-    """Return one row per arm, quantity and window: predicted beside found drift.
-
-    ``whole`` is the mean over all measured updates, ``late`` over those of the second half of the
-    run; intervals are Student's over seeds, a slope of each seed as one observation. A seed that
-    diverged at one of the sizes is left out.
+def predicted_drifts(measured: pd.DataFrame, drifts: list[Drift]) -> list[PredictedDrift]:
+    """Return what each quantity predicts of each arm.
 
     Args:
-        measured: Curves of measured runs (`fits.measured.measured_curves`).
-        drifts: Drift of the optimum of each arm (`fits.drift.drift`).
-        confidence: Of the intervals.
+        measured: Curves of measured runs (`measured.measured_curves`).
+        drifts: Drift of the optimum of each arm.
     """
-    found = {(row["arm"], row["fixed"]): row for row in drifts.to_dict("records")}
-    rows = []
-    for curves in _curves(measured):
-        drift = found.get((curves.arm, curves.fixed))
-        if drift is None or len(curves.by_size) < 2:
-            continue
-        for window, slopes in _slopes(curves).items():
-            mean: Interval = mean_interval(-slopes, confidence)
-            rows.append(
-                {
-                    "arm": curves.arm,
-                    "axis": curves.axis,
-                    "fixed": curves.fixed,
-                    "quantity": curves.quantity,
-                    "window": window,
-                    "predicted": mean.value,
-                    "ci_low": mean.low,
-                    "ci_high": mean.high,
-                    "n_seeds": int(np.isfinite(slopes).sum()),
-                    "found": drift["slope"],
-                    "found_low": drift["ci_low"],
-                    "found_high": drift["ci_high"],
-                }
+    found = {(drift.arm, drift.fixed): drift.slope.value for drift in drifts}
+    return [
+        PredictedDrift(curves, window, of_seeds(-slopes, slopes.index), found[key])
+        for curves in _curves(measured)
+        if (key := (curves.arm, curves.fixed)) in found and len(curves.by_size) > 1
+        for window, slopes in _slopes(curves).items()
+    ]
+
+
+def predictors(drifts: list[PredictedDrift]) -> Iterator[Row]:
+    """Yield the predicted drifts, how well each quantity predicts over arms, and the differences.
+
+    ``rank_correlation`` compares directions, ``rank_correlation_absolute`` only whether both stay;
+    their units are the correlations with one arm left out. ``explained`` is 1 minus the squared
+    error of a straight line at the arm left out over that of the other arms' mean.
+    """
+    for own in drifts:
+        of = Of(
+            statistic="predicted_drift",
+            unit="octaves per octave",
+            at=own.window,
+            **own.curves.place,
+        )
+        yield of, own.predicted
+    arms = _by_quantity(drifts)
+    for (quantity, window), found in arms.items():
+        x, y = (found[c].to_numpy(dtype=np.float64) for c in ("predicted", "found"))
+        for suffix, a, b in (("", x, y), ("_absolute", np.abs(x), np.abs(y))):
+            place: dict[str, Any] = {"quantity": quantity, "at": window}
+            yield Of(statistic=f"rank_correlation{suffix}", unit="1", **place), correlation(a, b)
+            yield Of(statistic=f"explained{suffix}", unit="1", **place), Estimate(explained(a, b))
+    for (name, table), (other, other_table) in permutations(arms.items(), 2):
+        both = table.join(other_table["predicted"].rename("other"), how="inner")
+        if len(both) >= LEAST_ARMS:
+            columns = ("predicted", "other", "found")
+            x, z, y = (both[column].to_numpy(dtype=np.float64) for column in columns)
+            of = Of(
+                statistic="rank_correlation_difference",
+                unit="1",
+                quantity=name[0],
+                at=name[1],
+                baseline=" ".join(other),
             )
-    return pd.DataFrame(rows, columns=PREDICTED_COLUMNS)
+            yield of, correlation_difference(x, z, y)
 
 
-def predictors(drifts: pd.DataFrame, confidence: float) -> pd.DataFrame:
-    """Return how well each quantity predicts over arms.
+def rank_correlation(x: Array, y: Array) -> Array:
+    """Return Spearman's ρ (...) of (..., n) and (..., n); NaN where one is constant."""
+    a, b = (_centred_ranks(values) for values in (x, y))
+    with np.errstate(invalid="ignore"):
+        return np.asarray((a * b).sum(-1) / np.sqrt((a**2).sum(-1) * (b**2).sum(-1)))
 
-    ``signed`` compares directions, ``absolute`` only whether both stay. ``left_out_low`` and
-    ``…_high`` are the range of the correlation with one arm left out, ``explained`` is 1 minus the
-    squared error of a straight line at the arm left out over that of the other arms' mean.
 
-    Args:
-        drifts: Rows of `predicted_drifts`.
-        confidence: Of the intervals.
+def correlation(x: Array, y: Array) -> Estimate:
+    """Return Spearman's ρ of (n,) and (n,) with the variance of Bonett & Wright (2000).
+
+    That is of artanh ρ. A perfect order counts as the next one; with fewer than `LEAST_ARMS`
+    observations the scatter is unknown.
     """
-    rows = []
-    for quantity, window, predicted, found in _observations(drifts):
-        for compared in COMPARED:
-            x, y = (predicted, found) if compared == "signed" else (abs(predicted), abs(found))
-            rho = rank_correlation(x, y)
-            rho_interval = correlation_interval(rho, len(x), confidence)
-            others = _left_out(x, y)
-            rows.append(
-                [quantity, window, compared, *rho_interval, others.min(), others.max(),
-                 explained(x, y), len(x)]
-            )  # fmt: skip
-    return pd.DataFrame(rows, columns=COLUMNS)
-
-
-def predictor_differences(drifts: pd.DataFrame, confidence: float) -> pd.DataFrame:
-    """Return how much better (signed) one quantity predicts than another, for every pair.
-
-    Only arms that have both quantities count; the interval is the jackknife's over arms.
-    """
-    every = list(product(dict.fromkeys(drifts["quantity"]), WINDOWS))
-    rows = []
-    for (quantity, window), (baseline, baseline_window) in product(every, every):
-        if (quantity, window) == (baseline, baseline_window):
-            continue
-        own, other = _of(drifts, quantity, window), _of(drifts, baseline, baseline_window)
-        both = own.join(other["predicted"].rename("predicted_other"), how="inner")
-        if len(both) < LEAST_ARMS:
-            continue
-        columns = ("predicted", "predicted_other", "found")
-        x, z, y = (both[column].to_numpy(dtype=np.float64) for column in columns)
-        gap = difference_interval(x, z, y, confidence)
-        rows.append([quantity, window, baseline, baseline_window, *gap, len(both)])
-    return pd.DataFrame(rows, columns=DIFFERENCE_COLUMNS)
-
-
-def rank_correlation(x: Array, y: Array) -> float:
-    """Return Spearman's ρ of (n,) and (n,); NaN where one is constant."""
-    if np.ptp(x) == 0 or np.ptp(y) == 0:
-        return math.nan
-    return float(stats.spearmanr(x, y).statistic)
-
-
-def correlation_interval(rho: float, n: int, confidence: float) -> Interval:
-    """Return Spearman's ρ of n observations with the interval of Bonett & Wright (2000).
-
-    A perfect order counts as the next one, since its interval would have no width.
-    """
+    rho, n = float(rank_correlation(x, y)), len(x)
+    units = tuple(Unit(-1, 0, float(other)) for other in _left_out(x, y))
     if not math.isfinite(rho) or n < LEAST_ARMS:
-        return Interval(rho, math.nan, math.nan)
-    most = 1 - 12 / (n**3 - n)
-    inner = min(max(rho, -most), most)
-    half = normal_quantile(confidence) * math.sqrt((1 + inner**2 / 2) / (n - 3))
-    ends = (math.tanh(math.atanh(inner) - half), math.tanh(math.atanh(inner) + half))
-    return Interval(rho, min(ends[0], rho), max(ends[1], rho))
+        return Estimate(rho, scale="fisher", units=units)
+    inner = min(abs(rho), 1 - 12 / (n**3 - n))
+    part = Part((1 + inner**2 / 2) / (n - 3), math.inf)
+    return Estimate(rho, (part,), scale="fisher", units=units)
 
 
-def difference_interval(x: Array, z: Array, y: Array, confidence: float) -> Interval:
-    """Return ρ(x, y) − ρ(z, y), all (n,), with the jackknife's t interval over observations."""
-    value = rank_correlation(x, y) - rank_correlation(z, y)
+def correlation_difference(x: Array, z: Array, y: Array) -> Estimate:
+    """Return ρ(x, y) − ρ(z, y), all (n,), with the jackknife's variance over observations.
+
+    Its units are the jackknife's pseudo-values.
+    """
+    value, n = float(rank_correlation(x, y) - rank_correlation(z, y)), len(y)
     if not math.isfinite(value):
-        return UNKNOWN
-    variance = float(jackknife_variance(_left_out(x, y) - _left_out(z, y)))
-    half = float(t_quantile(confidence, len(y) - 1)) * math.sqrt(variance)
-    return Interval(value, value - half, value + half)
+        return Estimate(math.nan)
+    others = _left_out(x, y) - _left_out(z, y)
+    units = tuple(Unit(-1, 0, float(n * value - (n - 1) * other)) for other in others)
+    return Estimate(value, (Part(float(jackknife_variance(others)), n - 1),), units=units)
 
 
 def explained(x: Array, y: Array) -> float:
@@ -203,45 +171,51 @@ def _curves(measured: pd.DataFrame) -> Iterator[Curves]:
         # update follows, has none and is left out.
         tuned = measured.groupby("key")[_RATE].transform("count") > 0
         rate = measured[_RATE].where(tuned, 1.0)
-        present = [name for name in _TIMES_RATE if name in measured.columns]
+        # A tuner's own rates differ between sizes; curvature counts as rate times curvature.
+        present = [name for name in catalog.columns("times_rate") if name in measured.columns]
         table = measured.assign(**{name: measured[name] * rate for name in present})
-    for quantity in QUANTITIES:
+    for quantity in catalog.columns("predictor"):
         yield from quantity_curves(table, quantity)
 
 
-def _slopes(curves: Curves) -> dict[str, Array]:
-    """Return window -> the slope of log2 per doubling of size, one per seed."""
-    every = {int(step) for table in curves.by_size.values() for step in table.columns} - {0}
-    steps = sorted(every)
-    doublings = np.log2(np.array(sorted(curves.by_size), dtype=np.float64))
+def _slopes(curves: Curves) -> dict[str, pd.Series]:
+    """Return window -> the slope of log2 per octave of size, one per seed."""
+    steps = [step for step in curves.steps if step]
+    octaves = np.log2(np.array(sorted(curves.by_size), dtype=np.float64))
     found = {}
-    late = [int(step) for step in second_half(steps)]
-    for window, chosen in zip(WINDOWS, (steps, late), strict=True):
+    for window, chosen in zip(WINDOWS, (steps, second_half(steps)), strict=True):
         means = {
-            size: log2(table, chosen).mean(axis=1, skipna=False)
+            size: log2_at(table, chosen).mean(axis=1, skipna=False)
             for size, table in sorted(curves.by_size.items())
         }
-        complete = pd.DataFrame(means).dropna().to_numpy(dtype=np.float64)
-        found[window] = np.asarray(line(doublings, complete).slope, dtype=np.float64)
+        complete = pd.DataFrame(means).dropna()
+        slopes = line(octaves, complete.to_numpy(dtype=np.float64)).slope
+        found[window] = pd.Series(slopes, index=complete.index, dtype=np.float64)
     return found
 
 
-def _observations(drifts: pd.DataFrame) -> Iterator[tuple[str, str, Array, Array]]:
-    for quantity, window in product(dict.fromkeys(drifts["quantity"]), WINDOWS):
-        arms = _of(drifts, quantity, window)
-        if len(arms) >= LEAST_ARMS:
-            predicted, found = (arms[c].to_numpy(dtype=np.float64) for c in ("predicted", "found"))
-            yield quantity, window, predicted, found
-
-
-def _of(drifts: pd.DataFrame, quantity: str, window: str) -> pd.DataFrame:
-    """Return predicted and found of every arm that has both."""
-    rows = drifts[(drifts["quantity"] == quantity) & (drifts["window"] == window)]
-    numbers: pd.DataFrame = rows.set_index(["arm", "fixed"])[["predicted", "found"]]
-    return numbers.astype(np.float64).dropna()
+def _by_quantity(drifts: list[PredictedDrift]) -> dict[tuple[str, str], pd.DataFrame]:
+    """Return (quantity, window) -> predicted and found of the arms that have both, if enough."""
+    every: dict[tuple[str, str], dict[tuple[str, int], tuple[float, float]]] = {}
+    for quantity, window in product(dict.fromkeys(d.curves.quantity for d in drifts), WINDOWS):
+        every[quantity, window] = {
+            d.arm: (d.predicted.value, d.found)
+            for d in drifts
+            if (d.curves.quantity, d.window) == (quantity, window)
+        }
+    tables = {
+        name: pd.DataFrame.from_dict(rows, orient="index", columns=["predicted", "found"]).dropna()
+        for name, rows in every.items()
+    }
+    return {name: table for name, table in tables.items() if len(table) >= LEAST_ARMS}
 
 
 def _left_out(x: Array, y: Array) -> Array:
     """Return Spearman's ρ with each observation left out in turn, (n,)."""
-    keep: Sequence[Array] = [np.arange(len(x)) != i for i in range(len(x))]
-    return np.array([rank_correlation(x[rest], y[rest]) for rest in keep])
+    others = [np.delete(np.arange(len(x)), i) for i in range(len(x))]
+    return rank_correlation(x[others], y[others])
+
+
+def _centred_ranks(values: Array) -> Array:
+    ranks = stats.rankdata(values, axis=-1)
+    return np.asarray(ranks - ranks.mean(axis=-1, keepdims=True))

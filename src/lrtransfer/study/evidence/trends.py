@@ -1,57 +1,57 @@
-"""How curvature scales with size: slope of log2(quantity) per doubling of size, start and end."""
+"""How a measured quantity changes with the size of the net, and in training."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from lrtransfer.study.evidence.measured import Curves
-from lrtransfer.transfer.intervals import Interval, line, t_quantile
-
-Array = npt.NDArray[np.float64]
-
-COLUMNS = ["arm", "axis", "fixed", "quantity", "at", "slope", "ci_low", "ci_high", "n"]
+from lrtransfer.study.evidence.estimates import Of, Row
+from lrtransfer.study.evidence.measured import Curves, log2, means_over_seeds
+from lrtransfer.transfer.estimate import Estimate, Part, Unit
+from lrtransfer.transfer.intervals import line
 
 
-def trends(curves: Curves, confidence: float) -> pd.DataFrame:
-    """Return a row for the untrained nets ("start") and one for the last measured step ("end").
+def trends(curves: Curves) -> Iterator[Row]:
+    """Yield log2 of a quantity per octave of size in untrained nets and at the last measured step.
 
-    Least squares over all seeds and sizes with a t interval; `n` counts the points. A run that
-    diverged before the last step, and a quantity that is not positive (no logarithm), are left out.
-    With fewer than two seeds at every size there is no interval.
+    Least squares over all seeds and sizes. A run that diverged before the last step, and a quantity
+    that is not positive (no logarithm), are left out. With fewer than two seeds at every size the
+    scatter is unknown.
     """
-    steps = sorted(set().union(*(t.columns for t in curves.by_size.values())))
-    rows = []
-    for at, step in (("start", 0), ("end", steps[-1])):
-        points = [
-            (np.log2(size), np.log2(value))
+    for at, step in (("start", 0), ("end", curves.steps[-1])):
+        units = [
+            Unit(int(str(seed)), size, float(np.log2(value)))
             for size, table in curves.by_size.items()
-            for value in table.get(step, ())
+            if step in table
+            for seed, value in table[step].items()
             if np.isfinite(value) and value > 0
         ]
-        x, y = np.array(points, dtype=np.float64).reshape(-1, 2).T
-        slope = _slope(x, y, confidence)
-        rows.append(
-            {
-                "arm": curves.arm,
-                "axis": curves.axis,
-                "fixed": curves.fixed,
-                "quantity": curves.quantity,
-                "at": at,
-                "slope": slope.value,
-                "ci_low": slope.low,
-                "ci_high": slope.high,
-                "n": len(points),
-            }
-        )
-    return pd.DataFrame(rows, columns=COLUMNS)
+        of = Of(statistic="trend", unit="octaves per octave", at=at, **curves.place)
+        yield of, _slope(units)
 
 
-def _slope(x: Array, y: Array, confidence: float) -> Interval:
-    fit = line(x, y)
+def changes(curves: Curves) -> Iterator[Row]:
+    """Yield log2 of a quantity's last over its first measured value, per size and pooled.
+
+    First and last are steps at which the quantity was measured in any run of the arm. A run that
+    diverged before the end, and a value that is not positive, are left out.
+    """
+    steps = curves.steps
+    ratios = {}
+    for size, table in sorted(curves.by_size.items()):
+        ends = log2(table.reindex(columns=[steps[0], steps[-1]]))
+        ratios[size] = pd.Series(ends[:, 1] - ends[:, 0], index=table.index)
+    for size, mean in means_over_seeds(pd.DataFrame(ratios)):
+        yield Of(statistic="change", unit="octaves", size=size, **curves.place), mean
+
+
+def _slope(units: list[Unit]) -> Estimate:
+    x = np.log2(np.array([unit.size for unit in units], dtype=np.float64))
+    fit = line(x, np.array([unit.value for unit in units], dtype=np.float64))
     slope = float(fit.slope)
     if len(np.unique(x)) == len(x):
-        return Interval(slope, float("nan"), float("nan"))
-    half = float(t_quantile(confidence, fit.degrees_of_freedom) * fit.standard_error)
-    return Interval(slope, slope - half, slope + half)
+        return Estimate(slope, units=tuple(units))
+    part = Part(float(fit.standard_error) ** 2, fit.degrees_of_freedom)
+    return Estimate(slope, (part,), units=tuple(units))

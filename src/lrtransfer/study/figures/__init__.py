@@ -1,21 +1,7 @@
-"""Figures from stored tables; imports no torch and redraws in seconds.
+"""Enter by `drawing.draw`: figures from stored tables, redrawn in seconds. Imports no torch.
 
 A figure is one file of this folder that holds `FIGURE`, a function of (tables, settings); its
-name is the file's. `draw` finds it by that name, so a new figure needs no edit elsewhere.
+name is the file's, so a new figure needs no edit elsewhere. Its `DRAWN_FROM` tells shared tests of
+which study they give it tables: one of `tuners`, of weight `decay`, of many `arms`, or any, of
+whose `runs` alone or also what was `measured` it draws.
 """
-
-from lrtransfer.study.figures.drawing import draw, names
-from lrtransfer.study.figures.output import Description, describe
-from lrtransfer.study.figures.tables import Arm, Drawing, Drawn, Settings, Tables
-
-__all__ = [
-    "Arm",
-    "Description",
-    "Drawing",
-    "Drawn",
-    "Settings",
-    "Tables",
-    "describe",
-    "draw",
-    "names",
-]

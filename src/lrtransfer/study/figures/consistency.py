@@ -14,6 +14,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from lrtransfer.study.evidence.consistency import DISTANCE_COLUMNS, distances
+from lrtransfer.study.evidence.measured import measured_curves, quantity_curves
 from lrtransfer.study.figures import panels, style
 from lrtransfer.study.figures.summary import over_seeds
 from lrtransfer.study.figures.tables import Drawing, Settings, Tables
@@ -33,17 +35,18 @@ _COLUMNS = ["panel", "arm", "quantity", "size", "seed", "x", "value", "n", "beta
 
 def consistency(tables: Tables, settings: Settings) -> Drawing:
     """Draw the figure; see the module."""
-    distances = tables.fit("distances", "arm", "quantity", "size", "seed", "step", "distance")
-    fitted = tables.fit("consistency", "arm", "quantity", "size", "beta", "ci_low", "ci_high")
+    gaps_to_largest = _distances(tables)
+    fitted = _fitted(tables, settings.confidence)
     sizes = tables.sizes()
-    found = set(distances["quantity"])
+    found = set(gaps_to_largest["quantity"])
     titles = {q: title for q, title in _QUANTITIES.items() if q in (found or _USUAL)}
     figure, grid = style.grid(len(settings.arms), len(titles), 2.75)
     parts: list[pd.DataFrame] = []
     gaps: list[str] = []
     for row, (name, arm) in zip(grid, settings.arms.items(), strict=True):
         for axes, (quantity, title) in zip(row, titles.items(), strict=True):
-            chosen = distances[(distances["arm"] == name) & (distances["quantity"] == quantity)]
+            chosen = gaps_to_largest
+            chosen = chosen[(chosen["arm"] == name) & (chosen["quantity"] == quantity)]
             laws = fitted[(fitted["arm"] == name) & (fitted["quantity"] == quantity)]
             part = _panel(
                 axes, chosen, laws, sizes,
@@ -86,9 +89,25 @@ def consistency(tables: Tables, settings: Settings) -> Drawing:
     return Drawing(figure, plotted, caption, alt.strip())
 
 
+def _distances(tables: Tables) -> pd.DataFrame:
+    """g(t) of every measured quantity, arm, size and seed."""
+    measured = measured_curves(tables.runs, tables.curves)
+    curves = [c for quantity in _QUANTITIES for c in quantity_curves(measured, quantity)]
+    parts = [part for c in curves if len(part := distances(c))]
+    return pd.concat(parts) if parts else pd.DataFrame(columns=DISTANCE_COLUMNS)
+
+
+def _fitted(tables: Tables, confidence: float) -> pd.DataFrame:
+    """The power law of each net: `value` and limits of β, and `log_a`."""
+    of = ["arm", "fixed", "quantity", "size"]
+    scale = tables.shown("distance_scale", confidence).rename(columns={"value": "log_a"})
+    laws = tables.shown("distance_exponent", confidence).merge(scale[[*of, "log_a"]], on=of)
+    return laws[laws["size"] != POOLED]
+
+
 def _panel(
     axes: Axes,
-    distances: pd.DataFrame,
+    gaps_to_largest: pd.DataFrame,
     laws: pd.DataFrame,
     sizes: list[int],
     *,
@@ -97,7 +116,7 @@ def _panel(
     columns: int,
 ) -> pd.DataFrame:
     """Distances of one arm and quantity, with their power laws."""
-    after = distances[distances["step"].astype(float) >= 1]
+    after = gaps_to_largest[gaps_to_largest["step"].astype(float) >= 1]
     by = ["size", "step"]
     summary = over_seeds(after, by, "distance", confidence, log=True)
     summary = summary.rename(columns={"step": "x"}).assign(panel="distance")
@@ -145,16 +164,12 @@ def _panel(
     return pd.concat([summary, seeds, fits], ignore_index=True)
 
 
-def _seeds(axes: Axes, distances: pd.DataFrame, sizes: list[int]) -> pd.DataFrame:
+def _seeds(axes: Axes, after: pd.DataFrame, sizes: list[int]) -> pd.DataFrame:
     """One thin line per size and seed."""
-    colors = style.size_colors(sizes)
-    positive = distances[distances["distance"] > 0].astype({"size": int, "step": float})
-    for (size, _), part in positive.groupby(["size", "seed"]):
-        axes.plot(
-            part["step"], part["distance"], color=colors[int(str(size))], linewidth=0.7, alpha=0.4
-        )
+    positive = after[after["distance"] > 0].astype({"size": int, "step": float})
     columns = {"step": "x", "distance": "value"}
     drawn = positive[["size", "seed", *columns]].rename(columns=columns)
+    panels.lines(axes, drawn, sizes, units="seed", linewidth=0.7, alpha=0.4, zorder=2)
     return drawn.assign(panel="distance of a seed")
 
 
@@ -163,7 +178,7 @@ def _laws(axes: Axes, laws: pd.DataFrame, summary: pd.DataFrame, sizes: list[int
     colors = style.size_colors(sizes)
     parts = [pd.DataFrame(columns=["size", "x", "value", "low", "high", "beta"])]
     for law in laws.sort_values("size").to_dict("records"):
-        size, beta, log_a = int(law["size"]), float(law["beta"]), float(law["log_a"])
+        size, beta, log_a = int(law["size"]), float(law["value"]), float(law["log_a"])
         steps = summary.loc[summary["size"] == size, "x"].to_numpy(dtype=float)
         if size not in colors or not math.isfinite(beta + log_a) or len(steps) < 2:
             continue
@@ -187,12 +202,8 @@ def _facts(
     for name, arm in settings.arms.items():
         clauses = []
         for quantity, title in titles.items():
-            rows = fitted[
-                (fitted["arm"] == name)
-                & (fitted["quantity"] == quantity)
-                & (fitted["size"].astype(float) > POOLED)
-            ]
-            betas = rows["beta"].astype(float).dropna()
+            rows = fitted[(fitted["arm"] == name) & (fitted["quantity"] == quantity)]
+            betas = rows["value"].astype(float).dropna()
             if len(betas):
                 low, high = (style.number(bound, 2) for bound in (betas.min(), betas.max()))
                 span = low if low == high else f"{low} to {high}"
@@ -202,4 +213,5 @@ def _facts(
     return sentences
 
 
+DRAWN_FROM = "measured"
 FIGURE = consistency

@@ -110,4 +110,5 @@ def _facts(plotted: pd.DataFrame, settings: Settings, tables: Tables) -> list[st
     return sentences
 
 
+DRAWN_FROM = "decay"
 FIGURE = decay_alignment

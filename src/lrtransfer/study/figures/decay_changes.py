@@ -50,25 +50,17 @@ def decay_changes(tables: Tables, settings: Settings) -> Drawing:
 
 def _facts(tables: Tables, settings: Settings) -> list[str]:
     """The late slope over sizes and the final loss against the first arm, per arm."""
-    slopes = tables.fit("phase_slopes", "arm", "quantity", "at", "slope", "ci_low", "ci_high")
-    gaps = tables.fit("arm_differences", "arm", "quantity", "at", "size", "difference")
+    slopes = tables.shown("slope", settings.confidence, quantity=_QUANTITY, at="late")
+    gaps = tables.shown("difference", settings.confidence, quantity="final_loss")
     sentences = []
     for name, arm in settings.arms.items():
-        clauses = []
-        rows = slopes[
-            (slopes["arm"] == name) & (slopes["quantity"] == _QUANTITY) & (slopes["at"] == "late")
-        ]
-        for row in rows.dropna(subset=["slope"]).to_dict("records"):
-            limits = style.interval(float(row["ci_low"]), float(row["ci_high"]))
-            clauses.append(
-                f"late changes grow as {tables.axis}^{style.number(float(row['slope']), 2)} "
-                f"{limits}"
-            )
-        losses = gaps[(gaps["arm"] == name) & (gaps["quantity"] == "final_loss")]
+        rows = slopes[slopes["arm"] == name].dropna(subset=["value"]).to_dict("records")
+        clauses = [f"late changes grow as {tables.axis}^{style.estimate(row)}" for row in rows]
+        losses = gaps[gaps["arm"] == name]
         if len(losses):
             widest = losses.sort_values("size").iloc[-1]
             clauses.append(
-                f"final loss {style.number(float(widest['difference']), 2)} nats from the first "
+                f"final loss {style.number(float(widest['value']), 2)} nats from the first "
                 f"arm's at {tables.axis} {int(widest['size'])}"
             )
         if clauses:
@@ -76,4 +68,5 @@ def _facts(tables: Tables, settings: Settings) -> list[str]:
     return sentences
 
 
+DRAWN_FROM = "decay"
 FIGURE = decay_changes

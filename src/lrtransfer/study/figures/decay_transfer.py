@@ -6,8 +6,6 @@ Transfer in Practice" (2025).
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pandas as pd
 
@@ -55,30 +53,21 @@ def decay_transfer(tables: Tables, settings: Settings) -> Drawing:
 
 def _facts(tables: Tables, settings: Settings) -> list[str]:
     """The drift of the optimum and the regret at the largest net, per arm."""
-    drift = tables.fit("drift", "arm", "slope", "ci_low", "ci_high")
-    regret = tables.fit("regret", "arm", "size", "regret", "ci_low", "ci_high")
+    regret = tables.shown("regret", settings.confidence)
     sentences = []
     for name, arm in settings.arms.items():
-        clauses = []
-        slopes = drift[drift["arm"] == name]
-        if len(slopes) and math.isfinite(float(slopes["slope"].iloc[0])):
-            row = slopes.iloc[0]
-            limits = style.interval(float(row["ci_low"]), float(row["ci_high"]))
-            clauses.append(
-                f"the optimum moves by {style.number(float(row['slope']), 2)} {limits} in log₂ η₀ "
-                f"per doubling of {tables.axis}"
-            )
-        losses = regret[(regret["arm"] == name) & np.isfinite(regret["regret"].astype(float))]
+        clauses = panels.drift_clause(tables, settings, name)
+        losses = regret[(regret["arm"] == name) & np.isfinite(regret["value"].astype(float))]
         if len(losses):
             row = losses.sort_values("size").iloc[-1]
-            limits = style.interval(float(row["ci_low"]), float(row["ci_high"]))
             clauses.append(
-                f"the smallest net's optimum costs {style.number(float(row['regret']), 2)} "
-                f"{limits} nats at {tables.axis} {int(row['size'])}"
+                f"the smallest net's optimum costs {style.estimate(row)} nats at {tables.axis} "
+                f"{int(row['size'])}"
             )
         if clauses:
             sentences.append(f"{arm.label}: {'; '.join(clauses)}.")
     return sentences
 
 
+DRAWN_FROM = "decay"
 FIGURE = decay_transfer

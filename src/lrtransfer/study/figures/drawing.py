@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 
 import matplotlib as mpl
 
 from lrtransfer.study.figures import output, style
 from lrtransfer.study.figures.tables import Drawing, Drawn, Settings, Tables
+from lrtransfer.study.plan import catalog
 
 Draw = Callable[[Tables, Settings], Drawing]
-
-
-def names() -> list[str]:
-    """Names of all figures, sorted: the files of this folder that assign `FIGURE`."""
-    return sorted(path.stem for path in Path(__file__).parent.glob("*.py") if _is_figure(path))
 
 
 def draw(
@@ -31,7 +25,7 @@ def draw(
     """Draw one figure of one experiment and save it.
 
     Args:
-        name: The figure, one of `names()`.
+        name: The figure, a file of this folder.
         tables: The stored tables; runs of other experiments are left out. Of several depths of
             nets of several widths the smallest is drawn, and the caption says so.
         settings: What the tables do not say.
@@ -39,11 +33,10 @@ def draw(
         fingerprint: Goes into the metadata; by default a digest of what is plotted and said.
 
     Raises:
-        ValueError: No figure has that name, or the tables hold no run of the experiment.
+        LookupError: No figure has that name.
+        ValueError: The tables hold no run of the experiment.
     """
-    if name not in names():
-        raise ValueError(f"figure {name!r} is unknown: choose from {', '.join(names())}")
-    figure: Draw = import_module(f"lrtransfer.study.figures.{name}").FIGURE
+    figure: Draw = catalog.load("figures", name)
     tables = tables.of(settings.experiment)
     depths = tables.fixed()
     note = ""
@@ -65,14 +58,3 @@ def draw(
             alt=drawing.alt,
         )
     return Drawn(name, caption, drawing.alt, digest, *paths)
-
-
-def _is_figure(path: Path) -> bool:
-    """Whether a file assigns `FIGURE` at top level; read, not imported."""
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        targets = node.targets if isinstance(node, ast.Assign) else []
-        if isinstance(node, ast.AnnAssign):
-            targets = [node.target]
-        if any(isinstance(target, ast.Name) and target.id == "FIGURE" for target in targets):
-            return True
-    return False

@@ -27,7 +27,8 @@ _MARKERS = ("o", "s", "D", "^", "v", "P")
 
 def eigenvalues_by_rank(tables: Tables, settings: Settings) -> Drawing:
     """Draw the figure; see the module."""
-    values = tables.measured("eigenvalues")
+    values = tables.measured("spectra")
+    values = values[values["kind"].isin(_OPERATORS)].astype({"rank": int})
     edge_of = {name: edges.edge_of(tables, settings, name) for name in settings.arms}
     ranks, steps = _ranks(values), _checkpoints(values)
     figure, grid = style.grid(len(_OPERATORS), len(settings.arms), 3.0)
@@ -35,9 +36,7 @@ def eigenvalues_by_rank(tables: Tables, settings: Settings) -> Drawing:
     gaps: list[str] = []
     for row, (operator, title) in zip(grid, _OPERATORS.items(), strict=True):
         for axes, (name, arm) in zip(row, settings.arms.items(), strict=True):
-            chosen = values
-            if len(values):
-                chosen = values[(values["arm"] == name) & (values["operator"] == operator)]
+            chosen = values[(values["arm"] == name) & (values["kind"] == operator)]
             part = _panel(axes, chosen, ranks, steps, settings.confidence)
             if operator == "hessian" and len(part):
                 part = pd.concat([part, _edge(axes, edge_of[name])], ignore_index=True)
@@ -100,8 +99,8 @@ def _panel(
     kept = values[values["rank"].isin(ranks) & values["step"].isin(steps)]
     by = ["step", "rank", "size"]
     # On a logarithmic axis only if every eigenvalue is positive: a negative one is shown.
-    log = bool((kept["eigenvalue"] > 0.0).all())
-    summary = over_seeds(kept, by, "eigenvalue", confidence, log=log)
+    log = bool((kept["value"] > 0.0).all())
+    summary = over_seeds(kept, by, "value", confidence, log=log)
     summary = summary.assign(panel="eigenvalue")
     colors = _rank_colors(ranks)
     for (step, rank), line in summary.groupby(["step", "rank"]):
@@ -214,4 +213,5 @@ def _facts(plotted: pd.DataFrame, settings: Settings, axis: Axis) -> list[str]:
     return sentences
 
 
+DRAWN_FROM = "measured"
 FIGURE = eigenvalues_by_rank

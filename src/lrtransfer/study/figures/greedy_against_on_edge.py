@@ -61,4 +61,5 @@ def _gaps(axes: Axes, part: pd.DataFrame, color: str) -> None:
     style.signed_log(axes, part["gap"].to_numpy(float))
 
 
+DRAWN_FROM = "tuners"
 FIGURE = greedy_against_on_edge

@@ -15,14 +15,13 @@ from lrtransfer.study.figures import panels, style
 from lrtransfer.study.figures.tables import Drawing, Settings, Tables
 
 _COLUMNS = ["panel", "arm", "size", "x", "value", "low", "high", "n"]
-_NEEDED = ("arm", "baseline", "size", "step", "log2_s", "ci_low", "ci_high", "predicted")
 _STYLES = {"predicted": "--", "simplified": ":"}
 _WORDS = {"predicted": "recursion for noise", "simplified": "simplified formula"}
 
 
 def implicit_warmup(tables: Tables, settings: Settings) -> Drawing:
     """Draw the figure; see the module."""
-    courses = tables.fit("implicit_warmup", *_NEEDED, "simplified", "n_seeds")
+    courses = tables.course("implicit_warmup", settings.confidence)
     figure, grid = style.grid(1, 1, 4.2)
     axes = grid[0, 0]
     parts = _draw(axes, courses, tables.sizes())
@@ -36,7 +35,7 @@ def implicit_warmup(tables: Tables, settings: Settings) -> Drawing:
     style.legend(figure, [*sizes, *entries])
     lacking = {} if len(courses) else settings.arms
     missing = [f"{arm.label} warm-up" for arm in lacking.values()]
-    facts = _facts(tables)
+    facts = _facts(tables, settings)
     caption = panels.caption(
         facts,
         panels.measured_on(tables, settings, tables.seeds()),
@@ -56,18 +55,16 @@ def _draw(axes: Axes, courses: pd.DataFrame, sizes: list[int]) -> list[pd.DataFr
     if courses.empty:
         style.empty(axes, "not measured")
         return []
-    colors = style.size_colors(sizes)
-    values = {"value": "log2_s", "low": "ci_low", "high": "ci_high"}
-    drawn = {name: np.exp2(courses[column].astype(float)) for name, column in values.items()}
-    measured = courses.rename(columns={"step": "x", "n_seeds": "n"})
-    measured = measured[["arm", "size", "x", "n"]].assign(**drawn, panel="measured")
+    limits = {"value": "value", "low": "ci_low", "high": "ci_high"}
+    drawn = {name: np.exp2(courses[column].astype(float)) for name, column in limits.items()}
+    names = {"quantity": "panel", "step": "x", "n_seeds": "n"}
+    courses = courses.rename(columns=names)[["arm", "size", *names.values()]].assign(**drawn)
+    measured = courses[courses["panel"] == "measured"]
     panels.bands(axes, measured, sizes)
     parts = [measured]
     for panel, line in _STYLES.items():
-        part = measured.drop(columns=["low", "high", "n"])
-        part = part.assign(panel=panel, value=np.exp2(courses[panel].astype(float)))
-        for size, of_size in part.groupby("size"):
-            axes.plot(of_size["x"], of_size["value"], line, color=colors[int(str(size))], lw=1.2)
+        part = courses[courses["panel"] == panel].drop(columns=["low", "high", "n"])
+        panels.lines(axes, part, sizes, linestyle=line, linewidth=1.2, zorder=2)
         parts.append(part)
     axes.axhline(1.0, color="#333333", lw=0.8)
     axes.set_yscale("log", base=2)
@@ -76,24 +73,20 @@ def _draw(axes: Axes, courses: pd.DataFrame, sizes: list[int]) -> list[pd.DataFr
     return parts
 
 
-def _facts(tables: Tables) -> list[str]:
+def _facts(tables: Tables, settings: Settings) -> list[str]:
     """How far prediction and measurement lie apart, and what is left late in training."""
-    summary = tables.fit("warmup_summary", "size", "quantity", "value", "ci_low", "ci_high")
     words = {
         "deviation": "measured and predicted s differ by {} in log₂ in the mean",
-        "left": "in the second half of training {} of log₂ m is left",
         "delay": "s passes 1/√2 at 2^({}) times the update of the simplified formula",
+        "left": "in the second half of training {} of log₂ m is left",
     }
-    sentences = []
-    for size, rows in summary.groupby("size"):
-        clauses = []
-        for row in rows.dropna(subset=["value"]).to_dict("records"):
-            limits = style.interval(float(row["ci_low"]), float(row["ci_high"]))
-            value = f"{style.number(float(row['value']), 2)} {limits}"
-            clauses.append(words[str(row["quantity"])].format(value))
-        if clauses:
-            sentences.append(f"At {tables.axis} {size}: {'; '.join(clauses)}.")
-    return sentences
+    clauses: dict[int, list[str]] = {}
+    for name, sentence in words.items():
+        rows = tables.shown(f"warmup_{name}", settings.confidence).dropna(subset=["value"])
+        for row in rows.to_dict("records"):
+            clauses.setdefault(int(row["size"]), []).append(sentence.format(style.estimate(row)))
+    return [f"At {tables.axis} {size}: {'; '.join(clauses[size])}." for size in sorted(clauses)]
 
 
+DRAWN_FROM = "decay"
 FIGURE = implicit_warmup

@@ -24,11 +24,9 @@ _COLUMNS = ["panel", "arm", "quantity", "size", "x", "value", "low", "high", "n"
 
 def late_updates(tables: Tables, settings: Settings) -> Drawing:
     """Draw the figure; see the module."""
-    phases = tables.fit(
-        "phases", "arm", "quantity", "at", "size", "log2_value", "ci_low", "ci_high"
-    )
-    late = phases[(phases["at"] == "late") & phases["quantity"].isin(_QUANTITIES)]
-    predicted = _predicted(tables)
+    late = tables.shown("level", settings.confidence, at="late")
+    late = late[late["quantity"].isin(_QUANTITIES)]
+    predicted = _predicted(tables, settings)
     figure, grid = style.grid(1, len(_QUANTITIES), 4.2, extra=1.3)
     parts: list[pd.DataFrame] = []
     for axes, (quantity, title) in zip(grid[0], _QUANTITIES.items(), strict=True):
@@ -67,7 +65,7 @@ def _panel(
     if late.empty:
         style.empty(axes, "not measured")
         return []
-    columns = {"value": "log2_value", "low": "ci_low", "high": "ci_high"}
+    columns = {"value": "value", "low": "ci_low", "high": "ci_high"}
     drawn = {name: np.exp2(late[column].astype(float)) for name, column in columns.items()}
     points = late[["arm", "quantity", "size"]].assign(
         **drawn, x=late["size"].astype(float), n=late["n_seeds"], panel="late"
@@ -94,31 +92,30 @@ def _panel(
     return [points, laws]
 
 
-def _predicted(tables: Tables) -> pd.DataFrame:
+def _predicted(tables: Tables, settings: Settings) -> pd.DataFrame:
     """Return the recursion's late relative updates by arm and size."""
-    table = tables.fit("predicted_updates", "arm", "size", "step", "relative_update")
+    of = {"quantity": "relative_update"}
+    table = tables.course("predicted_update", settings.confidence, **of)
     rows = []
     for (arm, size), part in table.groupby(["arm", "size"], sort=False):
         late = part[part["step"].isin(second_half(list(part["step"])))]
-        value = float(np.exp(np.log(late["relative_update"].astype(float)).mean()))
+        value = float(np.exp(np.log(late["value"].astype(float)).mean()))
         rows.append({"panel": "recursion", "arm": arm, "size": size, "x": size, "value": value})
     return pd.DataFrame(rows, columns=_COLUMNS).astype({"x": float, "value": float})
 
 
 def _facts(tables: Tables, settings: Settings) -> list[str]:
     """The exponent in width of each arm's late relative update."""
-    slopes = tables.fit("phase_slopes", "arm", "quantity", "at", "slope", "ci_low", "ci_high")
-    chosen = slopes[
-        (slopes["quantity"] == "relative_update_without_decay") & (slopes["at"] == "late")
-    ]
+    of = {"quantity": "relative_update_without_decay", "at": "late"}
+    slopes = tables.shown("slope", settings.confidence, **of)
     clauses = []
-    for row in chosen.dropna(subset=["slope"]).to_dict("records"):
-        limits = style.interval(float(row["ci_low"]), float(row["ci_high"]))
+    for row in slopes.dropna(subset=["value"]).to_dict("records"):
         label = settings.arms[str(row["arm"])].label if row["arm"] in settings.arms else row["arm"]
-        clauses.append(f"{style.number(float(row['slope']), 2)} {limits} ({label})")
+        clauses.append(f"{style.estimate(row)} ({label})")
     if not clauses:
         return []
     return [f"Exponents of late relative updates in {tables.axis}: {style.listing(clauses)}."]
 
 
+DRAWN_FROM = "decay"
 FIGURE = late_updates

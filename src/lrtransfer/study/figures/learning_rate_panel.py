@@ -41,7 +41,7 @@ def learning_rate_panel(axes: Axes, tables: Tables, settings: Settings, name: st
     axes.set_xlim(grid[0] - 0.6, grid[-1] + 0.6)
     whole = np.arange(math.ceil(grid[0]), math.floor(grid[-1]) + 1)
     axes.set_xticks(whole[:: math.ceil(len(whole) / 9)] if len(whole) else grid)
-    optima = _optima(axes, tables, name, complete)
+    optima = _optima(axes, tables, settings, name, complete)
     return pd.concat([complete, survivors, crosses, optima], ignore_index=True)
 
 
@@ -70,15 +70,17 @@ def _lost(axes: Axes, survivors: pd.DataFrame, crosses: pd.DataFrame, sizes: lis
         )  # fmt: skip
 
 
-def _optima(axes: Axes, tables: Tables, name: str, complete: pd.DataFrame) -> pd.DataFrame:
+def _optima(
+    axes: Axes, tables: Tables, settings: Settings, name: str, complete: pd.DataFrame
+) -> pd.DataFrame:
     """A dot at each fitted optimum with its interval as a bar, open ends as arrows."""
-    optima = tables.fit("optima", "arm", "size", "log2_lr", "ci_low", "ci_high", "n_seeds")
-    optima = optima[(optima["arm"] == name) & np.isfinite(optima["log2_lr"].astype(float))]
+    optima = tables.shown("optimum", settings.confidence, arm=name)
+    optima = optima[np.isfinite(optima["value"].astype(float))]
     colors = style.size_colors(tables.sizes())
     left, right = axes.get_xlim()
     rows = []
     for optimum in optima.to_dict("records"):
-        size, x = int(optimum["size"]), float(optimum["log2_lr"])
+        size, x = int(optimum["size"]), float(optimum["value"])
         curve = complete[complete["size"] == size]
         if curve.empty or size not in colors:
             continue

@@ -23,8 +23,8 @@ _LABEL_HEIGHT = 0.567  # inches
 
 def optima(tables: Tables, settings: Settings) -> Drawing:
     """Draw the figure; see the module."""
-    found = tables.fit("optima", "arm", "size", "log2_lr", "ci_low", "ci_high", "n_seeds")
-    slopes = tables.fit("drift", "arm", "slope", "ci_low", "ci_high", "censored")
+    found = tables.shown("optimum", settings.confidence)
+    slopes = tables.shown("drift", settings.confidence)
     height = max(_HEIGHT, _LABEL_HEIGHT * len(settings.arms))
     figure, grid = style.grid(1, 1, height, extra=0.3)
     axes: Axes = grid[0, 0]
@@ -57,8 +57,8 @@ def optima(tables: Tables, settings: Settings) -> Drawing:
 
 def _points(found: pd.DataFrame, name: str) -> pd.DataFrame:
     """One arm's optima that exist, by size."""
-    rows = found[(found["arm"] == name) & np.isfinite(found["log2_lr"].astype(float))]
-    names = {"log2_lr": "value", "ci_low": "low", "ci_high": "high", "n_seeds": "n"}
+    rows = found[(found["arm"] == name) & np.isfinite(found["value"].astype(float))]
+    names = {"ci_low": "low", "ci_high": "high", "n_seeds": "n"}
     return rows.rename(columns=names).assign(panel="optimum").sort_values("size")
 
 
@@ -78,7 +78,7 @@ def _draw(
     axes.set_xlabel(tables.axis)
     axes.set_ylabel("log₂ of the optimal learning rate η*")
     axes.set_title(
-        f"at the right: drift in octaves per doubling of {tables.axis} "
+        f"at the right: drift in octaves per octave of {tables.axis} "
         f"[{100 * settings.confidence:g} % interval]",
         loc="right",
         fontsize=9.5,
@@ -133,7 +133,7 @@ def _marks(axes: Axes, part: pd.DataFrame, shift: float, color: str, marker: str
 def _trend(part: pd.DataFrame, slope: pd.DataFrame) -> pd.DataFrame:
     """The two ends of the fitted drift, a line through the centre of the optima."""
     x = np.log2(part["size"].to_numpy(dtype=float))
-    value = float(slope["slope"].iloc[0]) if len(slope) else math.nan
+    value = float(slope["value"].iloc[0]) if len(slope) else math.nan
     if not math.isfinite(value) or len(x) < 2:
         return pd.DataFrame(columns=_COLUMNS)
     ends = np.array([x.min(), x.max()])
@@ -143,11 +143,9 @@ def _trend(part: pd.DataFrame, slope: pd.DataFrame) -> pd.DataFrame:
 
 def _drift_text(slope: pd.DataFrame) -> str:
     """An arm's drift with its interval, in few characters."""
-    if slope.empty or not math.isfinite(float(slope["slope"].iloc[0])):
+    if slope.empty or not math.isfinite(float(slope["value"].iloc[0])):
         return "no drift fitted"
-    row = slope.iloc[0]
-    bounds = style.interval(float(row["ci_low"]), float(row["ci_high"]))
-    return f"{style.number(float(row['slope']), 2)} {bounds}"
+    return style.estimate(slope.iloc[0])
 
 
 def _label(axes: Axes, labels: list[tuple[tuple[float, float], str, str]], gap: float) -> None:
@@ -191,12 +189,13 @@ def _facts(slopes: pd.DataFrame, tables: Tables, settings: Settings) -> list[str
     clauses = []
     for name, arm in settings.arms.items():
         slope = slopes[slopes["arm"] == name]
-        if len(slope) and math.isfinite(float(slope["slope"].iloc[0])):
-            bound = " (a bound)" if slope["censored"].iloc[0] else ""
+        if len(slope) and math.isfinite(float(slope["value"].iloc[0])):
+            bound = " (a bound)" if panels.is_bound(slope.iloc[0]) else ""
             clauses.append(f"{_drift_text(slope)} for {arm.label}{bound}")
     if not clauses:
         return []
-    return [f"Drift of log₂ η* per doubling of {tables.axis}: {'; '.join(clauses)}."]
+    return [f"Drift of the optimum, in octaves per octave of {tables.axis}: {'; '.join(clauses)}."]
 
 
+DRAWN_FROM = "runs"
 FIGURE = optima

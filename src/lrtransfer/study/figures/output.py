@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +12,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
+
+from lrtransfer.study.storage.atomic import replacing, write_text
 
 _FINGERPRINT = "lrtransfer-fingerprint"
 _CAPTION = "Description"
@@ -57,7 +58,7 @@ def save(
     caption: str = "",
     alt: str = "",
 ) -> Paths:
-    """Write `<name>.png`, `<name>.pdf` and `<name>.csv`, each by rename.
+    """Write `<name>.png`, `<name>.pdf` and `<name>.csv`, each whole or not at all.
 
     Neither time nor versions enter the files, so equal inputs give equal bytes.
 
@@ -71,15 +72,15 @@ def save(
         caption: Goes into the PNG's metadata, so that a report can be made from the PNG alone.
         alt: The text alternative, likewise.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     paths = Paths(*(folder / f"{name}.{suffix}" for suffix in ("png", "pdf", "csv")))
     said = {_FINGERPRINT: fingerprint, _CAPTION: caption, _ALT: alt}
     pdf = {"Keywords": fingerprint, "Creator": None, "Producer": None, "CreationDate": None}
-    _replace(paths.png, lambda p: _save_png(figure, p, dpi, said))
+    with replacing(paths.png) as temporary:
+        _save_png(figure, temporary, dpi, said)
     figure.set_layout_engine("none")  # the PDF keeps the PNG's layout, at no second cost
-    _replace(paths.pdf, lambda p: figure.savefig(p, format="pdf", metadata=pdf))
-    text = csv_text(plotted)
-    _replace(paths.csv, lambda p: p.write_text(text, encoding="utf-8", newline="\n"))
+    with replacing(paths.pdf) as temporary:
+        figure.savefig(temporary, format="pdf", metadata=pdf)
+    write_text(paths.csv, csv_text(plotted))
     return paths
 
 
@@ -106,13 +107,3 @@ def _save_png(figure: Figure, path: Path, dpi: int, said: Mapping[str, str]) -> 
     image = Image.open(buffer).convert("RGB")
     image = image.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     image.save(path, format="PNG", optimize=True, pnginfo=info, dpi=(dpi, dpi))
-
-
-def _replace(path: Path, write: Callable[[Path], object]) -> None:
-    """Write beside `path`, then rename over it; leave nothing behind on failure."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        write(temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

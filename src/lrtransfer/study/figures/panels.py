@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Literal
+import math
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import pandas as pd
 import seaborn as sns
@@ -15,13 +17,14 @@ from lrtransfer.study.figures.tables import Arm, Settings, Tables
 _MARKERS = "osD^vh<>pd8PX"
 
 
-def lines(axes: Axes, summary: pd.DataFrame, sizes: list[int]) -> None:
+def lines(axes: Axes, summary: pd.DataFrame, sizes: list[int], **look: Any) -> None:
     """One line per size.
 
     Args:
         axes: Where to draw.
         summary: Columns size, x, value.
         sizes: All sizes of the figure, which fix the colours.
+        **look: As `seaborn.lineplot` names it; `units="seed"` gives each seed its own line.
     """
     if summary.empty:
         return
@@ -34,7 +37,7 @@ def lines(axes: Axes, summary: pd.DataFrame, sizes: list[int]) -> None:
         estimator=None,
         legend=False,
         ax=axes,
-        zorder=3,
+        **{"zorder": 3, **look},
     )
 
 
@@ -112,6 +115,22 @@ def loss_title(tables: Tables) -> str:
     """The training loss with its unit, where it has one."""
     losses = {json.loads(config).get("loss") for config in tables.runs["config"].unique()}
     return "training loss (nats)" if losses == {"cross_entropy"} else "training loss"
+
+
+def is_bound(estimate: Mapping[Any, Any] | pd.Series) -> bool:
+    """Whether an interval has an open side, as where an optimum lies at the grid's end."""
+    return bool(estimate["open_low"] or estimate["open_high"])
+
+
+def drift_clause(tables: Tables, settings: Settings, name: str) -> list[str]:
+    """How far an arm's optimum moves, in words; nothing where no drift was fitted."""
+    drifts = tables.shown("drift", settings.confidence, arm=name)
+    if drifts.empty or not math.isfinite(float(drifts["value"].iloc[0])):
+        return []
+    drift = drifts.iloc[0]
+    bound = " (a bound: some optimum lies at the grid's end)" if is_bound(drift) else ""
+    words = f"the optimum moves by {style.estimate(drift)} octaves per octave of {tables.axis}"
+    return [words + bound]
 
 
 def band_sentence(seeds: int, settings: Settings, mark: str = "bands") -> str:

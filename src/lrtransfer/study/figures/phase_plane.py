@@ -39,6 +39,7 @@ def phase_plane(tables: Tables, settings: Settings) -> Drawing:
         gaps += panels.lacking_sizes(chosen, tables, name, f"{arm.label} curve")
         axes.set_title(panels.arm_title(arm), fontweight="bold")
         axes.set_xlabel("Gauss-Newton part λ(G)")
+        axes.set_ylabel("")
     grid[0, 0].set_ylabel("residual part λ(R)")
     style.legend(figure, [*style.size_handles(tables.axis, sizes), *_marks(edge_of)])
     plotted = panels.long_form(parts, _COLUMNS)
@@ -66,12 +67,13 @@ def _panel(axes: Axes, curves: pd.DataFrame, edge: Edge, sizes: list[int]) -> pd
         style.empty(axes, "λ(G) and λ(R) not measured")
         return pd.DataFrame(columns=_COLUMNS)
     colors = style.size_colors(sizes)
+    columns = {_GAUSS_NEWTON: "x", _RESIDUAL: "value"}
+    paths = curves.rename(columns=columns).drop(columns="arm").assign(panel="seed")
+    look = {"sort": False, "linewidth": 0.6, "alpha": 0.35, "zorder": 2}
+    panels.lines(axes, paths.sort_values("step"), sizes, units="seed", **look)
     parts = []
     for size, of_size in curves.groupby("size"):
         color = colors[int(str(size))]
-        for _, of_seed in of_size.groupby("seed"):
-            path = of_seed.sort_values("step")
-            axes.plot(path[_GAUSS_NEWTON], path[_RESIDUAL], color=color, lw=0.6, alpha=0.35)
         # A mean over fewer seeds than the step before would jump: only steps that all reached.
         counts = of_size.groupby("step")["seed"].transform("count")
         common = of_size[counts == of_size["seed"].nunique()]
@@ -84,8 +86,7 @@ def _panel(axes: Axes, curves: pd.DataFrame, edge: Edge, sizes: list[int]) -> pd
             pd.DataFrame({"panel": "mean", "size": int(str(size)), "step": mean["step"], "x": x,
                           "value": y, "n": of_size["seed"].nunique()})
         )  # fmt: skip
-    columns = {_GAUSS_NEWTON: "x", _RESIDUAL: "value"}
-    parts.append(curves.rename(columns=columns).assign(panel="seed").drop(columns="arm"))
+    parts.append(paths)
     low, high = (float(bound) for bound in (curves[_RESIDUAL].min(), curves[_RESIDUAL].max()))
     axes.set_ylim(min(0.0, low) - 0.04 * (high - low), high + 0.1 * (high - low) + 1e-12)
     right = float(np.fmax(curves[_GAUSS_NEWTON].max(), edge.value))
@@ -124,4 +125,5 @@ def _facts(
     return sentences
 
 
+DRAWN_FROM = "measured"
 FIGURE = phase_plane

@@ -20,28 +20,26 @@ _QUANTITIES = {
 }
 _WINDOWS = {"whole": "o", "late": "D"}
 _COLUMNS = ["panel", "arm", "quantity", "window", "x", "value", "low", "high", "x_low", "x_high"]
-_DRIFTS = ("arm", "quantity", "window", "predicted", "ci_low", "ci_high")
-_FOUND = ("found", "found_low", "found_high")
-_RANKS = ("quantity", "window", "compared", "correlation", "ci_low", "ci_high")
-_MORE = ("left_out_low", "left_out_high", "explained", "n_arms")
+_PREDICTED = {"at": "window", "value": "x", "ci_low": "x_low", "ci_high": "x_high"}
+_FOUND = {"value": "value", "ci_low": "low", "ci_high": "high"}
 
 
 def predictors(tables: Tables, settings: Settings) -> Drawing:
     """Draw the figure; see the module."""
-    drifts = tables.fit("predicted_drifts", *_DRIFTS, *_FOUND)
-    ranks = tables.fit("predictors", *_RANKS, *_MORE)
-    signed = ranks[ranks["compared"] == "signed"]
+    drifts = _drifts(tables, settings.confidence)
+    ranks = tables.shown("rank_correlation", settings.confidence)
     figure, grid = style.grid(2, 3, 3.9, extra=1.3)
     parts = []
     for axes, (quantity, title) in zip(grid.flat, _QUANTITIES.items(), strict=False):
         rows = drifts[(drifts["quantity"] == quantity) & (drifts["window"] == "whole")]
         parts.append(_scatter(axes, rows, settings))
-        found = signed[(signed["quantity"] == quantity) & (signed["window"] == "whole")]
-        axes.set_title(f"{title}\n{_correlation(found)}", fontweight="bold")
-        axes.set_xlabel(f"predicted: −log₂ per doubling of {tables.axis}")
+        found = ranks[(ranks["quantity"] == quantity) & (ranks["at"] == "whole")]
+        of_arms = "".join(f"ρ = {style.estimate(row)}" for row in found.to_dict("records"))
+        axes.set_title(f"{title}\n{of_arms}", fontweight="bold")
+        axes.set_xlabel(f"predicted, octaves per octave of {tables.axis}")
     for row in grid:
-        row[0].set_ylabel(f"found: drift of log₂ η* per doubling of {tables.axis}")
-    parts.append(_forest(grid[1, 2], signed))
+        row[0].set_ylabel(f"found drift, octaves per octave of {tables.axis}")
+    parts.append(_forest(grid[1, 2], ranks))
     looks = panels.arm_looks(settings)
     handles = [
         Line2D([], [], color=color, marker=marker, ls="none", label=settings.arms[name].label)
@@ -51,7 +49,7 @@ def predictors(tables: Tables, settings: Settings) -> Drawing:
     style.legend(figure, [*handles, line])
     plotted = _long_form(parts)
     lacking = [title for name, title in _QUANTITIES.items() if name not in set(drifts["quantity"])]
-    facts = _facts(signed, tables)
+    facts = _facts(ranks, tables, settings.confidence)
     caption = panels.caption(
         facts,
         panels.measured_on(tables, settings, tables.seeds()),
@@ -67,17 +65,19 @@ def predictors(tables: Tables, settings: Settings) -> Drawing:
     return Drawing(figure, plotted, caption, " ".join([alt, *facts]))
 
 
+def _drifts(tables: Tables, confidence: float) -> pd.DataFrame:
+    """The drift that each quantity predicts for each arm (x) beside the one found (value)."""
+    of = ["arm", "fixed"]
+    predicted = tables.shown("predicted_drift", confidence)[["quantity", *of, *_PREDICTED]]
+    found = tables.shown("drift", confidence)[[*of, *_FOUND]]
+    return predicted.rename(columns=_PREDICTED).merge(found.rename(columns=_FOUND), on=of)
+
+
 def _scatter(axes: Axes, rows: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     if rows.empty:
         style.empty(axes, "not measured")
         return pd.DataFrame(columns=_COLUMNS)
-    points = pd.DataFrame(
-        {
-            "panel": "drift",
-            **{name: rows[name] for name in ("arm", "quantity", "window")},
-            **{to: rows[name].astype(float) for to, name in _AXES.items()},
-        }
-    )
+    points = rows[_COLUMNS[1:]].assign(panel="drift")
     reach = float(np.nanmax(np.abs(points[["x", "value"]].to_numpy(dtype=float)))) * 1.25
     axes.plot([-reach, reach], [-reach, reach], "--", color="#333333", lw=1.0, zorder=1)
     axes.axhline(0.0, color="#333333", lw=0.6)
@@ -98,32 +98,22 @@ def _scatter(axes: Axes, rows: pd.DataFrame, settings: Settings) -> pd.DataFrame
     return points
 
 
-_AXES = {
-    "x": "predicted",
-    "x_low": "ci_low",
-    "x_high": "ci_high",
-    "value": "found",
-    "low": "found_low",
-    "high": "found_high",
-}
-
-
-def _forest(axes: Axes, signed: pd.DataFrame) -> pd.DataFrame:
+def _forest(axes: Axes, ranks: pd.DataFrame) -> pd.DataFrame:
     axes.set_title("correlation over arms", fontweight="bold")
-    if signed.empty:
+    if ranks.empty:
         style.empty(axes, "too few arms")
         return pd.DataFrame(columns=_COLUMNS)
-    names = [name for name in _QUANTITIES if name in set(signed["quantity"])]
+    names = [name for name in _QUANTITIES if name in set(ranks["quantity"])]
     for place, quantity in enumerate(names):
         for shift, (window, marker) in zip((-0.15, 0.15), _WINDOWS.items(), strict=True):
-            rows = signed[(signed["quantity"] == quantity) & (signed["window"] == window)]
+            rows = ranks[(ranks["quantity"] == quantity) & (ranks["at"] == window)]
             for row in rows.to_dict("records"):
-                y = place + shift
+                y, left_out = place + shift, [unit["value"] for unit in row["units"]]
                 axes.hlines(y, row["ci_low"], row["ci_high"], color="#0072B2", lw=1.0)
-                axes.hlines(y, row["left_out_low"], row["left_out_high"], color="#0072B2", lw=4.0)
+                axes.hlines(y, min(left_out), max(left_out), color="#0072B2", lw=4.0)
                 face = "#0072B2" if window == "whole" else "white"
                 axes.plot(
-                    row["correlation"], y, marker, color="#0072B2", markerfacecolor=face,
+                    row["value"], y, marker, color="#0072B2", markerfacecolor=face,
                     markersize=7, zorder=4,
                 )  # fmt: skip
     axes.axvline(0.0, color="#333333", lw=0.8)
@@ -131,32 +121,23 @@ def _forest(axes: Axes, signed: pd.DataFrame) -> pd.DataFrame:
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_xlim(-1.05, 1.05)
     axes.set_xlabel("Spearman's ρ\n(filled: whole run, open: second half)")
-    drawn = {"x": "correlation", "x_low": "ci_low", "x_high": "ci_high"}
-    values = {to: signed[name].astype(float) for to, name in drawn.items()}
-    return signed[["quantity", "window"]].assign(panel="correlation", **values)
+    drawn = ranks[["quantity", *_PREDICTED]].rename(columns=_PREDICTED)
+    return drawn.assign(panel="correlation")
 
 
-def _correlation(found: pd.DataFrame) -> str:
-    if found.empty:
-        return ""
-    row = found.iloc[0]
-    limits = style.interval(float(row["ci_low"]), float(row["ci_high"]))
-    return f"ρ = {style.number(float(row['correlation']), 2)} {limits}"
-
-
-def _facts(signed: pd.DataFrame, tables: Tables) -> list[str]:
+def _facts(ranks: pd.DataFrame, tables: Tables, confidence: float) -> list[str]:
     """Every quantity's correlation, and what it explains of the drift of an arm left out."""
+    explained = tables.shown("explained", confidence, at="whole").set_index("quantity")["value"]
     clauses = []
-    for row in signed[signed["window"] == "whole"].to_dict("records"):
-        limits = style.interval(float(row["ci_low"]), float(row["ci_high"]))
-        share = max(float(row["explained"]), 0.0)
+    for row in ranks[ranks["at"] == "whole"].to_dict("records"):
+        share = max(float(explained[row["quantity"]]), 0.0)
         clauses.append(
-            f"{style.number(float(row['correlation']), 2)} {limits} for the "
-            f"{_QUANTITIES[str(row['quantity'])]}, which explains {100 * share:.0f} %"
+            f"{style.estimate(row)} for the {_QUANTITIES[str(row['quantity'])]}, which explains "
+            f"{100 * share:.0f} %"
         )
     if not clauses:
         return []
-    arms = int(signed["n_arms"].max())
+    arms = max(len(units) for units in ranks["units"])
     return [
         f"Rank correlation over {arms} arms of the drift that a quantity predicts over the whole "
         "run and the one found, and what a straight line explains of the drift of an arm left "
@@ -170,4 +151,5 @@ def _long_form(parts: list[pd.DataFrame]) -> pd.DataFrame:
     return table.reindex(columns=_COLUMNS)
 
 
+DRAWN_FROM = "arms"
 FIGURE = predictors

@@ -29,7 +29,8 @@ _FLOOR = 0.1  # densities below this part of one broadened eigenvalue are not dr
 
 def spectral_density(tables: Tables, settings: Settings) -> Drawing:
     """Draw the figure; see the module."""
-    nodes = tables.measured("density")
+    nodes = tables.measured("spectra")
+    nodes = nodes[nodes["kind"] == "density"].rename(columns={"value": "node"})
     sizes = tables.sizes()
     edge_of = {name: edges.edge_of(tables, settings, name) for name in settings.arms}
     figure, grid = style.grid(1, len(settings.arms), 3.4)
@@ -168,4 +169,5 @@ def _facts(
     return sentences
 
 
+DRAWN_FROM = "measured"
 FIGURE = spectral_density

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -214,6 +215,12 @@ def interval(low: float, high: float, digits: int = 2) -> str:
     if math.isnan(low) or math.isnan(high):
         return "–"
     return f"[{number(low, digits)}, {number(high, digits)}]"
+
+
+def estimate(row: Mapping[Any, Any] | pd.Series) -> str:
+    """An estimate for readers, of a row with `value`, `ci_low` and `ci_high`: "0.8 [0.7, 0.9]"."""
+    limits = interval(float(row["ci_low"]), float(row["ci_high"]))
+    return f"{number(float(row['value']), 2)} {limits}"
 
 
 def listing(values: Iterable[object]) -> str:

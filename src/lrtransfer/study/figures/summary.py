@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+
+from lrtransfer.transfer.estimate import of_seeds
 
 
 def over_seeds(
@@ -36,18 +37,11 @@ def over_seeds(
     values = frame[value].to_numpy(dtype=np.float64, na_value=np.nan)
     kept = np.isfinite(values) & ((values > 0.0) if log else True)
     data = frame.loc[kept, list(by)].assign(value=np.log(values[kept]) if log else values[kept])
-    grouped = data.groupby(list(by), sort=True)["value"].agg(["mean", "std", "count"])
-    n = grouped["count"].to_numpy(dtype=np.float64)
-    # One seed has no spread: std is NaN there and so is the interval.
-    quantile = stats.t.ppf(0.5 + confidence / 2.0, np.maximum(n - 1.0, 1.0))
-    mean = grouped["mean"].to_numpy()
-    half = quantile * grouped["std"].to_numpy() / np.sqrt(n)
-    back = np.exp if log else np.asarray
-    summary: pd.DataFrame = grouped.index.to_frame(index=False)
-    summary["value"] = back(mean)
-    summary["low"] = back(mean - half)
-    summary["high"] = back(mean + half)
-    summary["n"] = n.astype(np.int64)
+    groups = data.groupby(list(by), sort=True)["value"]
+    intervals = [of_seeds(v, range(len(v))).interval(confidence) for _, v in groups]
+    summary: pd.DataFrame = groups.count().rename("n").reset_index()
+    limits = np.array(intervals, dtype=np.float64).reshape(-1, 3)
+    summary[["value", "low", "high"]] = np.exp(limits) if log else limits
     return summary.loc[:, columns]
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import pandas as pd
 from matplotlib.figure import Figure
 
+from lrtransfer.study.evidence.estimates import SCHEMA, Estimates
 from lrtransfer.transfer.size import Axis, size_axis, with_size
 
 _RUN_COLUMNS = frozenset(
@@ -77,6 +78,10 @@ class Settings:
             )
 
 
+def _empty(*columns: str) -> Callable[[], pd.DataFrame]:
+    return lambda: pd.DataFrame(columns=list(columns))
+
+
 @dataclass(frozen=True)
 class Tables:
     """The stored tables of one experiment; an absent one is an empty frame.
@@ -84,16 +89,18 @@ class Tables:
     Attributes:
         runs: One row per run; `size`, `fixed` and `axis` are added (`lrtransfer.transfer.size`).
         curves: One row per run and kept step, joined to `runs` by key.
-        eigenvalues: One row per run, checkpoint, operator and rank.
-        density: One row per run, checkpoint, probe and quadrature node.
-        fits: Fit table by name (optima, drift, distances, consistency, ...).
+        spectra: One row per run, checkpoint and eigenvalue or quadrature node, by `kind`.
+        estimates: One row per estimate (`lrtransfer.study.evidence.estimates.SCHEMA`).
+        courses: Estimates that have a step besides.
+        forecasts: The predictor's laws, hold-outs and forecasts, by `kind`.
     """
 
     runs: pd.DataFrame
-    curves: pd.DataFrame = field(default_factory=pd.DataFrame)
-    eigenvalues: pd.DataFrame = field(default_factory=pd.DataFrame)
-    density: pd.DataFrame = field(default_factory=pd.DataFrame)
-    fits: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    curves: pd.DataFrame = field(default_factory=_empty("key", "step"))
+    spectra: pd.DataFrame = field(default_factory=_empty("key", "step", "kind", "rank", "value"))
+    estimates: pd.DataFrame = field(default_factory=_empty(*SCHEMA.names))
+    courses: pd.DataFrame = field(default_factory=_empty(*SCHEMA.names, "step"))
+    forecasts: pd.DataFrame = field(default_factory=_empty("kind"))
 
     def __post_init__(self) -> None:
         """Name the columns that `runs` lacks, before a figure trips over them; add the size."""
@@ -129,37 +136,35 @@ class Tables:
         return sorted(int(value) for value in self.runs["fixed"].unique())
 
     def at_fixed(self, value: int) -> Tables:
-        """These tables with the runs and fits of one value of the other axis only."""
-        fits = {
-            name: fit[fit["fixed"] == value] if "fixed" in fit else fit
-            for name, fit in self.fits.items()
-        }
-        return replace(self, runs=self.runs[self.runs["fixed"] == value], fits=fits)
+        """These tables with the runs and estimates of one value of the other axis only."""
+
+        def kept(estimates: pd.DataFrame) -> pd.DataFrame:
+            # An estimate over all arms is of no single net.
+            return estimates[(estimates["fixed"] == value) | (estimates["arm"] == "")]
+
+        return replace(
+            self,
+            runs=self.runs[self.runs["fixed"] == value],
+            estimates=kept(self.estimates),
+            courses=kept(self.courses),
+        )
 
     def seeds(self) -> int:
         """Number of distinct seeds."""
         return int(self.runs["seed"].nunique())
 
-    def fit(self, name: str, *columns: str) -> pd.DataFrame:
-        """A fit table, or an empty one with `columns` where the fit was not made."""
-        found = self.fits.get(name)
-        return pd.DataFrame(columns=list(columns)) if found is None or found.empty else found
+    def shown(self, statistic: str, confidence: float, **where: str | float) -> pd.DataFrame:
+        """The estimates of a statistic with `ci_low` and `ci_high`; `where` as in `Estimates`."""
+        return Estimates(self.estimates).shown(statistic, confidence, **where)
 
-    def measured(self, part: str) -> pd.DataFrame:
-        """A table of the measured runs, with arm, size and seed of each row.
+    def course(self, statistic: str, confidence: float, **where: str | float) -> pd.DataFrame:
+        """As `shown`, of what has a step."""
+        return Estimates(self.courses).shown(statistic, confidence, **where)
 
-        Args:
-            part: "curves", "eigenvalues" or "density".
-
-        Raises:
-            ValueError: `part` is not a table that is joined by key.
-        """
-        if part not in {f.name for f in fields(self)} - {"runs", "fits"}:
-            raise ValueError(f"part must be curves, eigenvalues or density, not {part!r}")
-        table: pd.DataFrame = getattr(self, part)
+    def measured(self, part: Literal["curves", "spectra"]) -> pd.DataFrame:
+        """A table of the measured runs, with arm, size and seed of each row."""
+        table = self.curves if part == "curves" else self.spectra
         runs = self.runs.loc[self.runs["measured"].astype(bool), ["key", "arm", "size", "seed"]]
-        if table.empty:
-            return pd.DataFrame(columns=[*runs.columns, "step"])
         return runs.merge(table, on="key", how="inner", validate="one_to_many")
 
 

@@ -200,7 +200,6 @@ def _facts(
     plotted: pd.DataFrame, tables: Tables, settings: Settings, edge_of: Mapping[str, Edge]
 ) -> list[str]:
     """What the data show, one sentence per arm that has something to say."""
-    drift = tables.fit("drift", "arm", "slope", "ci_low", "ci_high", "censored")
     # One learning rate has no optimum that could move.
     swept = bool((plotted["panel"] == "transfer").any())
     sentences = []
@@ -209,15 +208,7 @@ def _facts(
         rows = plotted[(plotted["arm"] == name) & (plotted["panel"] == "sharpness")]
         if len(rows):
             clauses.append(_last_sharpness(rows, edge_of[name], tables.axis))
-        slopes = drift[(drift["arm"] == name) & swept]
-        if len(slopes) and math.isfinite(float(slopes["slope"].iloc[0])):
-            slope = slopes.iloc[0]
-            bound = " (a bound: some optimum lies at the grid's end)" if slope["censored"] else ""
-            clauses.append(
-                f"the optimum moves by {style.number(float(slope['slope']), 2)} "
-                f"{style.interval(float(slope['ci_low']), float(slope['ci_high']))} in log₂ η₀ per "
-                f"doubling of {tables.axis}{bound}"
-            )
+        clauses += panels.drift_clause(tables, settings, name) if swept else []
         if clauses:
             sentences.append(f"{arm.label}: {'; '.join(clauses)}.")
     return sentences

@@ -107,4 +107,5 @@ def _rest(path: Trajectory) -> tuple[np.ndarray, np.ndarray]:
     return steps, np.full_like(steps, rest)
 
 
+DRAWN_FROM = "tuners"
 FIGURE = tuned_model

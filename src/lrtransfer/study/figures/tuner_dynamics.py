@@ -80,4 +80,5 @@ def _facts(curves: pd.DataFrame, settings: Settings) -> list[str]:
     return [f"ηλ over the second half: {', '.join(clauses)}."] if clauses else []
 
 
+DRAWN_FROM = "tuners"
 FIGURE = tuner_dynamics

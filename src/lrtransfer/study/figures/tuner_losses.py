@@ -110,4 +110,5 @@ def _factor(runs: pd.DataFrame, rate: float) -> str:
     return f"{sign} = {style.number(rate, 4)}"
 
 
+DRAWN_FROM = "tuners"
 FIGURE = tuner_losses

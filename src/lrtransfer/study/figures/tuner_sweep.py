@@ -123,4 +123,5 @@ def _facts(edged: pd.DataFrame, settings: Settings) -> list[str]:
     return [f"Best σ: {', '.join(clauses)}."] if clauses else []
 
 
+DRAWN_FROM = "tuners"
 FIGURE = tuner_sweep

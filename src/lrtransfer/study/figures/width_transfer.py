@@ -2,4 +2,5 @@
 
 from lrtransfer.study.figures.transfer import transfer
 
+DRAWN_FROM = "measured"
 FIGURE = transfer

@@ -78,5 +78,15 @@ class ConvNet(nn.Module):
         return Roles(tensor_roles(self, {"convolutions.0": "input", "readout": "output"}))
 
 
+COORDINATE_CHECK = {"samples": 8, "options": {"channels": 1, "image_size": 20}}
 ROLES = ("input", "hidden", "output")
+# Small nets for shared tests: sizes in common; of each net the others, how many residual branches
+# it has, and its last output there.
+CASES = {
+    "sizes": {"channels": 2, "activation": "tanh", "width": 2},
+    "nets": [
+        ({"in_features": 512, "image_size": 16, "depth": 3}, 0, -0.10726498866192347),
+        ({"in_features": 800, "image_size": 20, "depth": 2}, 0, -0.47765877976137444),
+    ],
+}
 MODEL = ConvNet

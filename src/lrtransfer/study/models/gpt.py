@@ -107,6 +107,7 @@ class GPT(nn.Module):
         )
 
 
+COORDINATE_CHECK = {"options": {"block_size": 8}}
 ROLES = (
     "embedding",
     "positional",
@@ -117,4 +118,13 @@ ROLES = (
     "branch",
     "attention_logits",
 )
+# Small nets for shared tests: sizes in common; of each net the others, how many residual branches
+# it has, and its last output there.
+CASES = {
+    "sizes": {"in_features": 0, "width": 4, "heads": 2, "block_size": 5},
+    "nets": [
+        ({"bias": True}, 4, 0.9677038304536874),
+        ({"norm_position": "post"}, 4, 1.9889612379192234),
+    ],
+}
 MODEL = GPT

@@ -106,5 +106,15 @@ def head_count(width: int, size: int) -> int:
     return width // size
 
 
+COORDINATE_CHECK = {"options": {"block_size": 8}}
 ROLES = ("embedding", "hidden", "output", "norm_gain", "branch", "attention_logits")
+# Small nets for shared tests: sizes in common; of each net the others, how many residual branches
+# it has, and its last output there.
+CASES = {
+    "sizes": {"in_features": 0, "width": 4, "heads": 2, "block_size": 5},
+    "nets": [
+        ({"depth": 2, "qk_norm": True}, 2, 1.4012230961350844),
+        ({}, 4, 1.27593745122832),
+    ],
+}
 MODEL = Llama

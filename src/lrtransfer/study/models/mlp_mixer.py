@@ -109,5 +109,22 @@ class MLPMixer(nn.Module):
         return Roles(tensors, branches=[f"branches.{i}" for i in range(len(self.branches))])
 
 
+COORDINATE_CHECK = {"options": {"channels": 1, "image_size": 8, "patch": 4, "bias": True}}
 ROLES = ("input", "hidden", "output", "scalar", "scalar_bias", "norm_gain", "bias", "branch")
+# Small nets for shared tests: sizes in common; of each net the others, how many residual branches
+# it has, and its last output there.
+CASES = {
+    "sizes": {
+        "in_features": 32,
+        "channels": 2,
+        "image_size": 4,
+        "patch": 2,
+        "width": 4,
+        "token_hidden": 3,
+    },
+    "nets": [
+        ({"bias": True}, 4, -0.6134395261144471),
+        ({"depth": 2}, 2, -0.8572173475131948),
+    ],
+}
 MODEL = MLPMixer

@@ -111,5 +111,24 @@ def _convolution(width: int) -> nn.Conv2d:
     return nn.Conv2d(width, width, 3, padding=1, bias=False)
 
 
+COORDINATE_CHECK = {"options": {"channels": 1, "image_size": 8, "stride": 1, "norm": "layer"}}
 ROLES = ("input", "hidden", "output", "norm_gain", "bias", "branch")
+# Small nets for shared tests: sizes in common; of each net the others, how many residual branches
+# it has, and its last output there.
+CASES = {
+    "sizes": {
+        "in_features": 128,
+        "channels": 2,
+        "image_size": 8,
+        "activation": "tanh",
+        "stride": 1,
+        "layers_per_branch": 2,
+    },
+    "nets": [
+        ({"norm": "group", "width": 2, "groups": 2}, 3, -1.349280524543209),
+        ({"norm": "none", "width": 2}, 3, -0.44674717232216826),
+        ({"norm": "batch", "width": 2}, 3, -0.04503178936103378),
+        ({"norm": "layer", "width": 4}, 3, -0.5163782986794654),
+    ],
+}
 MODEL = ResidualConvNet

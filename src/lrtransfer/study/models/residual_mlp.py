@@ -82,5 +82,14 @@ def _branch(width: int, layers: int, activation: Activation) -> nn.Sequential:
     return nn.Sequential(*parts)
 
 
+COORDINATE_CHECK = {"widths": (64, 128, 256, 512), "samples": 8}
 ROLES = ("input", "hidden", "output", "branch")
+# Small nets for shared tests: sizes in common; of each net the others, how many residual branches
+# it has, and its last output there.
+CASES = {
+    "sizes": {"in_features": 6},
+    "nets": [
+        ({"width": 4, "depth": 2, "activation": "tanh"}, 2, -1.7802529086047945),
+    ],
+}
 MODEL = ResidualMLP

@@ -148,5 +148,23 @@ def _branch(plan: _Plan, norm: str, groups: int, activation: str) -> nn.Sequenti
     return nn.Sequential(*parts)
 
 
+COORDINATE_CHECK = {
+    "widths": (8, 16, 32, 64),
+    "samples": 2,
+    "options": {"channels": 1, "image_size": 8, "norm": "layer"},
+}
 ROLES = ("input", "hidden", "output", "norm_gain", "bias", "branch")
+# Small nets for shared tests: sizes in common; of each net the others, how many residual branches
+# it has, and its last output there.
+CASES = {
+    "sizes": {"in_features": 128, "channels": 2, "image_size": 8, "activation": "tanh"},
+    "nets": [
+        ({"norm": "layer", "width": 4}, 8, -0.5206495374460821),
+        ({"norm": "none", "width": 2}, 8, 0.32143008870793155),
+        ({"norm": "batch", "width": 2}, 8, 0.25115300520803024),
+        ({"norm": "group", "width": 2, "groups": 2}, 8, -0.146736307333165),
+        ({"width": 2, "depth": 16, "variant": 34}, 16, 0.10350315690023314),
+        ({"width": 1, "depth": 16, "variant": 50}, 16, -0.13580456716609107),
+    ],
+}
 MODEL = ResNet

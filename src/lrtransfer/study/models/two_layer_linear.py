@@ -39,5 +39,14 @@ class TwoLayerLinear(nn.Module):
         return Roles({"embed.weight": "input", "readout.weight": "output"})
 
 
+COORDINATE_CHECK = {"widths": (64, 128, 256, 512), "samples": 8}
 ROLES = ("input", "output")
+# Small nets for shared tests: sizes in common; of each net the others, how many residual branches
+# it has, and its last output there.
+CASES = {
+    "sizes": {"in_features": 6},
+    "nets": [
+        ({"width": 4}, 0, -2.505628679194265),
+    ],
+}
 MODEL = TwoLayerLinear

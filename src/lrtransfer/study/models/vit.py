@@ -109,6 +109,7 @@ class ViT(nn.Module):
         )
 
 
+COORDINATE_CHECK = {"options": {"channels": 1, "image_size": 8, "patch": 4}}
 ROLES = (
     "input",
     "embedding",
@@ -120,4 +121,20 @@ ROLES = (
     "branch",
     "attention_logits",
 )
+# Small nets for shared tests: sizes in common; of each net the others, how many residual branches
+# it has, and its last output there.
+CASES = {
+    "sizes": {
+        "in_features": 32,
+        "channels": 2,
+        "image_size": 4,
+        "patch": 2,
+        "width": 4,
+        "heads": 2,
+    },
+    "nets": [
+        ({"bias": True}, 4, 0.5107697473675105),
+        ({"depth": 2, "pool": "mean"}, 2, 0.09576416438691204),
+    ],
+}
 MODEL = ViT

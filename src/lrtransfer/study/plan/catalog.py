@@ -1,130 +1,143 @@
-"""What each room offers by name, read from its source without importing it.
+"""What a study may name, found by file: one discovery for every kind of member.
 
-A room's member is a file that assigns the room's marker at top level (``MODEL = ResidualMLP``).
-Reading the source keeps this room free of torch and lets a bad name or option in params.yaml be
-refused before any job starts; adding a file is all it takes to add a member.
+A member is a file that assigns its room's marker at top level: `MODEL = ResidualMLP`. Adding the
+file is all it takes to add the member. All but `load` read the source and import nothing, so that
+planning needs no torch and a bad name or option in params.yaml is refused before any job starts.
+
+A member's options are the keyword-only parameters of what its marker names: a function, a class
+(those of its `__init__`, and of its bases where that takes `**options` or there is none), or a
+dataclass (its fields). A marker may also name a preset, the same with other defaults:
+`TUNER = partial(CDAT, sigma=1.0)`.
 """
 
 from __future__ import annotations
 
 import ast
-import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 PACKAGE = Path(__file__).resolve().parents[2]
 
-# The rooms of instruments; the other rooms' folders lie in the study.
-_INSTRUMENTS = ("optim", "optim/schedules", "optim/tuners")
 
-_MARKERS = {
-    "models": "MODEL",
-    "data": "DATASET",
-    "optim": "OPTIMIZER",
-    "optim/schedules": "SCHEDULE",
-    "optim/tuners": "TUNER",
-    "losses": "LOSS",
-    "probes": "PROBE",
-    "figures": "FIGURE",
+@dataclass(frozen=True)
+class Room:
+    """Where members of one kind lie.
+
+    Attributes:
+        folder: Relative to the package.
+        marker: What a member's file assigns.
+        called: What messages call a member.
+    """
+
+    folder: str
+    marker: str
+    called: str
+
+
+ROOMS = {
+    "data": Room("study/data", "DATASET", "data source"),
+    "models": Room("study/models", "MODEL", "model family"),
+    "losses": Room("study/losses", "LOSS", "loss"),
+    "optim": Room("optim", "OPTIMIZER", "optimizer"),
+    "optim/schedules": Room("optim/schedules", "SCHEDULE", "schedule"),
+    "optim/tuners": Room("optim/tuners", "TUNER", "tuner"),
+    "probes": Room("study/probes", "PROBE", "probe"),
+    "figures": Room("study/figures", "FIGURE", "figure"),
 }
+
+# What a member's file tells the planner and the tests, and its own code never reads.
+DESCRIPTIONS = frozenset(
+    {"CASES", "COLUMNS", "COORDINATE_CHECK", "DRAWN_FROM", "FAMILY", "PRICE", "ROLES"}
+)
 
 
 @dataclass(frozen=True)
 class Option:
-    """One keyword of a member's constructor: its annotation as source text, and its default."""
+    """One option of a member: its annotation as source text, and its default."""
 
     annotation: str
     default: object
     required: bool
 
 
-def folder(room: str) -> Path:
-    """Return where the members of ``room`` lie in the package."""
-    return PACKAGE / room if room in _INSTRUMENTS else PACKAGE / "study" / room
+@cache
+def names(room: str) -> tuple[str, ...]:
+    """Return the sorted names of the members of a room, a key of `ROOMS`."""
+    files = (PACKAGE / ROOMS[room].folder).glob("*.py")
+    return tuple(sorted(f.stem for f in files if _assigned(f, ROOMS[room].marker) is not None))
 
 
 @cache
-def names(room: str) -> tuple[str, ...]:
-    """Return the sorted names of the members of ``room`` (e.g. ``models``, ``optim/schedules``)."""
-    marker = re.compile(rf"^{_MARKERS[room]}\b", re.MULTILINE)
-    files = folder(room).glob("*.py")
-    return tuple(sorted(f.stem for f in files if marker.search(f.read_text(encoding="utf-8"))))
-
-
 def source_file(room: str, name: str) -> Path:
-    """Return the file that defines member ``name`` of ``room``."""
-    return folder(room) / f"{name}.py"
+    """Return the file that defines a member."""
+    return PACKAGE / ROOMS[room].folder / f"{name}.py"
+
+
+def is_member(file: Path) -> bool:
+    """Return whether a file defines a member of some room."""
+    rooms = (name for name, room in ROOMS.items() if PACKAGE / room.folder == file.parent)
+    return any(file.stem in names(room) for room in rooms)
+
+
+def load(room: str, name: str) -> Any:
+    """Import a member and return what its marker names.
+
+    Raises:
+        LookupError: The room has no such member.
+    """
+    place = ROOMS[room]
+    if name not in names(room):
+        raise LookupError(f"unknown {place.called} {name!r}. Known: {', '.join(names(room))}.")
+    module = f"{PACKAGE.name}/{place.folder}/{name}".replace("/", ".")
+    return getattr(import_module(module), place.marker)
 
 
 @cache
 def constant(room: str, name: str, constant: str) -> Any:
-    """Return what a member's file assigns to ``constant`` (``ROLES``, ``FAMILY``) as a literal.
+    """Return the literal that a member's file assigns to `constant` (`ROLES`, `PRICE`).
 
     Raises:
         LookupError: The file does not assign it.
     """
-    tree = ast.parse(source_file(room, name).read_text(encoding="utf-8"))
-    for node in tree.body:
-        if (
-            isinstance(node, ast.Assign)
-            and isinstance(node.targets[0], ast.Name)
-            and node.targets[0].id == constant
-        ):
-            return ast.literal_eval(node.value)
-    raise LookupError(f"{room}/{name}.py must assign {constant}")
+    value = _assigned(source_file(room, name), constant)
+    if value is None:
+        raise LookupError(f"{ROOMS[room].folder}/{name}.py must assign {constant}")
+    return ast.literal_eval(value)
+
+
+# What a probe's columns may be used for (`lrtransfer.study.probes`).
+COLUMN_KINDS = ("compared", "curvature", "phases", "predictor", "times_rate")
+
+
+def columns(kind: str) -> tuple[str, ...]:
+    """Return the columns of all probes that are of a kind (`lrtransfer.study.probes`)."""
+    described = (constant("probes", name, "COLUMNS") for name in names("probes"))
+    return tuple(c for of_probe in described for c, kinds in of_probe.items() if kind in kinds)
 
 
 @cache
 def options(room: str, name: str) -> dict[str, Option]:
-    """Return the keyword-only options of a member: those of the object its marker names.
+    """Return the options of a member by name, in the order in which they are declared.
 
-    The object is a class (its ``__init__`` counts) or a function.
+    Raises:
+        LookupError: The room has no such member, or its source does not say what it takes.
     """
-    tree = ast.parse(source_file(room, name).read_text(encoding="utf-8"))
-    marker = _MARKERS[room]
-    target = next(
-        node.value.id
-        for node in tree.body
-        if isinstance(node, ast.Assign)
-        and isinstance(node.targets[0], ast.Name)
-        and node.targets[0].id == marker
-        and isinstance(node.value, ast.Name)
-    )
-    aliases = {
-        node.targets[0].id: ast.unparse(node.value)
-        for node in tree.body
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
-    }
-    arguments = _signature(tree, target)
-    found: dict[str, Option] = {}
-    for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
-        annotation = ast.unparse(argument.annotation) if argument.annotation else "Any"
-        found[argument.arg] = Option(
-            annotation=aliases.get(annotation, annotation),
-            default=ast.literal_eval(default) if default is not None else None,
-            required=default is None,
-        )
-    return found
-
-
-def _signature(tree: ast.Module, name: str) -> ast.arguments:
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef) and node.name == name:
-            return node.args
-        if isinstance(node, ast.ClassDef) and node.name == name:
-            for item in node.body:
-                if isinstance(item, ast.FunctionDef) and item.name == "__init__":
-                    return item.args
-    raise LookupError(f"no class or function {name!r} with a signature in the file")
+    file = source_file(room, name)
+    value = _assigned(file, ROOMS[room].marker) if file.is_file() else None
+    if value is None:
+        raise LookupError(f"{ROOMS[room].folder}/{name}.py must assign {ROOMS[room].marker}")
+    return _options(file, value)
 
 
 def mismatch(annotation: str, value: object) -> str | None:
-    """Return what ``value`` should have been, or None where it fits the annotation's text.
+    """Return what `value` should have been, or None where it fits the annotation's text.
 
-    Understands ``int`` (a size, count or seed: never negative), ``float``, ``bool``, ``str`` and
-    ``Literal[...]``; any other annotation is left to the constructor.
+    Understands `int` (a size, count or seed: never negative), `float`, `bool`, `str` and
+    `Literal[...]`; any other annotation is left to the constructor.
     """
     if annotation.startswith("Literal["):
         allowed = ast.literal_eval(f"({annotation[8:-1]},)")
@@ -143,3 +156,95 @@ def mismatch(annotation: str, value: object) -> str | None:
         "str": "text",
     }
     return None if fits.get(annotation, True) else described[annotation]
+
+
+@cache
+def _top_level(file: Path) -> dict[str, ast.stmt]:
+    """Return what a file defines, assigns and imports at top level, by name."""
+    found: dict[str, ast.stmt] = {}
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found[node.name] = node
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            found[node.targets[0].id] = node
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            found[node.target.id] = node
+        elif isinstance(node, ast.ImportFrom):
+            found |= {alias.asname or alias.name: node for alias in node.names}
+    return found
+
+
+def _assigned(file: Path, name: str) -> ast.expr | None:
+    """Return the expression that a file assigns to a name at top level."""
+    node = _top_level(file).get(name)
+    return node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
+
+
+def _definition(file: Path, name: str) -> tuple[Path, ast.stmt] | None:
+    """Follow a name through imports within the package; None where it comes from outside."""
+    node = _top_level(file).get(name)
+    if isinstance(node, ast.ImportFrom):
+        package, *parts = (node.module or "").split(".")
+        origin = PACKAGE.joinpath(*parts)
+        module = origin.with_suffix(".py") if parts else origin
+        own = module if module.is_file() else origin / "__init__.py"
+        alias = next(a for a in node.names if name in (a.asname, a.name))
+        return _definition(own, alias.name) if package == PACKAGE.name else None
+    return (file, node) if node is not None else None
+
+
+def _options(file: Path, value: ast.expr) -> dict[str, Option]:
+    """Return the options of what an expression of a file names."""
+    if isinstance(value, ast.Call) and ast.unparse(value.func) == "partial":
+        found = _options(file, value.args[0])
+        preset = {keyword.arg: keyword.value for keyword in value.keywords}
+        return {
+            name: replace(option, default=ast.literal_eval(preset[name]), required=False)
+            if name in preset
+            else option
+            for name, option in found.items()
+        }
+    defined = _definition(file, ast.unparse(value))
+    if defined is not None and isinstance(defined[1], ast.FunctionDef):
+        return dict(_keywords(defined[0], defined[1].args))
+    if defined is not None and isinstance(defined[1], ast.ClassDef):
+        return _of_class(defined[0], defined[1])
+    raise LookupError(
+        f"{file.relative_to(PACKAGE)} assigns {ast.unparse(value)}, whose options cannot be read. "
+        "Name a function or class of the package, or a partial of one."
+    )
+
+
+def _of_class(file: Path, defined: ast.ClassDef) -> dict[str, Option]:
+    """Return the options of a class: its own, after those that it passes on to its bases."""
+    init = next(
+        (n for n in defined.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None
+    )
+    found: dict[str, Option] = {}
+    if init is None or init.args.kwarg is not None:
+        for base in defined.bases:
+            parent = _definition(file, ast.unparse(base))
+            if parent is not None and isinstance(parent[1], ast.ClassDef):
+                found |= _of_class(parent[0], parent[1])
+    if init is not None:
+        return found | dict(_keywords(file, init.args))
+    if any("dataclass" in ast.unparse(decorator) for decorator in defined.decorator_list):
+        for node in defined.body:
+            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+                found[node.target.id] = _option(file, node.annotation, node.value)
+    return found
+
+
+def _keywords(file: Path, arguments: ast.arguments) -> Iterator[tuple[str, Option]]:
+    for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+        yield argument.arg, _option(file, argument.annotation, default)
+
+
+def _option(file: Path, annotation: ast.expr | None, default: ast.expr | None) -> Option:
+    text = ast.unparse(annotation) if annotation else "Any"
+    # An alias such as `Shape = Literal["linear", "cosine"]` counts as what it stands for.
+    alias = _definition(file, text)
+    if alias is not None and isinstance(alias[1], ast.Assign):
+        text = ast.unparse(alias[1].value)
+    literal = ast.literal_eval(default) if default is not None else None
+    return Option(text, default=literal, required=default is None)

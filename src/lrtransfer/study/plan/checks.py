@@ -26,14 +26,6 @@ from lrtransfer.study.plan.schema import (
 # Filled in from the data set and the grid, so not for an experiment to set.
 GRID_OPTIONS = frozenset({"in_features", "out_features", "width", "depth"})
 
-_MEMBERS = {
-    "models": "model family",
-    "data": "data source",
-    "optim": "optimizer",
-    "optim/schedules": "schedule",
-    "optim/tuners": "tuner",
-}
-
 
 def problems(study: Study, known: Mapping[str, ParameterizationSpec]) -> Iterator[str]:
     """Yield one line per violated rule; ``known`` are all parameterizations by name."""
@@ -78,9 +70,9 @@ def _experiment(
     yield from _named("optim/schedules", experiment.schedule, f"{path}.schedule")
     if experiment.tuner is not None:
         yield from _named("optim/tuners", experiment.tuner, f"{path}.tuner")
-    yield from _known(f"{path}.loss", "loss", experiment.loss, catalog.names("losses"))
+    yield from _listed("losses", experiment.loss, f"{path}.loss")
     for figure in experiment.figures:
-        yield from _known(f"{path}.figures", "figure", figure, catalog.names("figures"))
+        yield from _listed("figures", figure, f"{path}.figures")
     yield from _arms(path, experiment, known)
     if not experiment.scales:
         yield f"{path}.scales: names no scale. Add smoke, laptop or paper."
@@ -267,7 +259,7 @@ def _measured(path: str, experiment: Experiment, grid: Grid, measure: Measure) -
     elif measure.points is not None and measure.share is not None:
         yield f"{path}.measure: points fix the steps, so share has no effect. Give one of them."
     for probe in measure.probes:
-        yield from _known(f"{path}.measure.probes", "probe", probe, catalog.names("probes"))
+        yield from _listed("probes", probe, f"{path}.measure.probes")
     references = {name: reference_rate(experiment, grid, name) for name in experiment.arms}
     for name, reference in references.items():
         rates = grid.learning_rates.get(name)
@@ -288,9 +280,8 @@ def _named(room: str, spec: NamedSpec, path: str) -> Iterator[str]:
 
 
 def _member(room: str, name: str, options: Options, path: str, field: str) -> Iterator[str]:
-    members = catalog.names(room)
-    if name not in members:
-        yield f"{path}.{field}: unknown {_MEMBERS[room]} {name!r}. {closest(name, members)}"
+    if name not in catalog.names(room):
+        yield from _listed(room, name, f"{path}.{field}")
         return
     known = catalog.options(room, name)
     for option, value in options.items():
@@ -304,6 +295,10 @@ def _member(room: str, name: str, options: Options, path: str, field: str) -> It
     for option, declared in known.items():
         if declared.required and option not in options and option not in GRID_OPTIONS:
             yield f"{path}.options.{option}: missing. Give a value ({declared.annotation})."
+
+
+def _listed(room: str, name: str, path: str) -> Iterator[str]:
+    yield from _known(path, catalog.ROOMS[room].called, name, catalog.names(room))
 
 
 def _known(path: str, what: str, name: str, known: Collection[str]) -> Iterator[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -14,19 +15,32 @@ from lrtransfer.study.plan import catalog, fingerprint
 from lrtransfer.study.plan.checks import GRID_OPTIONS, selected
 from lrtransfer.study.plan.measurement import measurement_steps
 from lrtransfer.study.plan.parameterizations import family, known
+from lrtransfer.study.plan.parts import run_code
+from lrtransfer.study.plan.run_config import (
+    DecayConfig,
+    DensityConfig,
+    GroupWarmupConfig,
+    MeasureConfig,
+    ModelConfig,
+    NamedConfig,
+    ParameterizationConfig,
+    RunConfig,
+    SpectrumConfig,
+)
 from lrtransfer.study.plan.schema import (
     Arm,
     DataSpec,
+    DecayRule,
     Experiment,
     Grid,
     Measure,
+    NamedSpec,
     Spectra,
     Study,
     of_arm,
     reference_rate,
 )
 
-SCHEMA = 1
 KEY_LENGTH = 16
 # Of the price of training, for measuring where an experiment names no steps.
 DEFAULT_SHARE = 0.15
@@ -63,7 +77,7 @@ class Run:
     seed: int
     measured: bool
     checkpoints: tuple[int, ...]
-    config: dict[str, Any]
+    config: RunConfig
     code: dict[str, str]
 
 
@@ -74,7 +88,7 @@ class Spectrum:
     key: str
     run: Run
     step: int
-    config: dict[str, Any]
+    config: SpectrumConfig
 
 
 @dataclass(frozen=True)
@@ -170,15 +184,17 @@ def _dataset(name: str, spec: DataSpec) -> Dataset:
 
 @dataclass(frozen=True)
 class _Cell:
-    """One arm of one experiment at one width and depth: what its runs have in common."""
+    """One arm of one experiment at one width and depth: what its runs have in common.
+
+    Attributes:
+        config: That of its runs, which lacks learning rate, seed and what is measured.
+    """
 
     experiment: str
     arm: str
-    width: int
-    depth: int
     grid: Grid
     reference_learning_rate: float | None
-    config: dict[str, Any]
+    config: partial[RunConfig]
 
 
 def _sweeps(
@@ -186,12 +202,12 @@ def _sweeps(
 ) -> Iterator[Sweep]:
     grid = _with_seeds(experiment.scales[study.scale], study.seed_offset)
     dataset = datasets[grid.dataset or experiment.dataset]
-    for arm_name, width, depth in product(experiment.arms, grid.widths, grid.depths):
-        shared = _shared_config(experiment, grid, arm_name, dataset, study)
-        model = {**shared["model"], "width": width, "depth": depth}
-        rate = reference_rate(experiment, grid, arm_name)
-        cell = _Cell(name, arm_name, width, depth, grid, rate, {**shared, "model": model})
-        axes = product(grid.learning_rates[arm_name], grid.seeds)
+    for arm, width, depth in product(experiment.arms, grid.widths, grid.depths):
+        config = _shared_config(
+            experiment, grid, arm, size=(width, depth), dataset=dataset.id, study=study
+        )
+        cell = _Cell(name, arm, grid, reference_rate(experiment, grid, arm), config)
+        axes = product(grid.learning_rates[arm], grid.seeds)
         runs = tuple(_run(cell, rate, seed) for rate, seed in axes)
         spectra = tuple(
             _spectrum(run, step, grid.spectra)
@@ -199,7 +215,7 @@ def _sweeps(
             for step in sorted(run.checkpoints)
             if grid.spectra is not None
         )
-        yield Sweep(f"{name}/{arm_name}/width{width}-depth{depth}", runs, spectra)
+        yield Sweep(f"{name}/{arm}/width{width}-depth{depth}", runs, spectra)
 
 
 def _with_seeds(grid: Grid, offset: int) -> Grid:
@@ -213,28 +229,25 @@ def _with_seeds(grid: Grid, offset: int) -> Grid:
 
 
 def _run(cell: _Cell, learning_rate: float, seed: int) -> Run:
-    grid = cell.grid
-    measured = grid.measure is not None and learning_rate == cell.reference_learning_rate
-    config = {
-        **cell.config,
-        "learning_rate": float(learning_rate),
-        "seed": seed,
-        "measure": _measure(grid.measure, cell.config["steps"])
-        if grid.measure is not None and measured
-        else None,
-    }
-    spectra = grid.spectra
-    kept = measured and spectra is not None and seed in spectra.seeds
-    code = run_code(config)
-    return Run(
-        key=fingerprint.digest({"config": config, "code": code})[:KEY_LENGTH],
-        experiment=cell.experiment,
-        arm=cell.arm,
-        width=cell.width,
-        depth=cell.depth,
+    grid, spectra = cell.grid, cell.grid.spectra
+    wanted = grid.measure if learning_rate == cell.reference_learning_rate else None
+    steps = of_arm(grid.steps, cell.arm)
+    config = cell.config(
         learning_rate=float(learning_rate),
         seed=seed,
-        measured=measured,
+        measure=None if wanted is None else _measure(wanted, steps),
+    )
+    kept = wanted is not None and spectra is not None and seed in spectra.seeds
+    code = run_code(config)
+    return Run(
+        key=fingerprint.digest({"config": config.to_json(), "code": code})[:KEY_LENGTH],
+        experiment=cell.experiment,
+        arm=cell.arm,
+        width=config.model.width,
+        depth=config.model.depth,
+        learning_rate=config.learning_rate,
+        seed=seed,
+        measured=wanted is not None,
         checkpoints=tuple(spectra.steps) if kept and spectra is not None else (),
         config=config,
         code=code,
@@ -242,76 +255,61 @@ def _run(cell: _Cell, learning_rate: float, seed: int) -> Run:
 
 
 def _shared_config(
-    experiment: Experiment, grid: Grid, arm_name: str, dataset: Dataset, study: Study
-) -> dict[str, Any]:
+    experiment: Experiment,
+    grid: Grid,
+    arm_name: str,
+    *,
+    size: tuple[int, int],
+    dataset: str,
+    study: Study,
+) -> partial[RunConfig]:
     arm = experiment.arms[arm_name]
     model = grid.model or experiment.model
     optimizer = arm.optimizer or experiment.optimizer
-    schedule = arm.schedule or experiment.schedule
-    options = dict(optimizer.options)
     if grid.weight_decay is not None:
-        options["weight_decay"] = of_arm(grid.weight_decay, arm_name)
-    config = {
-        "schema": SCHEMA,
-        "data": dataset.id,
-        "model": {
-            "family": model.family,
-            "options": _filled("models", model.family, model.options | arm.model_options),
-        },
-        "parameterization": _rules(experiment, grid, arm, model.family, study),
-        "loss": experiment.loss,
-        "optimizer": _named("optim", optimizer.name, options),
-        "schedule": _named("optim/schedules", schedule.name, schedule.options),
-        "batch_size": of_arm(grid.batch_size, arm_name),
-        "steps": of_arm(grid.steps, arm_name),
-        "precision": grid.precision,
-    }
-    # Named where they are asked for alone, so that an option added later changes no key.
-    if arm.trained != "all":
-        config["trained"] = arm.trained
-    if grid.augmentation != "none":
-        config["augmentation"] = grid.augmentation
-    if (decay := arm.decay or experiment.decay) is not None:
-        config["decay"] = {
-            name: sorted(value) if isinstance(value, list) else value
-            for name, value in decay.model_dump().items()
-        }
-    if arm.group_warmup is not None:
-        config["group_warmup"] = arm.group_warmup.model_dump()
-    if experiment.one_pass:
-        config["one_pass"] = True
-    if (tuner := arm.tuner or experiment.tuner) is not None:
-        config["tuner"] = _named("optim/tuners", tuner.name, tuner.options)
-    if grid.train_samples is not None:
-        config["train_samples"] = of_arm(grid.train_samples, arm_name)
-    return config
-
-
-def run_code(config: dict[str, Any]) -> dict[str, str]:
-    """Return the fingerprint of the code that trains a run of this configuration."""
-    probes = config["measure"]["probes"] if config["measure"] else []
-    return fingerprint.code(
-        "study/training/run.py",
-        f"study/models/{config['model']['family']}.py",
-        f"optim/{config['optimizer']['name']}.py",
-        f"optim/schedules/{config['schedule']['name']}.py",
-        f"study/losses/{config['loss']}.py",
-        *(f"study/probes/{probe}.py" for probe in probes),
-        *(["study/training/augmentation.py"] if "augmentation" in config else []),
-        *(["study/training/width_rule.py"] if "decay" in config else []),
-        *(["study/training/group_warmup.py"] if "group_warmup" in config else []),
-        *(_tuner_code(config["tuner"]["name"]) if "tuner" in config else []),
-        *(["study/training/fewer_examples.py"] if "train_samples" in config else []),
+        options = {**optimizer.options, "weight_decay": of_arm(grid.weight_decay, arm_name)}
+        optimizer = NamedSpec(name=optimizer.name, options=options)
+    decay, tuner = arm.decay or experiment.decay, arm.tuner or experiment.tuner
+    warmup, samples = arm.group_warmup, grid.train_samples
+    return partial(
+        RunConfig,
+        data=dataset,
+        model=ModelConfig(
+            family=model.family,
+            options=_filled("models", model.family, model.options | arm.model_options),
+            width=size[0],
+            depth=size[1],
+        ),
+        parameterization=_parameterization(experiment, grid, arm, model.family, study),
+        loss=experiment.loss,
+        optimizer=_named("optim", optimizer),
+        schedule=_named("optim/schedules", arm.schedule or experiment.schedule),
+        batch_size=of_arm(grid.batch_size, arm_name),
+        steps=of_arm(grid.steps, arm_name),
+        precision=grid.precision,
+        trained=arm.trained,
+        augmentation=None if grid.augmentation == "none" else grid.augmentation,
+        decay=None if decay is None else _decay(decay),
+        group_warmup=None if warmup is None else GroupWarmupConfig(**warmup.model_dump()),
+        one_pass=experiment.one_pass,
+        tuner=None if tuner is None else _named("optim/tuners", tuner),
+        train_samples=None if samples is None else of_arm(samples, arm_name),
     )
 
 
-def _tuner_code(name: str) -> list[str]:
-    return ["study/training/tuned_updates.py", f"optim/tuners/{name}.py"]
+def _decay(rule: DecayRule) -> DecayConfig:
+    return DecayConfig(
+        rule=rule.rule,
+        power=rule.power,
+        unscaled=tuple(sorted(rule.unscaled)),
+        faster=tuple(sorted(rule.faster)),
+        undecayed=tuple(sorted(rule.undecayed)),
+    )
 
 
-def _rules(
+def _parameterization(
     experiment: Experiment, grid: Grid, arm: Arm, model: str, study: Study
-) -> dict[str, Any]:
+) -> ParameterizationConfig:
     """Return the exponents themselves, so that a key depends on what they say, not on a name.
 
     Only the roles of the model's tensors and modules, and nothing that is a default: a role or a
@@ -323,37 +321,37 @@ def _rules(
     roles = catalog.constant("models", model, "ROLES")
     rules = {role: table[role].model_dump(exclude_defaults=True) for role in roles if role in table}
     constants = arm.constants or grid.constants or experiment.constants
-    return {"rules": rules, "constants": constants.model_dump()}
+    return ParameterizationConfig(rules=rules, constants=constants.model_dump())
 
 
-def _measure(measure: Measure, steps: int) -> dict[str, Any]:
-    when: dict[str, Any] = {"share": DEFAULT_SHARE if measure.share is None else measure.share}
+def _measure(measure: Measure, steps: int) -> MeasureConfig:
+    named, share = None, DEFAULT_SHARE if measure.share is None else measure.share
     if measure.points is not None and measure.spacing is not None:
-        when = {"steps": measurement_steps(steps, measure.points, measure.spacing)}
-    return {
-        "probes": sorted(measure.probes),
-        "samples": measure.samples,
-        "tolerance": measure.tolerance,
-        **when,
-    }
+        named = tuple(measurement_steps(steps, measure.points, measure.spacing))
+    return MeasureConfig(
+        probes=tuple(sorted(measure.probes)),
+        samples=measure.samples,
+        tolerance=measure.tolerance,
+        steps=named,
+        share=share if named is None else None,
+    )
 
 
 def _spectrum(run: Run, step: int, spectra: Spectra) -> Spectrum:
-    config = {
-        "schema": SCHEMA,
-        "run": run.key,
-        "step": step,
-        "samples": spectra.samples,
-        "top": spectra.top,
-        "density": spectra.density.model_dump(),
-    }
+    config = SpectrumConfig(
+        run=run.key,
+        step=step,
+        samples=spectra.samples,
+        top=spectra.top,
+        density=DensityConfig(**spectra.density.model_dump()),
+    )
     code = fingerprint.code("study/spectra/spectrum.py")
-    key = fingerprint.digest({"config": config, "code": code})[:KEY_LENGTH]
+    key = fingerprint.digest({"config": config.to_json(), "code": code})[:KEY_LENGTH]
     return Spectrum(key, run, step, config)
 
 
-def _named(room: str, name: str, options: dict[str, Any]) -> dict[str, Any]:
-    return {"name": name, "options": _filled(room, name, options)}
+def _named(room: str, spec: NamedSpec) -> NamedConfig:
+    return NamedConfig(name=spec.name, options=_filled(room, spec.name, spec.options))
 
 
 def _filled(room: str, name: str, options: dict[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,12 @@
 """Fingerprints of code: equal for equal meaning, whatever the comments, layout or host.
 
 A file's fingerprint is a hash of its syntax tree without docstrings, so that a comment edit changes
-nothing and a changed constant changes it. A stage's fingerprint covers the files it imports within
+nothing and a changed constant changes it; nor does what a member's file says of itself to planner
+and tests (its price, its test cases). A stage's fingerprint covers the files it imports within
 the package; imports made by name at run time (models, probes, …) are not followed, the caller adds
-the members that a run uses. The package's own ``__init__`` is left out: it only re-exports.
+the members that a run uses. Left out are the package's face, which only re-exports, the catalog and
+the table of parts, which find the code that a key names, and the form of a configuration, whose
+content a key holds.
 """
 
 from __future__ import annotations
@@ -16,12 +19,21 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from lrtransfer.study.plan.catalog import PACKAGE
+from lrtransfer.study.plan.catalog import DESCRIPTIONS, PACKAGE, is_member
+
+_LEFT_OUT = frozenset(
+    {
+        "__init__.py",
+        "study/plan/catalog.py",
+        "study/plan/parts.py",
+        "study/plan/run_config.py",
+    }
+)
 
 
 def code(*roots: str | Path) -> dict[str, str]:
     """Return {file relative to the package: hash} for ``roots`` and all that they import."""
-    return dict(_code(tuple(sorted({_absolute(root) for root in roots}))))
+    return dict(_code(roots))
 
 
 def digest(content: Any) -> str:
@@ -34,6 +46,8 @@ def digest(content: Any) -> str:
 def file_hash(path: Path) -> str:
     """Return the first 16 hex digits of the sha256 of a Python file's meaning."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
+    if is_member(path):
+        tree.body = [node for node in tree.body if not _is_description(node)]
     return hashlib.sha256(repr(_meaning(tree)).encode()).hexdigest()[:16]
 
 
@@ -68,12 +82,18 @@ def _is_docstring(node: Any) -> bool:
     )
 
 
+def _is_description(node: ast.stmt) -> bool:
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    return any(isinstance(t, ast.Name) and t.id in DESCRIPTIONS for t in targets)
+
+
 @cache
-def _code(roots: tuple[Path, ...]) -> dict[str, str]:
-    return {str(f.relative_to(PACKAGE)): file_hash(f) for f in _closure(roots)}
+def _code(roots: tuple[str | Path, ...]) -> dict[str, str]:
+    files = _closure({_absolute(root) for root in roots})
+    return {str(f.relative_to(PACKAGE)): file_hash(f) for f in files}
 
 
-def _closure(roots: tuple[Path, ...]) -> tuple[Path, ...]:
+def _closure(roots: set[Path]) -> tuple[Path, ...]:
     found: set[Path] = set()
     waiting = list(roots)
     while waiting:
@@ -91,7 +111,7 @@ def _imports(path: Path) -> tuple[Path, ...]:
         file
         for module in _imported_modules(tree.body)
         for file in _module_files(module)
-        if file != PACKAGE / "__init__.py"
+        if file.relative_to(PACKAGE).as_posix() not in _LEFT_OUT
     )
 
 

@@ -1,4 +1,4 @@
-"""params.yaml -> a valid Study, or one line per fault."""
+"""params.yaml, with claims.yaml beside it, -> a valid Study, or one line per fault."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from lrtransfer.study.plan.checks import problems
+from lrtransfer.study.plan.claims import FILE, load_claims
 from lrtransfer.study.plan.messages import describe
 from lrtransfer.study.plan.parameterizations import known, redefined
 from lrtransfer.study.plan.schema import Study
@@ -18,6 +19,8 @@ def load_study(
     path: Path, *, scale: str | None = None, experiments: str | list[str] | None = None
 ) -> Study:
     """Return the study that a params.yaml asks for.
+
+    The claims beside it are checked too; `load_claims` returns them.
 
     Args:
         path: The file.
@@ -33,7 +36,9 @@ def load_study(
         content["scale"] = scale
     if experiments:
         content["experiments"] = _names(experiments)
-    return parse_study(content, source=str(path))
+    study = parse_study(content, source=str(path))
+    load_claims(path.with_name(FILE), study)
+    return study
 
 
 def parse_study(content: dict[str, Any], *, source: str = "params.yaml") -> Study:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 
-from lrtransfer.study.plan import catalog
-from lrtransfer.study.plan.catalog import PACKAGE
+from lrtransfer.study.plan.catalog import PACKAGE, constant
 from lrtransfer.study.plan.schema import ParameterizationSpec
 from lrtransfer.study.plan.yaml_file import read_yaml
 
@@ -15,7 +14,7 @@ TABLE = PACKAGE / "scaling" / "parameterizations.yaml"
 
 def family(optimizer: str) -> str:
     """Return the column of a parameterization's table that an optimizer follows."""
-    name: str = catalog.constant("optim", optimizer, "FAMILY")
+    name: str = constant("optim", optimizer, "FAMILY")
     return name
 
 

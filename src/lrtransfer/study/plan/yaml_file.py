@@ -11,9 +11,14 @@ import yaml
 class StudyError(ValueError):
     """A study that cannot be run as written; each line names a field and a remedy."""
 
+    exit_status = 2
+
     def __init__(self, lines: list[str]) -> None:
         super().__init__("\n".join(lines))
         self.lines = lines
+
+
+_MERGE = "tag:yaml.org,2002:merge"  # of "<<", which takes over the fields of another mapping
 
 
 class _UniqueKeyLoader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):  # type: ignore[misc]
@@ -22,6 +27,8 @@ class _UniqueKeyLoader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeL
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
         for key_node, _ in node.value:
+            if key_node.tag == _MERGE:
+                continue
             key = self.construct_object(key_node, deep=True)
             try:
                 repeated = key in seen

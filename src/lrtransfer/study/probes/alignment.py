@@ -146,4 +146,25 @@ def _without_decay(found: Mapping[str, Alignment], at: Measurement) -> Mapping[s
     return {name: own.without_decay(shares[name]) for name, own in found.items()}
 
 
+PRICE = 2.5
+COLUMNS = {
+    "weight_alignment": ("phases",),
+    "update_alignment": (),
+    "update_alignment_without_decay": ("phases",),
+    "alignment_ratio": (),
+    "alignment_ratio_without_decay": ("phases", "predictor"),
+    "alignment_ratio_held_out": ("phases",),
+    "relative_update": (),
+    "relative_update_without_decay": ("phases", "predictor"),
+    "relative_change": (),
+    "relative_change_without_decay": ("phases", "predictor"),
+    "weight_rms": ("phases",),
+    "weight_alignment_held_out": (),
+    "update_alignment_held_out": (),
+    "relative_change_held_out": (),
+    "layer_samples": (),
+    "layer_fan_in": (),
+    "hidden_rate": (),
+    "hidden_share": (),
+}
 PROBE = AlignmentProbe

@@ -28,7 +28,9 @@ class BatchSharpness(Stateless):
         size = min(at.batch_size, len(at.inputs))
         drawn = mini_batches((at.inputs, at.targets), size, generator=at.generator)
         try:
-            found = batch_sharpness(at.model, at.loss, drawn, scale=at.rates, max_batches=_BATCHES)
+            found = batch_sharpness(
+                at.model, at.loss, drawn, scale=at.relative_rates, max_batches=_BATCHES
+            )
         except (NonFiniteCurvatureError, ValueError):
             return dict.fromkeys(names, math.nan)
         self.gradients = 3 * found.batches * size / len(at.inputs)
@@ -36,4 +38,6 @@ class BatchSharpness(Stateless):
         return dict(zip(names, values, strict=True))
 
 
+PRICE = 16.0
+COLUMNS = {"batch_sharpness": (), "batch_sharpness_of_means": (), "batch_sharpness_error": ()}
 PROBE = BatchSharpness

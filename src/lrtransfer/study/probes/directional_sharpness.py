@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 from lrtransfer.optim.tuners.closure import NonFiniteLossError
+from lrtransfer.optim.tuners.next_update import next_update
 from lrtransfer.study.probes import Measurement
 from lrtransfer.study.probes.memory import Stateless
-from lrtransfer.study.probes.next_update import next_update
 
 
 class DirectionalSharpness(Stateless):
@@ -23,12 +23,13 @@ class DirectionalSharpness(Stateless):
         """Take one product with the Hessian."""
         names = ("directional_sharpness", "objective_gradient_norm")
         try:
-            coming = next_update(at)
+            coming = next_update(at.optimizer, at.subset_loss, at.relative_rates)
         except NonFiniteLossError:
             return dict.fromkeys(names, math.nan)
-        curvature = coming.objective.curvature_along(coming.direction)
-        value = curvature / -coming.slope if coming.slope else math.nan
+        value = coming.curvature() / -coming.slope if coming.slope else math.nan
         return dict(zip(names, (value, coming.objective.gradient_norm), strict=True))
 
 
+PRICE = 3.0
+COLUMNS = {"directional_sharpness": (), "objective_gradient_norm": ()}
 PROBE = DirectionalSharpness

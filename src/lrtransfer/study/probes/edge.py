@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import math
 
-import torch
-
 from lrtransfer.curvature.lanczos import eigenvalues
 from lrtransfer.curvature.linear_operator import NonFiniteCurvatureError
 from lrtransfer.optim.tuners.closure import NonFiniteLossError
-from lrtransfer.optim.tuners.scaled_hessian import ScaledHessian
+from lrtransfer.optim.tuners.next_update import next_update
 from lrtransfer.study.probes import Measurement
 from lrtransfer.study.probes.memory import WarmStart
-from lrtransfer.study.probes.next_update import NextUpdate, next_update
 
 _COLUMNS = ("edge_sharpness", "edge_residual", "edge_alignment")
 
@@ -31,28 +28,21 @@ class Edge(WarmStart):
         """Run Lanczos from the last eigenvector."""
         self.gradients = 1.0
         try:
-            coming = next_update(at)
+            coming = next_update(at.optimizer, at.subset_loss, at.relative_rates)
             top = eigenvalues(
-                ScaledHessian(coming.objective, coming.roots),
+                coming.hessian(),
                 tolerance=at.tolerance,
-                start=self.eigenvector,
+                start=self.eigenvectors.get("edge"),
                 generator=at.generator,
             )
         except (NonFiniteLossError, NonFiniteCurvatureError):
             return dict.fromkeys(_COLUMNS, math.nan)
-        self.eigenvector = top.vectors[0]
+        vector = self.eigenvectors["edge"] = top.vectors[0]
         self.gradients += 2.0 * top.products
-        values = (float(top.values[0]), float(top.residuals[0]), _alignment(coming, top.vectors[0]))
+        values = (float(top.values[0]), float(top.residuals[0]), coming.alignment(vector))
         return dict(zip(_COLUMNS, values, strict=True))
 
 
-def _alignment(coming: NextUpdate, vector: torch.Tensor) -> float:
-    pieces = [
-        torch.where(root > 0, u / root, 0.0).reshape(-1)
-        for u, root in zip(coming.direction, coming.roots, strict=True)
-    ]
-    update = torch.cat(pieces)
-    return abs(float(torch.nn.functional.cosine_similarity(update, vector, dim=0)))
-
-
+PRICE = 16.0
+COLUMNS = {"edge_sharpness": ("predictor", "times_rate"), "edge_residual": (), "edge_alignment": ()}
 PROBE = Edge

@@ -5,10 +5,22 @@ from __future__ import annotations
 from torch import Tensor
 
 
-class Stateless:
-    """A probe that starts afresh at every measurement."""
+class Base:
+    """What a probe is unless it says otherwise.
 
-    gradients: float
+    Attributes:
+        needs_update: Whether it measures the last update (`Measurement.update`).
+        sums: Whether it takes the mean over `Measurement.process_group`.
+        gradients: Price of the last measurement in gradient evaluations of the subset.
+    """
+
+    needs_update: bool = False
+    sums: bool = False
+    gradients: float = 0.0
+
+
+class Stateless(Base):
+    """A probe that starts afresh at every measurement."""
 
     def state(self) -> dict[str, Tensor]:
         """Return nothing to keep."""
@@ -18,17 +30,16 @@ class Stateless:
         """Take nothing up."""
 
 
-class WarmStart:
-    """A probe that starts from the eigenvector of its last measurement."""
+class WarmStart(Base):
+    """A probe that starts from the eigenvectors of its last measurement, kept by name."""
 
     def __init__(self) -> None:
-        self.eigenvector: Tensor | None = None
-        self.gradients = 0.0
+        self.eigenvectors: dict[str, Tensor] = {}
 
     def state(self) -> dict[str, Tensor]:
-        """Return the last eigenvector, if there is one."""
-        return {} if self.eigenvector is None else {"eigenvector": self.eigenvector}
+        """Return the last eigenvectors, as far as there are any."""
+        return dict(self.eigenvectors)
 
     def load_state(self, state: dict[str, Tensor]) -> None:
-        """Take up the last eigenvector."""
-        self.eigenvector = state.get("eigenvector")
+        """Take up the last eigenvectors."""
+        self.eigenvectors = dict(state)

@@ -20,8 +20,7 @@ class Norms(Stateless):
         """Differentiate the loss once."""
         named = [(n, p) for n, p in at.model.named_parameters() if p.requires_grad]
         weights = [p for _, p in named]
-        loss = at.loss(at.model(at.inputs), at.targets)
-        gradients = torch.autograd.grad(loss, weights)
+        gradients = torch.autograd.grad(at.subset_loss(), weights)
         columns = {
             "gradient_norm": float(torch.nn.utils.get_total_norm(gradients)),
             "weight_norm": float(torch.nn.utils.get_total_norm([p.detach() for p in weights])),
@@ -30,4 +29,6 @@ class Norms(Stateless):
         return columns | per_tensor
 
 
+PRICE = 1.0
+COLUMNS = {"gradient_norm": (), "weight_norm": ()}
 PROBE = Norms

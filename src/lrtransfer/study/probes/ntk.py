@@ -22,18 +22,20 @@ class NTKProbe(WarmStart):
         """Run Lanczos from the last eigenvector."""
         self.gradients = 1.0
         try:
-            operator = NTKOperator(at.model, at.inputs, scale=at.rates)
+            operator = NTKOperator(at.model, at.inputs, scale=at.relative_rates)
             top = eigenvalues(
                 operator,
                 tolerance=at.tolerance,
-                start=self.eigenvector,
+                start=self.eigenvectors.get("ntk"),
                 generator=at.generator,
             )
         except NonFiniteCurvatureError:
             return {"ntk": math.nan, "ntk_residual": math.nan}
-        self.eigenvector = top.vectors[0]
+        self.eigenvectors["ntk"] = top.vectors[0]
         self.gradients += 4 / 3 * top.products
         return {"ntk": float(top.values[0]), "ntk_residual": float(top.residuals[0])}
 
 
+PRICE = 10.0
+COLUMNS = {"ntk": ("curvature", "compared", "predictor", "times_rate"), "ntk_residual": ()}
 PROBE = NTKProbe

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 from lrtransfer.optim.tuners.closure import NonFiniteLossError
+from lrtransfer.optim.tuners.next_update import next_update
 from lrtransfer.study.probes import Measurement
 from lrtransfer.study.probes.memory import Stateless
-from lrtransfer.study.probes.next_update import next_update
 
 
 class OneStep(Stateless):
@@ -24,16 +24,17 @@ class OneStep(Stateless):
         """Take one product with the Hessian and two forward passes."""
         names = ("one_step_greedy", "one_step_on_edge")
         try:
-            coming = next_update(at)
+            coming = next_update(at.optimizer, at.subset_loss, at.relative_rates)
         except NonFiniteLossError:
             return dict.fromkeys(names, math.nan)
-        objective, u = coming.objective, coming.direction
-        curvature = abs(objective.curvature_along(u))
+        curvature = abs(coming.curvature())
         if coming.slope >= 0 or curvature == 0:
             return dict.fromkeys(names, math.nan)
         greedy = -coming.slope / curvature
-        changes = [objective.value_at(rate, u) - objective.value for rate in (greedy, 2 * greedy)]
+        changes = [coming.change(rate) for rate in (greedy, 2 * greedy)]
         return dict(zip(names, changes, strict=True))
 
 
+PRICE = 3.7
+COLUMNS = {"one_step_greedy": (), "one_step_on_edge": ()}
 PROBE = OneStep

@@ -29,18 +29,25 @@ class SharpnessProbe(WarmStart):
                 at.model,
                 at.loss,
                 (at.inputs, at.targets),
-                scale=at.rates,
+                scale=at.relative_rates,
                 tolerance=at.tolerance,
-                start=self.eigenvector,
+                start=self.eigenvectors.get("sharpness"),
                 generator=at.generator,
                 process_group=at.process_group,
             )
         except NonFiniteCurvatureError:
             return dict.fromkeys(names, math.nan)
-        self.eigenvector = found.eigenvector
+        self.eigenvectors["sharpness"] = found.eigenvector
         self.gradients += 2.0 * found.products
         values = (found.value, found.smallest, found.residual, float(found.products))
         return dict(zip(names, values, strict=True))
 
 
+PRICE = 16.0
+COLUMNS = {
+    "sharpness": ("curvature", "compared"),
+    "sharpness_smallest": (),
+    "sharpness_residual": (),
+    "sharpness_products": (),
+}
 PROBE = SharpnessProbe

@@ -16,7 +16,9 @@ class SubsetLoss(Stateless):
     def measure(self, at: Measurement) -> dict[str, float]:
         """Evaluate the loss once."""
         with torch.no_grad():
-            return {"subset_loss": float(at.loss(at.model(at.inputs), at.targets))}
+            return {"subset_loss": float(at.subset_loss())}
 
 
+PRICE = 0.4
+COLUMNS = {"subset_loss": ("compared",)}
 PROBE = SubsetLoss

@@ -1,5 +1,1 @@
-"""One self-contained HTML page on a study: claims, figures, tables, costs. Imports no torch."""
-
-from lrtransfer.study.report.report import ExperimentReport, Meta, ReportFigure, render
-
-__all__ = ["ExperimentReport", "Meta", "ReportFigure", "render"]
+"""Enter by `report.render`: one self-contained HTML page on a study. Imports no torch."""

@@ -1,4 +1,4 @@
-"""The answer in a few sentences, every number read from the ledger and the fits."""
+"""The answer in a few sentences, every number read from the ledger and the estimates."""
 
 from __future__ import annotations
 
@@ -6,79 +6,84 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pandas as pd
-
-from lrtransfer.study.figures.style import interval, number
+from lrtransfer.study.figures.style import estimate, interval, number
+from lrtransfer.study.figures.tables import Tables
 
 _OWN = "lrtransfer"
-_MOST = 5
+_MOST = 6
+# What claims measure of the sharpness to say whether it is the reason, and how metrics name it.
+_MEASURES = frozenset({"overlap", "exponent", "trend", "change", "edge_ratio"})
+_SHARPNESS = ("sharpness", "λ(P⁻¹H)")
 
 
 def sentences(
     records: Sequence[Mapping[str, Any]],
-    fits: Mapping[str, pd.DataFrame],
-    arms: Mapping[str, str],
-    experiment: str,
+    tables: Tables | None = None,
+    arms: Mapping[str, str] | None = None,
+    *,
+    experiment: str = "",
+    confidence: float = 0.95,
 ) -> list[str]:
-    """Return at most five sentences; one whose numbers are missing makes room for another.
+    """Return at most six sentences; one whose numbers are missing makes room for another.
 
-    The last counts the verdicts; before it come the four first that can be said.
+    The last counts the verdicts; before it come the five first that can be said.
 
     Args:
         records: of the ledger.
-        fits: tables of the experiment that stands for the study.
+        tables: of the experiment that stands for the study.
         arms: its labels by arm.
         experiment: its name.
+        confidence: of the intervals.
     """
     found = [
-        _movement(fits.get("drift"), arms, experiment),
+        _movement(tables, arms, experiment, confidence) if tables and arms else "",
+        _curvature(records),
         _weight_decay(records),
         _tuners(records),
         _predictors(records),
-        _cost(fits.get("regret"), arms),
-        _curvature(records),
+        _cost(tables, arms, confidence) if tables and arms else "",
         _predictor(records),
     ]
     said = [sentence for sentence in found if sentence][: _MOST - 1]
     return [sentence for sentence in (*said, _counts(records)) if sentence]
 
 
-def _movement(drift: pd.DataFrame | None, arms: Mapping[str, str], experiment: str) -> str:
-    if drift is None or drift.empty:
-        return ""
-    rows = [r for r in drift.to_dict("records") if r["arm"] in arms and _known(r["slope"])]
+def _movement(tables: Tables, arms: Mapping[str, str], experiment: str, confidence: float) -> str:
+    drifts = tables.shown("drift", confidence).to_dict("records")
+    rows = [row for row in drifts if row["arm"] in arms and _known(row["value"])]
     parts = [
-        f"{number(float(r['slope']), 2)} {interval(float(r['ci_low']), float(r['ci_high']))} "
-        f"under {arms[str(r['arm'])]}"
-        for r in sorted(rows, key=lambda r: abs(float(r["slope"])))
+        f"{estimate(row)} under {arms[str(row['arm'])]}"
+        for row in sorted(rows, key=lambda row: abs(float(row["value"])))
     ]
     if not parts:
         return ""
     return (
         f"In the experiment {experiment.replace('_', ' ')} the best learning rate moves, in "
-        f"doublings per doubling of {rows[0]['axis']}, by {_listed(parts)}: it transfers where "
+        f"octaves per octave of {rows[0]['axis']}, by {_listed(parts)}: it transfers where "
         "that is zero."
     )
 
 
-def _cost(regret: pd.DataFrame | None, arms: Mapping[str, str]) -> str:
-    if regret is None or regret.empty:
+def _cost(tables: Tables, arms: Mapping[str, str], confidence: float) -> str:
+    regret = tables.shown("relative_regret", confidence)
+    references = tables.shown("regret", confidence, at="reference")["size"]
+    if regret.empty or references.empty or regret["size"].max() == references.min():
         return ""
     largest = int(regret["size"].max())
     rows = [
-        r
-        for r in regret[regret["size"] == largest].to_dict("records")
-        if r["arm"] in arms and _known(r["relative"])
+        row
+        for row in regret[regret["size"] == largest].to_dict("records")
+        if row["arm"] in arms and _known(row["value"])
     ]
     parts = [
-        f"{_percent(float(r['relative']))} % under {arms[str(r['arm'])]}"
-        for r in sorted(rows, key=lambda r: float(r["relative"]))
+        f"{_percent(float(row['value']))} % under {arms[str(row['arm'])]}"
+        for row in sorted(rows, key=lambda row: float(row["value"]))
     ]
-    if not parts or largest == int(regret["from_size"].min()):
+    if not parts:
         return ""
     return (
         f"Training {rows[0]['axis']} {largest} there with the rate that was best at "
-        f"{rows[0]['axis']} {int(rows[0]['from_size'])} adds {_listed(parts)} to its best loss."
+        f"{rows[0]['axis']} {int(references.min())} adds {_listed(parts)} to its best loss."
     )
 
 
@@ -115,7 +120,7 @@ def _predictors(records: Sequence[Mapping[str, Any]]) -> str:
         return ""
     return (
         "Over arms of all three papers, the drift of the optimum correlates with what rate times "
-        f"curvature foretells by {sharpness} (ranks), with what late relative updates foretell by "
+        f"curvature predicts by {sharpness} (ranks), with what late relative updates predict by "
         f"{updates}; the difference is {gap}."
     )
 
@@ -131,7 +136,12 @@ def _effect(records: Sequence[Mapping[str, Any]], claim: str) -> str:
 
 
 def _curvature(records: Sequence[Mapping[str, Any]]) -> str:
-    judged = [r for r in records if "sharpness" in str(r["id"]) and r["paper"] != _OWN]
+    judged = [
+        record
+        for record in records
+        if record.get("measure") in _MEASURES
+        and any(name in record["metric"] for name in _SHARPNESS)
+    ]
     if not judged:
         return ""
     counts = {
@@ -139,9 +149,9 @@ def _curvature(records: Sequence[Mapping[str, Any]]) -> str:
         for word in ("supported", "contradicted", "inconclusive")
     }
     return (
-        f"Of {len(judged)} claims about the sharpness as the reason, {counts['supported']} "
-        f"{_verb(counts['supported'])} supported, {counts['contradicted']} contradicted and "
-        f"{counts['inconclusive']} left open."
+        f"Of {len(judged)} claim{'' if len(judged) == 1 else 's'} about the sharpness as the "
+        f"reason, {counts['supported']} {_verb(counts['supported'])} supported, "
+        f"{counts['contradicted']} contradicted and {counts['inconclusive']} left open."
     )
 
 

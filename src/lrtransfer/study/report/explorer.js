@@ -1,5 +1,5 @@
 // The explorer: every run of an experiment as a point, loss over learning rate, one panel per arm.
-// Plain SVG; no library, no network. Data: the JSON blocks that lrtransfer.report.explorer writes.
+// Plain SVG; no library, no network. Data: the JSON blocks that lrtransfer.study.report.explorer writes.
 "use strict";
 (() => {
   const NS = "http://www.w3.org/2000/svg";
@@ -91,8 +91,8 @@
       const loss = run[5] === null ? "diverged" : `loss ${short(run[5])}`;
       state.said.textContent = `${about.label}, ${data.axis} ${run[1]}, ${data.other} ${run[2]}, ` +
         `seed ${run[3]}, η₀ = 2^${short(run[4])} = ${short(2 ** run[4])}: ${loss}, ` +
-        `${short(run[7])} s, run ${run[6]}`;
-      state.config.textContent = JSON.stringify(merged(about.config, run[8]), null, 1);
+        `run ${run[6]}`;
+      state.config.textContent = JSON.stringify(merged(about.config, run[7]), null, 1);
     };
     marks.forEach((mark, index) => {
       mark.addEventListener("pointerenter", () => show(index));

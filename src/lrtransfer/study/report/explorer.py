@@ -10,13 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from matplotlib.colors import to_hex
 
 from lrtransfer.study.figures.style import size_colors
-from lrtransfer.transfer.size import size_axis, with_size
-
-_NEEDED = {"key", "config", "final_loss", "log2_lr"}
+from lrtransfer.study.figures.tables import Tables
 
 
 def script() -> str:
@@ -33,26 +30,25 @@ def policy() -> str:
     )
 
 
-def data(runs: pd.DataFrame, arms: Mapping[str, str]) -> str | None:
+def data(tables: Tables, arms: Mapping[str, str]) -> str | None:
     """Return the runs as JSON that is safe within a script element; None without runs to show.
 
     A run is a list: arm, size, other size, seed, log2 of the rate, final loss (null: diverged),
-    key, wall seconds, what its configuration says beyond that of its arm (by path).
+    key, what its configuration says beyond that of its arm (by path).
 
     Args:
-        runs: of one experiment.
+        tables: of one experiment.
         arms: label by arm name, in order.
     """
-    if runs.empty or not set(runs.columns) >= _NEEDED:
+    runs, axis = tables.runs, tables.axis
+    if runs.empty:
         return None
-    axis = size_axis(runs)
-    table = with_size(runs)
     configs = {
         key: _flat(json.loads(text)) for key, text in zip(runs["key"], runs["config"], strict=True)
     }
     common = {
         str(arm): _common([configs[key] for key in part["key"]])
-        for arm, part in table.groupby("arm", sort=False)
+        for arm, part in runs.groupby("arm", sort=False)
     }
     rows = [
         [
@@ -63,10 +59,9 @@ def data(runs: pd.DataFrame, arms: Mapping[str, str]) -> str | None:
             float(row["log2_lr"]),
             _loss(row),
             row["key"],
-            round(float(row["wall_seconds"]), 2),
             {k: v for k, v in configs[row["key"]].items() if k not in common[row["arm"]]},
         ]
-        for row in table.to_dict("records")
+        for row in runs.to_dict("records")
         if row["arm"] in arms
     ]
     sizes = sorted({row[1] for row in rows})

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from lrtransfer.study.figures import describe
+from lrtransfer.study.figures.output import describe
 from lrtransfer.study.figures.style import interval, number
-from lrtransfer.study.report import answer, explorer, tables
+from lrtransfer.study.figures.tables import Tables
+from lrtransfer.study.report import answer, explorer
+from lrtransfer.study.report.tables import ESTIMATED, Table, costs, grid
 
 _TEMPLATE = "template.html.jinja"
 # A verdict is told by word, symbol and colour (the class): no reader depends on one of them.
@@ -63,9 +64,8 @@ class ExperimentReport:
         paper: Short name of the paper that it answers.
         scale: Name of its scale.
         arms: Label by arm name, in order.
-        runs: Its runs (arm, width, depth, log2_lr, seed, status, wall_seconds).
+        tables: Its stored tables.
         description: Model, data set and optimizer in a few words.
-        fits: Fit table by name; drift, optima and regret are shown.
         figures: Its figures, in order.
         redo: Commands that redo it.
         confidence: Coverage of the intervals.
@@ -76,9 +76,8 @@ class ExperimentReport:
     paper: str
     scale: str
     arms: Mapping[str, str]
-    runs: pd.DataFrame
+    tables: Tables
     description: str = ""
-    fits: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     figures: Sequence[ReportFigure] = ()
     redo: Sequence[str] = ()
     confidence: float = 0.95
@@ -92,16 +91,14 @@ class ExperimentReport:
     @property
     def explorer(self) -> str | None:
         """Its runs as the explorer's JSON; None without runs to show."""
-        return explorer.data(self.runs, self.arms)
+        return explorer.data(self.tables, self.arms)
 
-    def tables(self) -> list[tables.Table]:
-        """Fit tables that exist, then the grid and the costs."""
-        made = [
-            make(fit, self.arms, self.confidence)
-            for name, make in tables.FITS.items()
-            if (fit := self.fits.get(name)) is not None and len(fit)
-        ]
-        return [*made, tables.grid(self.runs, self.arms), tables.costs(self.runs, self.arms)]
+    def numbers(self) -> list[Table]:
+        """Tables of what was estimated, as far as it was, then the grid and the costs."""
+        made = [make(self.tables, self.arms, self.confidence) for make in ESTIMATED]
+        runs = self.tables.runs
+        found = [table for table in made if table.rows]
+        return [*found, grid(runs, self.arms), costs(runs, self.arms)]
 
 
 @dataclass(frozen=True)
@@ -198,8 +195,10 @@ def _answer(
     """The answer, on the first experiment that compares arms."""
     chosen = next((e for e in experiments if len(e.arms) > 1), None)
     if chosen is None:
-        return answer.sentences(claims, {}, {}, "")
-    return answer.sentences(claims, chosen.fits, chosen.arms, chosen.name)
+        return answer.sentences(claims)
+    return answer.sentences(
+        claims, chosen.tables, chosen.arms, experiment=chosen.name, confidence=chosen.confidence
+    )
 
 
 def _claim(record: Mapping[str, Any]) -> ClaimRow:

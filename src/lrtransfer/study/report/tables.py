@@ -1,4 +1,4 @@
-"""The tables of the report: fits, grid and costs, as words for readers."""
+"""The tables of the report: estimates, grid and costs, as words for readers."""
 
 from __future__ import annotations
 
@@ -8,13 +8,19 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from lrtransfer.study.figures.panels import is_bound
 from lrtransfer.study.figures.style import interval, listing, number
+from lrtransfer.study.figures.tables import Tables
+from lrtransfer.transfer.intervals import Interval
+from lrtransfer.transfer.rules import Below, verdict
 
 _EDGE_WORDS = {
-    "none": "inside the grid",
+    "": "inside the grid",
     "low": "at or below its low end",
     "high": "at or above its high end",
 }
+_FAST_WORDS = {"supported": "yes", "contradicted": "no", "inconclusive": "open"}
+_NET = ["arm", "fixed", "size"]
 
 
 class Table(NamedTuple):
@@ -51,7 +57,7 @@ def grid(runs: pd.DataFrame, arms: Mapping[str, str]) -> Table:
 
 
 def costs(runs: pd.DataFrame, arms: Mapping[str, str]) -> Table:
-    """Runs, divergences and wall time, one row per arm and one for the sum."""
+    """Runs, divergences, updates and the price of measuring, per arm and for all."""
     parts = [(label, runs[runs["arm"] == name]) for name, label in arms.items()]
     parts.append(("all", runs))
     rows = [
@@ -59,81 +65,81 @@ def costs(runs: pd.DataFrame, arms: Mapping[str, str]) -> Table:
             label,
             str(len(part)),
             str(int((part["status"] != "ok").sum())),
-            duration(float(part["wall_seconds"].sum())),
+            f"{int(part['diverged_step'].fillna(part['steps']).sum()):,}",
             _measuring(part),
         ]
         for label, part in parts
     ]
     caption = (
-        "Costs: the training runs behind this experiment (wall time summed over runs; measuring is "
-        "its price over that of training in the measured runs, in gradient evaluations)"
+        "Costs: the training runs behind this experiment (measuring is its price in gradient "
+        "evaluations, over the updates of the measured runs)"
     )
-    return Table(caption, ["arm", "runs", "of them diverged", "wall time", "measuring"], rows)
+    return Table(caption, ["arm", "runs", "of them diverged", "updates", "measuring"], rows)
 
 
 def _measuring(runs: pd.DataFrame) -> str:
     """The mean share spent on measuring; a dash where no run measured or none logged it."""
-    if "measuring_share" not in runs:
-        return "–"
     shares = runs.loc[runs["measured"], "measuring_share"].dropna()
     return "–" if shares.empty else _share(float(shares.mean()))
 
 
-def optima(fit: pd.DataFrame, arms: Mapping[str, str], confidence: float) -> Table:
+def optima(tables: Tables, arms: Mapping[str, str], confidence: float) -> Table:
     """Optimal learning rate per arm and net."""
+    found = _beside(tables, "optimum", confidence, loss="optimal_loss")
     rows = [
         [
             arms.get(str(row["arm"]), str(row["arm"])),
             *_net(row),
-            number(_float(row["log2_lr"])),
+            number(_float(row["value"])),
             interval(_float(row["ci_low"]), _float(row["ci_high"]), 3),
-            _EDGE_WORDS.get(str(row["at_edge"]), str(row["at_edge"])),
+            _EDGE_WORDS[str(row["at"])],
             number(_float(row["loss"])),
             str(int(row["n_seeds"])),
         ]
-        for row in _ordered(fit, arms)
+        for row in _ordered(found, arms)
     ]
     interval_name = _percent(confidence)
     header = ["arm", "width", "depth", "log₂ η*", interval_name, "where", "loss", "seeds"]
     return Table("Optimal learning rate η* of each net", header, rows)
 
 
-def drift(fit: pd.DataFrame, arms: Mapping[str, str], confidence: float) -> Table:
+def drift(tables: Tables, arms: Mapping[str, str], confidence: float) -> Table:
     """How the optimum moves with the size, per arm."""
     rows = [
         [
             arms.get(str(row["arm"]), str(row["arm"])),
             str(row["axis"]),
-            number(_float(row["slope"]), 2),
+            number(_float(row["value"]), 2),
             interval(_float(row["ci_low"]), _float(row["ci_high"])),
-            "a bound: an optimum lies at the grid's end" if row["censored"] else "estimate",
+            _kind(row),
             f"{int(row['n_sizes'])} × {int(row['n_seeds'])}",
         ]
-        for row in _ordered(fit, arms)
+        for row in _ordered(tables.shown("drift", confidence), arms)
     ]
     header = ["arm", "over", "slope", _percent(confidence), "kind", "sizes × seeds"]
-    caption = "Drift of the optimum: change of log₂ η* per doubling of size (0: it transfers)"
+    caption = "Drift of the optimum, in octaves per octave of size (0: it transfers)"
     return Table(caption, header, rows)
 
 
-def regret(fit: pd.DataFrame, arms: Mapping[str, str], confidence: float) -> Table:
+def regret(tables: Tables, arms: Mapping[str, str], confidence: float) -> Table:
     """What using the smallest net's optimum costs, per arm and net."""
+    found = _beside(tables, "regret", confidence, share="relative_regret")
     rows = [
         [
             arms.get(str(row["arm"]), str(row["arm"])),
             *_net(row),
-            number(_float(row["regret"]), 2),
+            number(_float(row["value"]), 2),
             interval(_float(row["ci_low"]), _float(row["ci_high"])),
-            _share(_float(row["relative"])),
+            _share(_float(row["share"])),
         ]
-        for row in _ordered(fit, arms)
+        for row in _ordered(found, arms)
     ]
     header = ["arm", "width", "depth", "regret", _percent(confidence), "of the best loss"]
     caption = "Regret: loss given away by training with the smallest net's optimal learning rate"
     return Table(caption, header, rows)
 
 
-def forecast(fit: pd.DataFrame, arms: Mapping[str, str], confidence: float) -> Table:
+def forecast(tables: Tables, arms: Mapping[str, str], confidence: float) -> Table:
     """What is predicted at sizes that were not run, or why not."""
     rows = [
         [
@@ -146,7 +152,7 @@ def forecast(fit: pd.DataFrame, arms: Mapping[str, str], confidence: float) -> T
             _share(_float(row["keeping"])),
             _next(row),
         ]
-        for row in _ordered(fit, arms)
+        for row in _ordered(_forecasts(tables, "forecast"), arms)
     ]
     header = [
         "arm",
@@ -162,7 +168,7 @@ def forecast(fit: pd.DataFrame, arms: Mapping[str, str], confidence: float) -> T
     return Table("Predicted optimum of nets that were not trained", header, rows)
 
 
-def held_out(fit: pd.DataFrame, arms: Mapping[str, str], confidence: float) -> Table:
+def held_out(tables: Tables, arms: Mapping[str, str], confidence: float) -> Table:
     """The predictor's test: the largest size, from the smaller ones."""
     rows = [
         [
@@ -173,7 +179,7 @@ def held_out(fit: pd.DataFrame, arms: Mapping[str, str], confidence: float) -> T
             number(_float(row["measured"])),
             {1.0: "yes", 0.0: "no"}.get(_float(row["covered"]), str(row["refused"])),
         ]
-        for row in _ordered(fit, arms)
+        for row in _ordered(_forecasts(tables, "held_out"), arms)
     ]
     header = [
         "arm",
@@ -187,25 +193,30 @@ def held_out(fit: pd.DataFrame, arms: Mapping[str, str], confidence: float) -> T
     return Table("Held out: the largest size, predicted from the smaller ones", header, rows)
 
 
-def transfer_metrics(fit: pd.DataFrame, arms: Mapping[str, str], confidence: float) -> Table:
+def transfer_metrics(tables: Tables, arms: Mapping[str, str], confidence: float) -> Table:
     """Metrics of transfer that later work proposed."""
-    rows = [
-        [
-            arms.get(str(row["arm"]), str(row["arm"])),
-            number(_float(row["fit_error"]), 2),
-            number(_float(row["robustness"]), 2),
-            interval(_float(row["robustness_low"]), _float(row["robustness_high"])),
-            _share(_float(row["penalty"])),
-            _share(_float(row["share"])),
-            interval(100 * _float(row["share_low"]), 100 * _float(row["share_high"])),
-            str(row["fast"]),
-        ]
-        for row in _ordered(fit, arms)
-    ]
+    names = ("robustness", "penalty", "given_up", "transfer_rate")
+    of_arm = {name: tables.shown(name, confidence).set_index(_NET[:2]) for name in names}
+    rows = []
+    for error in _ordered(tables.shown("fit_error", confidence), arms):
+        place = (error["arm"], error["fixed"])
+        robustness, penalty, given_up, rate = (of_arm[name].loc[place] for name in names)
+        rows.append(
+            [
+                arms.get(str(error["arm"]), str(error["arm"])),
+                number(_float(error["value"]), 2),
+                number(_float(robustness["value"]), 2),
+                interval(_float(robustness["ci_low"]), _float(robustness["ci_high"])),
+                _share(_float(penalty["value"])),
+                _share(_float(given_up["value"])),
+                interval(100 * _float(given_up["ci_low"]), 100 * _float(given_up["ci_high"])),
+                _fast(rate),
+            ]
+        )
     percent = _percent(confidence)
     header = [
         "arm",
-        "fit error E, doublings",
+        "fit error E, octaves",
         "robustness κ",
         percent,
         "loss above the best arm's",
@@ -220,6 +231,32 @@ def transfer_metrics(fit: pd.DataFrame, arms: Mapping[str, str], confidence: flo
     return Table(caption, header, rows)
 
 
+def _kind(drift: Mapping[str, Any]) -> str:
+    if math.isnan(drift["value"]):
+        return "–"
+    return "a bound: an optimum lies at the grid's end" if is_bound(drift) else "estimate"
+
+
+def _fast(rate: pd.Series) -> str:
+    """Whether transfer is fast: its rate lies below zero."""
+    if math.isnan(rate["ci_low"]) or math.isnan(rate["ci_high"]):
+        return "not resolved"
+    return _FAST_WORDS[verdict(Below(0.0), Interval(*rate[["value", "ci_low", "ci_high"]]))]
+
+
+def _beside(tables: Tables, statistic: str, confidence: float, **others: str) -> pd.DataFrame:
+    """Return the estimates of a statistic, with the values of others at the same net by name."""
+    found = tables.shown(statistic, confidence)
+    for name, other in others.items():
+        values = tables.shown(other, confidence)[[*_NET, "value"]]
+        found = found.merge(values.rename(columns={"value": name}), on=_NET, how="left")
+    return found
+
+
+def _forecasts(tables: Tables, kind: str) -> pd.DataFrame:
+    return tables.forecasts[tables.forecasts["kind"] == kind]
+
+
 def _law(row: Mapping[str, Any]) -> str:
     weight = _float(row["weight"])
     return "–" if math.isnan(weight) else f"{row['law']} ({100 * weight:.0f} %)"
@@ -232,20 +269,13 @@ def _next(row: Mapping[str, Any]) -> str:
     return f"{row['axis']} {size:.0f}: ±{number(half, 2)}"
 
 
-def duration(seconds: float) -> str:
-    """A time for readers: seconds, minutes or hours."""
-    if not math.isfinite(seconds):
-        return "–"
-    if seconds < 120.0:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200.0 else f"{seconds / 3600:.1f} h"
-
-
-def _ordered(fit: pd.DataFrame, arms: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Rows of a fit in the order of the arms, then fixed value and size."""
+def _ordered(found: pd.DataFrame, arms: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Rows in the order of the arms, then of fixed value and size."""
+    if found.empty:
+        return []
     place = {name: index for index, name in enumerate(arms)}
-    order = fit.assign(_place=[place.get(str(arm), len(place)) for arm in fit["arm"]])
-    keys = ["_place", *(name for name in ("fixed", "size") if name in fit)]
+    order = found.assign(_place=[place.get(str(arm), len(place)) for arm in found["arm"]])
+    keys = ["_place", "fixed", "size"]
     rows = order.sort_values(keys, kind="stable").drop(columns="_place").to_dict("records")
     return [{str(key): value for key, value in row.items()} for row in rows]
 
@@ -273,12 +303,12 @@ def _percent(confidence: float) -> str:
     return f"{100 * confidence:g} % interval"
 
 
-#: How each fit table is shown, in the order of the report.
-FITS: dict[str, Callable[[pd.DataFrame, Mapping[str, str], float], Table]] = {
-    "drift": drift,
-    "optima": optima,
-    "regret": regret,
-    "forecast": forecast,
-    "held_out": held_out,
-    "transfer_metrics": transfer_metrics,
-}
+#: The tables of what was estimated, in the order of the report.
+ESTIMATED: tuple[Callable[[Tables, Mapping[str, str], float], Table], ...] = (
+    drift,
+    optima,
+    regret,
+    forecast,
+    held_out,
+    transfer_metrics,
+)

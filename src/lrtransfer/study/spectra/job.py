@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ import pyarrow as pa
 import torch
 
 from lrtransfer.curvature import NonFiniteCurvatureError
-from lrtransfer.study import plan as study
+from lrtransfer.study.data import Arrays
 from lrtransfer.study.data.prepare import load_arrays
+from lrtransfer.study.plan import expand
 from lrtransfer.study.spectra.spectrum import Spectrum, spectrum
 from lrtransfer.study.storage.atomic import link
 from lrtransfer.study.storage.paths import Layout
@@ -24,7 +26,9 @@ from lrtransfer.study.training.progress import duration
 from lrtransfer.study.training.tensors import load_tensors
 
 
-def compute_spectra(wanted: Sequence[study.Spectrum], layout: Layout, device: torch.device) -> None:
+def compute_spectra(
+    wanted: Sequence[expand.Spectrum], layout: Layout, device: torch.device
+) -> None:
     """Publish the spectrum file of every checkpoint in ``wanted``, computing what is missing.
 
     Finished spectra are kept in the work folder, as runs are. A checkpoint that its run never
@@ -34,9 +38,11 @@ def compute_spectra(wanted: Sequence[study.Spectrum], layout: Layout, device: to
         CorruptFileError: A checkpoint or the prepared data are damaged.
     """
     began = time.monotonic()
+    # Read and hashed once, not for every checkpoint.
+    arrays = cache(load_arrays)
     missing = [item for item in wanted if not _finished(layout.work_spectrum(item.key))]
     for done, item in enumerate(missing, start=1):
-        write_table(layout.work_spectrum(item.key), *_compute(item, layout, device))
+        write_table(layout.work_spectrum(item.key), *_compute(item, layout, arrays, device))
         left = (time.monotonic() - began) / done * (len(missing) - done)
         print(
             f"spectrum {done} of {len(missing)}: {item.run.arm} width {item.run.width} seed "
@@ -60,7 +66,10 @@ def _finished(path: Path) -> bool:
 
 
 def _compute(
-    item: study.Spectrum, layout: Layout, device: torch.device
+    item: expand.Spectrum,
+    layout: Layout,
+    arrays: Callable[[str], Arrays],
+    device: torch.device,
 ) -> tuple[pa.Table, dict[str, Any]]:
     path = layout.checkpoint(item.run.key, item.step)
     weights, kept = load_tensors(path)
@@ -68,10 +77,11 @@ def _compute(
         raise CorruptFileError(path, "holds another run's weights")
     found = None
     if kept["status"] == "ok":
-        arrays = load_arrays(item.run.config["data"])
+        data = arrays(item.run.config.data)
         with suppress(NonFiniteCurvatureError):  # the last weights before the loss overflowed
-            found = spectrum(item.run.config, item.config, weights, arrays, device)
-    about = {"key": item.key, "run": item.run.key, "step": item.step, "config": item.config}
+            found = spectrum(item.run.config, item.config, weights, data, device)
+    config = item.config.to_json()
+    about = {"key": item.key, "run": item.run.key, "step": item.step, "config": config}
     return _table(found), about
 
 

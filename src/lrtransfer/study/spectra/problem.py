@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from lrtransfer.study.data import Arrays
-from lrtransfer.study.losses import loss_function
+from lrtransfer.study.plan.parts import load
 from lrtransfer.study.training import streams
 from lrtransfer.study.training.examples import training_examples
-from lrtransfer.study.training.network import PRECISIONS, block_size, network
+from lrtransfer.study.training.network import PRECISIONS, block_size, run_network
+
+if TYPE_CHECKING:
+    from lrtransfer.study.plan.run_config import RunConfig
 
 
 @dataclass(frozen=True)
@@ -24,17 +27,17 @@ class Problem:
         model: The network with its trained weights.
         loss: (outputs, targets) -> mean over samples.
         batch: Inputs and targets.
-        rates: Trained parameter -> learning rate over the global one; None is one for all.
+        relative_rates: Trained parameter -> learning rate over the global one; None is one for all.
     """
 
     model: nn.Module
     loss: Callable[[Any, Any], Tensor]
     batch: Any
-    rates: Mapping[str, float] | None = None
+    relative_rates: Mapping[str, float] | None = None
 
 
 def of_run(
-    config: dict[str, Any],
+    config: RunConfig,
     weights: Mapping[str, Tensor],
     arrays: Arrays,
     samples: int,
@@ -45,10 +48,10 @@ def of_run(
     Raises:
         ValueError: There are fewer samples.
     """
-    dtype = PRECISIONS[config["precision"]]
-    examples = training_examples(arrays, dtype, device, block=block_size(config))
-    net = network(config, examples.in_features, examples.outputs, device)
+    dtype = PRECISIONS[config.precision]
+    examples = training_examples(arrays, dtype, device, block=block_size(config.model))
+    net = run_network(config, examples.in_features, examples.outputs, device)
     net.model.load_state_dict(weights)
     chosen = streams.subset(len(examples), samples).to(device)
     batch = (examples.inputs[chosen], examples.targets[chosen])
-    return Problem(net.model, loss_function(config["loss"]), batch, net.rates)
+    return Problem(net.model, load("loss", config.loss), batch, net.relative_rates)

@@ -18,6 +18,7 @@ from lrtransfer.curvature.lanczos import Eigenpairs
 from lrtransfer.curvature.operators import OperatorName
 from lrtransfer.curvature.spectrum_of_model import eigenvalues
 from lrtransfer.study.data.prepare import load_arrays
+from lrtransfer.study.plan.run_config import RunConfig
 from lrtransfer.study.spectra.problem import Problem, of_run
 from lrtransfer.study.storage.seal import CorruptFileError
 from lrtransfer.study.training.tensors import load_tensors
@@ -72,7 +73,7 @@ def _of_operator(problem: Problem, name: str, k: int, tolerance: float) -> Itera
         problem.batch,
         k,
         operator=cast("OperatorName", name),
-        scale=problem.rates,
+        scale=problem.relative_rates,
         tolerance=tolerance,
     )
     pairs = zip(found.values.tolist(), found.residuals.tolist(), strict=True)
@@ -101,9 +102,11 @@ def from_checkpoint(path: Path, samples: int | None) -> tuple[Problem, dict[str,
         ) from error
     if about["status"] != "ok":
         raise ValueError(f"{path}: the run diverged before step {about['step']}: no weights.")
-    config = about["config"]
-    count = samples or config["measure"]["samples"]
-    problem = of_run(config, weights, load_arrays(config["data"]), count, torch.device("cpu"))
+    config = RunConfig.from_json(about["config"])
+    count = samples or (config.measure.samples if config.measure else None)
+    if count is None:
+        raise ValueError(f"{path}: the run measured no samples. Say with --samples how many.")
+    problem = of_run(config, weights, load_arrays(config.data), count, torch.device("cpu"))
     return problem, about
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -15,6 +15,9 @@ from lrtransfer.curvature.ntk import NTKOperator
 from lrtransfer.study.data import Arrays
 from lrtransfer.study.spectra.problem import of_run
 from lrtransfer.study.training import streams
+
+if TYPE_CHECKING:
+    from lrtransfer.study.plan.run_config import RunConfig, SpectrumConfig
 
 # Ten eigenvalues to one percent need a tighter stop than the largest alone.
 TOLERANCE = 0.005
@@ -36,8 +39,8 @@ class Spectrum:
 
 
 def spectrum(
-    run_config: dict[str, Any],
-    config: dict[str, Any],
+    run_config: RunConfig,
+    config: SpectrumConfig,
     weights: dict[str, Tensor],
     arrays: Arrays,
     device: torch.device,
@@ -45,8 +48,8 @@ def spectrum(
     """Compute the spectrum of one checkpoint, on the first ``samples`` of the fixed subset.
 
     Args:
-        run_config: The run's resolved configuration.
-        config: ``step``, ``samples``, ``top`` and ``density`` (``probes``, ``steps``).
+        run_config: The run's.
+        config: What to compute.
         weights: The checkpoint's tensors by name.
         arrays: The prepared data set.
         device: Where to compute.
@@ -54,23 +57,24 @@ def spectrum(
     Raises:
         NonFiniteCurvatureError: The weights are not finite.
     """
-    found = of_run(run_config, weights, arrays, config["samples"], device)
-    hessian = HessianOperator(found.model, found.loss, found.batch, scale=found.rates)
-    ntk = NTKOperator(found.model, found.batch[0], scale=found.rates)
+    found = of_run(run_config, weights, arrays, config.samples, device)
+    hessian = HessianOperator(found.model, found.loss, found.batch, scale=found.relative_rates)
+    ntk = NTKOperator(found.model, found.batch[0], scale=found.relative_rates)
 
-    def random(index: int) -> torch.Generator:
-        return streams.generator(streams.CURVATURE, run_config["seed"], config["step"], index)
+    def random(name: str) -> torch.Generator:
+        return streams.generator(f"spectrum/{name}", run_config.seed, config.step)
 
-    top = config["top"]
+    def top(operator: HessianOperator | NTKOperator, name: str) -> Eigenpairs:
+        count = min(config.top, operator.dim)
+        return eigenvalues(operator, count, tolerance=TOLERANCE, generator=random(name))
+
     return Spectrum(
-        hessian=eigenvalues(
-            hessian, min(top, hessian.dim), tolerance=TOLERANCE, generator=random(100)
-        ),
-        ntk=eigenvalues(ntk, min(top, ntk.dim), tolerance=TOLERANCE, generator=random(101)),
+        hessian=top(hessian, "hessian"),
+        ntk=top(ntk, "ntk"),
         density=spectral_density(
             hessian,
-            probes=config["density"]["probes"],
-            steps=min(config["density"]["steps"], hessian.dim),
-            generator=random(102),
+            probes=config.density.probes,
+            steps=min(config.density.steps, hessian.dim),
+            generator=random("density"),
         ),
     )

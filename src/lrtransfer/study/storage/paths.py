@@ -10,35 +10,8 @@ WORK = Path(".lrtransfer")
 # Held by the one study that runs in a folder.
 STUDY_LOCK = WORK / "lock"
 
-# The tables over all runs and over all spectra of an experiment.
+# The tables over all runs of an experiment.
 RUN_TABLES = ("runs", "curves")
-SPECTRA_TABLES = ("eigenvalues", "density")
-
-# The fit tables of every experiment, in the order in which they build on each other.
-FIT_TABLES = (
-    "optima",
-    "drift",
-    "regret",
-    "distances",
-    "consistency",
-    "trends",
-    "changes",
-    "edge_of_stability",
-    "phases",
-    "phase_slopes",
-    "arm_differences",
-    "predicted_updates",
-    "implicit_warmup",
-    "warmup_summary",
-    "conditions",
-    "laws",
-    "held_out",
-    "forecast",
-    "transfer_metrics",
-    "predicted_drifts",
-    "predictors",
-    "predictor_differences",
-)
 
 
 @dataclass(frozen=True)
@@ -79,28 +52,21 @@ class Layout:
         """The spectrum of one checkpoint."""
         return self.results / "spectra" / "runs" / f"{key}.parquet"
 
-    @property
-    def index(self) -> Path:
-        """One row per run of the selected experiments."""
-        return self.results / "runs.parquet"
-
     def table(self, experiment: str, name: str) -> Path:
-        """One table of an experiment; ``name`` is of ``RUN_TABLES`` or ``SPECTRA_TABLES``."""
-        folder = "spectra/tables" if name in SPECTRA_TABLES else "tables"
-        return self.results / folder / f"{experiment}.{name}.parquet"
+        """The ``runs``, ``curves`` or ``spectra`` that an experiment's evidence is drawn from."""
+        return self.results / "tables" / f"{experiment}.{name}.parquet"
 
-    @property
-    def fits(self) -> Path:
-        """Folder of the fit tables."""
-        return self.results / "fits"
+    def estimates(self, experiment: str) -> Path:
+        """What was estimated from an experiment's tables."""
+        return self.results / "estimates" / f"{experiment}.parquet"
 
-    def fit(self, experiment: str, name: str) -> Path:
-        """One fit table."""
-        return self.fits / f"{experiment}.{name}.csv"
+    def courses(self, experiment: str) -> Path:
+        """Estimates that have a course over the steps."""
+        return self.results / "estimates" / f"{experiment}.courses.parquet"
 
-    def experiment_claims(self, experiment: str) -> Path:
-        """The ledger of one experiment."""
-        return self.fits / f"{experiment}.claims.json"
+    def forecasts(self, experiment: str) -> Path:
+        """Optima of sizes that were left out, and of larger ones, as predicted."""
+        return self.results / "estimates" / f"{experiment}.forecasts.parquet"
 
     @property
     def claims(self) -> Path:
@@ -109,7 +75,7 @@ class Layout:
 
     @property
     def metrics(self) -> Path:
-        """The ledger's and the fits' numbers by name, for ``dvc metrics``."""
+        """The ledger's and the estimates' numbers by name, for ``dvc metrics``."""
         return self.results / "metrics.json"
 
     def figures(self, experiment: str) -> Path:

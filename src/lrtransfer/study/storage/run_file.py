@@ -13,7 +13,7 @@ from lrtransfer.study.storage.seal import CorruptFileError
 from lrtransfer.study.storage.tables import read_table, write_table
 
 # What every run's metadata says besides its key.
-_SAID = ("config", "status", "diverged_step", "wall_seconds", "device", "versions")
+_SAID = ("config", "status", "diverged_step", "wall_seconds", "processor", "versions")
 
 
 def write_run(

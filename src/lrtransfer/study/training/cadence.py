@@ -6,7 +6,10 @@ every machine, and after a resume.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lrtransfer.study.plan.run_config import MeasureConfig
 
 
 class Cadence:
@@ -25,13 +28,13 @@ class Cadence:
         batch_size: Samples of an update.
     """
 
-    def __init__(self, measure: dict[str, Any] | None, steps: int, batch_size: int) -> None:
+    def __init__(self, measure: MeasureConfig | None, steps: int, batch_size: int) -> None:
         self.spent = 0.0
         self._latest = 0.0
         self._last = steps
-        self._fixed = frozenset(measure["steps"]) if measure and "steps" in measure else None
-        self._share: float = measure.get("share", 0.0) if measure else 0.0
-        self._batches = measure["samples"] / batch_size if measure else 0.0
+        self._fixed = frozenset(measure.steps) if measure and measure.steps is not None else None
+        self._share = (measure and measure.share) or 0.0
+        self._batches = measure.samples / batch_size if measure else 0.0
         self._never = measure is None
 
     def due(self, step: int) -> bool:
@@ -42,7 +45,7 @@ class Cadence:
             return step in self._fixed
         return step in (0, self._last) or self.spent + self._latest <= self._share * step
 
-    def pay(self, gradients: float) -> None:
+    def record_cost(self, gradients: float) -> None:
         """Enter a measurement that cost ``gradients`` gradient evaluations of the subset."""
         self._latest = gradients * self._batches
         self.spent += self._latest

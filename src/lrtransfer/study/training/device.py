@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import platform
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 import torch
+
+from lrtransfer.study.storage.locks import LockHeldError, locked
+
+_SLOTS = Path(tempfile.gettempdir()) / f"lrtransfer-gpus-{os.getuid()}"
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -16,3 +27,33 @@ def choose_device(wanted: str) -> torch.device:
     if wanted.startswith("cuda") and not torch.cuda.is_available():
         raise RuntimeError(f"device is {wanted!r}, but torch sees no GPU. Give auto or cpu.")
     return torch.device(wanted)
+
+
+def processor(device: torch.device) -> str:
+    """Return the family of what computes there, on which the last digits of a result depend.
+
+    A GPU's name, or the machine and the vector instructions that torch uses: ``x86_64-avx512``.
+    """
+    if device.type == "cuda":
+        return str(torch.cuda.get_device_name(device))
+    return f"{platform.machine()}-{torch.backends.cpu.get_cpu_capability().lower()}"
+
+
+@contextmanager
+def gpu_of_its_own(device: torch.device, slots: Path = _SLOTS) -> Iterator[torch.device]:
+    """Yield a GPU that no other job of this user on this machine holds, within the block.
+
+    Snakemake counts the GPUs of a machine with several, but numbers none. Yields ``device`` itself
+    where it is no GPU, is numbered, is the only visible one (a cluster shows a job its own), or
+    where all are taken: more jobs than GPUs share them.
+    """
+    count = torch.cuda.device_count() if device.type == "cuda" and device.index is None else 0
+    for number in range(count if count > 1 else 0):
+        try:
+            with locked(slots / str(number), f"process {os.getpid()}"):
+                yield torch.device("cuda", number)
+                return
+        except LockHeldError as error:
+            if error.path != slots / str(number):
+                raise
+    yield device

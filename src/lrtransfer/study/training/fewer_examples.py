@@ -7,9 +7,6 @@ import torch
 from lrtransfer.study.training import streams
 from lrtransfer.study.training.examples import Examples
 
-# Beyond the streams of every run.
-_SAMPLES = 1000
-
 
 def fewer(examples: Examples, count: int, seed: int) -> Examples:
     """Return ``count`` examples drawn without replacement; a larger draw holds a smaller one.
@@ -21,7 +18,7 @@ def fewer(examples: Examples, count: int, seed: int) -> Examples:
         raise ValueError(
             f"train_samples is {count}, but there are {len(examples)} training samples. Lower it."
         )
-    random = streams.generator(_SAMPLES, seed)
+    random = streams.generator("samples", seed)
     chosen = torch.randperm(len(examples), generator=random)[:count]
     chosen = chosen.to(examples.targets.device)
     return Examples(examples.inputs[chosen], examples.targets[chosen], examples.outputs)

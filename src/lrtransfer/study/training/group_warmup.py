@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from lrtransfer.optim.implicit_warmup import exponential
 from lrtransfer.scaling.decay import rate_multiplier
 from lrtransfer.scaling.roles import Roles
 from lrtransfer.scaling.rules import Scaled
 
+if TYPE_CHECKING:
+    from lrtransfer.study.plan.run_config import RunConfig
+
 Factors = Callable[[int], dict[str, float]]
 
 
 def factors(
-    config: dict[str, Any], roles: Roles, table: dict[str, Scaled], scaled: dict[str, Scaled]
+    config: RunConfig, roles: Roles, table: dict[str, Scaled], scaled: dict[str, Scaled]
 ) -> Factors:
     """Return update (0-based) -> factor of every tensor whose learning rate is left unscaled.
 
@@ -22,7 +25,7 @@ def factors(
     where all hidden tensors have the same m).
 
     Args:
-        config: A resolved run configuration with entries ``group_warmup`` and ``decay``.
+        config: Of a run with ``group_warmup`` and ``decay``.
         roles: The role of each tensor.
         table: The parameterization's numbers of each tensor.
         scaled: What the run's rule has made of them.
@@ -30,17 +33,17 @@ def factors(
     Raises:
         ValueError: The warm-up is shorter than one update.
     """
-    length = round(config["group_warmup"]["fraction"] * config["steps"])
-    unscaled = config["decay"]["unscaled"]
+    warmup, decay, steps = config.group_warmup, config.decay, config.steps
+    if warmup is None or decay is None:
+        return lambda step: {}
+    length = round(warmup.fraction * steps)
     multipliers = {
         name: rate_multiplier(table[name], numbers, "adam")
         for name, numbers in scaled.items()
-        if roles.tensors[name] in unscaled
+        if roles.tensors[name] in decay.unscaled
     }
     if length < 1:
-        raise ValueError(
-            f"group_warmup.fraction of {config['steps']} steps is less than one. Raise it."
-        )
+        raise ValueError(f"group_warmup.fraction of {steps} steps is less than one. Raise it.")
 
     def at(step: int) -> dict[str, float]:
         return {name: exponential(step, length, m) for name, m in multipliers.items()}

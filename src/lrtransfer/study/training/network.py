@@ -1,27 +1,29 @@
-"""A run's network: the model of its configuration, scaled by its parameterization."""
+"""The networks of the study: built, scaled by a parameterization, and as a run trains them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
-from lrtransfer.scaling.apply import apply
+from lrtransfer.scaling.apply import apply, scale_modules, scale_tensors
 from lrtransfer.scaling.roles import Roles
 from lrtransfer.scaling.rules import Constants, Scaled
-from lrtransfer.study import models
+from lrtransfer.study.plan.parts import load
 from lrtransfer.study.training import streams
+
+if TYPE_CHECKING:
+    from lrtransfer.study.plan.run_config import ModelConfig, ParameterizationConfig, RunConfig
 
 PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
 
 
 @dataclass(frozen=True)
 class Network:
-    """A scaled, initialised model and the numbers of each of its tensors.
+    """A scaled model and the numbers of each of its tensors.
 
     Attributes:
         model: The network.
@@ -34,7 +36,13 @@ class Network:
     warmup: Callable[[int], dict[str, float]] | None = None
 
     @property
-    def rates(self) -> dict[str, float]:
+    def roles(self) -> Roles:
+        """The role of each tensor, and what else scaling knows of the model."""
+        found: Roles = self.model.roles()  # type: ignore[operator]
+        return found
+
+    @property
+    def relative_rates(self) -> dict[str, float]:
         """Name of each trained tensor -> its learning rate over the global one."""
         return {name: self.scaled[name].learning_rate for name, _ in self.trained}
 
@@ -44,47 +52,120 @@ class Network:
         return [(n, p) for n, p in self.model.named_parameters() if p.requires_grad]
 
 
-def network(
-    config: dict[str, Any], in_features: int, out_features: int, device: torch.device
-) -> Network:
-    """Return the untrained network of a run; the seed fixes the weights on every host."""
-    spec, parameterization = config["model"], config["parameterization"]
-    with torch.random.fork_rng(devices=[]):  # constructors draw weights that are drawn anew below
-        model = models.build(
-            spec["family"],
-            in_features=in_features,
-            out_features=out_features,
-            width=spec["width"],
-            depth=spec["depth"],
-            **spec["options"],
-        )
-    model = model.to(PRECISIONS[config["precision"]])
-    roles: Roles = model.roles()  # type: ignore[operator]
-    scaled = apply(
-        model,
-        roles,
-        parameterization["rules"],
-        Constants(**parameterization["constants"]),
-        width=spec["width"],
-        depth=spec["depth"],
-        generator=streams.generator(streams.INITIALISATION, config["seed"]),
+def build(model: ModelConfig, in_features: int, out_features: int) -> nn.Module:
+    """Return a model as its family makes it, on the device of the context.
+
+    Under ``torch.device("meta")`` it has shapes alone and costs no memory.
+
+    Args:
+        model: Family, options and size.
+        in_features: Numbers per sample; of no meaning for tokens.
+        out_features: Numbers of outputs.
+
+    Raises:
+        ValueError: The family refuses its options or sizes.
+    """
+    made: nn.Module = load("model", model)(
+        in_features=in_features,
+        out_features=out_features,
+        width=model.width,
+        depth=model.depth,
+        **model.options,
     )
-    if config.get("trained") == "output":
-        for name, parameter in model.named_parameters():
-            parameter.requires_grad_(roles.tensors[name] == "output")
-    table, warmup = scaled, None
-    # Imported by name, so that their code is part of the key of the runs that ask for them alone.
-    if "decay" in config:
-        scaled = import_module("lrtransfer.study.training.width_rule").ruled(
-            config, model, roles, table
-        )
-    if "group_warmup" in config:
-        warmups = import_module("lrtransfer.study.training.group_warmup")
-        warmup = warmups.factors(config, roles, table, scaled)
-    return Network(model.to(device), scaled, warmup)
+    return made
 
 
-def block_size(config: dict[str, Any]) -> int | None:
+def network(
+    model: ModelConfig,
+    parameterization: ParameterizationConfig,
+    in_features: int,
+    out_features: int,
+    *,
+    precision: str,
+    seed: int,
+) -> Network:
+    """Return an untrained network on the CPU; the seed fixes its weights on every host.
+
+    Args:
+        model: Family, options and size.
+        parameterization: Rules and constants.
+        in_features: Numbers per sample; of no meaning for tokens.
+        out_features: Numbers of outputs.
+        precision: ``float32`` or ``float64``.
+        seed: Of the weights.
+
+    Raises:
+        UnknownRoleError: The rules lack the role of a tensor or module.
+    """
+    with torch.random.fork_rng(devices=[]):  # constructors draw weights that are drawn anew below
+        made = build(model, in_features, out_features).to(PRECISIONS[precision])
+    scaled = apply(
+        made,
+        made.roles(),  # type: ignore[operator]
+        parameterization.rules,
+        Constants(**parameterization.constants),
+        width=model.width,
+        depth=model.depth,
+        generator=streams.generator("initialisation", seed),
+    )
+    return Network(made, scaled)
+
+
+def run_network(
+    config: RunConfig, in_features: int, out_features: int, device: torch.device
+) -> Network:
+    """Return the untrained network of a run.
+
+    Raises:
+        UnknownRoleError: The rules lack the role of a tensor or module.
+        ValueError: The decay rule or the warm-up does not fit the network.
+    """
+    made = network(
+        config.model,
+        config.parameterization,
+        in_features,
+        out_features,
+        precision=config.precision,
+        seed=config.seed,
+    )
+    if config.trained == "output":
+        for name, parameter in made.model.named_parameters():
+            parameter.requires_grad_(made.roles.tensors[name] == "output")
+    made.model.to(device)
+    return _with_rules(config, made)
+
+
+def blank_network(config: RunConfig, in_features: int, out_features: int) -> Network:
+    """Return the network of a run with shapes for tensors: all its numbers, and no memory.
+
+    Raises:
+        UnknownRoleError: The rules lack the role of a tensor or module.
+        ValueError: The model refuses its options or sizes, or the rules do not fit it.
+    """
+    with torch.device("meta"):
+        model = build(config.model, in_features, out_features)
+    roles: Roles = model.roles()  # type: ignore[operator]
+    rules = config.parameterization.rules
+    constants = Constants(**config.parameterization.constants)
+    size = {"width": config.model.width, "depth": config.model.depth}
+    scaled = dict(scale_tensors(model, roles, rules, constants, **size))
+    for _ in scale_modules(roles, rules, constants, **size):
+        pass
+    return _with_rules(config, Network(model, scaled))
+
+
+def _with_rules(config: RunConfig, made: Network) -> Network:
+    """Return the network under the run's decay rule, with its warm-up."""
+    table, roles = made.scaled, made.roles
+    scaled, warmup = table, None
+    if (rule := load("decay", config.decay)) is not None:
+        scaled = rule(config, made.model, roles, table)
+    if (factors := load("group_warmup", config.group_warmup)) is not None:
+        warmup = factors(config, roles, table, scaled)
+    return Network(made.model, scaled, warmup)
+
+
+def block_size(model: ModelConfig) -> int | None:
     """Return the tokens of one sample of text; None for a model that takes no tokens."""
-    size: int | None = config["model"]["options"].get("block_size")
+    size: int | None = model.options.get("block_size")
     return size

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
-from typing import Any
 
-from lrtransfer.study.plan import Run
+from lrtransfer.study.plan.expand import Run
+from lrtransfer.study.plan.run_config import RunConfig
 
 LINE_SECONDS = 5.0
 
@@ -51,7 +51,7 @@ class Progress:
         print(
             f"{run.experiment} {run.arm} width {run.width} depth {run.depth}: run "
             f"{self.total - len(self.waiting) + 1} of {self.total} (learning rate "
-            f"{run.learning_rate:g}, seed {run.seed}), step {step} of {run.config['steps']}; "
+            f"{run.learning_rate:g}, seed {run.seed}), step {step} of {run.config.steps}; "
             f"about {duration(left)} left in this job",
             file=sys.stderr,
             flush=True,
@@ -61,8 +61,7 @@ class Progress:
         measurements = sum(later > step for later in _measured_steps(run.config))
         update = self.seconds["update"] / max(self.counts["update"], 1)
         measurement = self.seconds["measurement"] / max(self.counts["measurement"], 1)
-        left: int = run.config["steps"] - step
-        return update * left + measurement * measurements
+        return update * (run.config.steps - step) + measurement * measurements
 
 
 def duration(seconds: float) -> str:
@@ -72,6 +71,6 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def _measured_steps(config: dict[str, Any]) -> Sequence[int]:
+def _measured_steps(config: RunConfig) -> Sequence[int]:
     """Return the steps known beforehand; measurements by share count as part of the updates."""
-    return config["measure"].get("steps", ()) if config["measure"] else ()
+    return (config.measure and config.measure.steps) or ()

@@ -5,22 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from lrtransfer.optim import optimizer, schedule
+from lrtransfer.optim import Schedule
 from lrtransfer.study.data import Arrays
-from lrtransfer.study.losses import loss_function
-from lrtransfer.study.probes import Measurement, Probe, Update, probe
+from lrtransfer.study.plan.parts import load
+from lrtransfer.study.probes import Measurement, Probe, Update
 from lrtransfer.study.training import streams
 from lrtransfer.study.training.cadence import Cadence
 from lrtransfer.study.training.examples import Examples, training_examples
-from lrtransfer.study.training.network import PRECISIONS, Network, block_size, network
+from lrtransfer.study.training.network import PRECISIONS, Network, block_size, run_network
 
 if TYPE_CHECKING:
+    from lrtransfer.study.plan.run_config import RunConfig
     from lrtransfer.study.training.tuned_updates import TunedUpdates
 
 # Losses are looked at this often (steps): a look costs a wait for the device.
@@ -45,7 +45,7 @@ class Log:
 
     Attributes:
         losses: Mini-batch loss of updates 1…, cut before the first non-finite one.
-        rates: Global learning rate of the same updates.
+        learning_rates: Global learning rate of the same updates.
         rows: Step -> measured columns; the parameters are those after ``step`` updates.
         diverged_step: The update whose loss was not finite, or None.
         measuring: What the measurements cost, in gradient evaluations of a training batch.
@@ -53,7 +53,7 @@ class Log:
     """
 
     losses: list[float]
-    rates: list[float]
+    learning_rates: list[float]
     rows: dict[int, Row]
     diverged_step: int | None
     measuring: float
@@ -100,38 +100,45 @@ class TrainingRun:
         UnknownRoleError: The parameterization lacks the role of a tensor.
     """
 
-    def __init__(self, config: dict[str, Any], arrays: Arrays, device: torch.device) -> None:
+    def __init__(self, config: RunConfig, arrays: Arrays, device: torch.device) -> None:
         self.config, self.device = config, device
-        dtype = PRECISIONS[config["precision"]]
-        examples = training_examples(arrays, dtype, device, block=block_size(config))
-        self.examples: Examples = _fewer(examples, config)
-        self.network = network(config, self.examples.in_features, self.examples.outputs, device)
-        self.loss = loss_function(config["loss"])
+        dtype = PRECISIONS[config.precision]
+        examples = training_examples(arrays, dtype, device, block=block_size(config.model))
+        if (fewer := load("train_samples", config.train_samples)) is not None:
+            examples = fewer(examples, config.train_samples, config.seed)
+        self.examples: Examples = examples
+        self.network = run_network(config, examples.in_features, examples.outputs, device)
+        self.loss: Callable[[Tensor, Tensor], Tensor] = load("loss", config.loss)
         check_passes(config, len(self.examples))
-        self.order = streams.BatchOrder(len(self.examples), config["batch_size"], config["seed"])
-        self.augment = _augmentation(config)
-        self.optimizer = optimizer(
-            config["optimizer"]["name"], _groups(self.network), **config["optimizer"]["options"]
+        self.order = streams.BatchOrder(len(self.examples), config.batch_size, config.seed)
+        self.augment: Callable[[Tensor, torch.Generator], Tensor] | None = load(
+            "augmentation", config.augmentation
         )
-        self.tuned = _tuned(config, self.optimizer)
-        self.losses = torch.full((config["steps"],), torch.nan, dtype=dtype, device=device)
+        self.optimizer: torch.optim.Optimizer = load("optimizer", config.optimizer)(
+            _groups(self.network), **config.optimizer.options
+        )
+        self.schedule: Schedule = load("schedule", config.schedule)
+        self.tuned: TunedUpdates | None = None
+        if (updates := load("tuned_updates", config.tuner)) is not None:
+            self.tuned = updates(config.tuner, self.optimizer, config.steps)
+        self.losses = torch.full((config.steps,), torch.nan, dtype=dtype, device=device)
         self.progress = _Progress()
-        self.cadence = Cadence(config["measure"], config["steps"], config["batch_size"])
-        unmeasured: dict[str, Any] = {"probes": [], "samples": 1, "tolerance": 0.01}
-        measure = config["measure"] or unmeasured
-        self.tolerance: float = measure["tolerance"]
-        self.probes: dict[str, Probe] = {name: probe(name) for name in measure["probes"]}
+        self.cadence = Cadence(config.measure, config.steps, config.batch_size)
+        measure = config.measure
+        self.tolerance = measure.tolerance if measure else 0.01
+        self.probes: dict[str, Probe] = {
+            name: load("probe", name)() for name in (measure.probes if measure else ())
+        }
         self.update: Update | None = None
-        chosen = streams.subset(len(self.examples), measure["samples"]).to(device)
+        chosen = streams.subset(len(self.examples), measure.samples if measure else 1).to(device)
         self.subset = (self.examples.inputs[chosen], self.examples.targets[chosen])
 
     def execute(self, hooks: Hooks) -> Log:
         """Train to the end or to divergence and return the log."""
         began = time.perf_counter()
-        steps = self.config["steps"]
         diverged = None
         self._visit(hooks)
-        while self.progress.step < steps and diverged is None:
+        while self.progress.step < self.config.steps and diverged is None:
             self._update()
             if self._look():
                 diverged = self._first_bad_step()
@@ -140,13 +147,13 @@ class TrainingRun:
                 hooks.after_step(self.progress.step, self)
         kept = self.progress.step if diverged is None else diverged - 1
         rows = {step: row for step, row in self.progress.rows.items() if step <= kept}
-        rates = [self._rate(step) for step in range(kept)]
+        learning_rates = [self._learning_rate(step) for step in range(kept)]
         if self.tuned is not None:
-            rates = self.tuned.rates(kept)
+            learning_rates = self.tuned.learning_rates(kept)
             rows = {s: row | rows.get(s, {}) for s, row in self.tuned.rows(kept).items()}
         return Log(
             losses=self.losses[:kept].double().tolist(),
-            rates=rates,
+            learning_rates=learning_rates,
             rows=rows,
             diverged_step=diverged,
             measuring=self.cadence.spent,
@@ -155,7 +162,7 @@ class TrainingRun:
 
     def _update(self) -> None:
         step = self.progress.step
-        rate = self._rate(step)
+        rate = self._learning_rate(step)
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["relative_rate"]
         if self.network.warmup is not None:
@@ -165,7 +172,7 @@ class TrainingRun:
         chosen = self.order(step).to(self.device)
         inputs = self.examples.inputs[chosen]
         if self.augment is not None:
-            random = streams.generator(streams.AUGMENTATION, self.config["seed"], step)
+            random = streams.generator("augmentation", self.config.seed, step)
             inputs = self.augment(inputs, random)
         self.update = Update(self._trained(), inputs) if self._is_kept(step + 1) else None
         targets = self.examples.targets[chosen]
@@ -186,23 +193,22 @@ class TrainingRun:
 
     def _is_kept(self, step: int) -> bool:
         """Return whether a probe needs the update that leads to ``step``."""
-        needed = any(getattr(measured, "needs_update", False) for measured in self.probes.values())
+        needed = any(measured.needs_update for measured in self.probes.values())
         return needed and self.cadence.due(step)
 
     def _trained(self) -> dict[str, Tensor]:
         return {name: parameter.detach().clone() for name, parameter in self.network.trained}
 
-    def _rate(self, step: int) -> float:
-        spec = self.config["schedule"]
-        factor = schedule(spec["name"])(step, self.config["steps"], **spec["options"])
-        return float(self.config["learning_rate"]) * factor
+    def _learning_rate(self, step: int) -> float:
+        factor = self.schedule(step, self.config.steps, **self.config.schedule.options)
+        return self.config.learning_rate * factor
 
     def _look(self) -> bool:
         step = self.progress.step
         # A tuner has waited for the loss already.
         interval = DIVERGENCE_INTERVAL if self.tuned is None else 1
         due = step % interval == 0 or self.cadence.due(step)
-        return due or step == self.config["steps"]
+        return due or step == self.config.steps
 
     def _first_bad_step(self) -> int | None:
         bad = ~torch.isfinite(self.losses[: self.progress.step])
@@ -218,22 +224,25 @@ class TrainingRun:
 
     def _measure(self, step: int) -> Row:
         row: Row = {}
-        for index, measured in enumerate(self.probes.values()):
-            at = Measurement(
-                model=self.network.model,
-                loss=self.loss,
-                inputs=self.subset[0],
-                targets=self.subset[1],
-                tolerance=self.tolerance,
-                rates=self.network.rates,
-                optimizer=self.optimizer,
-                generator=streams.generator(streams.CURVATURE, self.config["seed"], step, index),
-                update=self.update,
-                batch_size=self.config["batch_size"],
-            )
-            row |= measured.measure(at)
-        self.cadence.pay(sum(measured.gradients for measured in self.probes.values()))
+        for name, measured in self.probes.items():
+            row |= measured.measure(self._seen(name, step))
+        self.cadence.record_cost(sum(measured.gradients for measured in self.probes.values()))
         return row
+
+    def _seen(self, probe: str, step: int) -> Measurement:
+        """Return what a probe sees of the run as it stands."""
+        return Measurement(
+            model=self.network.model,
+            loss=self.loss,
+            inputs=self.subset[0],
+            targets=self.subset[1],
+            tolerance=self.tolerance,
+            relative_rates=self.network.relative_rates,
+            optimizer=self.optimizer,
+            generator=streams.generator(f"probe/{probe}", self.config.seed, step),
+            update=self.update,
+            batch_size=self.config.batch_size,
+        )
 
     def weights(self) -> dict[str, Tensor]:
         """Return a copy of the weights by name."""
@@ -299,44 +308,15 @@ def _groups(net: Network) -> list[dict[str, Any]]:
     ]
 
 
-def _tuned(config: dict[str, Any], base: torch.optim.Optimizer) -> TunedUpdates | None:
-    if "tuner" not in config:
-        return None
-    # Imported by name, as are the other parts that only some runs use, for the sake of keys.
-    updates: TunedUpdates = import_module("lrtransfer.study.training.tuned_updates").TunedUpdates(
-        config, base
-    )
-    return updates
-
-
-def _fewer(examples: Examples, config: dict[str, Any]) -> Examples:
-    if "train_samples" not in config:
-        return examples
-    part: Examples = import_module("lrtransfer.study.training.fewer_examples").fewer(
-        examples, config["train_samples"], config["seed"]
-    )
-    return part
-
-
-def check_passes(config: dict[str, Any], samples: int) -> None:
+def check_passes(config: RunConfig, samples: int) -> None:
     """Refuse a run that is to take one pass and is longer than that.
 
     Raises:
         ValueError: It would see one of its ``samples`` training samples twice.
     """
-    needed = config["steps"] * config["batch_size"]
-    if config.get("one_pass") and needed > samples:
+    needed = config.steps * config.batch_size
+    if config.one_pass and needed > samples:
         raise ValueError(
-            f"{config['steps']} steps of {config['batch_size']} need {needed} samples for one "
+            f"{config.steps} steps of {config.batch_size} need {needed} samples for one "
             f"pass, but there are {samples}. Lower steps or batch_size."
         )
-
-
-def _augmentation(config: dict[str, Any]) -> Callable[[Tensor, torch.Generator], Tensor] | None:
-    if "augmentation" not in config:
-        return None
-    # Imported by name, so that its code is part of the key of the runs that use it alone.
-    augment: Callable[[Tensor, torch.Generator], Tensor] = getattr(
-        import_module("lrtransfer.study.training.augmentation"), config["augmentation"]
-    )
-    return augment

@@ -2,16 +2,47 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import torch
 
-INITIALISATION, ORDER, CURVATURE, SUBSET, AUGMENTATION = range(5)
+_NUMBERS = {
+    "initialisation": 0,
+    "order": 1,
+    "curvature": 2,
+    "subset": 3,
+    "augmentation": 4,
+    "samples": 1000,
+}
+# A stream for each probe and each part of a spectrum, whichever others there are.
+_FAMILIES = frozenset({"probe", "spectrum"})
 
 
-def generator(stream: int, seed: int, *position: int) -> torch.Generator:
-    """Return a CPU generator for one stream of ``seed`` at a position (epoch or step)."""
-    words = np.random.SeedSequence([stream, seed, *position]).generate_state(1, np.uint64)
+def generator(stream: str, seed: int, *position: int) -> torch.Generator:
+    """Return a CPU generator for one stream of ``seed`` at a position (epoch or step).
+
+    Args:
+        stream: What the numbers are for: a name in the table, ``probe/<name>`` or
+            ``spectrum/<name>``.
+        seed: The run's.
+        position: Where in the run.
+
+    Raises:
+        ValueError: There is no such stream.
+    """
+    words = np.random.SeedSequence([_number(stream), seed, *position]).generate_state(1, np.uint64)
     return torch.Generator().manual_seed(int(words[0]) & (2**63 - 1))
+
+
+def _number(stream: str) -> int:
+    family, _, name = stream.partition("/")
+    if family in _FAMILIES and name:
+        return int.from_bytes(hashlib.sha256(stream.encode()).digest()[:8], "big")
+    if stream not in _NUMBERS:
+        known = ", ".join([*_NUMBERS, *(f"{family}/<name>" for family in sorted(_FAMILIES))])
+        raise ValueError(f"there is no random stream {stream!r}. Give one of {known}.")
+    return _NUMBERS[stream]
 
 
 class BatchOrder:
@@ -42,7 +73,7 @@ class BatchOrder:
         """Return the sample numbers of update ``step`` (0-based), shape (batch_size,)."""
         epoch, place = divmod(step, self.batches)
         if epoch != self._epoch:
-            random = generator(ORDER, self.seed, epoch)
+            random = generator("order", self.seed, epoch)
             self._epoch, self._order = epoch, torch.randperm(self.samples, generator=random)
         return self._order[place * self.batch_size : (place + 1) * self.batch_size]
 
@@ -57,4 +88,4 @@ def subset(samples: int, size: int) -> torch.Tensor:
         raise ValueError(
             f"measure.samples is {size}, but there are {samples} training samples. Lower it."
         )
-    return torch.randperm(samples, generator=generator(SUBSET, 0))[:size]
+    return torch.randperm(samples, generator=generator("subset", 0))[:size]

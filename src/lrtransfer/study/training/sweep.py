@@ -13,10 +13,10 @@ import platform
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
@@ -25,16 +25,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lrtransfer.study.data import Arrays
 from lrtransfer.study.data.prepare import load_arrays
-from lrtransfer.study.plan import Run
+from lrtransfer.study.plan.expand import Run
 from lrtransfer.study.storage.atomic import append_line, link
 from lrtransfer.study.storage.locks import locked
 from lrtransfer.study.storage.paths import Layout
 from lrtransfer.study.storage.run_file import read_run, write_run
 from lrtransfer.study.storage.seal import CorruptFileError
 from lrtransfer.study.storage.starter import starter_lives
+from lrtransfer.study.training.device import processor
+from lrtransfer.study.training.distributed.replicas import Replicas, SingleProcess
 from lrtransfer.study.training.progress import Progress
-from lrtransfer.study.training.replicas import Alone, Replicas
 from lrtransfer.study.training.resume import load_state, save_state
 from lrtransfer.study.training.run import Hooks, Log, TrainingRun
 from lrtransfer.study.training.tensors import load_tensors, save_tensors
@@ -42,7 +44,6 @@ from lrtransfer.study.training.tensors import load_tensors, save_tensors
 SAVE_SECONDS = 20.0
 # A trainer whose scheduler was just killed needs a moment to save and let go of its run.
 LOCK_WAIT_SECONDS = 60.0
-_DIVERGED = {"status": "diverged"}
 
 
 class StoppedError(RuntimeError):
@@ -56,7 +57,7 @@ class Job:
     layout: Layout
     device: torch.device
     save_seconds: float = SAVE_SECONDS
-    replicas: Replicas = field(default_factory=Alone)
+    replicas: Replicas = field(default_factory=SingleProcess)
 
 
 def train_runs(runs: Sequence[Run], job: Job) -> int:
@@ -71,12 +72,14 @@ def train_runs(runs: Sequence[Run], job: Job) -> int:
     """
     stop = _StopSignal()
     progress = Progress(runs)
+    # Read and hashed once, not for every run.
+    arrays = cache(load_arrays)
     trained = 0
     for run in runs:
         with _held(run, job):
-            if not job.replicas.told(partial(_finished, run, job.layout)):
+            if not job.replicas.broadcast(partial(_finished, run, job.layout)):
                 progress.start()
-                _train(run, job, stop, progress)
+                _train(run, job, arrays, stop, progress)
                 trained += 1
             if job.replicas.leads:
                 _publish(run, job.layout)
@@ -114,17 +117,23 @@ def _publish(run: Run, layout: Layout) -> None:
     link(folder / "run.parquet", layout.run(run.key))
 
 
-def _train(run: Run, job: Job, stop: _StopSignal, progress: Progress) -> None:
+def _train(
+    run: Run,
+    job: Job,
+    arrays: Callable[[str], Arrays],
+    stop: _StopSignal,
+    progress: Progress,
+) -> None:
     folder, replicas = job.layout.work_run(run.key), job.replicas
-    training = replicas.training_run(run.config, load_arrays(run.config["data"]), job.device)
+    training = replicas.training_run(run.config, arrays(run.config.data), job.device)
     state = folder / "state.safetensors"
     seconds_before = _seconds(folder)
     # The others take up what the leading process found undamaged.
-    resumed = replicas.told(lambda: load_state(state, training, run.key))
+    resumed = replicas.broadcast(lambda: load_state(state, training, run.key))
     if resumed and not replicas.leads and not load_state(state, training, run.key):
         raise CorruptFileError(state, "the leading process has read it, this one cannot")
     # The leading process may be done at once and remove the state: not before all have read it.
-    replicas.any(False)
+    replicas.barrier()
     began = saved = time.monotonic()
 
     def save(current: TrainingRun) -> None:
@@ -134,11 +143,11 @@ def _train(run: Run, job: Job, stop: _StopSignal, progress: Progress) -> None:
         _note_seconds(folder, seconds_before + saved - began)
 
     def after_step(step: int, current: TrainingRun) -> None:
-        stopping = replicas.any(stop.requested)
+        stopping = replicas.any_raised(stop.requested)
         if replicas.leads:
             progress.step(run, step)
         if stopping:
-            replicas.told(lambda: save(current))
+            replicas.broadcast(lambda: save(current))
             raise StoppedError(f"run {run.key} stopped at step {step}; its state is saved")
         if replicas.leads and time.monotonic() - saved > job.save_seconds:
             save(current)
@@ -156,28 +165,27 @@ def _train(run: Run, job: Job, stop: _StopSignal, progress: Progress) -> None:
                 about = _checkpoint_about(run, step, log.status)
                 save_tensors(folder / f"{step}.safetensors", {}, about)
     about = _about(run, log, seconds_before + time.monotonic() - began, job)
-    write_run(folder / "run.parquet", log.losses, log.rates, log.rows, about)
+    write_run(folder / "run.parquet", log.losses, log.learning_rates, log.rows, about)
     state.unlink(missing_ok=True)
     entry = {"key": run.key, "status": log.status, "seconds": about["wall_seconds"]}
     append_line(job.layout.journal, json.dumps({"time": time.strftime("%FT%T%z"), **entry}))
 
 
 def _checkpoint_about(run: Run, step: int, status: str) -> dict[str, Any]:
-    return {"key": run.key, "step": step, "status": status, "config": run.config}
+    return {"key": run.key, "step": step, "status": status, "config": run.config.to_json()}
 
 
 def _about(run: Run, log: Log, seconds: float, job: Job) -> dict[str, Any]:
-    gpu = torch.cuda.get_device_name(job.device) if job.device.type == "cuda" else None
     packages = ("lrtransfer", "torch", "numpy")
     return {
         "key": run.key,
-        "config": run.config,
+        "config": run.config.to_json(),
         "code": run.code,
         "status": log.status,
         "diverged_step": log.diverged_step,
         "wall_seconds": round(seconds, 3),
         "measuring_gradients": round(log.measuring, 3),
-        "device": gpu or job.device.type,
+        "processor": processor(job.device),
         "processes": job.replicas.count,
         "threads": torch.get_num_threads(),
         "python": platform.python_version(),

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from lrtransfer.optim.tuners import build
 from lrtransfer.optim.tuners.closure import NonFiniteLossError
+from lrtransfer.optim.tuners.tuner import Tuner
+from lrtransfer.study.plan.parts import load
+
+if TYPE_CHECKING:
+    from lrtransfer.study.plan.run_config import NamedConfig
 
 _COLUMNS = ("rate", "update_cosine", "step_sharpness", "gradient_evaluations")
 
@@ -21,18 +25,18 @@ class TunedUpdates:
     what it is, and CDAT with σ = 2 has σ = 2c at the learning rate c.
 
     Args:
-        config: A resolved run configuration with an entry ``tuner``.
+        tuner: Name and options.
         optimizer: One group per parameter, with its ``relative_rate``.
+        steps: Length of the run.
     """
 
-    def __init__(self, config: dict[str, Any], optimizer: torch.optim.Optimizer) -> None:
+    def __init__(self, tuner: NamedConfig, optimizer: torch.optim.Optimizer, steps: int) -> None:
         for group in optimizer.param_groups:
             # What a tuner takes for the rate at the factor 1.
             group["lr"] = group["relative_rate"]
-        self.tuner = build(config["tuner"]["name"], optimizer, **config["tuner"]["options"])
-        shape = (config["steps"],)
+        self.tuner: Tuner = load("tuner", tuner)(optimizer, **tuner.options)
         self.columns = {
-            name: torch.full(shape, torch.nan, dtype=torch.float64) for name in _COLUMNS
+            name: torch.full((steps,), torch.nan, dtype=torch.float64) for name in _COLUMNS
         }
         self.previous: Tensor | None = None
 
@@ -57,7 +61,7 @@ class TunedUpdates:
         self.previous = update
         return loss
 
-    def rates(self, count: int) -> list[float]:
+    def learning_rates(self, count: int) -> list[float]:
         """Return the learning rate of the first ``count`` updates."""
         found: list[float] = self.columns["rate"][:count].tolist()
         return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from torch import nn
 
@@ -10,14 +10,17 @@ from lrtransfer.scaling.decay import WidthRule, base_numbers
 from lrtransfer.scaling.roles import Roles
 from lrtransfer.scaling.rules import Constants, Scaled
 
+if TYPE_CHECKING:
+    from lrtransfer.study.plan.run_config import RunConfig
 
-def ruled(
-    config: dict[str, Any], model: nn.Module, roles: Roles, scaled: dict[str, Scaled]
+
+def apply_decay_rule(
+    config: RunConfig, model: nn.Module, roles: Roles, scaled: dict[str, Scaled]
 ) -> dict[str, Scaled]:
-    """Return what ``config["decay"]`` makes of the table's numbers of an AdamW run.
+    """Return what a run's decay rule makes of the table's numbers of its tensors.
 
     Args:
-        config: A resolved run configuration with an entry ``decay``.
+        config: Of an AdamW run with ``decay``.
         model: Its network; its weights may be on the meta device.
         roles: The role of each tensor.
         scaled: The table's numbers of each tensor.
@@ -25,26 +28,27 @@ def ruled(
     Raises:
         ValueError: The rule does not fit itself, or a tensor has no whole size at the base width.
     """
-    spec, model_spec = config["decay"], config["model"]
-    is_free = spec["rule"] == "lr_independent"
+    decay, size = config.decay, config.model
+    if decay is None:
+        return scaled
     rule = WidthRule(
-        decay=spec["rule"],
-        power=spec["power"],
-        peak=config["learning_rate"] if is_free else None,
-        unscaled=frozenset(spec["unscaled"]),
-        faster=frozenset(spec["faster"]),
-        undecayed=frozenset(spec["undecayed"]),
+        decay=decay.rule,
+        power=decay.power,
+        peak=config.learning_rate if decay.rule == "lr_independent" else None,
+        unscaled=frozenset(decay.unscaled),
+        faster=frozenset(decay.faster),
+        undecayed=frozenset(decay.undecayed),
     )
-    constants = Constants(**config["parameterization"]["constants"])
+    constants = Constants(**config.parameterization.constants)
     base = base_numbers(
         model,
         roles,
-        config["parameterization"]["rules"],
+        config.parameterization.rules,
         constants,
-        width=model_spec["width"],
-        depth=model_spec["depth"],
+        width=size.width,
+        depth=size.depth,
     )
-    growth = model_spec["width"] / constants.base_width
+    growth = size.width / constants.base_width
     return {
         name: rule(numbers, base[name], roles.tensors[name], "adam", growth)
         for name, numbers in scaled.items()

@@ -1,37 +1,51 @@
-"""What each command does; torch, pandas and matplotlib are imported by those that need them."""
+"""What each command does; what is heavy, or needs an extra, is imported by those that use it."""
 
 from __future__ import annotations
 
 import json
 import sys
 from argparse import Namespace
-from typing import Any
+from typing import TYPE_CHECKING
 
-from lrtransfer.study.plan import Run
-from lrtransfer.study.workflow.selection import Selection, select
+if TYPE_CHECKING:
+    from lrtransfer.study.plan.expand import Run
+    from lrtransfer.study.workflow.start import Selection
 
 
 def _selected(options: Namespace) -> Selection:
-    return select(options.params, options.scale, options.experiments)
+    from lrtransfer.study.workflow.start import override, select
+
+    scale = options.scale or override("scale")
+    return select(options.params, scale, options.experiments or override("experiments"))
+
+
+def _all(options: Namespace) -> Selection:
+    """Return the study with all experiments, whatever params.yaml selects."""
+    from lrtransfer.study.workflow.start import override, select
+
+    return select(options.params, options.scale or override("scale"), "all")
 
 
 def check(options: Namespace) -> None:
     """Validate params.yaml and print what it asks for and what that costs."""
-    from lrtransfer.study.workflow.estimate import print_estimate
+    from lrtransfer.study.workflow.cost import print_estimate
     from lrtransfer.study.workflow.preflight import check_runs
+    from lrtransfer.study.workflow.targets import Targets
 
     chosen = _selected(options)
     check_runs(chosen.plan)
-    print_estimate(chosen)
+    targets = Targets(chosen.plan, chosen.layout)
+    jobs = len([*targets.train_jobs(), *targets.spectra_jobs()])
+    print_estimate(chosen.plan, chosen.layout, jobs)
 
 
 def workflow(options: Namespace) -> None:
     """Run Snakemake on the study; does not return."""
-    from lrtransfer.study.workflow.entry import run_snakemake
+    from lrtransfer.study.workflow.start import run_snakemake
 
     chosen = _selected(options)
     if any(not chosen.layout.run(run.key).exists() for run in chosen.plan.runs):
-        from lrtransfer.study.workflow.job_cost import note_costs
+        from lrtransfer.study.workflow.cost import note_costs
         from lrtransfer.study.workflow.preflight import check_runs
 
         check_runs(chosen.plan)
@@ -42,11 +56,12 @@ def workflow(options: Namespace) -> None:
 def claims(options: Namespace) -> None:
     """Print the ledger."""
     from lrtransfer.study.evidence.ledger import counts, table
+    from lrtransfer.study.workflow.stages import read_claims, read_ledger
 
-    records = _ledger(_selected(options))
+    chosen = _selected(options)
+    records = read_ledger(chosen.layout, chosen.plan.experiments)
     if options.against is not None:
         from lrtransfer.study.evidence.replication import compare
-        from lrtransfer.study.workflow.stored import read_claims
 
         found = compare(records, read_claims(options.against))
         print(found.text())
@@ -58,36 +73,29 @@ def claims(options: Namespace) -> None:
     print(f"\n{counts(records)}")
 
 
-def _ledger(chosen: Selection) -> list[dict[str, Any]]:
-    from lrtransfer.study.workflow.stored import ledger_of
-
-    study = chosen.plan.study
-    return ledger_of(chosen.layout, chosen.plan.experiments, study.scale, study.fits.confidence)
-
-
 def predict(options: Namespace) -> None:
     """Print the optimal learning rate predicted at a size that was not run."""
-    from lrtransfer.study.workflow.prediction import as_json, as_text, predictions
+    from lrtransfer.study.workflow.answers import predictions, predictions_json, predictions_text
 
-    chosen = select(options.params, options.scale, "all")
-    found = predictions(chosen, options.experiment, options.arm, options.width, options.depth)
-    print(as_json(found) if options.json else as_text(found))
+    found = predictions(
+        _all(options), options.experiment, options.arm, options.width, options.depth
+    )
+    print(predictions_json(found) if options.json else predictions_text(found))
     if not any(answer.prediction for answer in found):
         raise SystemExit(3)
 
 
 def status(options: Namespace) -> None:
     """Print what is finished, missing or stale."""
-    from lrtransfer.study.workflow.status import describe, study_status
+    from lrtransfer.study.workflow.care import describe, study_status
 
     chosen = _selected(options)
-    everything = select(options.params, options.scale, "all").plan
-    print(describe(study_status(chosen.plan, chosen.layout, everything)))
+    print(describe(study_status(chosen.plan, chosen.layout, _all(options).plan)))
 
 
 def figures(options: Namespace) -> None:
     """Redraw figures and report from stored results."""
-    from lrtransfer.study.workflow.figures_stage import draw_figures, write_report
+    from lrtransfer.study.workflow.reporting import draw_figures, write_report
 
     chosen = _selected(options)
     for name in chosen.plan.experiments:
@@ -99,9 +107,9 @@ def figures(options: Namespace) -> None:
 
 def prune(options: Namespace) -> None:
     """List what no experiment asks for, and remove it on confirmation."""
-    from lrtransfer.study.workflow.prune import remove, size, unasked_files
+    from lrtransfer.study.workflow.care import remove, size, unasked_files
 
-    chosen = select(options.params, options.scale, options.experiments or "all")
+    chosen = _selected(options) if options.experiments else _all(options)
     stray = unasked_files(chosen.plan, chosen.layout)
     for path in stray:
         print(f"{size(path):>12,} bytes  {path}")
@@ -123,24 +131,17 @@ def _confirmed(question: str) -> bool:
 
 def restore(options: Namespace) -> None:
     """Pull results and give Snakemake its records back."""
-    from lrtransfer.study.workflow.provenance import pull_results, restore_provenance
+    from lrtransfer.study.workflow.safeguard import pull_results, restore_provenance
 
     if not options.no_pull:
         pull_results(options.dvc_arguments)
     print(f"restored {restore_provenance()} records of provenance")
 
 
-def save_provenance(options: Namespace) -> None:
-    """Keep Snakemake's records beside the results."""
-    from lrtransfer.study.workflow.provenance import save_provenance as save
-
-    print(f"kept {save()} records of provenance")
-
-
 def adopt(options: Namespace) -> None:
     """Re-key finished runs after a refactoring that a sample proves harmless."""
-    from lrtransfer.study.workflow.adopt import adopt as adopt_runs
-    from lrtransfer.study.workflow.adopt import candidates, sample
+    from lrtransfer.study.workflow.care import adopt as adopt_runs
+    from lrtransfer.study.workflow.care import candidates, sample
 
     chosen = _selected(options)
     found = candidates(chosen.plan, chosen.layout)
@@ -157,16 +158,23 @@ def coordcheck(options: Namespace) -> None:
     """Check the coordinates of networks; own parameterizations are those of params.yaml."""
     import torch
 
-    from lrtransfer.coordinates.report import run
-    from lrtransfer.study.plan import load_study
+    from lrtransfer.study.plan.load import load_study
     from lrtransfer.study.plan.parameterizations import builtin, known
+    from lrtransfer.study.workflow.coordinate_matrix import run
 
     torch.set_num_threads(1)
     asked = options.parameterization
     specs = builtin()
     if not set(asked) <= set(specs):
         specs = known(load_study(options.params).parameterizations)
-    run(options.model, asked, options.optimizer, specs, options.out)
+    run(
+        options.model,
+        asked,
+        options.optimizer,
+        specs,
+        out=options.out,
+        coordinates=options.coordinates,
+    )
 
 
 def sharpness(options: Namespace) -> None:
@@ -174,7 +182,7 @@ def sharpness(options: Namespace) -> None:
     import torch
 
     from lrtransfer.study.spectra import saved_model
-    from lrtransfer.study.workflow.curvature_report import as_json, as_text
+    from lrtransfer.study.workflow.answers import eigenvalues_json, eigenvalues_text
 
     torch.set_num_threads(1)
     about = None
@@ -185,7 +193,7 @@ def sharpness(options: Namespace) -> None:
     else:
         problem = saved_model.from_function(options.problem, options.file)
     found = saved_model.measure(problem, options.operator, options.k, tolerance=options.tolerance)
-    print(as_json(found, about) if options.json else as_text(found, about))
+    print(eigenvalues_json(found, about) if options.json else eigenvalues_text(found, about))
 
 
 def schema(options: Namespace) -> None:
@@ -208,14 +216,18 @@ def prepare(options: Namespace) -> None:
 
 def train(options: Namespace) -> None:
     """Train the runs behind the given files, each in as many processes as the study asks for."""
+    from lrtransfer.study.training.distributed.launch import (
+        started_by_torchrun,
+        train_part,
+        train_together,
+    )
     from lrtransfer.study.workflow.targets import runs_behind
-    from lrtransfer.study.workflow.torchrun import started_by_torchrun, train_part, train_together
 
     chosen = _selected(options)
     processes = chosen.plan.study.resources.processes_per_run
     runs = runs_behind(chosen.plan, options.files)
     if started_by_torchrun():
-        train_part(runs, chosen, options.threads)
+        train_part(runs, chosen.layout, chosen.plan.study.device, options.threads)
     elif processes > 1:
         train_together(options, processes)
     else:
@@ -225,9 +237,8 @@ def train(options: Namespace) -> None:
 def _train(runs: list[Run], chosen: Selection, threads: int) -> None:
     import torch
 
-    from lrtransfer.study.training.device import choose_device
+    from lrtransfer.study.training.device import choose_device, gpu_of_its_own
     from lrtransfer.study.training.sweep import Job, train_runs
-    from lrtransfer.study.workflow.gpu_slot import gpu_of_its_own
 
     torch.set_num_threads(threads)
     with gpu_of_its_own(choose_device(chosen.plan.study.device)) as device:
@@ -240,8 +251,7 @@ def spectra(options: Namespace) -> None:
     import torch
 
     from lrtransfer.study.spectra.job import compute_spectra
-    from lrtransfer.study.training.device import choose_device
-    from lrtransfer.study.workflow.gpu_slot import gpu_of_its_own
+    from lrtransfer.study.training.device import choose_device, gpu_of_its_own
     from lrtransfer.study.workflow.targets import spectra_behind
 
     torch.set_num_threads(options.threads)
@@ -253,58 +263,54 @@ def spectra(options: Namespace) -> None:
 
 def tables(options: Namespace) -> None:
     """Write the tables over the runs of one experiment."""
-    from lrtransfer.study.workflow.tables_stage import write_run_tables
+    from lrtransfer.study.workflow.stages import write_run_tables
 
     chosen = _selected(options)
     write_run_tables(chosen.plan, chosen.layout, options.experiment)
 
 
-def spectra_tables(options: Namespace) -> None:
-    """Write the tables over the spectra of one experiment."""
-    from lrtransfer.study.workflow.tables_stage import write_spectra_tables
+def spectra_table(options: Namespace) -> None:
+    """Write the table over the spectra of one experiment."""
+    from lrtransfer.study.workflow.stages import write_spectra_table
 
     chosen = _selected(options)
-    write_spectra_tables(chosen.plan, chosen.layout, options.experiment)
+    write_spectra_table(chosen.plan, chosen.layout, options.experiment)
 
 
-def index(options: Namespace) -> None:
-    """Write the index over all selected experiments."""
-    from lrtransfer.study.workflow.tables_stage import write_index
-
-    chosen = _selected(options)
-    write_index(chosen.plan, chosen.layout)
-
-
-def fit(options: Namespace) -> None:
-    """Write the fits and claims of one experiment."""
-    from lrtransfer.study.workflow.tables_stage import write_fits
+def estimates(options: Namespace) -> None:
+    """Write the estimates of one experiment."""
+    from lrtransfer.study.workflow.stages import write_estimates
 
     chosen = _selected(options)
-    write_fits(chosen.plan, chosen.layout, options.experiment)
+    write_estimates(chosen.plan, chosen.layout, options.experiment)
+
+
+def ledger(options: Namespace) -> None:
+    """Write the ledger and the metrics of all experiments that have estimates."""
+    from lrtransfer.study.workflow.stages import write_ledger
+
+    chosen = _selected(options)
+    write_ledger(chosen.plan, chosen.layout)
 
 
 def draw(options: Namespace) -> None:
     """Draw the figures of one experiment."""
-    from lrtransfer.study.workflow.figures_stage import draw_figures
+    from lrtransfer.study.workflow.reporting import draw_figures
 
     chosen = _selected(options)
     draw_figures(chosen.plan, chosen.layout, options.experiment)
 
 
-def ledger(options: Namespace) -> None:
-    """Write the ledger and the metrics: the claims of all selected experiments."""
-    from lrtransfer.study.workflow.metrics import metrics
-    from lrtransfer.study.workflow.stored import write_json
-
-    chosen = _selected(options)
-    records = _ledger(chosen)
-    write_json(chosen.layout.claims, records)
-    write_json(chosen.layout.metrics, metrics(records, chosen.plan.experiments, chosen.layout))
-
-
 def report(options: Namespace) -> None:
     """Write the report."""
-    from lrtransfer.study.workflow.figures_stage import write_report
+    from lrtransfer.study.workflow.reporting import write_report
 
     chosen = _selected(options)
     write_report(chosen.plan, chosen.layout)
+
+
+def provenance(options: Namespace) -> None:
+    """Keep Snakemake's records beside the results."""
+    from lrtransfer.study.workflow.safeguard import save_provenance
+
+    print(f"kept {save_provenance()} records of provenance")

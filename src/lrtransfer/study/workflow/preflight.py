@@ -1,26 +1,34 @@
-"""What only torch can judge of a study, judged before any job starts."""
+"""What only torch can judge of a study, judged before any job starts.
+
+Runs are tried: their networks without memory, their rules and settings. And an experiment with
+weight-decay rules is told whether its runs can show what weight decay does.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from lrtransfer.optim import optimizer, schedule, tuners
-from lrtransfer.scaling.apply import scale_modules, scale_tensors
-from lrtransfer.scaling.rules import Constants
-from lrtransfer.study.data import source
-from lrtransfer.study.plan import Plan, Run, StudyError
+from lrtransfer.optim import Schedule
+from lrtransfer.study.plan import catalog
+from lrtransfer.study.plan.expand import Plan, Run
+from lrtransfer.study.plan.parts import load
+from lrtransfer.study.plan.run_config import RunConfig
+from lrtransfer.study.plan.yaml_file import StudyError
 from lrtransfer.study.storage import paths
-from lrtransfer.study.training.group_warmup import factors
-from lrtransfer.study.training.network import block_size
-from lrtransfer.study.training.replicated_run import check_model, check_settings
+from lrtransfer.study.training.distributed.replicated_run import check_model, check_settings
+from lrtransfer.study.training.network import blank_network, block_size
 from lrtransfer.study.training.run import check_passes
-from lrtransfer.study.training.width_rule import ruled
-from lrtransfer.study.workflow.blank_network import blank_network
+from lrtransfer.theory.steady_state import judge
+
+Sizes = tuple[int, int]
+"""Numbers per sample, and number of outputs."""
 
 
 def check_runs(plan: Plan) -> None:
@@ -48,79 +56,157 @@ def _faults(plan: Plan, run: Run) -> Iterator[str]:
             yield f"{place} ({size}): {error}" if attempt is _try_network else f"{place}: {error}"
 
 
-def _try_network(plan: Plan, config: dict[str, Any]) -> None:
-    spec = config["model"]
-    model = blank_network(config, _sizes(plan, config))
-    roles = model.roles()  # type: ignore[operator]
-    rules = config["parameterization"]["rules"]
-    constants = Constants(**config["parameterization"]["constants"])
-    size = {"width": spec["width"], "depth": spec["depth"]}
-    scaled = dict(scale_tensors(model, roles, rules, constants, **size))
-    if "decay" in config:
-        own = ruled(config, model, roles, scaled)
-        if "group_warmup" in config:
-            factors(config, roles, scaled, own)(0)
-    for _ in scale_modules(roles, rules, constants, **size):
-        pass
+def _try_network(plan: Plan, config: RunConfig) -> None:
+    made = blank_network(config, *_sizes(plan, config))
+    if made.warmup is not None:
+        made.warmup(0)
 
 
-def _try_optimizer(plan: Plan, config: dict[str, Any]) -> None:
-    parameter = nn.Parameter(torch.zeros(1))
-    spec = config["optimizer"]
-    optimizer(spec["name"], [{"params": [parameter]}], **spec["options"])
+def _try_optimizer(plan: Plan, config: RunConfig) -> None:
+    _optimizer(config)
 
 
-def _try_tuner(plan: Plan, config: dict[str, Any]) -> None:
-    if "tuner" not in config:
-        return
-    spec, tuner = config["optimizer"], config["tuner"]
+def _try_tuner(plan: Plan, config: RunConfig) -> None:
+    if config.tuner is not None:
+        load("tuner", config.tuner)(_optimizer(config), **config.tuner.options)
+
+
+def _optimizer(config: RunConfig) -> torch.optim.Optimizer:
+    """Return the run's optimizer over one parameter, at the learning rate 1."""
     group = {"params": [nn.Parameter(torch.zeros(1))], "relative_rate": 1.0}
-    base = optimizer(spec["name"], [group], **spec["options"])
-    base.param_groups[0]["lr"] = 1.0
-    tuners.build(tuner["name"], base, **tuner["options"])
+    made: torch.optim.Optimizer = load("optimizer", config.optimizer)(
+        [group], **config.optimizer.options
+    )
+    made.param_groups[0]["lr"] = 1.0
+    return made
 
 
-def _try_schedule(plan: Plan, config: dict[str, Any]) -> None:
-    spec = config["schedule"]
-    schedule(spec["name"])(0, config["steps"], **spec["options"])
+def _try_schedule(plan: Plan, config: RunConfig) -> None:
+    schedule: Schedule = load("schedule", config.schedule)
+    schedule(0, config.steps, **config.schedule.options)
 
 
-def _try_split(plan: Plan, config: dict[str, Any]) -> None:
+def _try_split(plan: Plan, config: RunConfig) -> None:
     processes = plan.study.resources.processes_per_run
     if processes > 1:
         check_settings(config, processes)
-        check_model(blank_network(config, _sizes(plan, config)), processes)
+        check_model(blank_network(config, *_sizes(plan, config)).model, processes)
 
 
-def _try_sizes(plan: Plan, config: dict[str, Any]) -> None:
+def _try_sizes(plan: Plan, config: RunConfig) -> None:
     """Compare a batch and the measured subset with the data, where those are prepared."""
-    try:
-        manifest = json.loads(paths.manifest(config["data"]).read_text(encoding="utf-8"))
-        shapes = {name: array["shape"] for name, array in manifest["arrays"].items()}
-    except (OSError, ValueError, KeyError, TypeError):
+    shapes = _shapes(config.data)
+    if shapes is None:
         return
-    block = block_size(config)
-    if block is None and "train_inputs" in shapes:
-        samples = shapes["train_inputs"][0]
-    elif block is not None and "train_tokens" in shapes:
-        samples = (shapes["train_tokens"][0] - 1) // block
-    else:
-        kind = "images" if block is None else "text"
+    samples = _samples(config, shapes)
+    if samples is None:
+        kind = "images" if block_size(config.model) is None else "text"
         raise ValueError(
-            f"the data set holds {', '.join(shapes)}; the model {config['model']['family']!r} "
+            f"the data set holds {', '.join(shapes)}; the model {config.model.family!r} "
             f"needs {kind}. Choose another data set or model."
         )
-    chosen = config.get("train_samples", samples)
+    chosen = samples if config.train_samples is None else config.train_samples
     if chosen > samples:
         raise ValueError(f"train_samples is {chosen}, but there are {samples} samples. Lower it.")
-    samples = chosen
-    check_passes(config, samples)
-    measured = config["measure"]["samples"] if config["measure"] else 0
-    for name, count in (("batch_size", config["batch_size"]), ("measure.samples", measured)):
-        if count > samples:
-            raise ValueError(f"{name} is {count}, but there are {samples} samples. Lower it.")
+    check_passes(config, chosen)
+    measured = config.measure.samples if config.measure else 0
+    for name, count in (("batch_size", config.batch_size), ("measure.samples", measured)):
+        if count > chosen:
+            raise ValueError(f"{name} is {count}, but there are {chosen} samples. Lower it.")
 
 
-def _sizes(plan: Plan, config: dict[str, Any]) -> tuple[int, int]:
-    spec = next(d.spec for d in plan.datasets if d.id == config["data"])
-    return source(spec.source, **spec.options).sizes
+def _sizes(plan: Plan, config: RunConfig) -> Sizes:
+    spec = next(d.spec for d in plan.datasets if d.id == config.data)
+    sizes: tuple[int, int] = catalog.load("data", spec.source)(**spec.options).sizes
+    return sizes
+
+
+def _shapes(dataset: str) -> dict[str, list[int]] | None:
+    """Return the shapes of a prepared data set's arrays; None before it is prepared."""
+    try:
+        manifest = json.loads(paths.manifest(dataset).read_text(encoding="utf-8"))
+        return {name: array["shape"] for name, array in manifest["arrays"].items()}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _samples(config: RunConfig, shapes: dict[str, list[int]]) -> int | None:
+    """Return the training samples; None where the data are not of the model's kind."""
+    block = block_size(config.model)
+    if block is None:
+        return shapes["train_inputs"][0] if "train_inputs" in shapes else None
+    return (shapes["train_tokens"][0] - 1) // block if "train_tokens" in shapes else None
+
+
+def decay_lines(plan: Plan, sizes: dict[str, Sizes]) -> Iterator[str]:
+    """Yield a line on the conditions of an experiment with weight-decay rules, then its warnings.
+
+    Judged is, of the first arm that has a rule, the widest net at the measured learning rate (the
+    first one where nothing is measured).
+
+    Args:
+        plan: The part of one experiment.
+        sizes: Of each data set.
+    """
+    with_rule = [run for run in plan.runs if run.config.decay is not None]
+    if not with_rule:
+        return
+    of_arm = [run for run in with_rule if run.arm == with_rule[0].arm]
+    chosen = [run for run in of_arm if run.measured] or of_arm
+    narrow, wide = (pick(chosen, key=lambda run: run.width) for pick in (min, max))
+    samples, fan_in = _regime(wide.config, sizes[wide.config.data])
+    rates, decay = _hidden(narrow.config, sizes[narrow.config.data])
+    judgement = judge(
+        samples=samples,
+        fan_in=fan_in,
+        learning_rates=rates,
+        weight_decay=decay,
+        width_multiplier=max(1.0, wide.width / narrow.width),
+    )
+    yield (
+        f"  weight decay: {judgement.samples_per_input:.3g} samples per input of the widest net, "
+        f"learning rates times decay sum to {judgement.total_decay:.3g}{_passes(wide.config)}"
+    )
+    for warning in judgement.warnings:
+        yield f"  note: {warning}"
+
+
+def _hidden(config: RunConfig, sizes: Sizes) -> tuple[np.ndarray[Any, Any], float]:
+    """Return every update's learning rate of a hidden weight, and its λ."""
+    made = blank_network(config, *sizes)
+    own = next(n for name, n in made.scaled.items() if made.roles.tensors[name] == "hidden")
+    schedule: Schedule = load("schedule", config.schedule)
+    options = config.schedule.options
+    shape = [schedule(t, config.steps, **options) for t in range(config.steps)]
+    rates = np.array(shape) * config.learning_rate * own.learning_rate
+    return rates, own.weight_decay * config.optimizer.options["weight_decay"]
+
+
+def _regime(config: RunConfig, sizes: Sizes) -> tuple[int, int]:
+    """Return B and C of the hidden layer with the fewest samples per input."""
+    made, block = blank_network(config, *sizes), block_size(config.model)
+    seen: dict[str, tuple[int, int]] = {}
+
+    def note(name: str, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        weight = module.get_parameter("weight")
+        per_sample = output.numel() // weight.shape[0]
+        seen[name] = (per_sample * config.batch_size, weight[0].numel())
+
+    for name, module in made.model.named_modules():
+        if (
+            isinstance(module, nn.Linear | nn.Conv2d)
+            and made.roles.tensors[f"{name}.weight"] == "hidden"
+        ):
+            module.register_forward_hook(partial(note, name))
+    with torch.device("meta"):
+        made.model(torch.randn(1, sizes[0]) if block is None else torch.zeros(1, block).long())
+    return min(seen.values(), key=lambda found: found[0] / found[1])
+
+
+def _passes(config: RunConfig) -> str:
+    """Say how often a run sees its data, where those are prepared."""
+    shapes = _shapes(config.data)
+    samples = None if shapes is None else _samples(config, shapes)
+    if samples is None:
+        return ""
+    return f", {config.steps * config.batch_size / samples:.3g} passes over the data"

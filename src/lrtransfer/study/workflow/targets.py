@@ -11,18 +11,44 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from lrtransfer.study.plan import Dataset, Plan, Run, Spectrum, StudyError, fingerprint
+from lrtransfer.study.plan import catalog, fingerprint
 from lrtransfer.study.plan.catalog import PACKAGE
-from lrtransfer.study.plan.schema import Experiment
+from lrtransfer.study.plan.claims import FILE
+from lrtransfer.study.plan.expand import Dataset, Plan, Run, Spectrum
+from lrtransfer.study.plan.yaml_file import StudyError, read_yaml
 from lrtransfer.study.storage import paths
-from lrtransfer.study.storage.paths import FIT_TABLES, RUN_TABLES, SPECTRA_TABLES, Layout
-from lrtransfer.study.workflow.job_cost import known_costs, runtime_minutes
-from lrtransfer.study.workflow.train_rules import (
-    TrainJob,
-    TrainRule,
-    rules_of,
-    rules_of_single_runs,
-)
+from lrtransfer.study.storage.paths import RUN_TABLES, Layout
+from lrtransfer.study.workflow.cost import known_costs, runtime_minutes
+
+# Stands for the run of a job in a rule for many jobs: Snakemake's wildcard.
+_ANY_KEY = "{key}"
+
+
+@dataclass(frozen=True)
+class TrainJob:
+    """Runs that share one training job; ``name`` is unique and fit for a rule and a log file."""
+
+    name: str
+    keys: tuple[str, ...]
+    datasets: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TrainRule:
+    """A rule of train.smk.
+
+    Attributes:
+        name: Of the rule, after ``train_``.
+        log: Name of its log files.
+        outputs: The files of the runs; the common rule's has Snakemake's wildcard in its name.
+        keys: The runs; empty for the common rule.
+    """
+
+    name: str
+    log: str
+    outputs: tuple[str, ...]
+    keys: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -80,8 +106,21 @@ class Targets:
                 )
 
     def train_rules(self) -> list[TrainRule]:
-        """Return the training jobs as rules for Snakemake."""
-        return (rules_of_single_runs if self._job_size == 1 else rules_of)(self.train_jobs())
+        """Return the training jobs as rules for Snakemake: one each, but one for plain runs.
+
+        Snakemake reads all rules again in every job, and copies a table of them for each job that
+        it prints: a rule for each of 10,000 runs would cost every job six seconds and planning two
+        minutes. Where runs are cut into jobs of one, those that write their log alone share a
+        rule; where that and another could make a file, Snakemake takes the one without a wildcard.
+        """
+        jobs = list(self.train_jobs())
+        plain = [job for job in jobs if self._job_size == 1 and len(job.outputs) == 1]
+        patterns = {job.outputs[0].replace(job.keys[0], _ANY_KEY) for job in plain}
+        others = [job for job in jobs if not patterns or len(job.outputs) > 1]
+        return [
+            *(TrainRule("run", _ANY_KEY, (pattern,), ()) for pattern in patterns),
+            *(TrainRule(job.name, job.name, job.outputs, job.keys) for job in others),
+        ]
 
     def data_of(self, keys: Sequence[str]) -> list[str]:
         """Return the files of the data sets that runs are trained on.
@@ -128,33 +167,32 @@ class Targets:
         """Every spectrum, once."""
         return list(dict.fromkeys(str(self.layout.spectrum(s.key)) for s in self.plan.spectra))
 
+    def of(self, experiment: str) -> Targets:
+        """The files of one experiment."""
+        return Targets(self.plan.part(experiment), self.layout)
+
     def run_tables(self, experiment: str) -> list[str]:
         """The tables over all runs of one experiment."""
         return [str(self.layout.table(experiment, name)) for name in RUN_TABLES]
 
     def spectra_tables(self, experiment: str) -> list[str]:
-        """The tables over all spectra of one experiment."""
-        return [str(self.layout.table(experiment, name)) for name in SPECTRA_TABLES]
+        """The table over all spectra of one experiment, where its grid asks for spectra."""
+        asked = self.plan.grid(experiment).spectra is not None
+        return [str(self.layout.table(experiment, "spectra"))] if asked else []
+
+    def estimates(self, experiment: str) -> list[str]:
+        """The estimates of one experiment."""
+        return [str(file) for file in estimate_files(self.plan, self.layout, experiment)]
 
     @property
-    def tables(self) -> list[str]:
-        """The tables of all selected experiments, and the index over them."""
-        files = [file for name in self.plan.experiments for file in self.run_tables(name)]
-        return [*files, str(self.layout.index)]
-
-    @property
-    def all_spectra_tables(self) -> list[str]:
-        """The tables over the spectra of all selected experiments."""
-        return [file for name in self.plan.experiments for file in self.spectra_tables(name)]
-
-    def of(self, experiment: str) -> Targets:
-        """The files of one experiment."""
-        return Targets(self.plan.part(experiment), self.layout)
-
-    def fits(self, experiment: str) -> list[str]:
-        """The fit tables and the ledger of one experiment."""
-        tables = [str(self.layout.fit(experiment, name)) for name in FIT_TABLES]
-        return [*tables, str(self.layout.experiment_claims(experiment))]
+    def all_estimates(self) -> list[str]:
+        """The estimates of all selected experiments, and stored ones of others in params.yaml."""
+        return [
+            str(file)
+            for name in estimated_experiments(self.plan, self.layout)
+            for file in estimate_files(self.plan, self.layout, name)
+            if name in self.plan.experiments or file.is_file()
+        ]
 
     def figures(self, experiment: str) -> list[str]:
         """The figures of one experiment: picture, print and plotted numbers."""
@@ -162,22 +200,9 @@ class Targets:
         names = self.plan.study.study[experiment].figures
         return [str(folder / f"{name}.{kind}") for name in names for kind in ("png", "pdf", "csv")]
 
-    @property
-    def all_fits(self) -> list[str]:
-        """The fits of all selected experiments, and the ledger."""
-        files = [file for name in self.plan.experiments for file in self.fits(name)]
-        return [*files, *self.ledger]
-
-    @property
-    def ledger(self) -> list[str]:
-        """The claims of all selected experiments, and the metrics."""
-        return [str(self.layout.claims), str(self.layout.metrics)]
-
-    @property
-    def all_figures(self) -> list[str]:
-        """The figures of all selected experiments, and the report."""
-        files = [file for name in self.plan.experiments for file in self.figures(name)]
-        return [*files, str(self.layout.report)]
+    def each(self, files: Callable[[str], list[str]]) -> list[str]:
+        """Return ``files`` of every selected experiment, as in ``each(targets.figures)``."""
+        return [file for name in self.plan.experiments for file in files(name)]
 
     def identity(self, stage: str, experiment: str = "") -> str:
         """Return a hash of what a stage's files depend on besides their input files.
@@ -185,35 +210,48 @@ class Targets:
         Runs and spectra have none: their names hold their identity.
 
         Args:
-            stage: ``tables``, ``spectra_tables``, ``fits``, ``figures`` or ``report``.
-            experiment: Whose files; for the report, that of all selected experiments.
+            stage: ``tables``, ``spectra_table``, ``estimates``, ``ledger``, ``figures`` or
+                ``report``.
+            experiment: Whose files; for the ledger and the report, those of all.
         """
         study = self.plan.study
-        parts: dict[str, Callable[[], Any]] = {
-            "tables": lambda: self._tables_identity(experiment),
-            "spectra_tables": lambda: [self.spectra, fingerprint.code("study/evidence/index.py")],
-            "fits": lambda: [study.fits.model_dump(), _fits_code()],
-            "figures": lambda: self._figures_identity(study.study[experiment]),
+        parts: dict[str, Callable[[], list[Any]]] = {
+            "tables": lambda: [
+                [(run.arm, run.key) for run in self.plan.runs],
+                self.plan.grid(experiment).loss_window,
+                _code("stages.py", "study/evidence/tables.py"),
+            ],
+            "spectra_table": lambda: [self.spectra, _code("stages.py", "study/evidence/tables.py")],
+            "estimates": lambda: [
+                study.fits.confidence,  # of the forecasts
+                {kind: catalog.columns(kind) for kind in catalog.COLUMN_KINDS},
+                _code("stages.py", "study/evidence/experiment.py", *_files_in("optim/schedules")),
+            ],
+            "ledger": lambda: [
+                study.fits.confidence,
+                fingerprint.digest(read_yaml(claims)) if (claims := Path(FILE)).is_file() else "",
+                _code(
+                    "stages.py", "study/evidence/ledger.py", *_files_in("study/evidence/measures")
+                ),
+            ],
+            "figures": lambda: [
+                study.study[experiment].model_dump(include={"arms", "figures"}),
+                study.figures.model_dump(),
+                study.fits.confidence,
+                _code(
+                    "reporting.py",
+                    "study/figures/drawing.py",
+                    *(f"study/figures/{name}.py" for name in study.study[experiment].figures),
+                ),
+            ],
             "report": lambda: [
                 [study.study[name].question for name in self.plan.experiments],
-                fingerprint.code("study/report/report.py"),
+                study.fits.confidence,
+                _code("reporting.py", "study/report/report.py"),
                 [f.read_text(encoding="utf-8") for f in _pages()],
             ],
         }
         return fingerprint.digest(parts[stage]())[:16]
-
-    def _tables_identity(self, experiment: str) -> list[Any]:
-        asked = [(run.arm, run.key) for run in self.plan.runs]
-        window = self.plan.grid(experiment).loss_window
-        return [asked, window, fingerprint.code("study/evidence/index.py")]
-
-    def _figures_identity(self, experiment: Experiment) -> list[Any]:
-        drawn = (f"study/figures/{name}.py" for name in experiment.figures)
-        return [
-            experiment.model_dump(include={"arms", "figures"}),
-            self.plan.study.figures.model_dump(),
-            fingerprint.code("study/figures/drawing.py", *drawn),
-        ]
 
     @property
     def _job_size(self) -> int | str:
@@ -237,6 +275,31 @@ class Targets:
         for run in runs:
             yield self.layout.run(run.key)
             yield from (self.layout.checkpoint(run.key, step) for step in run.checkpoints)
+
+
+def estimate_files(plan: Plan, layout: Layout, experiment: str) -> list[Path]:
+    """Return the files of one experiment's estimates; with its tables they are five at most."""
+    grid = plan.grid(experiment)
+    files = [layout.estimates(experiment)]
+    if grid.measure is not None and "alignment" in grid.measure.probes:
+        files.append(layout.courses(experiment))
+    if max(len(grid.widths), len(grid.depths)) > 1:
+        files.append(layout.forecasts(experiment))
+    return files
+
+
+def estimated_experiments(plan: Plan, layout: Layout) -> list[str]:
+    """Return the selected experiments and those of params.yaml that were estimated before.
+
+    So the ledger keeps what it says of an experiment that a narrower selection hides.
+    """
+    scale = plan.study.scale
+    return [
+        name
+        for name, experiment in plan.study.study.items()
+        if name in plan.experiments
+        or (scale in experiment.scales and layout.estimates(name).is_file())
+    ]
 
 
 def runs_behind(plan: Plan, files: Sequence[str]) -> list[Run]:
@@ -266,7 +329,7 @@ def _lookup(by_key: dict[str, Any], key: str, what: str) -> Any:
 
 
 def _datasets(runs: Sequence[Run]) -> tuple[str, ...]:
-    ids = dict.fromkeys(run.config["data"] for run in runs)
+    ids = dict.fromkeys(run.config.data for run in runs)
     return tuple(str(file(i)) for i in ids for file in (paths.arrays, paths.manifest))
 
 
@@ -274,9 +337,9 @@ def _job_name(sweep: str, number: int) -> str:
     return f"{sweep.replace('/', '-')}-{number}"
 
 
-def _fits_code() -> dict[str, str]:
-    by_name = (*_files_in("study/evidence/claims"), *_files_in("optim/schedules"))
-    return fingerprint.code("study/evidence/experiment.py", "study/evidence/ledger.py", *by_name)
+def _code(own: str, *roots: str | Path) -> list[Any]:
+    """Return the code of ``roots`` with all they import, and of the stage's own file alone."""
+    return [fingerprint.code(*roots), fingerprint.file_hash(PACKAGE / "study/workflow" / own)]
 
 
 def _files_in(room: str, pattern: str = "*.py") -> list[Path]:

@@ -1,0 +1,138 @@
+"""The coordinate check: does a rule keep what a network computes the same size at every width?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lrtransfer.coordinates.growth import CoordinateCheck, judge
+from lrtransfer.coordinates.networks import EPSILON, LEARNING_RATES, Network, Problem
+from lrtransfer.coordinates.sizes import measure
+from lrtransfer.scaling.groups import FAMILIES, Group
+from lrtransfer.scaling.parameterize import parameterize
+
+SAMPLES = 8
+TOKENS = 8
+
+OPTIMIZERS: Mapping[str, Callable[[list[Group]], torch.optim.Optimizer]] = {
+    "sgd": torch.optim.SGD,
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "rmsprop": torch.optim.RMSprop,
+}
+
+
+def coordinate_check(
+    make_model: Callable[[int], nn.Module],
+    *,
+    widths: Sequence[int],
+    rule: str | Mapping[str, Any],
+    optimizer: str = "adamw",
+    inputs: Tensor | None = None,
+    seeds: Sequence[int] = range(4),
+    **layout: Any,
+) -> CoordinateCheck:
+    """Train networks of several widths for a few tiny steps and fit how their coordinates grow.
+
+    Of every module that owns a tensor: the size of its output at the start, its change by the
+    module's own update, and its change in all (see `lrtransfer.coordinates.sizes.measure`).
+    The networks are scaled by `lrtransfer.parameterize`, which reads the roles off the
+    widths, and trained in float64 on a linear loss, so that only the rule decides what grows.
+
+        check = coordinate_check(make_model, widths=[64, 128, 256, 512], rule="mup")
+        check.stable, check.fastest
+        print(check)
+
+    Args:
+        make_model: Width -> a fresh network that takes `inputs` and returns one tensor. Networks
+            of two widths differ in width alone. Random parts such as dropout must be off.
+        widths: N, ascending, two or more; the first is the base width. A factor of eight between
+            the ends tells the exponents of the tables apart.
+        rule: A name in `parameterizations.yaml`, or an entry of your own in its form.
+        optimizer: One of `OPTIMIZERS`.
+        inputs: A small batch, samples along the first axis; None for noise, where the first layer
+            is an `nn.Linear` or an `nn.Embedding`.
+        seeds: Of the initial weights; two or more, for the intervals.
+        layout: Further arguments of `lrtransfer.parameterize`: `roles`, `fans`,
+            `branches`, `inside`, `attention`, `depth`, `base_depth`, …
+
+    Returns:
+        The exponents with their intervals over seeds, `stable` and `fastest`. Nothing is
+        predicted.
+
+    Raises:
+        ValueError: An argument does not fit; the message names it.
+        TypeError: The network returns something other than one tensor.
+        UnplacedTensorError: The role of a tensor cannot be told; give `roles=`.
+    """
+    _check(widths, optimizer, seeds)
+    family = FAMILIES[optimizer]
+
+    def network(width: int, seed: int) -> Network:
+        model, base, delta = (_made(make_model, n) for n in (width, widths[0], widths[1]))
+        groups = parameterize(
+            model,
+            rule,
+            optimizer=optimizer,
+            lr=LEARNING_RATES[family],
+            eps=EPSILON,
+            base=base,
+            delta=delta,
+            seed=seed,
+            **layout,
+        )
+        return Network(model, groups)
+
+    batch = _noise(_made(make_model, widths[0])) if inputs is None else inputs
+    batch = batch.double() if batch.is_floating_point() else batch
+    problem = Problem(
+        widths=tuple(widths),
+        network=network,
+        optimizer=OPTIMIZERS[optimizer],
+        inputs=batch,
+        signs=_signs(network(widths[0], seeds[0]).model, batch),
+    )
+    return judge(measure(problem, seeds=seeds), problem.widths)
+
+
+def _check(widths: Sequence[int], optimizer: str, seeds: Sequence[int]) -> None:
+    if len(widths) < 2 or sorted(set(widths)) != list(widths):
+        raise ValueError(f"widths is {list(widths)}. Give two or more, ascending.")
+    if optimizer not in OPTIMIZERS:
+        raise ValueError(f"optimizer is {optimizer!r}. Give one of {', '.join(OPTIMIZERS)}.")
+    if len(seeds) < 2:
+        raise ValueError(f"seeds is {list(seeds)}. Give two or more, for an interval.")
+
+
+def _made(make_model: Callable[[int], nn.Module], width: int) -> nn.Module:
+    with torch.random.fork_rng(devices=[]):  # constructors draw weights that are drawn anew
+        return make_model(width).double()
+
+
+def _noise(model: nn.Module) -> Tensor:
+    """Return Gaussian numbers or random tokens for a network that begins with a known layer."""
+    random = torch.Generator().manual_seed(0)
+    first = next((m for m in model.modules() if list(m.parameters(recurse=False))), None)
+    if isinstance(first, nn.Linear):
+        return torch.randn(SAMPLES, first.in_features, generator=random)
+    if isinstance(first, nn.Embedding):
+        return torch.randint(first.num_embeddings, (SAMPLES, TOKENS), generator=random)
+    raise ValueError(
+        f"inputs is not told, and the first layer is a {type(first).__name__}. Give inputs=, a "
+        "small batch."
+    )
+
+
+def _signs(model: nn.Module, inputs: Tensor) -> Tensor:
+    with torch.no_grad():
+        outputs = model(inputs)
+    if not isinstance(outputs, Tensor):
+        raise TypeError(
+            f"the network returns {type(outputs).__name__}. Let make_model return a module that "
+            "returns one tensor, the logits say."
+        )
+    random = torch.Generator().manual_seed(1)
+    return torch.randn(outputs.shape, generator=random, dtype=torch.float64).sign()

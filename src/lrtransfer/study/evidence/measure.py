@@ -1,0 +1,111 @@
+"""What a claim may measure: a number with its interval, out of an experiment's estimates.
+
+A measure is a function in a file of `measures`, under `@measure(...)`. Writing it there is all it
+takes: claims.yaml names it, and its keyword-only parameters are the options of the claim, checked
+by their annotations (`lrtransfer.study.plan.claims`, which reads the source).
+
+    @measure("log2 of the loss of {arm} at its optimum", unit="octaves", kind="mean")
+    def best_loss(estimates: Estimates, *, arm: Arm) -> Estimate | None:
+        ...
+
+It returns None where the experiment lacks what it needs. A measure of one `arm` takes `minus:
+another arm`, too: the difference of the two as independent estimates. Where runs share more than
+that (seeds, a reference), it declares `minus` itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from inspect import signature
+from pkgutil import iter_modules
+from typing import Any, Literal, TypeAlias
+
+from lrtransfer.study.evidence import measures
+from lrtransfer.study.evidence.estimates import Estimates
+from lrtransfer.transfer.estimate import Estimate
+
+Kind = Literal["slope", "mean", "arms"]
+
+# What options are; `plan.claims` knows them by these names.
+Arm: TypeAlias = str
+Arms: TypeAlias = tuple[str, ...]
+Pair: TypeAlias = tuple[str, str]
+Curvature: TypeAlias = str
+Compared: TypeAlias = str
+Aligned: TypeAlias = str
+Predictor: TypeAlias = str
+Course: TypeAlias = str
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A measure of claims.
+
+    Attributes:
+        function: estimates and options -> the estimate.
+        text: what is measured, with options and `axis` in braces.
+        unit: of the value.
+        kind: what more of would narrow the interval: `slope` over sizes (seeds and sizes), `mean`
+            over seeds, or a statistic over `arms`.
+    """
+
+    function: Callable[..., Estimate | None]
+    text: str
+    unit: str
+    kind: Kind
+
+    def __call__(
+        self, estimates: Estimates, *, minus: Arm | Pair | None = None, **options: Any
+    ) -> Estimate | None:
+        """Return the estimate, or the difference to that of the arm `minus`."""
+        if minus is None:
+            return self.function(estimates, **options)
+        if "minus" in signature(self.function).parameters:
+            return self.function(estimates, minus=minus, **options)
+        own = self.function(estimates, **options)
+        other = self.function(estimates, **{**options, "arm": minus})
+        return None if own is None or other is None else own.minus(other)
+
+    def words(self, options: Mapping[str, Any], axis: str) -> str:
+        """Return what is measured, with its unit.
+
+        Args:
+            options: as the claim gives them.
+            axis: along which the experiment's nets grow, `width` or `depth`.
+        """
+        given = {**(self.function.__kwdefaults__ or {}), **options}
+        said = {name: _said(value) for name, value in given.items()}
+        text = self.text.format(axis=axis, **said)
+        if given.get("minus") is not None:
+            text += f", minus that of {said['minus']}"
+        return text if self.unit == "1" else f"{text}, {self.unit.format(axis=axis)}"
+
+
+def measure(
+    text: str, *, unit: str, kind: Kind
+) -> Callable[[Callable[..., Estimate | None]], Measure]:
+    """Make a function a measure; see `Measure` for the arguments."""
+    return lambda function: Measure(function, text, unit, kind)
+
+
+@cache
+def every_measure() -> dict[str, Measure]:
+    """Return the measures of all files by name."""
+    names = (f"{measures.__name__}.{module.name}" for module in iter_modules(measures.__path__))
+    return {
+        name: value
+        for module in names
+        for name, value in vars(import_module(module)).items()
+        if isinstance(value, Measure)
+    }
+
+
+def _said(value: object) -> str:
+    if isinstance(value, (list, tuple)):
+        return " and ".join(_said(one) for one in value)
+    if value is None:
+        return "best"
+    return str(value).replace("_", " ").replace("*", " × ").replace("<", " < ")

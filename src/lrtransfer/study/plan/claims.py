@@ -1,0 +1,339 @@
+"""claims.yaml -> the claims of a study, or one line per fault.
+
+A claim is an entry under its paper: a sentence, what is measured for it, and the rule that decides.
+Measures and their options are read from the source of `study/evidence/measures`, so that a bad name
+is refused before any job starts.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, RootModel, ValidationError, model_validator
+
+from lrtransfer.study.plan import catalog
+from lrtransfer.study.plan.catalog import Option
+from lrtransfer.study.plan.messages import closest, describe, shown
+from lrtransfer.study.plan.schema import Experiment, Name, Study, _axis, _Section
+from lrtransfer.study.plan.yaml_file import StudyError, read_yaml
+
+FILE = "claims.yaml"
+
+Text = Annotated[str, Field(min_length=1)]
+Paper = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=60)]
+Names = Annotated[list[Name], Field(min_length=1), AfterValidator(_axis)]
+
+# What the quantity of a measure is, by the annotation of its option: a kind of probes' columns, or
+# one of the courses that `study/evidence/dynamics.py` follows.
+KINDS = {
+    "Curvature": "curvature",
+    "Compared": "compared",
+    "Aligned": "phases",
+    "Predictor": "predictor",
+}
+COURSES = ("rate", "edge_sharpness", "rate*edge_sharpness", "edge_alignment", "update_cosine")
+
+
+class FirstOf(_Section):
+    """Arms of which the first counts that the experiment has."""
+
+    first_of: Names
+
+
+OptionValue = bool | int | float | str | list[str] | FirstOf
+Options = dict[Name, OptionValue]
+
+
+def _single(measure: dict[str, Any]) -> dict[str, Any]:
+    if len(measure) != 1:
+        raise ValueError(f"{len(measure)} measures. Give one, with its options.")
+    return measure
+
+
+class Rule(_Section):
+    """The region of values in which a claim holds; one of the three."""
+
+    within: list[float] | None = None
+    above: float | None = None
+    below: float | None = None
+
+    @model_validator(mode="after")
+    def _one_region(self) -> Rule:
+        given = [name for name, value in self if value is not None]
+        if len(given) != 1:
+            told = f"has {' and '.join(given)}" if given else "says nothing"
+            raise ValueError(f"{told}. Give one of within, above, below.")
+        if self.within is not None and len(self.within) != 2:
+            raise ValueError(
+                f"within has {len(self.within)} limits. Give two, the lower one first."
+            )
+        if self.within is not None and not self.within[0] < self.within[1]:
+            raise ValueError(f"within {self.within} holds no value. Give the lower limit first.")
+        return self
+
+
+class Needs(_Section):
+    """What has to hold for a claim to be judged; inconclusive otherwise, with the reason.
+
+    Attributes:
+        steady_state: arms that must be able to show what weight decay does
+            (`lrtransfer.theory.steady_state`).
+    """
+
+    steady_state: Names
+
+
+class Entry(_Section):
+    """A claim as it is written.
+
+    Attributes:
+        says: the sentence of the paper.
+        source: where the paper says it.
+        experiments: on which it is judged, each by itself.
+        figure: of these experiments, which shows it.
+        measure: name -> options (`study/evidence/measures`).
+        rule: on the measured interval.
+        needs: conditions.
+        family: claims whose number is corrected for together; the paper's if nothing is said.
+        fixed: whether the rule was written down before or after the data, or a pilot's, were seen.
+    """
+
+    says: Text
+    source: Text
+    experiments: Names
+    figure: Name
+    measure: Annotated[dict[Name, Options], AfterValidator(_single)]
+    rule: Rule
+    needs: Needs | None = None
+    family: Paper | None = None
+    fixed: Literal["before", "after"] = "before"
+
+
+class _File(RootModel[dict[Paper, dict[Name, Entry]]]):
+    """The whole of claims.yaml: paper -> id -> claim."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim.
+
+    Attributes:
+        id: its name, unique over papers.
+        paper: that makes it.
+        entry: what claims.yaml says.
+    """
+
+    id: str
+    paper: str
+    entry: Entry
+
+    @property
+    def family(self) -> str:
+        """Claims whose number is corrected for together."""
+        return self.entry.family or self.paper
+
+    @property
+    def measure(self) -> str:
+        """The name of what is measured."""
+        return next(iter(self.entry.measure))
+
+    def options(self, arms: Collection[str]) -> dict[str, Any]:
+        """Return the measure's options for an experiment with these arms."""
+        (given,) = self.entry.measure.values()
+        return {
+            name: _first(value.first_of, arms) if isinstance(value, FirstOf) else value
+            for name, value in given.items()
+        }
+
+
+def load_claims(path: Path, study: Study) -> list[Claim]:
+    """Return the claims of a study in the file's order; none where there is no file.
+
+    Args:
+        path: claims.yaml.
+        study: whose experiments, arms and figures the claims name.
+
+    Raises:
+        StudyError: The file is faulty; each line names a field and a remedy.
+    """
+    return parse_claims(read_yaml(path), study, source=str(path)) if path.exists() else []
+
+
+def parse_claims(content: dict[str, Any], study: Study, *, source: str = FILE) -> list[Claim]:
+    """Return the claims in `content`, a mapping in the form of claims.yaml.
+
+    Raises:
+        StudyError: As for `load_claims`.
+    """
+    try:
+        file = _File.model_validate(content)
+    except ValidationError as error:
+        lines = describe(error, content, _File)
+        raise StudyError([f"{source}: {line}" for line in lines]) from None
+    claims = [Claim(i, paper, e) for paper, own in file.root.items() for i, e in own.items()]
+    faults = [fault for claim in claims for fault in _problems(claim, study)]
+    seen: dict[str, str] = {}
+    for claim in claims:
+        if seen.setdefault(claim.id, claim.paper) != claim.paper:
+            faults.append(
+                f"{claim.paper}.{claim.id}: {seen[claim.id]} has a claim of this name. "
+                "Choose another."
+            )
+    if faults:
+        raise StudyError([f"{source}: {line}" for line in faults])
+    return claims
+
+
+@cache
+def measures() -> dict[str, dict[str, Option]]:
+    """Return the options of every measure by name, read from the source."""
+    found: dict[str, dict[str, Option]] = {}
+    for file in sorted((catalog.PACKAGE / "study/evidence/measures").glob("*.py")):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        aliases = dict(_aliases(tree))
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef) and _is_measure(node):
+                found[node.name] = dict(_options(node, aliases))
+    return found
+
+
+def _is_measure(node: ast.FunctionDef) -> bool:
+    calls = (d.func for d in node.decorator_list if isinstance(d, ast.Call))
+    return any(isinstance(call, ast.Name) and call.id == "measure" for call in calls)
+
+
+def _aliases(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """Yield the names that a file gives to types, with what they stand for."""
+    for node in tree.body:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value:
+            yield node.target.id, ast.unparse(node.value)
+
+
+def _options(node: ast.FunctionDef, aliases: Mapping[str, str]) -> Iterator[tuple[str, Option]]:
+    """Yield a measure's options; a measure of one arm alone takes `minus`, another arm."""
+    names = [argument.arg for argument in node.args.kwonlyargs]
+    for argument, default in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True):
+        text = ast.unparse(argument.annotation) if argument.annotation else "Any"
+        text = text.removesuffix(" | None")
+        value = ast.literal_eval(default) if default is not None else None
+        yield argument.arg, Option(aliases.get(text, text), value, required=default is None)
+    if "arm" in names and not {"over", "minus", "against"} & set(names):
+        yield "minus", Option("Arm", None, required=False)
+
+
+def _problems(claim: Claim, study: Study) -> Iterator[str]:
+    path, entry = f"{claim.paper}.{claim.id}", claim.entry
+    unknown = [name for name in entry.experiments if name not in study.study]
+    for name in unknown:
+        yield f"{path}.experiments: unknown experiment {name!r}. {closest(name, study.study)}"
+    experiments = {n: study.study[n] for n in entry.experiments if n not in unknown}
+    for name, experiment in experiments.items():
+        if entry.figure not in experiment.figures:
+            yield (
+                f"{path}.figure: {entry.figure!r} is no figure of experiment {name}. "
+                f"{closest(entry.figure, experiment.figures)}"
+            )
+    for arm in entry.needs.steady_state if entry.needs else []:
+        yield from _arm(f"{path}.needs.steady_state", arm, experiments)
+    known = measures()
+    if claim.measure not in known:
+        yield f"{path}.measure: unknown measure {claim.measure!r}. {closest(claim.measure, known)}"
+        return
+    yield from _measured(f"{path}.measure.{claim.measure}", claim, experiments)
+
+
+def _measured(path: str, claim: Claim, experiments: Mapping[str, Experiment]) -> Iterator[str]:
+    declared = measures()[claim.measure]
+    (given,) = claim.entry.measure.values()
+    for name, value in given.items():
+        if name not in declared:
+            yield f"{path}.{name}: {claim.measure!r} has no such option. {closest(name, declared)}"
+        else:
+            yield from _check(declared[name].annotation)(f"{path}.{name}", value, experiments)
+    for name, option in declared.items():
+        if option.required and name not in given:
+            yield f"{path}.{name}: missing. Give a value ({option.annotation.lower()})."
+
+
+Check = Callable[[str, Any, Mapping[str, Experiment]], Iterator[str]]
+
+
+def _arm(path: str, value: object, experiments: Mapping[str, Experiment]) -> Iterator[str]:
+    """Check the name of an arm, or `first_of` several of which each experiment has one."""
+    if isinstance(value, FirstOf):
+        yield from _first_of(path, value.first_of, experiments)
+        return
+    for experiment, spec in experiments.items():
+        if not isinstance(value, str):
+            yield f"{path}: {shown(value)} is no arm. Known: {', '.join(spec.arms)}."
+        elif value not in spec.arms:
+            yield (
+                f"{path}: {value!r} is no arm of experiment {experiment}. "
+                f"{closest(value, spec.arms)}"
+            )
+
+
+def _first_of(
+    path: str, names: Sequence[str], experiments: Mapping[str, Experiment]
+) -> Iterator[str]:
+    for experiment, spec in experiments.items():
+        if not set(names) & set(spec.arms):
+            yield (
+                f"{path}: experiment {experiment} has none of {', '.join(names)}. "
+                f"Known: {', '.join(spec.arms)}."
+            )
+            return
+    every = {arm for experiment in experiments.values() for arm in experiment.arms}
+    for name in names if every else []:
+        if name not in every:
+            yield f"{path}.first_of: no experiment has the arm {name!r}. {closest(name, every)}"
+
+
+def _arms(path: str, value: object, experiments: Mapping[str, Experiment]) -> Iterator[str]:
+    if not isinstance(value, list) or not value:
+        yield f"{path}: {shown(value)} does not fit. Give a list of arms."
+        return
+    for name in value:
+        yield from _arm(path, name, experiments)
+
+
+def _pair(path: str, value: object, experiments: Mapping[str, Experiment]) -> Iterator[str]:
+    if not isinstance(value, list) or len(value) != 2:
+        yield f"{path}: {shown(value)} does not fit. Give a list of two arms."
+        return
+    yield from _arms(path, value, experiments)
+
+
+def _quantity(known: Sequence[str]) -> Check:
+    def check(path: str, value: object, _: Mapping[str, Experiment]) -> Iterator[str]:
+        if value not in known:
+            yield f"{path}: unknown quantity {value!r}. {closest(str(value), known)}"
+
+    return check
+
+
+def _other(annotation: str) -> Check:
+    def check(path: str, value: object, _: Mapping[str, Experiment]) -> Iterator[str]:
+        if (expected := catalog.mismatch(annotation, value)) is not None:
+            yield f"{path}: {shown(value)} does not fit. Give {expected}."
+
+    return check
+
+
+def _check(annotation: str) -> Check:
+    """Return what an option of this annotation is checked by."""
+    named: dict[str, Check] = {"Arm": _arm, "Arms": _arms, "Pair": _pair}
+    if annotation in KINDS:
+        return _quantity(catalog.columns(KINDS[annotation]))
+    if annotation == "Course":
+        return _quantity(COURSES)
+    return named.get(annotation, _other(annotation))
+
+
+def _first(names: Sequence[str], known: Collection[str]) -> str:
+    return next((name for name in names if name in known), names[-1])

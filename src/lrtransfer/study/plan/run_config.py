@@ -1,0 +1,215 @@
+"""The configuration of a run and of a spectrum: all that was chosen, resolved to the last number.
+
+Its JSON form is what keys are hashed of and what run files, checkpoints and tables hold. A field at
+its default is left out there, so that an option added later changes no key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from typing import Any, Literal
+
+SCHEMA = 1
+
+Options = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelConfig:
+    """A model family at one size; `options` hold its hyperparameters that the size leaves alone."""
+
+    family: str
+    options: Options
+    width: int
+    depth: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParameterizationConfig:
+    """How tensors scale.
+
+    Attributes:
+        rules: Role -> exponents, of the roles that the model has.
+        constants: Fields of :class:`lrtransfer.scaling.rules.Constants`.
+    """
+
+    rules: Mapping[str, Any]
+    constants: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedConfig:
+    """A member of a room (an optimizer, a schedule, a tuner) and its options."""
+
+    name: str
+    options: Options
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasureConfig:
+    """What a run logs and when: at `steps`, or as often as `share` of the training's price allows.
+
+    Attributes:
+        probes: Their names.
+        samples: Size of the fixed training subset (samples).
+        tolerance: Relative residual at which an iterative probe stops.
+        steps: Ascending; None where `share` decides.
+        share: Measuring's price over that of training; None where `steps` are named.
+    """
+
+    probes: tuple[str, ...]
+    samples: int
+    tolerance: float
+    steps: tuple[int, ...] | None = None
+    share: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecayConfig:
+    """The rule of learning rate and weight decay over widths (`plan.schema.DecayRule`)."""
+
+    rule: Literal["standard", "independent", "power", "lr_independent", "none"]
+    power: float | None
+    unscaled: tuple[str, ...]
+    faster: tuple[str, ...]
+    undecayed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupWarmupConfig:
+    """A warm-up of the tensors that the decay rule leaves unscaled, over a share of the run."""
+
+    name: Literal["exponential"]
+    fraction: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunConfig:
+    """All that can change the result of a run, apart from the code.
+
+    Attributes:
+        data: Identity of the prepared data set.
+        batch_size: Samples of an update.
+        steps: Updates of the run.
+        learning_rate: The peak of the schedule; under a tuner a factor on its own rate.
+        measure: None logs the loss alone.
+        trained: `all` tensors, or the `output` alone (random features).
+        augmentation: A function of `training/augmentation.py`; None trains on the images as is.
+        decay: None leaves the parameterization's own numbers.
+        group_warmup: None has the schedule alone.
+        one_pass: Whether a run that would see a sample twice is refused.
+        tuner: None trains at the learning rates themselves.
+        train_samples: Training samples that the run sees; None is all of them.
+    """
+
+    data: str
+    model: ModelConfig
+    parameterization: ParameterizationConfig
+    loss: str
+    optimizer: NamedConfig
+    schedule: NamedConfig
+    batch_size: int
+    steps: int
+    precision: Literal["float32", "float64"]
+    learning_rate: float
+    seed: int
+    measure: MeasureConfig | None
+    trained: Literal["all", "output"] = "all"
+    augmentation: str | None = None
+    decay: DecayConfig | None = None
+    group_warmup: GroupWarmupConfig | None = None
+    one_pass: bool = False
+    tuner: NamedConfig | None = None
+    train_samples: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the configuration as JSON has it: nested mappings, lists and plain values."""
+        return {"schema": SCHEMA, **_plain(self)}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> RunConfig:
+        """Return the configuration that :meth:`to_json` wrote.
+
+        Raises:
+            ValueError: It has another schema, or other fields than this version knows.
+        """
+        parts = {
+            "model": ModelConfig,
+            "parameterization": ParameterizationConfig,
+            "optimizer": NamedConfig,
+            "schedule": NamedConfig,
+            "measure": MeasureConfig,
+            "decay": DecayConfig,
+            "group_warmup": GroupWarmupConfig,
+            "tuner": NamedConfig,
+        }
+        own = _without_schema(content)
+        given = {
+            name: _read(parts[name], value) if name in parts and value is not None else value
+            for name, value in own.items()
+        }
+        found: RunConfig = _read(cls, given)
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DensityConfig:
+    """Stochastic Lanczos quadrature: random probes and Lanczos steps for each."""
+
+    probes: int
+    steps: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpectrumConfig:
+    """What is computed of one checkpoint.
+
+    Attributes:
+        run: Key of the run.
+        step: Of the checkpoint.
+        samples: Of the fixed training subset.
+        top: How many eigenvalues.
+        density: Effort for the density.
+    """
+
+    run: str
+    step: int
+    samples: int
+    top: int
+    density: DensityConfig
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the configuration as JSON has it."""
+        return {"schema": SCHEMA, **_plain(self)}
+
+
+def _plain(config: Any) -> dict[str, Any]:
+    """Return the fields that are not at their default, in JSON's types."""
+    found = {}
+    for field in fields(config):
+        value = getattr(config, field.name)
+        if field.default is not MISSING and value == field.default:
+            continue
+        if is_dataclass(value):
+            value = _plain(value)
+        found[field.name] = list(value) if isinstance(value, tuple) else value
+    return found
+
+
+def _without_schema(content: Mapping[str, Any]) -> dict[str, Any]:
+    if content.get("schema") != SCHEMA:
+        raise ValueError(
+            f"the configuration has schema {content.get('schema')}, this version reads {SCHEMA}. "
+            "Train the run again."
+        )
+    return {name: value for name, value in content.items() if name != "schema"}
+
+
+def _read(kind: Any, content: Mapping[str, Any]) -> Any:
+    try:
+        return kind(**{n: tuple(v) if isinstance(v, list) else v for n, v in content.items()})
+    except TypeError as error:
+        raise ValueError(
+            f"the configuration does not fit this version ({error}). Train the run again."
+        ) from None

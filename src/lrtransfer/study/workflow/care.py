@@ -1,0 +1,308 @@
+"""The care of results: what is finished or stale, what nobody asks for, what may be kept."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from lrtransfer.study.plan import fingerprint
+from lrtransfer.study.plan.expand import Plan, Run
+from lrtransfer.study.storage import paths
+from lrtransfer.study.storage.paths import Layout
+from lrtransfer.study.storage.run_file import read_run
+from lrtransfer.study.storage.seal import CorruptFileError
+from lrtransfer.study.storage.tables import read_about, write_table
+
+
+@dataclass(frozen=True)
+class Status:
+    """The state of a study.
+
+    Attributes:
+        finished: Runs that are published.
+        begun: Missing runs with a saved state to go on from.
+        missing: Reason -> number of missing runs.
+        spectra: Finished and asked-for spectra.
+        unasked: Published runs that this study does not ask for.
+        damaged: One message per damaged file.
+    """
+
+    finished: int
+    begun: int
+    missing: dict[str, int]
+    spectra: tuple[int, int]
+    unasked: int
+    damaged: list[str]
+
+
+def study_status(plan: Plan, layout: Layout, everything: Plan) -> Status:
+    """Compare what a study asks for with what is stored.
+
+    Args:
+        plan: What is selected.
+        layout: Where its files lie.
+        everything: The plan of all experiments at this scale: what it asks for is not unasked.
+    """
+    published, damaged = stored_runs(layout)
+    asked = {run.key: run for run in plan.runs}
+    missing = [run for key, run in asked.items() if key not in published]
+    wanted = {run.key for run in everything.runs}
+    others = [about for key, about in published.items() if key not in wanted]
+    by_point: dict[Any, list[dict[str, Any]]] = {}
+    for about in others:
+        by_point.setdefault(_grid_point(about["config"]), []).append(about)
+    reasons = Counter(
+        _reason(run, by_point.get(_grid_point(run.config.to_json()), [])) for run in missing
+    )
+    begun = [r for r in missing if (layout.work_run(r.key) / "state.safetensors").is_file()]
+    spectra = {spectrum.key for spectrum in plan.spectra}
+    return Status(
+        finished=len(asked) - len(missing),
+        begun=len(begun),
+        missing=dict(reasons.most_common()),
+        spectra=(sum(layout.spectrum(key).is_file() for key in spectra), len(spectra)),
+        unasked=len(others),
+        damaged=damaged,
+    )
+
+
+def stored_runs(layout: Layout) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Return key -> metadata of every published run, and a message per unreadable file."""
+    found: dict[str, dict[str, Any]] = {}
+    damaged: list[str] = []
+    for path in sorted(layout.runs.glob("*.parquet")):
+        try:
+            found[path.stem] = read_about(path)
+        except CorruptFileError as error:
+            damaged.append(str(error))
+    return found, damaged
+
+
+def describe(status: Status) -> str:
+    """Return the status as lines of text."""
+    total = status.finished + sum(status.missing.values())
+    lines = [f"runs: {status.finished} of {total} finished"]
+    lines += [f"  {count} missing: {reason}" for reason, count in status.missing.items()]
+    if status.begun:
+        lines.append(f"  {status.begun} of the missing runs go on from a saved state")
+    lines.append(f"spectra: {status.spectra[0]} of {status.spectra[1]} finished")
+    if status.unasked:
+        lines.append(
+            f"{status.unasked} stored runs are asked for by nothing at this scale; "
+            "`lrtransfer prune` lists them"
+        )
+    return "\n".join([*lines, *(f"damaged: {message}" for message in status.damaged)])
+
+
+def _grid_point(config: dict[str, Any]) -> tuple[int, int, float, int]:
+    """Return a run's place in its grid; one at another place is a new run, no stale one."""
+    model = config["model"]
+    return model["width"], model["depth"], config["learning_rate"], config["seed"]
+
+
+def _reason(run: Run, stored: list[dict[str, Any]]) -> str:
+    """Say why none of the stored runs at the same grid point counts as ``run``."""
+    config = run.config.to_json()
+    for about in stored:
+        if about["config"] == config:
+            files = changed_files(run.code, about["code"])
+            return f"the code changed ({', '.join(files)})"
+    near = [_differences(config, about["config"]) for about in stored]
+    closest = min(near, key=len, default=[])
+    return f"params.yaml changed ({closest[0]})" if len(closest) == 1 else "never trained"
+
+
+def changed_files(now: dict[str, str], then: dict[str, str]) -> list[str]:
+    """Return the files whose fingerprints differ between two code maps."""
+    return sorted(name for name in now.keys() | then.keys() if now.get(name) != then.get(name))
+
+
+def _differences(now: dict[str, Any], then: dict[str, Any], path: str = "") -> list[str]:
+    found: list[str] = []
+    for name in sorted(now.keys() | then.keys()):
+        a, b, place = now.get(name), then.get(name), f"{path}{name}"
+        if isinstance(a, dict) and isinstance(b, dict):
+            found += _differences(a, b, f"{place}.")
+        elif a != b:
+            found.append(place)
+    return found
+
+
+def unasked_files(plan: Plan, layout: Layout) -> list[Path]:
+    """Return files and folders under results, data and the work folder that ``plan`` lacks.
+
+    Args:
+        plan: A plan of ALL experiments at the scale of ``layout``, so that a narrowed selection
+            loses nothing.
+        layout: Where the files lie.
+    """
+    runs = {run.key for run in plan.runs}
+    spectra = {spectrum.key for spectrum in plan.spectra}
+    kept = {str(layout.checkpoint(r.key, step)) for r in plan.runs for step in r.checkpoints}
+    checkpoints = [path for path in layout.checkpoints.glob("*/*") if str(path) not in kept]
+    datasets = {dataset.id for dataset in plan.datasets}
+    stray = [
+        *_others(layout.runs.glob("*.parquet"), runs),
+        *checkpoints,
+        *_others(layout.spectrum("x").parent.glob("*.parquet"), spectra),
+        *_others(layout.work_spectrum("x").parent.glob("*.parquet"), spectra),
+        *_others(layout.work_run("x").parent.glob("*"), runs),
+        *_others(paths.PREPARED.glob("*"), datasets),
+    ]
+    return sorted(stray)
+
+
+def remove(files: Iterable[Path]) -> None:
+    """Remove files and folders, and checkpoint folders that become empty."""
+    for path in files:
+        if path.is_dir():
+            shutil.rmtree(path)
+            continue
+        path.unlink()
+        if path.suffix == ".safetensors" and not any(path.parent.iterdir()):
+            path.parent.rmdir()
+
+
+def size(path: Path) -> int:
+    """Return the bytes of a file or a folder."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def _others(files: Iterable[Path], kept: set[str]) -> list[Path]:
+    return [path for path in files if path.stem not in kept and path.name not in kept]
+
+
+Retrain = Callable[[Run], None]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A missing run and the stored one of equal configuration that other code trained."""
+
+    run: Run
+    old_key: str
+    old_code: dict[str, str]
+
+
+class NotAdoptedError(RuntimeError):
+    """A retrained run differs from the stored one; nothing was re-keyed."""
+
+
+def candidates(plan: Plan, layout: Layout) -> list[Candidate]:
+    """Return the missing runs that a stored run of equal configuration could stand for."""
+    stored, _ = stored_runs(layout)
+    asked = {run.key for run in plan.runs}
+    by_config = {
+        fingerprint.digest(about["config"]): (key, about)
+        for key, about in stored.items()
+        if key not in asked
+    }
+    found: dict[str, Candidate] = {}
+    for run in plan.runs:
+        match = by_config.get(fingerprint.digest(run.config.to_json()))
+        if run.key not in stored and match is not None and _has_checkpoints(run, match[0], layout):
+            found[run.key] = Candidate(run, match[0], match[1]["code"])
+    return list(found.values())
+
+
+def sample(found: list[Candidate], size: int, seed: int) -> list[Candidate]:
+    """Return up to ``size`` candidates of each kind, by a seeded draw.
+
+    Runs of one kind were trained by the same files, before and now, and take the same branches in
+    them: their configurations differ in numbers alone. A sample over all of them together could
+    miss what only some runs use.
+    """
+    kinds: dict[str, list[Candidate]] = {}
+    for candidate in found:
+        run = candidate.run
+        kind = fingerprint.digest(
+            [run.code, candidate.old_code, _without_numbers(run.config.to_json())]
+        )
+        kinds.setdefault(kind, []).append(candidate)
+    draw = random.Random(seed)  # noqa: S311
+    return [c for group in kinds.values() for c in draw.sample(group, min(size, len(group)))]
+
+
+def adopt(
+    found: list[Candidate], chosen: list[Candidate], layout: Layout, retrain: Retrain
+) -> None:
+    """Retrain ``chosen``; if all come out bit-equal, re-key the rest of ``found``.
+
+    The proof is recorded in the metadata of every re-keyed run: which runs were retrained, when,
+    and which files had changed.
+
+    Raises:
+        NotAdoptedError: A retrained run differs; the message names run and column.
+    """
+    for candidate in chosen:
+        retrain(candidate.run)
+        _compare(candidate, layout)
+    proof = {
+        "date": time.strftime("%Y-%m-%d"),
+        "retrained": [{"old": c.old_key, "new": c.run.key} for c in chosen],
+    }
+    retrained = {candidate.run.key for candidate in chosen}
+    for candidate in found:
+        if candidate.run.key not in retrained:
+            _rekey(candidate, layout, proof)
+
+
+def _without_numbers(value: Any) -> Any:
+    """Return a part of a configuration with every number replaced by the fact that it is one."""
+    if isinstance(value, dict):
+        return {name: _without_numbers(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return sorted({str(_without_numbers(part)) for part in value})
+    return "number" if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _has_checkpoints(run: Run, old_key: str, layout: Layout) -> bool:
+    return all(layout.checkpoint(old_key, step).is_file() for step in run.checkpoints)
+
+
+def _compare(candidate: Candidate, layout: Layout) -> None:
+    run = candidate.run
+    old, old_about = read_run(layout.run(candidate.old_key), candidate.old_key)
+    new, new_about = read_run(layout.run(run.key), run.key)
+    changed = ", ".join(changed_files(run.code, candidate.old_code))
+    for name in dict.fromkeys([*old.column_names, *new.column_names]):
+        if not _same(old, new, name) or old_about["status"] != new_about["status"]:
+            raise NotAdoptedError(
+                f"run {run.key} ({run.experiment} {run.arm} width {run.width}, learning rate "
+                f"{run.learning_rate:g}, seed {run.seed}) differs from {candidate.old_key} in "
+                f"column {name!r}, after changes in {changed}. Nothing was adopted: the change "
+                "alters results, or the old runs come from another machine. Retrain instead."
+            )
+
+
+def _same(old: pa.Table, new: pa.Table, name: str) -> bool:
+    both = name in old.column_names and name in new.column_names
+    return both and old[name].combine_chunks().equals(new[name].combine_chunks())
+
+
+def _rekey(candidate: Candidate, layout: Layout, proof: dict[str, Any]) -> None:
+    run = candidate.run
+    table, about = read_run(layout.run(candidate.old_key), candidate.old_key)
+    for step in run.checkpoints:
+        _rekey_checkpoint(candidate, layout, step)
+    adopted = {**proof, "from": candidate.old_key, "code": about["code"]}
+    about |= {"key": run.key, "code": run.code, "adopted": adopted}
+    write_table(layout.run(run.key), table, about)
+
+
+def _rekey_checkpoint(candidate: Candidate, layout: Layout, step: int) -> None:
+    from lrtransfer.study.training.tensors import load_tensors, save_tensors
+
+    tensors, about = load_tensors(layout.checkpoint(candidate.old_key, step))
+    save_tensors(
+        layout.checkpoint(candidate.run.key, step), tensors, about | {"key": candidate.run.key}
+    )

@@ -1,0 +1,116 @@
+"""From stored tables to figures and the report; no torch."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable
+from importlib.metadata import version
+
+from lrtransfer.study.figures.drawing import draw
+from lrtransfer.study.figures.tables import Arm, Settings, Tables
+from lrtransfer.study.plan.expand import Plan
+from lrtransfer.study.plan.schema import Grid, of_arm, reference_rate
+from lrtransfer.study.report.report import ExperimentReport, Meta, ReportFigure, render
+from lrtransfer.study.storage.atomic import write_text
+from lrtransfer.study.storage.paths import Layout
+from lrtransfer.study.workflow.stages import read_frame, read_ledger
+
+_VERSIONS = ("lrtransfer", "torch", "numpy", "pandas", "scipy", "snakemake", "dvc")
+
+
+def draw_figures(plan: Plan, layout: Layout, experiment: str) -> None:
+    """Draw every figure of one experiment."""
+    tables = _tables(layout, experiment)
+    settings = _settings(plan, experiment)
+    for name in plan.study.study[experiment].figures:
+        draw(name, tables, settings, layout.figures(experiment))
+
+
+def write_report(plan: Plan, layout: Layout) -> None:
+    """Write the report over all selected experiments."""
+    experiments = [_experiment_report(plan, layout, name) for name in plan.experiments]
+    versions = {name: version(name) for name in _VERSIONS}
+    meta = Meta(
+        title="Does the learning rate transfer?",
+        lead=(
+            "Learning rates found on small networks, put to the test on larger ones: what was "
+            f"asked, measured and found at {plan.study.scale} scale."
+        ),
+        versions={**versions, "python": platform.python_version()},
+        redo=[f"make study SCALE={plan.study.scale}", "make figures"],
+    )
+    ledger = read_ledger(layout, plan.experiments)
+    write_text(layout.report, render(experiments, ledger, meta))
+
+
+def _experiment_report(plan: Plan, layout: Layout, name: str) -> ExperimentReport:
+    spec, settings = plan.study.study[name], _settings(plan, name)
+    tables = _tables(layout, name)
+    return ExperimentReport(
+        name=name,
+        question=spec.question,
+        paper=spec.paper,
+        scale=plan.study.scale,
+        arms={arm: found.label for arm, found in settings.arms.items()},
+        tables=tables,
+        description=settings.description,
+        figures=[
+            ReportFigure.read(layout.figures(name) / f"{figure}.png") for figure in spec.figures
+        ],
+        redo=[f"make study SCALE={plan.study.scale} EXPERIMENTS={name}"],
+        confidence=plan.study.fits.confidence,
+    )
+
+
+def _tables(layout: Layout, experiment: str) -> Tables:
+    """Read the tables of an experiment; it need not have spectra, courses or forecasts."""
+    needed = {
+        "runs": layout.table(experiment, "runs"),
+        "curves": layout.table(experiment, "curves"),
+        "estimates": layout.estimates(experiment),
+    }
+    further = {
+        "spectra": layout.table(experiment, "spectra"),
+        "courses": layout.courses(experiment),
+        "forecasts": layout.forecasts(experiment),
+    }
+    files = needed | {name: path for name, path in further.items() if path.is_file()}
+    return Tables(**{name: read_frame(path) for name, path in files.items()})
+
+
+def _settings(plan: Plan, experiment: str) -> Settings:
+    spec, grid = plan.study.study[experiment], plan.grid(experiment)
+    family = (grid.model or spec.model).family.replace("_", " ")
+    optimizers = {(arm.optimizer or spec.optimizer).name for arm in spec.arms.values()}
+    batches = {of_arm(grid.batch_size, name) for name in spec.arms}
+    return Settings(
+        experiment=experiment,
+        arms={
+            name: Arm(
+                arm.label,
+                reference_rate(spec, grid, name),
+                of_arm(grid.steps, name),
+                of_arm(grid.loss_window, name),
+            )
+            for name, arm in spec.arms.items()
+        },
+        scale=plan.study.scale,
+        confidence=plan.study.fits.confidence,
+        dpi=plan.study.figures.dpi,
+        description=(
+            f"{family} of {_fixed(grid)} on {grid.dataset or spec.dataset}, "
+            f"{_listed(optimizers)} with batches of {_listed(batches)}"
+        ),
+    )
+
+
+def _fixed(grid: Grid) -> str:
+    """Say what all networks of an experiment have in common: their depth, or their width."""
+    if len(grid.widths) == 1 and len(grid.depths) > 1:
+        return f"width {grid.widths[0]}"
+    return f"depth {_listed(grid.depths)}"
+
+
+def _listed(values: Iterable[int] | Iterable[str]) -> str:
+    """List values in ascending order."""
+    return ", ".join(map(str, sorted(values)))

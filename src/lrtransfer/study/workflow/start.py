@@ -1,0 +1,233 @@
+"""The one way into the study for people, DVC and Snakemake: choose, lock, heal, start, watch."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import yaml
+
+from lrtransfer.study.plan.expand import Plan, plan
+from lrtransfer.study.plan.load import load_study
+from lrtransfer.study.storage.locks import LockHeldError, acquire
+from lrtransfer.study.storage.paths import STUDY_LOCK, Layout
+from lrtransfer.study.storage.starter import announce_starter
+from lrtransfer.study.workflow.safeguard import check_results, set_aside
+
+# What a command may choose instead of params.yaml; jobs inherit it as LRTRANSFER_SCALE, ….
+_OVERRIDES = ("scale", "experiments")
+_PREFIX = "LRTRANSFER_"
+# Snakemake's own variable: the profile of a cluster.
+_PROFILE = "SNAKEMAKE_PROFILE"
+# Says that Snakemake inherits this folder's lock from us.
+_LOCK_VARIABLE = "LRTRANSFER_LOCK"
+# Both cluster profiles begin the names of their jobs so.
+_JOB_NAME = "lrtransfer"
+_WAIT_SECONDS = 60.0
+_POLL_SECONDS = 1.0
+_WATCH_SECONDS = 15.0
+_held: list[IO[str]] = []
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A plan, where its files lie, and what was asked for instead of params.yaml's own choice."""
+
+    plan: Plan
+    layout: Layout
+    overrides: dict[str, str]
+
+
+def select(params: Path, scale: str | None = None, experiments: str | None = None) -> Selection:
+    """Return what to do for a params.yaml and the options ``--scale`` and ``--experiments``.
+
+    Raises:
+        StudyError: The file or an option is faulty.
+    """
+    own = load_study(params)
+    changed = scale or experiments
+    study = load_study(params, scale=scale, experiments=experiments) if changed else own
+    wanted = {"scale": scale, "experiments": experiments}
+    return Selection(
+        plan=plan(study),
+        layout=Layout.of(scale=study.scale, default_scale=own.scale),
+        overrides={name: value for name, value in wanted.items() if value},
+    )
+
+
+def run_snakemake(
+    plan: Plan, layout: Layout, targets: list[str], cores: int, overrides: dict[str, str]
+) -> None:
+    """Replace this process by Snakemake; the lock stays held until that ends.
+
+    Damaged results are named and set aside first, so that they are made anew. Being the only
+    holder of the lock, we may clear what a killed Snakemake left behind.
+
+    Args:
+        plan: What the study asks for.
+        layout: Where its files lie.
+        targets: Rules or files to make.
+        cores: How many cores may be used on this machine.
+        overrides: ``scale`` and ``experiments`` where they differ from params.yaml.
+
+    Raises:
+        LockHeldError: Another study runs in this folder.
+    """
+    about = (
+        f"process {os.getpid()} on {platform.node()}, started {time.strftime('%Y-%m-%d %H:%M:%S')}"
+    )
+    lock = acquire(STUDY_LOCK, about, inheritable=True)
+    for error in check_results(plan, layout).damaged:
+        kept = set_aside(error)
+        print(f"warning: {error} Set aside as {kept}.", file=sys.stderr, flush=True)
+    snakemake = [sys.executable, "-m", "snakemake"]
+    if any(Path(".snakemake/locks").glob("*")):
+        subprocess.run([*snakemake, "--unlock", "--quiet", "all"], check=True)
+    command = [*snakemake, "--cores", str(cores), "--rerun-incomplete"]
+    if overrides:
+        # On the command line `--config` replaces a profile's, so that is repeated.
+        settings = {**_profile_settings(), **overrides}
+        command += ["--config", *(f"{name}={value}" for name, value in settings.items())]
+    environment = {**os.environ, _LOCK_VARIABLE: str(lock.fileno())}
+    os.execve(sys.executable, [*command, "--", *targets], environment)
+
+
+def _profile_settings() -> dict[str, Any]:
+    """Return ``config:`` of the profile that the environment names.
+
+    Raises:
+        FileNotFoundError: It is no folder that can be read from here.
+    """
+    if not os.environ.get(_PROFILE):
+        return {}
+    profile = Path(os.environ[_PROFILE]) / "config.yaml"
+    if not profile.is_file():
+        raise FileNotFoundError(
+            f"{_PROFILE} is {os.environ[_PROFILE]!r}, but there is no {profile}. Give the path of "
+            "the profile's folder, as in profiles/slurm."
+        )
+    settings = yaml.safe_load(profile.read_text(encoding="utf-8")).get("config") or {}
+    if isinstance(settings, list):
+        return dict(setting.split("=", 1) for setting in settings)
+    return dict(settings)
+
+
+def prepare_environment(overrides: Mapping[str, str]) -> None:
+    """Set the variables of jobs that this process starts, and name it as their starter.
+
+    The interpreter that runs Snakemake comes first in PATH, also where nothing was activated.
+
+    Args:
+        overrides: ``scale`` and ``experiments`` where they differ from params.yaml.
+    """
+    announce_starter()
+    # The profile is for the Snakemake that submits jobs, not for the one inside a job.
+    os.environ.pop("SNAKEMAKE_PROFILE", None)
+    folder = str(Path(sys.executable).parent)
+    path = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    if path[0] != folder:
+        os.environ["PATH"] = os.pathsep.join([folder, *path])
+    for name in _OVERRIDES:
+        if name in overrides:
+            os.environ[_PREFIX + name.upper()] = overrides[name]
+        else:
+            os.environ.pop(_PREFIX + name.upper(), None)
+
+
+def override(name: str) -> str | None:
+    """Return what the starting process chose instead of params.yaml's ``name``, if anything."""
+    return os.environ.get(_PREFIX + name.upper()) or None
+
+
+def cancel_orphans(wait_seconds: float = _WAIT_SECONDS) -> list[str]:
+    """Cancel this folder's jobs of a killed Snakemake, wait for their end, return their numbers.
+
+    Snakemake does not know them any more and would submit their work a second time. Cancelled, they
+    save their state, and the new jobs go on from it.
+
+    While another study runs in this folder, they are its own, and nothing is cancelled. A job whose
+    node does not answer may outlast the wait: its runs stay locked, and a new job for them fails
+    and is tried again.
+    """
+    orphans = _jobs()
+    if not orphans or not _alone():
+        return []
+    print(f"cancelling jobs that were left behind: {' '.join(orphans)}", file=sys.stderr)
+    subprocess.run(["scancel", *orphans], check=False)  # noqa: S607
+    deadline = time.monotonic() + wait_seconds
+    while (left := _jobs()) and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+    if left:
+        print(f"warning: jobs {' '.join(left)} have not ended yet", file=sys.stderr)
+    return orphans
+
+
+def _alone() -> bool:
+    """Return whether this folder's lock is ours: from ``lrtransfer workflow``, or taken here."""
+    if _LOCK_VARIABLE in os.environ:
+        return True
+    try:
+        # Kept open: the lock is let go when this process ends.
+        _held.append(acquire(STUDY_LOCK, f"process {os.getpid()} on {platform.node()}"))
+    except LockHeldError as error:
+        print(f"jobs in the queue belong to another study: {error}", file=sys.stderr)
+        return False
+    return True
+
+
+def _jobs() -> list[str]:
+    """Return the numbers of the user's other jobs that belong to this folder."""
+    squeue = shutil.which("squeue")
+    if squeue is None:
+        return []
+    command = [squeue, "--me", "--noheader", "--format=%i|%j|%Z"]
+    try:
+        listed = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    except (subprocess.SubprocessError, OSError):
+        # No controller answers: nothing of ours can be asked for, or run, through it.
+        return []
+    found = []
+    for line in listed.stdout.splitlines():
+        number, name, folder = line.split("|", 2)
+        ours = name.startswith(_JOB_NAME) and Path(folder).resolve() == Path.cwd().resolve()
+        # A Snakemake that runs in a job itself is not its own orphan.
+        if ours and number != os.environ.get("SLURM_JOB_ID"):
+            found.append(number)
+    return found
+
+
+def watch(plan: Plan, layout: Layout) -> None:
+    """Start a thread that prints how many runs are trained, and about how long the rest takes."""
+    waiting = {run.key: run for run in plan.runs if not _trained(layout, run.key)}
+    if waiting:
+        threading.Thread(target=_watch, args=(waiting, layout), daemon=True).start()
+
+
+def _watch(waiting: dict[str, object], layout: Layout) -> None:
+    total = len(waiting)
+    began = time.monotonic()
+    while waiting:
+        time.sleep(_WATCH_SECONDS)
+        for key in [key for key in waiting if _trained(layout, key)]:
+            del waiting[key]
+        done = total - len(waiting)
+        seconds = time.monotonic() - began
+        left = f"; about {_minutes(seconds / done * len(waiting))} of training left" if done else ""
+        print(f"trained {done} of {total} runs{left}", file=sys.stderr, flush=True)
+
+
+def _trained(layout: Layout, key: str) -> bool:
+    return (layout.work_run(key) / "run.parquet").is_file()
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

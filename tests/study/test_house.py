@@ -1,0 +1,173 @@
+"""The house test: one entry or one file adds a member of any kind, with no edit elsewhere."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import lrtransfer
+from lrtransfer.study.plan import catalog
+from tests.tiny import ROOT, tiny_params
+
+MEMBERS = Path(__file__).with_name("added_members")
+# Room -> the file in `added_members` that becomes its member `added`.
+FILES = {
+    "data": "data.py",
+    "models": "model.py",
+    "losses": "loss.py",
+    "probes": "probe.py",
+    "figures": "figure.py",
+    "optim": "optimizer.py",
+    "optim/schedules": "schedule.py",
+    "optim/tuners": "tuner.py",
+}
+
+# Plans the study, trains its one run on the prepared data, and draws its figure.
+TRAIN = """
+import json, sys
+from pathlib import Path
+import pandas as pd, torch
+from lrtransfer.study.data import prepare
+from lrtransfer.study.figures.tables import Arm, Settings, Tables
+from lrtransfer.study.figures.drawing import draw
+from lrtransfer.study.plan.load import load_study
+from lrtransfer.study.plan.expand import plan
+from lrtransfer.study.training.run import Hooks, TrainingRun
+from lrtransfer.study.workflow.cost import Machine, run_seconds
+
+made = plan(load_study(Path("params.yaml")))
+(dataset,), (run,) = made.datasets, made.runs
+spec = dataset.spec
+prepare.prepare(dataset.id, spec.source, spec.sha256, spec.options)
+log = TrainingRun(run.config, prepare.load_arrays(dataset.id), torch.device("cpu")).execute(Hooks())
+runs = pd.DataFrame([{
+    "experiment": run.experiment, "arm": run.arm, "key": run.key, "width": run.width,
+    "depth": run.depth, "lr": run.learning_rate, "log2_lr": 0.0, "seed": run.seed,
+    "measured": True, "status": log.status, "final_loss": log.losses[-1], "config": "{}",
+}])
+settings = Settings(run.experiment, {run.arm: Arm("added", 1.0, 6, 3)}, "smoke", dpi=50)
+(name,) = made.study.study[run.experiment].figures
+drawn = draw(name, Tables(runs=runs), settings, Path("figures"))
+print(json.dumps({
+    "code": sorted(run.code), "losses": log.losses,
+    "columns": sorted(log.rows[6]), "caption": drawn.caption, "png": drawn.png.exists(),
+    "seconds": run_seconds(run, (6, 3), Machine(1e-6, 1e9)),
+}))
+"""
+
+
+def params() -> dict[str, Any]:
+    """Return a study of one run, every part of which is called `added`."""
+    content = tiny_params()
+    role = {"init": {"fan_in": -0.5}}
+    # A parameterization is one entry.
+    content["parameterizations"] = {
+        "added": {
+            "description": "Entries of variance 1/fan_in.",
+            "source": "this test",
+            "families": {"sgd": {"input": role, "output": role}},
+        }
+    }
+    raw = b"blobs"
+    sha256 = hashlib.sha256(raw).hexdigest()
+    content["data"] = {"added": {"source": "added", "sha256": sha256, "options": {"samples": 48}}}
+    (experiment,) = content["study"].values()
+    experiment |= {
+        "dataset": "added",
+        "model": {"family": "added", "options": {}},
+        "loss": "added",
+        "optimizer": {"name": "added", "options": {"weight_decay": 0.01}},
+        "schedule": {"name": "added", "options": {}},
+        "figures": ["added"],
+        "arms": {
+            "added": {
+                "label": "added",
+                "parameterization": "added",
+                "reference_learning_rate": 1.0,
+                "tuner": {"name": "added", "options": {}},
+            }
+        },
+    }
+    grid = experiment["scales"]["smoke"]
+    grid |= {"widths": [4], "seeds": [0], "learning_rates": {"added": [1.0]}, "spectra": None}
+    grid["measure"]["probes"] = ["added"]
+    return content
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a study, and a copy of the package with one member more of each kind."""
+    root = tmp_path_factory.mktemp("house")
+    package = Path(lrtransfer.__file__).parent
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(package, root / "src" / "lrtransfer", ignore=ignored)
+    for name, room in catalog.ROOMS.items():
+        shutil.copy(MEMBERS / FILES[name], root / "src" / "lrtransfer" / room.folder / "added.py")
+    # Claims and their measures: an entry of claims.yaml and a file of `study/evidence` go here.
+    (root / "params.yaml").write_text(yaml.safe_dump(params(), sort_keys=False), encoding="utf-8")
+    return root
+
+
+def python(house: Path, *arguments: str, folder: Path) -> str:
+    """Run Python on the copy of the package and return all that it prints."""
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(house / "src"), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_a_member_of_every_kind_is_planned_priced_trained_with_and_drawn(house: Path) -> None:
+    found = json.loads(python(house, "-c", TRAIN, folder=house).splitlines()[-1])
+    parts = set(catalog.ROOMS) - {"data", "figures"}
+    trained_with = {f"{catalog.ROOMS[name].folder}/added.py" for name in parts}
+    assert trained_with == {file for file in found["code"] if file.endswith("/added.py")}
+    # Bases of the presets are in the key too.
+    assert {"optim/tuners/cdat.py", "optim/schedules/cosine.py"} <= set(found["code"])
+    assert len(found["losses"]) == 6
+    assert found["losses"][-1] < found["losses"][0]
+    assert "output_norm" in found["columns"]
+    assert found["seconds"] > 0
+    assert found["caption"] == "1 run of added."
+    assert found["png"]
+
+
+def test_shared_tests_find_the_new_members_by_themselves(house: Path) -> None:
+    tests = [
+        "tests/curvature/test_model_families.py",
+        "tests/study/models/test_every_family.py",
+        "tests/study/probes/test_probes.py",
+        "tests/study/plan/test_catalog.py",
+        "tests/study/figures/test_drawing.py",
+        "tests/optim/tuners/test_rules.py",
+        "tests/optim/test_schedules.py",
+    ]
+    options = ["-v", "-k", "added", "-p", "no:cacheprovider", "-o", "addopts="]
+    told = python(house, "-m", "pytest", *options, *tests, folder=ROOT)
+    for test in tests:
+        assert f"{test}::" in told, test
+
+
+def test_without_its_file_every_member_is_refused_by_name(house: Path) -> None:
+    """So the tests above notice a member that is not found."""
+    for room in catalog.ROOMS.values():
+        (house / "src" / "lrtransfer" / room.folder / "added.py").unlink()
+    code = "import sys; from lrtransfer.cli import main; sys.exit(main(['check']) != 2)"
+    told = python(house, "-c", code, folder=house)
+    for room in catalog.ROOMS.values():
+        assert f"unknown {room.called} 'added'" in told

@@ -1,0 +1,97 @@
+"""`lrtransfer predict` and `claims` on the committed tables."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from lrtransfer.cli import main
+
+ROOT = Path(__file__).resolve().parents[3]
+NAME = "width_transfer_vision"
+
+
+@pytest.fixture
+def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shutil.copy2(ROOT / "params.yaml", tmp_path)
+    (tmp_path / "results" / "tables").mkdir(parents=True)
+    for table in (ROOT / "results" / "tables").glob("*.parquet"):
+        if table.name.startswith((NAME, "depth_transfer.", "two_layer_sharpening")):
+            shutil.copy2(table, tmp_path / "results" / "tables")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def predicted(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, object]]:
+    assert main(["predict", *arguments, "--json"]) == 0
+    found: list[dict[str, object]] = json.loads(capsys.readouterr().out)
+    return found
+
+
+@pytest.mark.usefixtures("clone")
+def test_every_arm_is_predicted_with_its_interval(capsys: pytest.CaptureFixture[str]) -> None:
+    found = predicted(capsys, "--experiment", NAME, "--width", "512")
+    assert [answer["arm"] for answer in found] == ["mup", "ntp", "sp"]
+    for answer in found:
+        assert answer["refused"] is None
+        low, value, high = (float(str(answer[k])) for k in ("ci_low", "log2_lr", "ci_high"))
+        assert low < value < high
+        assert answer["depth"] == 3
+
+
+@pytest.mark.usefixtures("clone")
+def test_the_text_says_law_interval_regret_and_the_next_sweep(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arguments = ["--experiment", "depth_transfer", "--arm", "half_k1", "--depth", "48"]
+    assert main(["predict", *arguments]) == 0
+    text = capsys.readouterr().out
+    for word in ("depth 48 at width 64", "power law", "interval", "regret", "one more sweep"):
+        assert word in text
+
+
+@pytest.mark.usefixtures("clone")
+def test_what_the_data_do_not_support_is_refused_with_status_3(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["predict", "--experiment", NAME, "--width", "4096"])
+    assert stop.value.code == 3
+    assert "sweep width 512 too" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("clone")
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--experiment", "none", "--width", "64"], "--experiment 'none'"),
+        (["--experiment", NAME, "--width", "512", "--arm", "none"], "--arm 'none'"),
+        (["--experiment", NAME, "--depth", "6"], "varies the width"),
+        (["--experiment", NAME, "--width", "512", "--depth", "6"], "--depth 6 was not run"),
+        (["--experiment", NAME, "--width", "0"], "at least 1"),
+    ],
+)
+def test_a_wrong_question_is_named(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["predict", *arguments]) == 1
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("clone")
+def test_the_ledger_counts_plain_and_corrected_verdicts(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for stage in ("estimates two_layer_sharpening", "ledger --experiments two_layer_sharpening"):
+        assert main(["stage", *stage.split()]) == 0
+    assert main(["claims", "--experiments", "two_layer_sharpening"]) == 0
+    text = capsys.readouterr().out
+    assert "2 claims: 2 supported" in text
+    assert "corrected for their number (Holm): 2 supported" in text
+    assert main(["claims", "--experiments", "two_layer_sharpening", "--json"]) == 0
+    records = json.loads(capsys.readouterr().out)
+    assert records[-1]["id"] == "predict_covers_held_out"
+    assert {"p_value", "p_corrected", "verdict_corrected", "power"} <= set(records[0])
