@@ -12,6 +12,8 @@ from typing import Any
 
 import yaml
 
+from lrtransfer.study.plan.axes import rate
+
 SEEDS = (1, 4, 34)
 _RATES = 20
 _WIDTHS = 5
@@ -38,12 +40,12 @@ def _project(folder: Path, seeds: int) -> int:
     copy2("Snakefile", folder)
     params = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
     params["experiments"] = "width_transfer_vision"
-    grid = params["study"]["width_transfer_vision"]["scales"][params["scale"]]
-    arms = grid["learning_rates"]
-    for name in arms:
-        reference = params["study"]["width_transfer_vision"]["arms"][name]
-        start = reference["reference_learning_rate"]
-        arms[name] = [start * 1.1**i for i in range(_RATES)]
+    grid = params["study"]["width_transfer_vision"]
+    params |= {"include": [], "study": {"width_transfer_vision": grid}}
+    arms = grid["arms"]
+    for arm in arms.values():
+        start = rate(arm["measured_at"])
+        arm["lr"] = [start * 1.1**i for i in range(_RATES)]
     grid["widths"] = [16 * 2**i for i in range(_WIDTHS)]
     grid["seeds"] = list(range(seeds))
     grid["spectra"]["seeds"] = [0]

@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from lrtransfer.study.plan.axes import rate
 from lrtransfer.study.plan.expand import Plan, Run
 from lrtransfer.study.storage.paths import Layout
 from lrtransfer.study.storage.run_file import write_run
@@ -105,14 +106,14 @@ def _project(root: Path, rates: int, seeds: int) -> None:
     params["experiments"] = EXPERIMENT
     experiment = params["study"][EXPERIMENT]
     experiment["arms"] = {name: experiment["arms"][name] for name in _ARMS}
-    grid = experiment["scales"][params["scale"]]
-    experiment["scales"] = {params["scale"]: grid}
-    grid["learning_rates"] = {
-        name: [arm["reference_learning_rate"] * 1.1 ** (i - rates // 2) for i in range(rates)]
-        for name, arm in experiment["arms"].items()
-    }
-    grid |= {"widths": list(_WIDTHS), "seeds": list(range(seeds)), "spectra": None}
-    grid |= {"steps": _STEPS, "loss_window": 10}
+    for arm in experiment["arms"].values():
+        start = rate(arm["measured_at"])
+        arm["lr"] = [start * 1.1 ** (i - rates // 2) for i in range(rates)]
+    for unused in ("spectra", "scales"):
+        del experiment[unused]
+    experiment |= {"widths": list(_WIDTHS), "seeds": list(range(seeds))}
+    experiment |= {"steps": _STEPS, "loss_window": 10}
+    params |= {"include": [], "study": {EXPERIMENT: experiment}}
     experiment["figures"] = [name for name in experiment["figures"] if "spectr" not in name]
     (root / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""The tiny study of the tests: params.yaml cut down to nets that train in milliseconds."""
+"""The tiny study of the tests: nets that train in milliseconds."""
 
 from __future__ import annotations
 
@@ -22,6 +22,57 @@ PARAMS = ROOT / "params.yaml"
 EXPERIMENT = "width_transfer_vision"
 
 _REAL = read_yaml(PARAMS)
+_TINY = {
+    "question": _REAL["study"][EXPERIMENT]["question"],
+    "paper": "super-consistency",
+    "group": "core",
+    "figures": ["width_transfer", "eigenvalues_by_rank", "consistency", "spectral_density"],
+    "dataset": "mnist5k",
+    "model": {"residual_mlp": {"skip": 1.0, "activation": "tanh"}},
+    "loss": "cross_entropy",
+    "optimizer": {"sgd": {"momentum": 0.5}},
+    "schedule": "constant",
+    "constants": {"branch_exponent": 0.5},
+    "arms": {
+        "mup": {
+            "label": "μP",
+            "parameterization": "mup",
+            "lr": "2^-2 .. 2^2 by 2",
+            "measured_at": "2^0",
+        },
+        "ntp": {
+            "label": "NTP",
+            "parameterization": "ntp",
+            "lr": "2^2 .. 2^6 by 2",
+            "measured_at": "2^4",
+        },
+        "sp": {
+            "label": "SP",
+            "parameterization": "sp",
+            "lr": "2^-6 .. 2^-2 by 2",
+            "measured_at": "2^-4",
+        },
+    },
+    "widths": [4, 6],
+    "depths": [1],
+    "seeds": [0, 1],
+    "steps": 6,
+    "batch_size": 8,
+    "loss_window": 3,
+    "measure": {
+        "probes": ["subset_loss", "sharpness", "ntk", "norms"],
+        "samples": 12,
+        "points": 4,
+        "spacing": "geometric",
+    },
+    "spectra": {
+        "seeds": [0],
+        "steps": [2, 6],
+        "samples": 12,
+        "top": 3,
+        "density": {"probes": 2, "steps": 12},
+    },
+}
 
 
 def real_params() -> dict[str, Any]:
@@ -32,22 +83,15 @@ def real_params() -> dict[str, Any]:
 def tiny_params() -> dict[str, Any]:
     """Return a study of one experiment: 3 arms × 2 widths × 3 rates × 2 seeds of 6 steps."""
     content = real_params()
-    content |= {"scale": "smoke", "experiments": [EXPERIMENT], "device": "cpu"}
-    experiment = content["study"][EXPERIMENT]
-    content["study"] = {EXPERIMENT: experiment}
-    experiment["optimizer"]["options"] = {"momentum": 0.5}
-    experiment["model"]["options"]["activation"] = "tanh"
-    grid = experiment["scales"]["smoke"]
-    experiment["scales"] = {"smoke": grid}
-    grid |= {"widths": [4, 6], "depths": [1], "steps": 6, "batch_size": 8, "loss_window": 3}
-    grid["measure"] |= {"samples": 12, "points": 4}
-    grid["spectra"] |= {"steps": [2, 6], "samples": 12, "top": 3}
-    return content
+    for part in ("include", "defaults"):
+        del content[part]
+    content |= {"scale": "laptop", "experiments": [EXPERIMENT], "device": "cpu"}
+    return content | {"study": {EXPERIMENT: copy.deepcopy(_TINY)}}
 
 
 def tiny_grid(content: dict[str, Any]) -> dict[str, Any]:
-    """Return the grid of the tiny study, for changes in place."""
-    grid: dict[str, Any] = content["study"][EXPERIMENT]["scales"]["smoke"]
+    """Return the experiment of the tiny study, for changes in place of its grid."""
+    grid: dict[str, Any] = content["study"][EXPERIMENT]
     return grid
 
 

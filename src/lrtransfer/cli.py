@@ -82,6 +82,11 @@ def _study_commands(add: Adding) -> None:
     """Commands that run and care for the study."""
     check = _selecting(add("check", help="validate params.yaml; print what it asks for and costs"))
     check.add_argument("params", nargs="?", type=Path, default=Path("params.yaml"))
+    check.add_argument(
+        "--resolved",
+        metavar="NAME",
+        help="print this experiment with all that it inherits, and where each part stands",
+    )
 
     study = _selecting(add("workflow", help="run the study, or one stage of it, under Snakemake"))
     study.add_argument("targets", nargs="*", default=["all"], help="stages (train_all) or files")

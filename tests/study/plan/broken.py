@@ -8,10 +8,19 @@ from typing import Any
 from tests.tiny import EXPERIMENT, real_params
 
 REMOVED = object()
-PREFIXES = {"E": f"study/{EXPERIMENT}", "G": f"study/{EXPERIMENT}/scales/smoke"}
+PREFIXES = {
+    "D": "defaults",
+    "E": f"study/{EXPERIMENT}",
+    "P": f"study/{EXPERIMENT}/scales/paper",
+}
 OWN = {"description": "mine", "source": "me"}
-_GRID = real_params()["study"][EXPERIMENT]["scales"]["smoke"]
 RULES = {"input": {}, "hidden": {}, "output": {}, "branch": {}}
+ALONE = {
+    "question": "Why?",
+    "parameterization": "sp",
+    "measured_at": "2^-4",
+    "arms": {"sgd": "2^-7 .. 2^-1", "adam": {"lr": "2^-4", "optimizer": "adam"}},
+}
 
 
 @dataclass(frozen=True)
@@ -20,7 +29,7 @@ class Fault:
 
     Attributes:
         name: What is wrong.
-        changes: Path in the file (``E`` is the experiment, ``G`` its smoke grid) -> new value.
+        changes: Path in the file (`E` is the experiment, `P` its paper scale) -> new value.
         field: The field that the message has to name, with dots.
         remedy: What the message has to propose.
     """
@@ -31,8 +40,9 @@ class Fault:
     remedy: str
 
     def content(self) -> dict[str, Any]:
-        """Return params.yaml with this fault."""
-        content = real_params() | {"scale": "smoke"}
+        """Return params.yaml, with its first experiment alone, with this fault."""
+        content = real_params()
+        content["study"] = {EXPERIMENT: content["study"][EXPERIMENT]}
         for path, value in self.changes.items():
             *sections, last = expanded(path).split("/")
             place: Any = content
@@ -51,18 +61,9 @@ class Fault:
 
 
 def expanded(path: str) -> str:
-    """Return ``path`` with its prefix written out."""
+    """Return `path` with its prefix written out."""
     first, slash, rest = path.partition("/")
     return PREFIXES.get(first, first) + slash + rest
-
-
-def _twin() -> dict[str, Any]:
-    rates = {
-        f"study/{EXPERIMENT}/scales/{scale}/learning_rates/twin": [1.0]
-        for scale in ("smoke", "laptop", "paper")
-    }
-    twin = {"label": "again", "parameterization": "mup", "reference_learning_rate": 1.0}
-    return {"E/arms/twin": twin, **rates}
 
 
 def _own(family: str, rules: dict[str, Any]) -> dict[str, Any]:
@@ -70,10 +71,12 @@ def _own(family: str, rules: dict[str, Any]) -> dict[str, Any]:
 
 
 def _decay(rule: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "E/optimizer": {"name": "adamw", "options": {"weight_decay": 0.1}},
-        "E/arms/mup/decay": rule,
-    }
+    return {"E/optimizer": {"adamw": {"weight_decay": 0.1}}, "E/arms/mup/decay": rule}
+
+
+def _mine(**changes: Any) -> dict[str, Any]:
+    """Add an experiment of one's own, the one alone with what is changed in it."""
+    return {"study/mine": ALONE | changes}
 
 
 # One fault a line, whatever its length.
@@ -82,93 +85,93 @@ def _decay(rule: dict[str, Any]) -> dict[str, Any]:
 FAULTS = [
     Fault("typo at the top", {"figurs": {}}, "figurs", "Did you mean 'figures'?"),
     Fault("typo of a required field", {"scal": "smoke", "scale": REMOVED}, "scal", "Did you mean 'scale'?"),
-    Fault("typo in an experiment", {"E/los": "x", "E/loss": REMOVED}, "E/los", "Did you mean 'loss'?"),
-    Fault("typo in a grid", {"G/stepz": 24, "G/steps": REMOVED}, "G/stepz", "Did you mean 'steps'?"),
-    Fault("typo in spectra", {"G/spectra/density/probs": 2}, "G/spectra/density/probs", "Did you mean 'probes'?"),
+    Fault("typo in an experiment", {"E/los": "x", "D/loss": REMOVED}, "E/los", "Did you mean 'loss'?"),
+    Fault("typo in a grid", {"E/stepz": 24}, "E/stepz", "Did you mean 'steps'?"),
+    Fault("typo in spectra", {"E/spectra/density/probs": 2}, "E/spectra/density/probs", "Did you mean 'probes'?"),
     Fault("typo in an arm", {"E/arms/mup/lable": "x"}, "E/arms/mup/lable", "Did you mean 'label'?"),
     Fault("typo in resources", {"resources/train/mem": 1}, "resources/train/mem", "Did you mean 'mem_mb'?"),
-    Fault("typo in an axis", {"G/learning_rates/mup": {"log2_from": 0, "log2_too": 2, "log2_step": 1}}, "G/learning_rates/mup.log2_too", "Did you mean 'log2_to'?"),
+    Fault("typo in a scale", {"P/stepz": 24}, "P/stepz", "Did you mean 'steps'?"),
     Fault("typo in constants", {"E/arms/mup/constants": {"gama0": 1.0}}, "E/arms/mup/constants/gama0", "Did you mean 'gamma0'?"),
     Fault("typo in an exponent", _own("sgd", {**RULES, "input": {"init": {"fan": 1.0}}}), "parameterizations.mine.families.sgd.input.init.fan", "Did you mean 'fan_in'?"),
-    Fault("steps of an unknown arm", {"G/steps": {"mup": 4, "ntp": 4, "spp": 4}}, "G/steps/spp", "Did you mean 'sp'?"),
-    Fault("steps that lack an arm", {"G/steps": {"mup": 24, "ntp": 24}}, "G/steps/sp", "Add the number of this arm."),
+    Fault("steps of an unknown arm", {"P/arms/spp": {"steps": 4}}, "P/arms/spp", "Did you mean 'sp'?"),
+    Fault("steps that lack an arm", {"D/steps": REMOVED, "E/scales/paper": REMOVED, "E/arms/mup/steps": 24, "E/arms/ntp/steps": 24}, "E/arms/sp/steps", "Add the number of this arm."),
     Fault("unknown option of an arm", {"E/arms/mup/model_options": {"skp": 1.0}}, "E/arms/mup/model_options/skp", "Did you mean 'skip'?"),
-    Fault("unknown optimizer of an arm", {"E/arms/mup/optimizer": {"name": "adm"}}, "E/arms/mup/optimizer/name", "Did you mean 'adam'?"),
-    Fault("unknown schedule of an arm", {"E/arms/mup/schedule": {"name": "linar"}}, "E/arms/mup/schedule/name", "Did you mean 'linear'?"),
-    Fault("unknown family at a scale", {"G/model": {"family": "convnt"}}, "G/model/family", "Did you mean 'convnet'?"),
-    Fault("unknown augmentation", {"G/augmentation": "crop_flp"}, "G/augmentation", "Did you mean 'crop_flip'?"),
-    Fault("nothing to measure at", {"E/scales": {"smoke": _GRID}} | {f"E/arms/{arm}/reference_learning_rate": None for arm in ("mup", "ntp", "sp")}, "G/measure", "Add one to an arm or remove `measure`."),
-    Fault("spectra without measurements", {"G/measure": None}, "G/spectra", "Add `measure` or remove it."),
-    Fault("nothing like any field", {"G/zzz": 1}, "G/zzz", "Known: "),
-    Fault("missing field", {"G/steps": REMOVED}, "G/steps", "Add this field."),
+    Fault("unknown optimizer of an arm", {"E/arms/mup/optimizer": "adm"}, "E/arms/mup/optimizer", "Did you mean 'adam'?"),
+    Fault("unknown schedule of an arm", {"E/arms/mup/schedule": "linar"}, "E/arms/mup/schedule", "Did you mean 'linear'?"),
+    Fault("unknown family at a scale", {"P/model": "convnt"}, "P/model", "Did you mean 'convnet'?"),
+    Fault("unknown augmentation", {"E/augmentation": "crop_flp"}, "E/augmentation", "Did you mean 'crop_flip'?"),
+    Fault("nothing to measure at", {f"E/arms/{arm}/measured_at": REMOVED for arm in ("mup", "ntp", "sp")}, "E/measure", "Give an arm `measured_at`"),
+    Fault("spectra without measurements", {"E/measure": None, "P/measure": REMOVED}, "E/spectra", "Add `measure` or remove it."),
+    Fault("nothing like any field", {"E/zzz": 1}, "E/zzz", "Known: "),
+    Fault("missing field", {"D/steps": REMOVED}, "E/steps", "Add this field."),
     Fault("unknown parameterization", {"E/arms/mup/parameterization": "mupp"}, "E/arms/mup/parameterization", "Did you mean 'mup'?"),
-    Fault("unknown family", {"E/model/family": "residual_mpl"}, "E/model/family", "Did you mean 'residual_mlp'?"),
+    Fault("unknown family", {"E/model": "residual_mpl"}, "E/model", "Did you mean 'residual_mlp'?"),
     Fault("unknown data set", {"E/dataset": "mnist5"}, "E/dataset", "Did you mean 'mnist5k'?"),
-    Fault("unknown data set of a grid", {"G/dataset": "mnist5"}, "G/dataset", "Did you mean 'mnist5k'?"),
+    Fault("unknown data set of a scale", {"P/dataset": "mnist5"}, "P/dataset", "Did you mean 'mnist5k'?"),
     Fault("unknown data source", {"data/mnist5k/source": "mnist"}, "data/mnist5k/source", "Did you mean 'mnist5k'?"),
-    Fault("unknown optimizer", {"E/optimizer/name": "sdg"}, "E/optimizer/name", "Did you mean 'sgd'?"),
-    Fault("unknown schedule", {"E/schedule/name": "constnt"}, "E/schedule/name", "Did you mean 'constant'?"),
+    Fault("unknown optimizer", {"E/optimizer": "sdg"}, "E/optimizer", "Did you mean 'sgd'?"),
+    Fault("unknown schedule", {"E/schedule": "constnt"}, "E/schedule", "Did you mean 'constant'?"),
     Fault("unknown loss", {"E/loss": "cross_entrop"}, "E/loss", "Did you mean 'cross_entropy'?"),
-    Fault("unknown probe", {"G/measure/probes": ["sharpnes"]}, "G/measure/probes", "Did you mean 'sharpness'?"),
+    Fault("unknown probe", {"E/measure/probes": ["sharpnes"]}, "E/measure/probes", "Did you mean 'sharpness'?"),
     Fault("unknown figure", {"E/figures": ["width_transfr"]}, "E/figures", "Did you mean 'width_transfer'?"),
     Fault("unknown scale", {"scale": "laptp"}, "scale", "Did you mean 'laptop'?"),
-    Fault("unknown scale of an experiment", {"E/scales/laptp": _GRID}, "E/scales/laptp", "Did you mean 'laptop'?"),
-    Fault("unknown precision", {"G/precision": "float16"}, "G/precision", "Did you mean 'float64'?"),
-    Fault("unknown spacing", {"G/measure/spacing": "log"}, "G/measure/spacing", "Give geometric or linear."),
+    Fault("unknown scale of an experiment", {"E/scales/papr": {}}, "E/scales/papr", "Did you mean 'paper'?"),
+    Fault("unknown precision", {"E/precision": "float16"}, "E/precision", "Did you mean 'float64'?"),
+    Fault("unknown spacing", {"E/measure/spacing": "log"}, "E/measure/spacing", "Give geometric or linear."),
     Fault("unknown device", {"device": "gpu"}, "device", "Give auto, cpu, cuda"),
     Fault("unknown experiment", {"experiments": ["width_transfer_visio"]}, "experiments", f"Did you mean '{EXPERIMENT}'?"),
     Fault("unknown experiment as a word", {"experiments": "width_transfer_visio"}, "experiments", f"Did you mean '{EXPERIMENT}'?"),
     Fault("no experiments", {"experiments": []}, "experiments", "Give core, all or names from `study`."),
     Fault("experiments as a number", {"experiments": 5}, "experiments", "Give core or all or a list."),
     Fault("an experiment twice", {"experiments": [EXPERIMENT, EXPERIMENT]}, "experiments", "Keep each value once."),
-    Fault("empty axis", {"G/widths": []}, "G/widths", "Give at least one entry."),
-    Fault("axis without brackets", {"G/widths": 16}, "G/widths", "Give a list."),
+    Fault("empty axis", {"E/widths": []}, "E/widths", "Give at least one entry."),
+    Fault("axis without brackets", {"E/widths": 16}, "E/widths", "Give a list."),
     Fault("empty study", {"study": {}}, "study", "Give at least one entry."),
     Fault("study as a list", {"study": []}, "study", "Give a mapping."),
-    Fault("no arms", {"E/arms": {}}, "E/arms", "Give at least one entry."),
-    Fault("no scales", {"E/scales": {}}, "E/scales", "Add smoke, laptop or paper."),
-    Fault("negative width", {"G/widths": [16, -1]}, "G/widths[1]", "Give a number greater than 0."),
-    Fault("no steps", {"G/steps": 0}, "G/steps", "Give a number greater than 0."),
-    Fault("rate as text", {"G/learning_rates/mup": [1.0, "1e-3"]}, "G/learning_rates/mup[1]", "an exponent needs a dot, as in 1.0e-3."),
-    Fault("reference rate as text", {"E/arms/mup/reference_learning_rate": "1e-3"}, "E/arms/mup/reference_learning_rate", "an exponent needs a dot, as in 1.0e-3."),
-    Fault("true as a number", {"G/steps": True}, "G/steps", "Give a whole number or a mapping."),
-    Fault("true as a rate", {"E/arms/mup/reference_learning_rate": True}, "E/arms/mup/reference_learning_rate", "Give a number."),
-    Fault("width with a point", {"G/widths": [16.0]}, "G/widths[0]", "Give a whole number."),
-    Fault("null", {"G/batch_size": None}, "G/batch_size", "Give a whole number or a mapping."),
-    Fault("NaN", {"E/arms/mup/reference_learning_rate": float("nan")}, "E/arms/mup/reference_learning_rate", "Give a finite number."),
-    Fault("infinity", {"G/learning_rates/mup": [float("inf")]}, "G/learning_rates/mup[0]", "Give a finite number."),
-    Fault("infinite option", {"E/optimizer/options/momentum": float("inf")}, "E/optimizer/options/momentum", "Give a finite number."),
-    Fault("rate of zero", {"G/learning_rates/mup": [0.0]}, "G/learning_rates/mup[0]", "Give a number greater than 0"),
+    Fault("no arms", {"E/arms": {}, "P/arms": REMOVED}, "E/arms", "Give at least one entry."),
+    Fault("the laptop as a scale", {"E/scales/laptop": {}}, "E/scales/laptop", "Give smoke or paper."),
+    Fault("negative width", {"E/widths": [16, -1]}, "E/widths[1]", "Give a number greater than 0."),
+    Fault("no steps", {"E/steps": 0}, "E/steps", "Give a number greater than 0."),
+    Fault("rate as text", {"E/arms/mup/lr": [1.0, "1e-3"]}, "E/arms/mup/lr[1]", "an exponent needs a dot, as in 1.0e-3."),
+    Fault("reference rate as text", {"E/arms/mup/measured_at": "1e-3"}, "E/arms/mup/measured_at", "an exponent needs a dot, as in 1.0e-3."),
+    Fault("true as a number", {"E/steps": True}, "E/steps", "Give a whole number."),
+    Fault("true as a rate", {"E/arms/mup/measured_at": True}, "E/arms/mup/measured_at", "Give a number."),
+    Fault("width with a point", {"E/widths": [16.0]}, "E/widths[0]", "Give a whole number."),
+    Fault("null", {"E/batch_size": None}, "E/batch_size", "Add this field."),
+    Fault("NaN", {"E/arms/mup/measured_at": float("nan")}, "E/arms/mup/measured_at", "Give a finite number."),
+    Fault("infinity", {"E/arms/mup/lr": [float("inf")]}, "E/arms/mup/lr[0]", "Give a finite number."),
+    Fault("infinite option", {"E/optimizer": {"sgd": {"momentum": float("inf")}}}, "E/optimizer/sgd/momentum", "Give a finite number."),
+    Fault("rate of zero", {"E/arms/mup/lr": [0.0]}, "E/arms/mup/lr[0]", "Give a number greater than 0"),
     Fault("confidence in percent", {"fits/confidence": 95}, "fits/confidence", "Give a number less than 1"),
-    Fault("value twice in an axis", {"G/seeds": [0, 1, 0]}, "G/seeds", "Keep each value once."),
-    Fault("probe twice", {"G/measure/probes": ["norms", "norms"]}, "G/measure/probes", "Keep each value once."),
-    Fault("arm twice", _twin(), "E/arms/twin", "Remove one."),
-    Fault("missing scale", {"E/scales/smoke": REMOVED}, "G", "Add this scale or choose another."),
-    Fault("arm without rates", {"G/learning_rates/mup": REMOVED}, "G/learning_rates/mup", "Add the learning rates of this arm."),
-    Fault("rates without an arm", {"G/learning_rates/zzz": [1.0]}, "G/learning_rates/zzz", "Known: mup, ntp, sp."),
-    Fault("misspelt arm of rates", {"G/learning_rates/mupp": [1.0], "G/learning_rates/mup": REMOVED}, "G/learning_rates/mupp", "Did you mean 'mup'?"),
-    Fault("reference rate not in the axis", {"G/learning_rates/mup": [0.3]}, "G/learning_rates/mup", "Add it, or take one of the axis."),
-    Fault("axis upside down", {"G/learning_rates/mup": {"log2_from": 2, "log2_to": -2, "log2_step": 1}}, "G/learning_rates/mup", "Swap them."),
-    Fault("step of zero", {"G/learning_rates/mup": {"log2_from": -2, "log2_to": 2, "log2_step": 0}}, "G/learning_rates/mup.log2_step", "Give a number of at least 0.01."),
-    Fault("rates beyond float", {"G/learning_rates/mup": {"log2_from": 0, "log2_to": 5000, "log2_step": 1}}, "G/learning_rates/mup.log2_to", "Give a number of at most 64"),
-    Fault("loss window past the run", {"G/loss_window": 25}, "G/loss_window", "Shorten it."),
-    Fault("spectrum past the run", {"G/spectra/steps": [25]}, "G/spectra/steps", "Remove it."),
-    Fault("spectrum of an unknown seed", {"G/spectra/seeds": [7]}, "G/spectra/seeds", "Remove or add it."),
-    Fault("unknown option", {"E/model/options/skp": 1.0}, "E/model/options/skp", "Did you mean 'skip'?"),
-    Fault("option of a wrong type", {"E/model/options/skip": "one"}, "E/model/options/skip", "Give a number."),
-    Fault("option as a list", {"E/model/options/skip": [1]}, "E/model/options/skip", "Give a whole number or a number or"),
-    Fault("whole-number option with a point", {"E/model/options/layers_per_branch": 1.5}, "E/model/options/layers_per_branch", "Give a whole number of at least 0."),
-    Fault("negative warm-up", {"E/schedule/options": {"warmup_steps": -3}}, "E/schedule/options/warmup_steps", "Give a whole number of at least 0."),
-    Fault("option among words", {"E/model/options/activation": "rel"}, "E/model/options/activation", "Give one of relu, tanh"),
-    Fault("option of the grid", {"E/model/options/width": 8}, "E/model/options/width", "Remove it here."),
+    Fault("value twice in an axis", {"E/seeds": [0, 1, 0]}, "E/seeds", "Keep each value once."),
+    Fault("probe twice", {"E/measure/probes": ["norms", "norms"]}, "E/measure/probes", "Keep each value once."),
+    Fault("arm twice", {"E/arms/twin": {"like": "mup"}}, "E/arms/twin", "Remove one."),
+    Fault("missing scale", {"E/scales/paper": REMOVED, "scale": "paper"}, "P", "Add this scale or choose another."),
+    Fault("arm without rates", {"E/arms/mup/lr": REMOVED}, "E/arms/mup/lr", "Add the learning rates of this arm."),
+    Fault("rates without an arm", {"P/arms/zzz": [1.0]}, "P/arms/zzz", "Known: mup, ntp, sp."),
+    Fault("misspelt arm of rates", {"P/arms/mupp": [1.0]}, "P/arms/mupp", "Did you mean 'mup'?"),
+    Fault("reference rate not in the axis", {"E/arms/mup/lr": [0.3]}, "E/arms/mup/lr", "Add it, or take one of the axis."),
+    Fault("axis upside down", {"E/arms/mup/lr": "2^2 .. 2^-2"}, "E/arms/mup/lr", "Swap them."),
+    Fault("step of zero", {"E/arms/mup/lr": "2^-2 .. 2^2 by 0"}, "E/arms/mup/lr", "Give at least 1/100."),
+    Fault("rates beyond float", {"E/arms/mup/lr": "2^0 .. 2^5000"}, "E/arms/mup/lr", "Give an exponent from -64 to 64."),
+    Fault("loss window past the run", {"E/loss_window": 257}, "E/loss_window", "Shorten it."),
+    Fault("spectrum past the run", {"E/spectra/steps": [257]}, "E/spectra/steps", "Remove it."),
+    Fault("spectrum of an unknown seed", {"E/spectra/seeds": [0, 7]}, "E/spectra/seeds", "Remove or add it."),
+    Fault("unknown option", {"D/model/residual_mlp/skp": 1.0}, "D/model/residual_mlp/skp", "Did you mean 'skip'?"),
+    Fault("option of a wrong type", {"D/model/residual_mlp/skip": "one"}, "D/model/residual_mlp/skip", "Give a number."),
+    Fault("option as a list", {"D/model/residual_mlp/skip": [1]}, "D/model/residual_mlp/skip", "Give a whole number or a number or"),
+    Fault("whole-number option with a point", {"D/model/residual_mlp/layers_per_branch": 1.5}, "D/model/residual_mlp/layers_per_branch", "Give a whole number of at least 0."),
+    Fault("negative warm-up", {"E/schedule": {"constant": {"warmup_steps": -3}}}, "E/schedule/constant/warmup_steps", "Give a whole number of at least 0."),
+    Fault("option among words", {"D/model/residual_mlp/activation": "rel"}, "D/model/residual_mlp/activation", "Give one of relu, tanh"),
+    Fault("option of the grid", {"D/model/residual_mlp/width": 8}, "D/model/residual_mlp/width", "Remove it here."),
     Fault("malformed checksum", {"data/mnist5k/sha256": "abc"}, "data/mnist5k/sha256", "Give the 64 hexadecimal digits"),
-    Fault("capitals in a name", {"E/arms/MuP": {"label": "M", "parameterization": "mup", "reference_learning_rate": 1.0}}, "E/arms/MuP", "Give a name of lower-case letters"),
+    Fault("capitals in a name", {"E/arms/MuP": {"label": "M", "parameterization": "mup", "measured_at": 1.0}}, "E/arms/MuP", "Give a name of lower-case letters"),
     Fault("runs per job as a word", {"resources/runs_per_job": "swep"}, "resources/runs_per_job", "Did you mean 'sweep'?"),
     Fault("no runs per job", {"resources/runs_per_job": 0}, "resources/runs_per_job", "Give a number greater than 0."),
     Fault("a built-in redefined", {"parameterizations": {"mup": {**OWN, "families": {"sgd": RULES}}}}, "parameterizations.mup", "Choose another."),
     Fault("parameterization without the family", {**_own("adam", RULES), "E/arms/mup/parameterization": "mine"}, "E/arms/mup/parameterization", "Add families.sgd to it."),
     Fault("decay without AdamW", {"E/arms/mup/decay": {"rule": "none"}}, "E/arms/mup/decay", "Choose adamw."),
-    Fault("decay of nothing", _decay({"rule": "standard"}) | {"E/optimizer": {"name": "adamw"}}, "E/arms/mup/decay", "Set optimizer.options.weight_decay"),
+    Fault("decay of nothing", _decay({"rule": "standard"}) | {"E/optimizer": "adamw"}, "E/arms/mup/decay", "Set weight_decay"),
     Fault("unknown decay rule", {"E/decay": {"rule": "independant"}}, "E/decay/rule", "Did you mean 'independent'?"),
     Fault("power without a number", _decay({"rule": "power"}), "E/arms/mup/decay/power", "Give a number, 0.5 for example."),
     Fault("power of another rule", _decay({"rule": "standard", "power": 0.5}), "E/arms/mup/decay/power", "Remove it."),
@@ -176,14 +179,46 @@ FAULTS = [
     Fault("unscaled and faster", _decay({"rule": "standard", "unscaled": ["hidden"], "faster": ["hidden"]}), "E/arms/mup/decay/faster", "Choose one."),
     Fault("warm-up of nothing", _decay({"rule": "standard"}) | {"E/arms/mup/group_warmup": {"name": "exponential", "fraction": 0.5}}, "E/arms/mup/group_warmup", "or remove it."),
     Fault("warm-up longer than the run", {"E/arms/mup/group_warmup": {"name": "exponential", "fraction": 1.5}}, "E/arms/mup/group_warmup/fraction", "Give a number of at most 1"),
-    Fault("unknown tuner", {"E/arms/mup/tuner": {"name": "cdta"}}, "E/arms/mup/tuner/name", "Did you mean 'cdat'?"),
-    Fault("unknown tuner of all arms", {"E/tuner": {"name": "greedi"}}, "E/tuner/name", "Did you mean 'greedy'?"),
-    Fault("unknown option of a tuner", {"E/arms/mup/tuner": {"name": "cdat", "options": {"sigm": 2.0}}}, "E/arms/mup/tuner/options/sigm", "Did you mean 'sigma'?"),
-    Fault("tuner's option of a wrong type", {"E/arms/mup/tuner": {"name": "cdat", "options": {"sigma": "two"}}}, "E/arms/mup/tuner/options/sigma", "Give a number."),
-    Fault("spectra of a part of the data", {"G/train_samples": 100}, "G/spectra", "Remove train_samples."),
-    Fault("train samples that lack an arm", {"G/train_samples": {"mup": 100, "ntp": 100}, "G/spectra": None}, "G/train_samples/sp", "Add the number of this arm."),
-    Fault("weight decay that lacks an arm", {"G/weight_decay": {"mup": 0.1, "ntp": 0.1}}, "G/weight_decay/sp", "Add the number of this arm."),
-    Fault("reference rate of a grid not in the axis", {"G/reference_learning_rate": {"mup": 0.3, "ntp": 16.0, "sp": 0.0625}}, "G/learning_rates/mup", "Add it, or take one of the axis."),
+    Fault("unknown tuner", {"E/arms/mup/tuner": "cdta"}, "E/arms/mup/tuner", "Did you mean 'cdat'?"),
+    Fault("unknown tuner of all arms", {"E/tuner": "onedge"}, "E/tuner", "Did you mean 'on_edge'?"),
+    Fault("unknown option of a tuner", {"E/arms/mup/tuner": {"cdat": {"sigm": 2.0}}}, "E/arms/mup/tuner/cdat/sigm", "Did you mean 'sigma'?"),
+    Fault("tuner's option of a wrong type", {"E/arms/mup/tuner": {"cdat": {"sigma": "two"}}}, "E/arms/mup/tuner/cdat/sigma", "Give a number."),
+    Fault("spectra of a part of the data", {"E/train_samples": 100}, "E/spectra", "Remove train_samples."),
+    Fault("train samples that lack an arm", {"E/spectra": REMOVED, "P/spectra": REMOVED, "E/arms/mup/train_samples": 100, "E/arms/ntp/train_samples": 100}, "E/arms/sp/train_samples", "Add the number of this arm."),
+    Fault("measured rate of a scale not in the axis", {"P/arms/mup": {"lr": "2^0 .. 2^1", "measured_at": 0.3}}, "P/arms/mup/lr", "Add it, or take one of the axis."),
     Fault("unknown optimizer family", _own("sdg", RULES), "parameterizations.mine.families.sdg", "Did you mean 'sgd'?"),
+    Fault("a circle of like", _mine(like="yours") | {"study/yours": ALONE | {"like": "mine"}}, "study/yours/like", "Let one of them stand alone."),
+    Fault("like itself", _mine(like="mine"), "study/mine/like", "Let one of them stand alone."),
+    Fault("an unknown parent", _mine(like="width_transfer_visio", only=["sgd", "mup"]), "study/mine/like", f"Did you mean '{EXPERIMENT}'?"),
+    Fault("a circle of arms", _mine(arms={"one": {"like": "two", "lr": "2^-4"}, "two": {"like": "one"}}), "study/mine/arms/two/like", "Let one of them stand alone."),
+    Fault("an unknown arm to be like", {"E/arms/mup/like": "npt"}, "E/arms/mup/like", "Did you mean 'ntp'?"),
+    Fault("an axis for an arm that the parent lacks", _mine(like=EXPERIMENT, arms={"mupp": "2^-1 .. 2^1"}), "study/mine/arms/mupp", "Did you mean 'mup'?"),
+    Fault("an axis for an arm that only leaves out", _mine(like=EXPERIMENT, only=["sp"], arms={"mup": "2^-1 .. 2^1"}), "study/mine/arms/mup", "A new arm is a mapping."),
+    Fault("a scale of an arm that only leaves out", _mine(like=EXPERIMENT, only=["sp"], arms={}, scales={"paper": {"arms": {"mup": "2^0"}}}), "study/mine/scales/paper/arms/mup", "Known: sp."),
+    Fault("a field switched off that nobody gave", _mine(spectra=None), "study/mine/spectra", "Remove it."),
+    Fault("an option switched off that nobody gave", _mine(optimizer={"sgd": {"momentum": None}}), "study/mine/optimizer/sgd/momentum", "Remove it."),
+    Fault("a field of an arm switched off that nobody gave", {"E/arms/mup/decay": None}, "E/arms/mup/decay", "Remove it."),
+    Fault("an unknown arm in only", _mine(like=EXPERIMENT, only=["mupp"], arms={}), "study/mine/only", "Did you mean 'mup'?"),
+    Fault("only without like", _mine(only=["sgd"]), "study/mine/only", "Name an experiment in `like`."),
+    Fault("only as a word", _mine(like=EXPERIMENT, only="mup"), "study/mine/only", "Give a list."),
+    Fault("a step that misses the end", {"E/arms/mup/lr": "2^0 .. 2^1 by 0.4"}, "E/arms/mup/lr", "End at 2^0.8, or choose a step that divides 1."),
+    Fault("an axis without dots", {"E/arms/mup/lr": "2^0 to 2^1"}, "E/arms/mup/lr", "Give 2^a .. 2^b"),
+    Fault("a power of ten", {"E/arms/mup/lr": "10^-3 .. 10^0"}, "E/arms/mup/lr", "Give 2^a .. 2^b"),
+    Fault("an arm given as its axis, misspelt", {"P/arms/mup": "2^-3 . 2^3"}, "P/arms/mup", "Give 2^a .. 2^b"),
+    Fault("a loss window of more than the run", {"E/loss_window": "5/4"}, "E/loss_window", "a share such as 1/4."),
+    Fault("two models", {"E/model": {"convnet": {}, "resnet": {}}}, "E/model", "Give it with its options"),
+    Fault("an optimizer in the old form", {"E/optimizer": {"name": "sgd", "options": {}}}, "E/optimizer", "Give it with its options"),
+    Fault("an optimizer at a scale", {"P/optimizer": "adam"}, "P/optimizer", "Known: "),
+    Fault("a share of no whole", {"defaults/scales/smoke/steps": "2/3"}, "defaults/scales/smoke/steps", "Give a share such as 1/4."),
+    Fault("a rule that keeps nothing", {"defaults/scales/smoke/rates": 0}, "defaults/scales/smoke/rates", "Give a number greater than 0."),
+    Fault("a rule without a word", {"defaults/scales/smoke/seeds": REMOVED}, "defaults/scales/smoke/seeds", "Add this field."),
+    Fault("a derived scale without spectra", {"E/spectra/seeds": [2]}, "E/spectra/seeds", "Add one of 0, 1"),
+    Fault("constants in two places", {"E/arms/mup/constants": {"gamma0": 2.0}, "P/constants": {"base_width": 64}}, "P/constants", "Give them in one of the two places."),
+    Fault("an experiment without a question", {"study/mine": {"like": EXPERIMENT}}, "study/mine/question", "Add this field."),
+    Fault("an experiment without arms", _mine(arms={}), "study/mine/arms", "Give at least one entry."),
+    Fault("an arm without a parameterization", {"study/mine": {"question": "Why?", "arms": {"one": {"lr": 0.5}}}}, "study/mine/arms/one/parameterization", "Add this field."),
+    Fault("include as a word", {"include": "mine.yaml"}, "include", "Give a list."),
+    Fault("an arm without a word", {"E/arms/mup": None}, "E/arms/mup", "Give a mapping."),
+    Fault("on and off", {"E/one_pass": "on"}, "E/one_pass", "Give true or false."),
 ]
 # fmt: on

@@ -21,7 +21,7 @@ from tests.tiny import EXPERIMENT, PARAMS, tiny_grid, tiny_params, tiny_plan
 
 # A study of one run, written out: its key must never change unless SCHEMA does.
 GOLDEN = """
-scale: smoke
+scale: laptop
 experiments: all
 data:
   mnist5k: {source: mnist5k, sha256: "%s", options: {test_per_class: 100, split_seed: 0}}
@@ -33,26 +33,20 @@ parameterizations:
 study:
   one:
     question: One?
-    paper: super-consistency
-    group: core
-    figures: []
     dataset: mnist5k
-    model: {family: residual_mlp, options: {skip: 1.0, layers_per_branch: 1, activation: relu}}
+    model: {residual_mlp: {skip: 1.0, layers_per_branch: 1, activation: relu}}
     loss: squared
-    optimizer: {name: sgd, options: {momentum: 0.5}}
-    schedule: {name: constant, options: {warmup_steps: 0}}
-    arms: {plain: {label: plain, parameterization: plain, reference_learning_rate: 0.5}}
-    scales:
-      smoke:
-        widths: [4]
-        depths: [2]
-        seeds: [7]
-        steps: 10
-        batch_size: 5
-        loss_window: 2
-        learning_rates: {plain: [0.25, 0.5]}
-        measure: {probes: [norms], samples: 6, points: 3, spacing: linear}
-        spectra: {seeds: [7], steps: [10], samples: 6, top: 2, density: {probes: 1, steps: 2}}
+    optimizer: {sgd: {momentum: 0.5}}
+    schedule: {constant: {warmup_steps: 0}}
+    arms: {plain: {parameterization: plain, lr: 2^-2 .. 2^-1, measured_at: 2^-1}}
+    widths: [4]
+    depths: [2]
+    seeds: [7]
+    steps: 10
+    batch_size: 5
+    loss_window: 2
+    measure: {probes: [norms], samples: 6, points: 3, spacing: linear}
+    spectra: {steps: [10], samples: 6, top: 2, density: {probes: 1, steps: 2}}
 resources:
   train: {mem_mb: 1, runtime_minutes: 1}
   spectra: {mem_mb: 1, runtime_minutes: 1}
@@ -107,11 +101,11 @@ def test_golden_keys_stay(monkeypatch: pytest.MonkeyPatch) -> None:
         at("G/spectra/samples", 9),
         at("G/spectra/steps", [4]),
         at("G/measure/probes", ["norms", "ntk", "sharpness", "subset_loss"]),
-        at("E/model/options/skip", 1),
+        at("E/model/residual_mlp/skip", 1),
         at("E/constants/gamma0", 1),
-        at("E/arms/mup/reference_learning_rate", 1),
-        at("G/learning_rates/mup", [0.25, 1, 4]),
-        at("E/schedule/options", {"warmup_steps": 0}),
+        at("E/arms/mup/measured_at", 1),
+        at("E/arms/mup/lr", [0.25, 1, 4]),
+        at("E/schedule", {"constant": {"warmup_steps": 0}}),
     ],
 )
 def test_what_is_no_science_leaves_every_key(change: Change) -> None:
@@ -128,7 +122,6 @@ def test_an_experiment_s_name_leaves_every_key() -> None:
 def test_an_arm_s_name_leaves_every_key() -> None:
     def rename(root: dict[str, Any], experiment: dict[str, Any], grid: dict[str, Any]) -> None:
         experiment["arms"]["other"] = experiment["arms"].pop("mup")
-        grid["learning_rates"]["other"] = grid["learning_rates"].pop("mup")
 
     assert keys(rename) == keys()
 
@@ -162,12 +155,12 @@ def test_the_order_of_fields_leaves_every_key() -> None:
         at("G/widths", [5, 7]),
         at("G/seeds", [2, 3]),
         at("E/loss", "squared"),
-        at("E/model/options/skip", 0.0),
-        at("E/model/options/activation", "relu"),
-        at("E/model/options/layers_per_branch", 2),
-        at("E/optimizer/options/momentum", 0.6),
-        at("E/schedule/options", {"warmup_steps": 3}),
-        at("E/tuner", {"name": "cdat"}),
+        at("E/model/residual_mlp/skip", 0.0),
+        at("E/model/residual_mlp/activation", "relu"),
+        at("E/model/residual_mlp/layers_per_branch", 2),
+        at("E/optimizer/sgd/momentum", 0.6),
+        at("E/schedule", {"constant": {"warmup_steps": 3}}),
+        at("E/tuner", "cdat"),
         at("E/constants/branch_exponent", 1.0),
         at("E/constants/gamma0", 2.0),
         at("E/constants/base_width", 2),
@@ -200,7 +193,7 @@ def test_what_is_measured_counts_for_the_measured_runs_alone(change: Change) -> 
 @pytest.mark.parametrize(
     ("change", "added"),
     [
-        (at("G/learning_rates/mup", [0.25, 1.0, 2.0, 4.0]), 4),
+        (at("E/arms/mup/lr", [0.25, 1.0, 2.0, 4.0]), 4),
         (at("G/seeds", [0, 1, 2]), 18),
         (at("G/widths", [4, 6, 8]), 18),
         (at("G/depths", [1, 2]), 36),
@@ -223,8 +216,7 @@ def test_a_seed_offset_is_the_same_study_with_other_seeds() -> None:
 def test_another_arm_leaves_the_old_keys() -> None:
     def another(root: dict[str, Any], experiment: dict[str, Any], grid: dict[str, Any]) -> None:
         arm = experiment["arms"]["mup"] | {"constants": {"gamma0": 3.0}}
-        experiment["arms"]["rich"] = arm
-        grid["learning_rates"]["rich"] = [1.0]
+        experiment["arms"]["rich"] = arm | {"lr": 1.0}
 
     assert keys() < keys(another)
     assert len(keys(another)) == len(keys()) + 4
@@ -296,7 +288,7 @@ def test_where_data_were_fetched_from_is_no_part_of_their_identity() -> None:
 def test_a_run_that_experiments_share_keeps_what_any_of_them_asks_for() -> None:
     content = tiny_params()
     twin = copy.deepcopy(content["study"][EXPERIMENT])
-    twin["scales"]["smoke"]["spectra"] = None
+    del twin["spectra"]
     content["study"]["twin"] = twin
     content["experiments"] = "all"
     content["study"][EXPERIMENT]["group"] = twin["group"] = "core"
@@ -311,8 +303,9 @@ def test_a_run_that_experiments_share_keeps_what_any_of_them_asks_for() -> None:
 
 def test_a_tuner_and_fewer_samples_stand_where_they_are_asked_for_alone() -> None:
     def ask(root: dict[str, Any], experiment: dict[str, Any], grid: dict[str, Any]) -> None:
-        experiment["arms"]["mup"]["tuner"] = {"name": "cdat", "options": {"decay": 0.9}}
-        grid |= {"train_samples": 100, "spectra": None}
+        experiment["arms"]["mup"]["tuner"] = {"cdat": {"decay": 0.9}}
+        grid["train_samples"] = 100
+        del grid["spectra"]
 
     content = tiny_params()
     ask(content, content["study"][EXPERIMENT], tiny_grid(content))

@@ -44,12 +44,12 @@ def test_a_fault_gives_one_line_with_field_and_remedy(fault: Fault) -> None:
 def test_faults_in_several_fields_are_told_together() -> None:
     content = real_params()
     content["scale"] = "huge"
-    content["study"][EXPERIMENT]["scales"]["smoke"]["steps"] = 0
+    content["study"][EXPERIMENT]["scales"]["paper"]["steps"] = 0
     with pytest.raises(StudyError) as caught:
         parse_study(content)
     first, second = caught.value.lines
     assert "scale: " in first
-    assert "smoke.steps: " in second
+    assert "paper.steps: " in second
 
 
 @pytest.mark.parametrize(

@@ -6,17 +6,18 @@ import json
 
 import jsonschema
 import pytest
+import yaml
 from ruamel.yaml import YAML
 
 from lrtransfer.cli import main
-from lrtransfer.study.plan.schema import Study
+from lrtransfer.study.plan.notation import Notation
 from tests.tiny import PARAMS, ROOT, real_params
 
 SCHEMA = ROOT / "workflow" / "schemas" / "params.schema.json"
 
 
 def test_the_committed_schema_is_the_generated_one() -> None:
-    assert json.loads(SCHEMA.read_text(encoding="utf-8")) == Study.model_json_schema()
+    assert json.loads(SCHEMA.read_text(encoding="utf-8")) == Notation.model_json_schema()
 
 
 def test_the_command_prints_the_schema_as_committed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -31,12 +32,37 @@ def test_the_schema_is_valid_and_accepts_the_real_file() -> None:
 
 
 @pytest.mark.parametrize(
-    "fault", [{"scale": "laptp"}, {"figurs": {}}, {"experiments": 5}, {"study": {}}]
+    "fault",
+    [
+        {"scale": "laptp"},
+        {"figurs": {}},
+        {"experiments": 5},
+        {"study": {}},
+        {"defaults": {"stepz": 3}},
+        {"defaults": {"scales": {"smoke": {"from": "laptop"}}}},
+        {"study": {"mine": {"arms": {"mup": {"lable": "x"}}}}},
+        {"study": {"mine": {"scales": {"laptop": {}}}}},
+    ],
 )
 def test_the_schema_refuses_what_the_study_refuses(fault: dict[str, object]) -> None:
     schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.Draft202012Validator(schema).validate(real_params() | fault)
+
+
+def test_no_field_and_no_short_form_is_anything_but_text_in_either_dialect_of_yaml() -> None:
+    fields = {
+        name
+        for section in [
+            Notation.model_json_schema(),
+            *Notation.model_json_schema()["$defs"].values(),
+        ]
+        for name in section["properties"]
+    }
+    assert {"lr", "like", "only", "from"} <= fields
+    for text in (*fields, "2^-3", "2^-3 .. 2^3 by 1/2", "1/16", "experiments/*.yaml", "none"):
+        for read in (yaml.safe_load, YAML(typ="safe", pure=True).load):
+            assert read(f"{text}: {text}") == {text: text}
 
 
 def test_both_dialects_of_yaml_read_the_same_content() -> None:

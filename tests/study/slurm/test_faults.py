@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -80,11 +81,13 @@ def test_a_job_at_its_time_limit_gets_a_second_attempt_with_more_time(
     cluster: Cluster, untrained: Project, tmp_path: Path
 ) -> None:
     project = OnCluster(untrained)
-    project.change(
-        lambda grid: grid.update(
-            steps=240_000, learning_rates={"mup": [0.5]}, measure=None, spectra=None
-        )
-    )
+
+    def lengthen(grid: dict[str, Any]) -> None:
+        grid["steps"] = 240_000
+        grid["arms"]["mup"]["lr"] = 0.5
+        del grid["measure"], grid["spectra"]
+
+    project.change(lengthen)
     params = project.root / "params.yaml"
     params.write_text(params.read_text().replace("runtime_minutes: 120", "runtime_minutes: 1"))
     alone = untrained.duplicate(tmp_path / "alone")

@@ -43,7 +43,7 @@ def shared_run(share: float | None, samples: int = 12) -> Run:
     content = tiny_params()
     grid = tiny_grid(content)
     grid["steps"], grid["loss_window"] = STEPS, 2
-    grid["spectra"] = None
+    del grid["spectra"]
     for field in ("points", "spacing"):
         del grid["measure"][field]
     grid["measure"]["samples"] = samples
@@ -129,16 +129,18 @@ def test_a_resumed_run_is_measured_at_the_same_steps(tmp_path: Path, stop: int) 
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("left_out", "added", "message"),
     [
-        ({"points": None}, "points and spacing go together"),
-        ({"spacing": None}, "points and spacing go together"),
-        ({"share": 0.2}, "share has no effect"),
+        ("points", {}, "points and spacing go together"),
+        ("spacing", {}, "points and spacing go together"),
+        ("tolerance", {"share": 0.2}, "share has no effect"),
     ],
 )
-def test_half_a_cadence_is_refused(change: dict[str, Any], message: str) -> None:
+def test_half_a_cadence_is_refused(left_out: str, added: dict[str, Any], message: str) -> None:
     content = tiny_params()
-    tiny_grid(content)["measure"] |= change
+    measure = tiny_grid(content)["measure"] | added
+    measure.pop(left_out, None)
+    tiny_grid(content)["measure"] = measure
     with pytest.raises(ValueError, match=message):
         tiny_plan(content)
 

@@ -262,7 +262,7 @@ def refused(message: str, **changes: Any) -> None:
 def test_a_study_that_cannot_be_split_is_refused_before_any_job() -> None:
     refused(
         r"arms\.mup: tuner is 'cdat'.*resources\.processes_per_run is 3\. Set it to 1",
-        tuner={"name": "cdat", "options": {}},
+        tuner="cdat",
     )
     refused(r"batch_size is 2, but resources\.processes_per_run is 3", grid={"batch_size": 2})
     measure = tiny_grid(tiny_params())["measure"] | {"samples": 2}
@@ -270,7 +270,7 @@ def test_a_study_that_cannot_be_split_is_refused_before_any_job() -> None:
     options = {"image_size": 28, "norm": "batch"}
     refused(
         r"batch norm \(.*\), whose statistics.*processes_per_run is 3",
-        experiment={"model": {"family": "residual_convnet", "options": options}},
+        experiment={"model": {"residual_convnet": options}},
         grid={"depths": [3]},
     )
 

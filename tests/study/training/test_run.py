@@ -185,17 +185,16 @@ def test_a_user_s_parameterization_trains() -> None:
         }
     }
     content["study"][EXPERIMENT]["arms"] = {
-        "mine": {"label": "mine", "parameterization": "mine", "reference_learning_rate": 1.0},
+        "mine": {"label": "mine", "parameterization": "mine", "lr": 1.0},
         "mup": {
             "label": "μP",
             "parameterization": "mup",
-            "reference_learning_rate": 1.0,
+            "lr": 1.0,
             "constants": {"branch_exponent": 0.0},
         },
     }
     grid = tiny_grid(content)
     grid["precision"] = "float64"
-    grid["learning_rates"] = {"mine": [1.0], "mup": [1.0]}
     runs = [r for r in tiny_plan(content).runs if r.width == 6 and r.seed == 0]
     mine, mup = (TrainingRun(run.config, blobs(), CPU).execute(Hooks()) for run in runs)
     assert [run.arm for run in runs] == ["mine", "mup"]
@@ -207,18 +206,13 @@ def test_a_user_s_parameterization_trains() -> None:
 def diverging(**changes: Any) -> Run:
     """Return a run whose loss overflows within 24 steps."""
     content = tiny_params()
-    tiny_grid(content).update({"steps": 24, "learning_rates": {"mup": [3.0e4], **_others()}})
-    tiny_grid(content)["spectra"]["steps"] = [2, 24]
-    tiny_grid(content).update(changes)
-    experiment = content["study"][EXPERIMENT]
-    experiment["loss"] = "squared"
-    experiment["model"]["options"]["activation"] = "linear"
-    experiment["arms"]["mup"]["reference_learning_rate"] = 3.0e4
+    experiment = tiny_grid(content)
+    experiment |= {"steps": 24, "loss": "squared"}
+    experiment["spectra"]["steps"] = [2, 24]
+    experiment["model"]["residual_mlp"]["activation"] = "linear"
+    experiment["arms"]["mup"] |= {"lr": 3.0e4, "measured_at": 3.0e4}
+    experiment |= changes
     return next(run for run in tiny_plan(content).runs if run.measured)
-
-
-def _others() -> dict[str, list[float]]:
-    return {"ntp": [16.0], "sp": [0.0625]}
 
 
 def first_bad_step(run: Run) -> int:

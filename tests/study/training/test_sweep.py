@@ -170,9 +170,8 @@ def diverging_sweep() -> tuple[Run, ...]:
     content = tiny_params()
     experiment, grid = content["study"][EXPERIMENT], tiny_grid(content)
     experiment["loss"] = "squared"
-    experiment["model"]["options"]["activation"] = "linear"
-    experiment["arms"]["mup"]["reference_learning_rate"] = 1000.0
-    grid["learning_rates"]["mup"] = [0.1, 1000.0, 0.2]
+    experiment["model"]["residual_mlp"]["activation"] = "linear"
+    experiment["arms"]["mup"] |= {"lr": [0.1, 1000.0, 0.2], "measured_at": 1000.0}
     grid["steps"] = 24
     grid["spectra"]["steps"] = [1, 2, 24]
     return tiny_plan(content).sweeps[0].runs

@@ -127,7 +127,7 @@ def test_a_run_of_one_pass_that_would_see_a_sample_twice_is_refused() -> None:
 def test_the_plan_resolves_an_arm_s_rule_before_the_experiment_s() -> None:
     content = tiny_params()
     experiment = content["study"][EXPERIMENT]
-    experiment["optimizer"] = {"name": "adamw", "options": {"weight_decay": 0.1}}
+    experiment["optimizer"] = {"adamw": {"weight_decay": 0.1}}
     experiment["decay"] = {"rule": "independent", "undecayed": ["output", "input"]}
     experiment["one_pass"] = True
     experiment["arms"]["sp"] |= {
@@ -135,9 +135,9 @@ def test_the_plan_resolves_an_arm_s_rule_before_the_experiment_s() -> None:
         "group_warmup": {"name": "exponential", "fraction": 0.5},
     }
     grid = tiny_grid(content)
-    grid["weight_decay"] = {"mup": 0.2, "ntp": 0.3, "sp": 0.4}
     grid["constants"] = {"base_width": 2}
-    grid["reference_learning_rate"] = {"mup": 0.25, "ntp": 4.0, "sp": 0.015625}
+    for arm, decay, rate in (("mup", 0.2, 0.25), ("ntp", 0.3, 4.0), ("sp", 0.4, 0.015625)):
+        grid["arms"][arm] |= {"weight_decay": decay, "measured_at": rate}
     runs = plan(parse_study(content)).runs
     configs = {run.arm: run.config.to_json() for run in runs}
     assert {(run.arm, run.learning_rate) for run in runs if run.measured} == {
@@ -153,6 +153,10 @@ def test_the_plan_resolves_an_arm_s_rule_before_the_experiment_s() -> None:
     assert "group_warmup" not in configs["mup"]
     assert configs["mup"]["optimizer"]["options"]["weight_decay"] == 0.2
     assert configs["sp"]["optimizer"]["options"]["weight_decay"] == 0.4
-    assert configs["sp"]["decay"] == NONE | {"rule": "standard", "unscaled": ["hidden"]}
+    assert configs["sp"]["decay"] == NONE | {
+        "rule": "standard",
+        "unscaled": ["hidden"],
+        "undecayed": ["input", "output"],
+    }
     assert configs["sp"]["group_warmup"] == {"name": "exponential", "fraction": 0.5}
     assert configs["sp"]["one_pass"] is True

@@ -19,14 +19,26 @@ EXPERIMENT = "width_transfer_vision"
 _COPIED = ("Snakefile", "dvc.yaml", ".dvcignore", ".gitignore", "pyproject.toml", "README.md")
 _BIN = Path(sys.executable).parent
 
-TINY_GRID = {
+TINY: dict[str, Any] = {
+    "question": "Does the best learning rate stay put as a network gets wider?",
+    "paper": "super-consistency",
+    "group": "core",
+    "figures": ["spectral_density"],
+    "dataset": "mnist5k",
+    "model": {"residual_mlp": {"skip": 1.0, "activation": "relu"}},
+    "loss": "cross_entropy",
+    "optimizer": "sgd",
+    "schedule": "constant",
+    "constants": {"branch_exponent": 0.5},
+    "arms": {
+        "mup": {"label": "μP", "parameterization": "mup", "lr": [0.5, 1.0], "measured_at": 1.0}
+    },
     "widths": [8, 16],
     "depths": [1],
     "seeds": [0],
     "steps": 6,
     "batch_size": 16,
     "loss_window": 2,
-    "learning_rates": {"mup": [0.5, 1.0]},
     "measure": {
         "probes": ["subset_loss", "sharpness"],
         "samples": 16,
@@ -40,6 +52,7 @@ TINY_GRID = {
         "top": 2,
         "density": {"probes": 1, "steps": 3},
     },
+    "scales": {"smoke": {}},
 }
 
 
@@ -55,13 +68,9 @@ CLAIMS = """super-consistency:
 
 
 def tiny_params() -> dict[str, Any]:
-    """Return the real params.yaml, shrunk to one arm and the tiny grid at every scale."""
+    """Return the real params.yaml with one tiny experiment, the same at two scales."""
     params: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    experiment = params["study"][EXPERIMENT]
-    experiment["arms"] = {"mup": experiment["arms"]["mup"]}
-    experiment["figures"] = ["spectral_density"]
-    experiment["scales"] = {"laptop": copy.deepcopy(TINY_GRID), "smoke": copy.deepcopy(TINY_GRID)}
-    params["study"] = {EXPERIMENT: experiment}
+    params |= {"include": [], "defaults": {}, "study": {EXPERIMENT: copy.deepcopy(TINY)}}
     params["data"] = {"mnist5k": params["data"]["mnist5k"]}
     return params
 
@@ -85,7 +94,7 @@ class Project:
         for name in _COPIED:
             shutil.copy2(ROOT / name, root / name)
         ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
-        for name in ("workflow", "profiles", "src"):
+        for name in ("workflow", "profiles", "experiments", "src"):
             shutil.copytree(ROOT / name, root / name, ignore=ignore)
         project = cls(root)
         project.write_params(tiny_params())
@@ -107,10 +116,10 @@ class Project:
         (self.root / "claims.yaml").write_text(text, encoding="utf-8")
 
     def change(self, edit: Callable[[dict[str, Any]], None]) -> None:
-        """Edit the grid of the default scale in place."""
+        """Edit the experiment in place."""
         path = self.root / "params.yaml"
         params = yaml.safe_load(path.read_text(encoding="utf-8"))
-        edit(params["study"][EXPERIMENT]["scales"]["laptop"])
+        edit(params["study"][EXPERIMENT])
         self.write_params(params)
 
     def edit_source(self, file: str, old: str, new: str) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.study.workflow.project import CLAIMS, EXPERIMENT, Project
+from tests.study.workflow.project import CLAIMS, EXPERIMENT, TINY, Project
 
 pytestmark = pytest.mark.workflow
 
@@ -50,8 +50,7 @@ def test_longer_axes_train_only_the_new_runs_and_taking_them_back_trains_none(
     project.study("train_all")
     assert len(project.trained()) == 4 + 2, "two widths of the new arm"
     longer = {"widths": [8, 16, 32], "seeds": [0, 1]}
-    rates = {"mup": [0.5, 1.0, 2.0], "ntp": [4.0]}
-    project.change(lambda grid: grid.update(longer | {"learning_rates": rates}))
+    project.change(lambda own: (own.update(longer), own["arms"]["mup"].update(lr=[0.5, 1.0, 2.0])))
     project.study("train_all")
     assert len(project.trained()) == len(set(project.trained())) == 3 * 2 * 4
     after = {path.name: path.read_bytes() for path in project.run_files()}
@@ -70,10 +69,8 @@ def _with_another_arm(project: Project) -> None:
     experiment["arms"]["ntp"] = {
         "label": "NTP",
         "parameterization": "ntp",
-        "reference_learning_rate": 4.0,
+        "lr": 4.0,
     }
-    for grid in experiment["scales"].values():
-        grid["learning_rates"]["ntp"] = [4.0]
     project.write_params(params)
 
 
@@ -163,7 +160,8 @@ def test_a_changed_model_retrains_its_runs(project: Project) -> None:
 
 def test_a_dry_run_of_a_thousand_runs_plans_them_all(project: Project) -> None:
     rates = [1.0, *(0.5 + i / 512 for i in range(249))]
-    project.change(lambda grid: grid.update(learning_rates={"mup": rates}, seeds=[0, 1]))
+    mup = TINY["arms"]["mup"] | {"lr": rates}
+    project.change(lambda grid: grid.update(arms={"mup": mup}, seeds=[0, 1]))
     jobs = project.planned_jobs()
     assert len([name for name in jobs if name.startswith("train_")]) == 2
     assert "runs: 4 of 1000 finished" in project.run("lrtransfer", "status").stdout
@@ -179,7 +177,7 @@ def test_another_scale_writes_beside_the_default_one(project: Project) -> None:
 def test_no_default_scale_run_needs_the_work_folder_to_count(project: Project) -> None:
     shutil.rmtree(project.root / ".lrtransfer")
     assert project.planned_jobs() == {}
-    project.change(lambda grid: grid["learning_rates"].update(mup=[0.5, 1.0, 2.0]))
+    project.change(lambda grid: grid["arms"]["mup"].update(lr=[0.5, 1.0, 2.0]))
     project.study("train_all")
     assert len(project.trained()) == 2, "the published runs were kept as copies before the jobs"
 

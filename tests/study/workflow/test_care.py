@@ -106,12 +106,12 @@ def test_a_faulty_study_stops_every_way_in_with_status_2(project: Project) -> No
     for command in (("lrtransfer", "check"), ("lrtransfer", "workflow"), ("snakemake", "-n")):
         done = project.run(*command, check=False)
         assert done.returncode == 2, done.stdout
-        assert f"study.{EXPERIMENT}.scales.laptop.stepz: unknown field" in done.stdout
+        assert f"study.{EXPERIMENT}.stepz: unknown field" in done.stdout
         assert "Traceback" not in done.stdout
 
 
 def test_a_diverged_run_is_data(project: Project) -> None:
-    project.change(lambda grid: grid["learning_rates"].update(mup=[0.5, 1.0, 1.0e9]))
+    project.change(lambda grid: grid["arms"]["mup"].update(lr=[0.5, 1.0, 1.0e9]))
     project.study()
     output = project.run("lrtransfer", "status").stdout
     assert "runs: 6 of 6 finished" in output

@@ -45,7 +45,7 @@ def _log(project: Project) -> str:
 
 def test_a_full_disk_stops_the_study_by_name_and_the_next_call_goes_on(project: Project) -> None:
     work = project.root / ".lrtransfer"
-    project.change(lambda grid: grid["learning_rates"].update(mup=[0.5, 1.0, 2.0, 3.0]))
+    project.change(lambda grid: grid["arms"]["mup"].update(lr=[0.5, 1.0, 2.0, 3.0]))
     with _small_disk(work, "200k"):
         done = project.study("train_all", check=False)
         assert done.returncode == 1
@@ -63,7 +63,7 @@ def test_a_full_disk_stops_the_study_by_name_and_the_next_call_goes_on(project: 
 def test_read_only_results_are_named_and_lose_no_finished_training(project: Project) -> None:
     results = project.root / "results"
     before = {path.name: path.read_bytes() for path in project.run_files()}
-    project.change(lambda grid: grid["learning_rates"].update(mup=[0.5, 1.0, 2.0]))
+    project.change(lambda grid: grid["arms"]["mup"].update(lr=[0.5, 1.0, 2.0]))
     with _small_disk(results, "50m"):
         _remount(results, "ro")
         done = project.study("train_all", check=False)

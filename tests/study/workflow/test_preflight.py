@@ -30,7 +30,7 @@ def test_every_experiment_of_the_repository_passes(scale: str) -> None:
 
 
 def test_a_size_that_the_model_refuses_is_named_with_its_arm() -> None:
-    model = {"family": "vit", "options": {"patch": 7}}
+    model = {"vit": {"patch": 7}}
     with pytest.raises(StudyError, match=r"arms\.mup \(width 4, depth 1\): depth is 1"):
         check_runs(study_with(model=model))
 
@@ -50,12 +50,12 @@ def test_a_role_that_a_table_lacks_is_named_with_its_tensor() -> None:
 
 def test_an_option_that_the_optimizer_refuses_is_reported() -> None:
     with pytest.raises(StudyError, match=r"momentum"):
-        check_runs(study_with(optimizer={"name": "sgd", "options": {"momentum": -1.0}}))
+        check_runs(study_with(optimizer={"sgd": {"momentum": -1.0}}))
 
 
 def test_a_warm_up_longer_than_the_run_is_reported() -> None:
     with pytest.raises(StudyError, match=r"warmup_steps is 7\. Give 0 to 6"):
-        check_runs(study_with(schedule={"name": "constant", "options": {"warmup_steps": 7}}))
+        check_runs(study_with(schedule={"constant": {"warmup_steps": 7}}))
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_more_samples_than_the_prepared_data_hold_are_reported(
 def test_a_warm_up_of_less_than_an_update_is_reported() -> None:
     content = tiny_params()
     experiment = content["study"][EXPERIMENT]
-    experiment["optimizer"] = {"name": "adamw", "options": {"weight_decay": 0.1}}
+    experiment["optimizer"] = {"adamw": {"weight_decay": 0.1}}
     experiment["arms"]["mup"] |= {
         "decay": {"rule": "independent", "unscaled": ["hidden"]},
         "group_warmup": {"name": "exponential", "fraction": 0.05},
@@ -117,7 +117,7 @@ def _manifest(study: Plan, shapes: dict[str, list[int]]) -> None:
 
 def test_an_option_that_the_tuner_refuses_is_reported() -> None:
     with pytest.raises(StudyError, match=r"sigma is -1\.0"):
-        check_runs(study_with(tuner={"name": "cdat", "options": {"sigma": -1.0}}))
+        check_runs(study_with(tuner={"cdat": {"sigma": -1.0}}))
 
 
 DECAY = "weight_decay"
@@ -126,8 +126,8 @@ DECAY = "weight_decay"
 def said(changes: dict[str, Any], options: dict[str, Any] | None = None) -> list[str]:
     content = real_params() | {"scale": "laptop", "experiments": [DECAY]}
     experiment = content["study"][DECAY]
-    experiment["scales"] = {"laptop": experiment["scales"]["laptop"] | changes}
-    experiment["optimizer"]["options"] |= options or {}
+    experiment |= changes
+    experiment["optimizer"]["adamw"] |= options or {}
     found = plan(parse_study(content))
     return list(decay_lines(found.part(DECAY), _sizes(found)))
 

@@ -49,7 +49,7 @@ def test_a_clone_redraws_figures_without_pulling(shared: Project, tmp_path: Path
 
 
 def test_one_more_learning_rate_in_a_clone_trains_only_its_runs(clone: Project) -> None:
-    clone.change(lambda grid: grid["learning_rates"].update(mup=[0.5, 1.0, 2.0]))
+    clone.change(lambda grid: grid["arms"]["mup"].update(lr=[0.5, 1.0, 2.0]))
     clone.study("train_all")
     assert len(clone.trained()) == 2, "one new run for each of two widths"
 
@@ -61,7 +61,7 @@ def test_metrics_of_two_versions_can_be_compared_and_pictures_shown(shared: Proj
 
 
 def test_switching_to_an_older_version_trains_nothing(clone: Project) -> None:
-    clone.change(lambda grid: grid["learning_rates"].update(mup=[0.5, 1.0, 2.0]))
+    clone.change(lambda grid: grid["arms"]["mup"].update(lr=[0.5, 1.0, 2.0]))
     clone.run("dvc", "repro", "-q")
     clone.commit("one more learning rate")
     trained = len(clone.trained())
@@ -83,7 +83,7 @@ def test_an_experiment_with_a_changed_fit_trains_nothing(clone: Project) -> None
 
 
 def test_an_experiment_with_a_longer_grid_trains_only_its_new_runs(clone: Project) -> None:
-    rates = f"study.{EXPERIMENT}.scales.laptop.learning_rates.mup"
+    rates = f"study.{EXPERIMENT}.arms.mup.lr"
     clone.run("dvc", "exp", "run", "-q", "-S", f"{rates}=[0.5,1.0,2.0]", "train")
     assert len(clone.trained()) == 2, "one new run for each of two widths"
     assert len(clone.run_files()) == 6

@@ -151,10 +151,7 @@ def _decay(path: str, experiment: Experiment, arm: Arm) -> Iterator[str]:
     if optimizer.name != "adamw":
         yield f"{path}.decay: defined for adamw, not for {optimizer.name!r}. Choose adamw."
     elif rule.rule != "none" and not optimizer.options.get("weight_decay"):
-        yield (
-            f"{path}.decay: there is no decay. Set optimizer.options.weight_decay, or choose the "
-            "rule none."
-        )
+        yield (f"{path}.decay: there is no decay. Set weight_decay, or choose the rule none.")
     if (rule.power is None) == (rule.rule == "power"):
         remedy = "Remove it." if rule.power is not None else "Give a number, 0.5 for example."
         yield f"{path}.decay.power: goes with the rule power alone. {remedy}"
@@ -171,7 +168,7 @@ def _decay(path: str, experiment: Experiment, arm: Arm) -> Iterator[str]:
 
 def _settings(experiment: Experiment, name: str) -> str:
     """Return all that tells one arm from another, by what it does and not by what it is called."""
-    arm = experiment.arms[name].model_dump_json(exclude={"label", "reference_learning_rate"})
+    arm = experiment.arms[name].model_dump_json(exclude={"label"})
     own = [
         (scale, value.get(name) if isinstance(value, dict) else None)
         for scale, grid in experiment.scales.items()
@@ -233,7 +230,6 @@ def _per_arm(path: str, experiment: Experiment, grid: Grid) -> Iterator[str]:
         "loss_window",
         "train_samples",
         "weight_decay",
-        "reference_learning_rate",
     ):
         value = getattr(grid, field)
         if isinstance(value, dict):
@@ -265,13 +261,13 @@ def _measured(path: str, experiment: Experiment, grid: Grid, measure: Measure) -
         rates = grid.learning_rates.get(name)
         if reference is not None and rates is not None and reference not in rates:
             yield (
-                f"{path}.learning_rates.{name}: lacks the arm's reference_learning_rate "
-                f"{reference}. Add it, or take one of the axis."
+                f"{path}.learning_rates.{name}: lacks the rate {reference}, where the arm is "
+                "measured. Add it, or take one of the axis."
             )
     if all(reference is None for reference in references.values()):
         yield (
-            f"{path}.measure: no arm has a reference_learning_rate to measure at. "
-            "Add one to an arm or remove `measure`."
+            f"{path}.measure: no arm says where it is measured. Give an arm `measured_at`, or "
+            "remove `measure`."
         )
 
 

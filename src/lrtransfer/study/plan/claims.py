@@ -19,14 +19,14 @@ from pydantic import AfterValidator, Field, RootModel, ValidationError, model_va
 from lrtransfer.study.plan import catalog
 from lrtransfer.study.plan.catalog import Option
 from lrtransfer.study.plan.messages import closest, describe, shown
-from lrtransfer.study.plan.schema import Experiment, Name, Study, _axis, _Section
+from lrtransfer.study.plan.schema import Experiment, Name, Section, Study, distinct
 from lrtransfer.study.plan.yaml_file import StudyError, read_yaml
 
 FILE = "claims.yaml"
 
 Text = Annotated[str, Field(min_length=1)]
 Paper = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=60)]
-Names = Annotated[list[Name], Field(min_length=1), AfterValidator(_axis)]
+Names = Annotated[list[Name], Field(min_length=1), AfterValidator(distinct)]
 
 # What the quantity of a measure is, by the annotation of its option: a kind of probes' columns, or
 # one of the courses that `study/evidence/dynamics.py` follows.
@@ -39,7 +39,7 @@ KINDS = {
 COURSES = ("rate", "edge_sharpness", "rate*edge_sharpness", "edge_alignment", "update_cosine")
 
 
-class FirstOf(_Section):
+class FirstOf(Section):
     """Arms of which the first counts that the experiment has."""
 
     first_of: Names
@@ -55,7 +55,7 @@ def _single(measure: dict[str, Any]) -> dict[str, Any]:
     return measure
 
 
-class Rule(_Section):
+class Rule(Section):
     """The region of values in which a claim holds; one of the three."""
 
     within: list[float] | None = None
@@ -77,7 +77,7 @@ class Rule(_Section):
         return self
 
 
-class Needs(_Section):
+class Needs(Section):
     """What has to hold for a claim to be judged; inconclusive otherwise, with the reason.
 
     Attributes:
@@ -88,7 +88,7 @@ class Needs(_Section):
     steady_state: Names
 
 
-class Entry(_Section):
+class Entry(Section):
     """A claim as it is written.
 
     Attributes:

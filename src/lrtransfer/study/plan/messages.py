@@ -35,6 +35,8 @@ _BOUNDS = {
 }
 _PATTERNS = {
     r"^[a-z][a-z0-9_]*$": "a name of lower-case letters, digits and underscores",
+    r"^1/[1-9]\d*$": "a share such as 1/4",
+    r"^2\^-?\d+(\.\d+)?$": "a power of two such as 2^-3",
     r"^[0-9a-f]{64}$": "the 64 hexadecimal digits that sha256sum prints",
     r"^(auto|cpu|cuda(:\d+)?)$": "auto, cpu, cuda or cuda:0",
 }
@@ -49,7 +51,7 @@ def closest(word: str, known: Iterable[str]) -> str:
 
 
 def shown(value: object) -> str:
-    """Return ``value`` as one would write it in YAML, shortened where it is long."""
+    """Return `value` as one would write it in YAML, shortened where it is long."""
     if isinstance(value, bool) or value is None:
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, Mapping):
@@ -61,7 +63,7 @@ def shown(value: object) -> str:
 def describe(
     error: ValidationError, content: Mapping[str, Any], root: type[BaseModel]
 ) -> list[str]:
-    """Return ``field: what is wrong. Remedy.`` for each faulty field of ``content``.
+    """Return `field: what is wrong. Remedy.` for each faulty field of `content`.
 
     A union reports once per member and a misspelt field twice, as unknown and as missing: each
     becomes one line.
@@ -129,7 +131,7 @@ def _is_type_error(error: ErrorDetails) -> bool:
 
 
 def _place(error: ErrorDetails, content: Any) -> Place:
-    """Return where in ``content`` an error lies, without the steps of pydantic's own making."""
+    """Return where in `content` an error lies, without the steps of pydantic's own making."""
     place: list[int | str] = []
     current = content
     for part in error["loc"]:
@@ -161,7 +163,7 @@ def _path(place: Place) -> str:
 
 
 def _fields_at(root: type[BaseModel], place: Place) -> list[str]:
-    """Return the names of the fields that the section at ``place`` may have."""
+    """Return the names of the fields that the section at `place` may have."""
     schema = root.model_json_schema()
     nodes = _members(schema, schema)
     for part in place:
@@ -170,7 +172,7 @@ def _fields_at(root: type[BaseModel], place: Place) -> list[str]:
 
 
 def _members(node: Schema, root: Schema) -> list[Schema]:
-    """Return the schemas that ``node`` stands for: what it refers to, each member of a union."""
+    """Return the schemas that `node` stands for: what it refers to, each member of a union."""
     if "$ref" in node:
         return _members(root["$defs"][node["$ref"].rpartition("/")[2]], root)
     if "anyOf" in node:
@@ -179,7 +181,7 @@ def _members(node: Schema, root: Schema) -> list[Schema]:
 
 
 def _inner(node: Schema, part: int | str) -> list[Schema]:
-    """Return the schemas of the item, field or value that ``part`` names in ``node``."""
+    """Return the schemas of the item, field or value that `part` names in `node`."""
     if isinstance(part, int):
         return [node["items"]] if "items" in node else []
     if part in node.get("properties", {}):

@@ -1,7 +1,8 @@
-"""The typed form of params.yaml: every field, what it may hold, and its unit.
+"""A study with everything filled in: every field, what it may hold, and its unit.
 
 Types are strict: text is never read as a number, so that YAML's two dialects cannot give one file
-two meanings. What needs more than one field to judge is in :mod:`lrtransfer.study.plan.checks`.
+two meanings. How params.yaml writes it in short is in `notation`, what needs more than one field to
+judge in `checks`.
 """
 
 from __future__ import annotations
@@ -21,53 +22,38 @@ from pydantic import (
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 Scale = Literal["smoke", "laptop", "paper"]
 Count = Annotated[int, Field(ge=0)]
-Log2 = Annotated[float, Field(ge=-64, le=64)]
+Group = Literal["core", "extra"]
+Precision = Literal["float32", "float64"]
+Augmentation = Literal["none", "crop_flip"]
+Spacing = Literal["geometric", "linear"]
+Trained = Literal["all", "output"]
+DecayRuleName = Literal["standard", "independent", "power", "lr_independent", "none"]
+GroupWarmupName = Literal["exponential"]
 Options = dict[str, int | float | bool | str]
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """A mapping whose fields are known and whose types are strict."""
+
     model_config = ConfigDict(
         extra="forbid", strict=True, frozen=True, allow_inf_nan=False, protected_namespaces=()
     )
 
 
-def _axis(values: list[Any]) -> list[Any]:
+def distinct(values: list[Any]) -> list[Any]:
+    """Return the values, none of which may stand twice."""
     if len(set(values)) != len(values):
         twice = next(value for value in values if values.count(value) > 1)
         raise ValueError(f"{twice!r} stands twice. Keep each value once.")
     return values
 
 
-def _expand_log2(value: Any) -> Any:
-    """Expand ``{log2_from, log2_to, log2_step}`` into powers of two, both ends included."""
-    if not isinstance(value, dict):
-        return value
-    spec = Log2Axis.model_validate(value)
-    count = int((spec.log2_to - spec.log2_from) / spec.log2_step + 1e-9)
-    if count < 0:
-        raise ValueError("log2_to lies below log2_from. Swap them.")
-    return [float(2.0 ** (spec.log2_from + i * spec.log2_step)) for i in range(count + 1)]
+IntAxis = Annotated[list[PositiveInt], Field(min_length=1), AfterValidator(distinct)]
+SeedAxis = Annotated[list[Count], Field(min_length=1), AfterValidator(distinct)]
+RateAxis = Annotated[list[PositiveFloat], Field(min_length=1), AfterValidator(distinct)]
 
 
-class Log2Axis(_Section):
-    """Learning rates at equal distances in log2, both ends included."""
-
-    log2_from: Log2
-    log2_to: Log2
-    log2_step: Annotated[float, Field(ge=0.01)]
-
-
-IntAxis = Annotated[list[PositiveInt], Field(min_length=1), AfterValidator(_axis)]
-SeedAxis = Annotated[list[Count], Field(min_length=1), AfterValidator(_axis)]
-RateAxis = Annotated[
-    list[PositiveFloat],
-    Field(min_length=1),
-    AfterValidator(_axis),
-    BeforeValidator(_expand_log2, json_schema_input_type=list[PositiveFloat] | Log2Axis),
-]
-
-
-class DataSpec(_Section):
+class DataSpec(Section):
     """One data set: where it comes from, its pinned checksum, and how it is prepared."""
 
     source: Name
@@ -75,21 +61,21 @@ class DataSpec(_Section):
     options: Options = {}
 
 
-class ModelSpec(_Section):
+class ModelSpec(Section):
     """A model family and the hyperparameters that stay the same over the grid."""
 
     family: Name
     options: Options = {}
 
 
-class NamedSpec(_Section):
+class NamedSpec(Section):
     """A member of a room (optimizer, schedule) and its options."""
 
     name: Name
     options: Options = {}
 
 
-class Constants(_Section):
+class Constants(Section):
     """The width- and depth-free constants of a parameterization (Noci et al., §2).
 
     γ = γ₀·√(N/base_width); branches are multiplied by (L/base_depth)^-branch_exponent.
@@ -101,102 +87,100 @@ class Constants(_Section):
     base_depth: PositiveInt = 1
 
 
-class DecayRule(_Section):
+class DecayRule(Section):
     """What becomes of learning rate and weight decay over widths, in place of the table's.
 
     Told relative to the base width; see docs/weight-decay.md for what each rule keeps.
 
     Attributes:
-        rule: ``standard`` (η/m, λ), ``independent`` (η/m, mλ), ``power`` (η/m, m^power·λ),
-            ``lr_independent`` (a step shrinks by λ times the schedule) or ``none``.
-        power: Exponent of ``power``.
+        rule: `standard` (η/m, λ), `independent` (η/m, mλ), `power` (η/m, m^power·λ),
+            `lr_independent` (a step shrinks by λ times the schedule) or `none`.
+        power: Exponent of `power`.
         unscaled: Roles whose learning rate does not fall with the width.
         faster: Roles whose learning rate is multiplied by the width over the base width.
         undecayed: Roles without weight decay.
     """
 
-    rule: Literal["standard", "independent", "power", "lr_independent", "none"]
+    rule: DecayRuleName
     power: float | None = None
-    unscaled: Annotated[list[Name], AfterValidator(_axis)] = []
-    faster: Annotated[list[Name], AfterValidator(_axis)] = []
-    undecayed: Annotated[list[Name], AfterValidator(_axis)] = []
+    unscaled: Annotated[list[Name], AfterValidator(distinct)] = []
+    faster: Annotated[list[Name], AfterValidator(distinct)] = []
+    undecayed: Annotated[list[Name], AfterValidator(distinct)] = []
 
 
-class GroupWarmup(_Section):
+class GroupWarmup(Section):
     """A warm-up of the unscaled tensors' learning rates, on top of the schedule.
 
     Attributes:
-        name: ``exponential``: m^min(0, t/T − 1), with T the warm-up's length.
+        name: `exponential`: m^min(0, t/T − 1), with T the warm-up's length.
         fraction: T as a share of the run.
     """
 
-    name: Literal["exponential"]
+    name: GroupWarmupName
     fraction: Annotated[float, Field(gt=0.0, le=1.0)]
 
 
-class Arm(_Section):
+class Arm(Section):
     """One setting of what the experiment compares; what is left out is the experiment's.
 
     Attributes:
-        reference_learning_rate: Where curvature is measured; needed if the grid measures.
         model_options: Options that differ from those of the experiment's model.
-        trained: ``all`` tensors, or the ``output`` alone (random features).
+        trained: `all` tensors, or the `output` alone (random features).
         decay: The rule of learning rate and weight decay over widths; None leaves the table's.
-        group_warmup: A warm-up of the tensors that ``decay`` leaves unscaled.
+        group_warmup: A warm-up of the tensors that `decay` leaves unscaled.
         tuner: What chooses the learning rate of every step around the optimizer; the arm's
             learning rates are then factors on the tuner's own.
     """
 
     label: Annotated[str, Field(min_length=1, max_length=40)]
     parameterization: Name
-    reference_learning_rate: PositiveFloat | None = None
     constants: Constants | None = None
     model_options: Options = {}
     optimizer: NamedSpec | None = None
     schedule: NamedSpec | None = None
-    trained: Literal["all", "output"] = "all"
+    trained: Trained = "all"
     decay: DecayRule | None = None
     group_warmup: GroupWarmup | None = None
     tuner: NamedSpec | None = None
 
 
-class Measure(_Section):
+class Measure(Section):
     """What the runs at the reference learning rate log, and when.
 
-    ``points`` and ``spacing`` fix the steps beforehand, the same in every arm of one length, as
-    exponents need them. Without them a run is measured as often as ``share`` allows, counted in
+    `points` and `spacing` fix the steps beforehand, the same in every arm of one length, as
+    exponents need them. Without them a run is measured as often as `share` allows, counted in
     gradient evaluations (:mod:`lrtransfer.study.training.cadence`); what was spent is in the index.
 
     Attributes:
         probes: Names of probes.
         samples: Size of the fixed training subset that curvature is measured on (samples).
         points: Number of measurements after the one at step 0; fewer where steps coincide.
-        spacing: ``geometric`` (for power laws in time) or ``linear``.
+        spacing: `geometric` (for power laws in time) or `linear`.
         share: Measuring's price over that of training, 0.15 if nothing is said.
         tolerance: Relative residual at which Lanczos stops; 0.01 leaves an error of about 1e-4
             of the eigenvalue, and the error falls with the square.
     """
 
-    probes: Annotated[list[Name], AfterValidator(_axis)]
+    probes: Annotated[list[Name], AfterValidator(distinct)]
     samples: PositiveInt
     points: Annotated[int, Field(ge=1)] | None = None
-    spacing: Literal["geometric", "linear"] | None = None
+    spacing: Spacing | None = None
     share: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
     tolerance: Annotated[float, Field(gt=0.0, lt=0.1)] = 0.01
 
 
-class Density(_Section):
+class Density(Section):
     """Stochastic Lanczos quadrature: random probes and Lanczos steps for each."""
 
     probes: PositiveInt
     steps: Annotated[int, Field(ge=2)]
 
 
-class Spectra(_Section):
+class Spectra(Section):
     """Which checkpoints of the reference runs are kept, and what is computed from them."""
 
     seeds: SeedAxis
-    steps: Annotated[list[Count], Field(min_length=1), AfterValidator(_axis)]
+    steps: Annotated[list[Count], Field(min_length=1), AfterValidator(distinct)]
     samples: PositiveInt
     top: PositiveInt
     density: Density
@@ -211,7 +195,7 @@ RatePerArm = Annotated[PositiveFloat | dict[Name, PositiveFloat], Field(union_mo
 Number = TypeVar("Number", int, float)
 
 
-class Grid(_Section):
+class Grid(Section):
     """One experiment at one scale: its axes, and the length of a run in steps of one batch.
 
     Attributes:
@@ -223,10 +207,10 @@ class Grid(_Section):
             arm; None is all of them.
         loss_window: Updates at the end whose mean loss is the run's, for all arms or by arm.
         constants: In place of the experiment's; those of an arm still count.
-        reference_learning_rate: In place of the arms', for all or by arm.
+        reference_learning_rate: Where curvature is measured, by arm; in others it is not.
         weight_decay: λ in place of the optimizer's, for all arms or by arm: it goes with the
             length of a run.
-        augmentation: ``crop_flip`` shifts images by up to 4 pixels and mirrors half of them.
+        augmentation: `crop_flip` shifts images by up to 4 pixels and mirrors half of them.
         measure: What runs at the reference learning rate log; None logs the loss alone.
         spectra: Which checkpoints are kept for spectra; None keeps none.
     """
@@ -241,10 +225,10 @@ class Grid(_Section):
     loss_window: PerArm
     train_samples: PerArm | None = None
     constants: Constants | None = None
-    reference_learning_rate: RatePerArm | None = None
+    reference_learning_rate: dict[Name, PositiveFloat] = {}
     weight_decay: RatePerArm | None = None
-    precision: Literal["float32", "float64"] = "float32"
-    augmentation: Literal["none", "crop_flip"] = "none"
+    precision: Precision = "float32"
+    augmentation: Augmentation = "none"
     learning_rates: dict[Name, RateAxis]
     measure: Measure | None = None
     spectra: Spectra | None = None
@@ -255,19 +239,21 @@ def of_arm(value: Number | dict[str, Number], arm: str) -> Number:
     return value[arm] if isinstance(value, dict) else value
 
 
-class Experiment(_Section):
+class Experiment(Section):
     """One question with its grid.
 
     Attributes:
+        paper: Which paper it belongs to, if to any.
+        group: `core` experiments run unless others are asked for.
         decay: The rule of the arms that name none.
         one_pass: Whether a run that would see a training sample twice is refused.
         tuner: Of the arms that name none; None trains at the learning rates themselves.
     """
 
     question: Annotated[str, Field(min_length=1)]
-    paper: Literal["super-consistency", "weight-decay", "cdat", "joint"]
-    group: Literal["core", "extra"]
-    figures: Annotated[list[Name], AfterValidator(_axis)]
+    paper: str | None = None
+    group: Group = "extra"
+    figures: Annotated[list[Name], AfterValidator(distinct)] = []
     dataset: Name
     model: ModelSpec
     loss: Name
@@ -283,12 +269,10 @@ class Experiment(_Section):
 
 def reference_rate(experiment: Experiment, grid: Grid, arm: str) -> float | None:
     """Return the learning rate at which an arm's runs are measured."""
-    if grid.reference_learning_rate is not None:
-        return of_arm(grid.reference_learning_rate, arm)
-    return experiment.arms[arm].reference_learning_rate
+    return grid.reference_learning_rate.get(arm)
 
 
-class AffineExponent(_Section):
+class AffineExponent(Section):
     """An exponent constant + alpha·α, with α the branch exponent of the experiment."""
 
     constant: float = 0.0
@@ -304,10 +288,10 @@ Exponent = Annotated[
 ]
 
 
-class Power(_Section):
+class Power(Section):
     """factor · fan_in^a · fan_out^b · (N/N₀)^c · (L/L₀)^d · γ₀^e.
 
-    ``branch_depth`` is L/L₀ for tensors inside a residual branch and 1 for the others.
+    `branch_depth` is L/L₀ for tensors inside a residual branch and 1 for the others.
     """
 
     factor: float = 1.0
@@ -319,10 +303,10 @@ class Power(_Section):
     gamma0: Exponent = AffineExponent()
 
 
-class TensorRule(_Section):
+class TensorRule(Section):
     """How one role scales.
 
-    ``init`` is the standard deviation of the initial entries around ``mean``; learning rate,
+    `init` is the standard deviation of the initial entries around `mean`; learning rate,
     weight decay and epsilon are over the optimizer's global ones.
     """
 
@@ -334,7 +318,7 @@ class TensorRule(_Section):
     epsilon: Power = Power()
 
 
-class ParameterizationSpec(_Section):
+class ParameterizationSpec(Section):
     """A parameterization as data: optimizer family -> tensor role -> exponents."""
 
     description: Annotated[str, Field(min_length=1)]
@@ -342,27 +326,27 @@ class ParameterizationSpec(_Section):
     families: Annotated[dict[Literal["sgd", "adam"], dict[Name, TensorRule]], Field(min_length=1)]
 
 
-class Fits(_Section):
+class Fits(Section):
     """Statistics over runs."""
 
     confidence: Annotated[float, Field(gt=0.5, lt=1.0)] = 0.95
 
 
-class Figures(_Section):
+class Figures(Section):
     """How figures are drawn."""
 
     dpi: Annotated[int, Field(ge=50, le=600)] = 150
 
 
-class JobResources(_Section):
-    """What one job asks for; ``gpu`` counts devices."""
+class JobResources(Section):
+    """What one job asks for; `gpu` counts devices."""
 
     mem_mb: PositiveInt
     runtime_minutes: PositiveInt
     gpu: Count = 0
 
 
-class Resources(_Section):
+class Resources(Section):
     """Cluster resources by stage, how many runs share a job, how many processes train a run."""
 
     runs_per_job: Annotated[Literal["sweep"] | PositiveInt, Field(union_mode="left_to_right")] = (
@@ -377,8 +361,8 @@ def _selection(value: Any) -> Any:
     return [value] if isinstance(value, str) and value not in ("core", "all") else value
 
 
-class Study(_Section):
-    """The whole of params.yaml.
+class Settings(Section):
+    """What params.yaml says beside the experiments.
 
     Attributes:
         seed_offset: Added to every seed: the same study with other seeds, beside its own runs.
@@ -386,14 +370,19 @@ class Study(_Section):
 
     scale: Scale
     experiments: Annotated[
-        Literal["core", "all"] | Annotated[list[Name], AfterValidator(_axis)],
+        Literal["core", "all"] | Annotated[list[Name], AfterValidator(distinct)],
         BeforeValidator(_selection, json_schema_input_type=str | list[str]),
     ]
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
     seed_offset: Count = 0
     data: Annotated[dict[Name, DataSpec], Field(min_length=1)]
     parameterizations: dict[Name, ParameterizationSpec] = {}
-    study: Annotated[dict[Name, Experiment], Field(min_length=1)]
     fits: Fits = Fits()
     figures: Figures = Figures()
     resources: Resources
+
+
+class Study(Settings):
+    """All that is asked, with nothing left to inherit."""
+
+    study: Annotated[dict[Name, Experiment], Field(min_length=1)]

@@ -27,7 +27,14 @@ def _all(options: Namespace) -> Selection:
 
 
 def check(options: Namespace) -> None:
-    """Validate params.yaml and print what it asks for and what that costs."""
+    """Validate params.yaml and print what it asks for and what that costs, or one experiment."""
+    if options.resolved is not None:
+        from lrtransfer.study.plan.load import read_params
+        from lrtransfer.study.plan.resolved import written_out
+
+        scale = _selected(options).plan.study.scale
+        print(written_out(read_params(options.params), options.resolved, scale))
+        return
     from lrtransfer.study.workflow.cost import print_estimate
     from lrtransfer.study.workflow.preflight import check_runs
     from lrtransfer.study.workflow.targets import Targets
@@ -198,9 +205,9 @@ def sharpness(options: Namespace) -> None:
 
 def schema(options: Namespace) -> None:
     """Print the JSON schema of params.yaml."""
-    from lrtransfer.study.plan.schema import Study
+    from lrtransfer.study.plan.notation import Notation
 
-    print(json.dumps(Study.model_json_schema(), indent=2, ensure_ascii=False))
+    print(json.dumps(Notation.model_json_schema(), indent=2, ensure_ascii=False))
 
 
 def prepare(options: Namespace) -> None:

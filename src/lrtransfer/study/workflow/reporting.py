@@ -49,7 +49,7 @@ def _experiment_report(plan: Plan, layout: Layout, name: str) -> ExperimentRepor
     return ExperimentReport(
         name=name,
         question=spec.question,
-        paper=spec.paper,
+        paper=spec.paper or "",
         scale=plan.study.scale,
         arms={arm: found.label for arm, found in settings.arms.items()},
         tables=tables,
