@@ -29,8 +29,10 @@ check: $(READY)
 coordcheck: $(READY)
 	$(BIN)/lrtransfer coordcheck --out results/coordinate_check.csv
 
+# In parallel but for the tests that start a Slurm, of which a machine has one.
 test: $(READY)
-	$(BIN)/python -m pytest -m "not long"
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not long and not slurm"
+	$(BIN)/python -m pytest -m "slurm and not long"
 
 test-all: $(READY)
 	$(BIN)/python -m pytest

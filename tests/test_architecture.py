@@ -1,4 +1,4 @@
-"""The house's import rules: data flows down, imports point up the list only, and never in a circle.
+"""The house's rules: imports point up the list only and never in a circle; a room names its entry.
 
 Imports count wherever they stand: inside functions and for types too.
 """
@@ -6,6 +6,7 @@ Imports count wherever they stand: inside functions and for types too.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -45,6 +46,7 @@ NO_TORCH = (
     "study.report",
 )
 NO_PANDAS = ("study.storage", "study.plan")
+ENTRY = re.compile(r"Enter by `([\w.]+)`: \S.*[.?]")
 # What takes longer to import than a plan may take.
 SLOW = frozenset({"numpy", "pandas", "scipy", "pyarrow", "matplotlib", "seaborn"})
 
@@ -80,6 +82,12 @@ def room(module: str) -> str | None:
     parts = module.split(".")[1:]
     name = ".".join(parts[: 2 if parts[:1] == ["study"] else 1])
     return name if name in ORDER else None
+
+
+def definitions(path: Path) -> set[str]:
+    """Return the functions and classes that a file defines at top level."""
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    return {n.name for n in body if isinstance(n, ast.FunctionDef | ast.ClassDef)}
 
 
 def within(name: str, package: str) -> bool:
@@ -172,3 +180,17 @@ def test_a_circle_is_found_through_functions_types_and_a_package_that_re_exports
     graph = {name: set(imports(source)) & sources.keys() for name, source in sources.items()}
     assert sorted(components(graph)) == [["a", "a.b"], ["d", "e"]]
     assert "a.c" in graph["a.b"]
+
+
+@pytest.mark.parametrize(
+    "room_file",
+    sorted(set(PACKAGE.rglob("__init__.py")) - {PACKAGE / "__init__.py"}),
+    ids=lambda f: f.parent.name,
+)
+def test_the_first_line_of_a_room_names_where_to_enter_it(room_file: Path) -> None:
+    tree = ast.parse(room_file.read_text(encoding="utf-8"))
+    first, *_ = (ast.get_docstring(tree) or "").splitlines() or [""]
+    named = ENTRY.fullmatch(first)
+    assert named, f"{first!r} does not say: Enter by `file.name`: what the room is for."
+    *folders, file, name = named[1].split(".")
+    assert name in definitions(room_file.parent.joinpath(*folders, f"{file}.py"))

@@ -1,7 +1,7 @@
 """Simulated sweeps with a known optimum: the valleys on which the estimators are calibrated.
 
 Valley: quadratic near the optimum, linear far to the left, 1 to 4 times as steep on the right, a
-divergence cliff 0.7 to 2.5 doublings above it. Noise: a seed's offset of the log loss (common
+divergence cliff 0.7 to 2.5 octaves above it. Noise: a seed's offset of the log loss (common
 to its rates), a seed's shift of the valley, and independent noise per run.
 """
 
@@ -33,7 +33,7 @@ class Simulated:
 
 
 def mean_valley(x, curvature, asymmetry):
-    """log loss above the optimum's, x doublings from it."""
+    """log loss above the optimum's, x octaves from it."""
     left = curvature * x**2 / (1 + 0.3 * np.abs(x))
     return np.where(x < 0, left, curvature * asymmetry * x**2)
 
@@ -49,7 +49,7 @@ def simulate(
     curvature=0.15,
     log2_width=LOG2_WIDTH,
 ):
-    """Draw n studies of 5 widths and 3 seeds whose optimum drifts by `slope` per doubling."""
+    """Draw n studies of 5 widths and 3 seeds whose optimum drifts by `slope` octaves per octave."""
     rng = np.random.default_rng(seed)
     widths = len(log2_width)
     centre = rng.uniform(-0.5, 0.5, (n, 1))

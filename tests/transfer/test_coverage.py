@@ -71,7 +71,7 @@ def test_drift_intervals_cover_drifts_of_any_size_at_their_nominal_rate():
     assert 0.92 <= np.mean(inside) <= 0.98
 
 
-def test_drift_of_half_a_doubling_is_told_from_none():
+def test_drift_of_half_an_octave_is_told_from_none():
     found, half = drifts(simulate(1000, 0.5, shift=0.3).vertices)
     assert np.mean(found - half > 0) >= 0.9
 

@@ -55,7 +55,7 @@ def test_a_held_out_optimum_at_the_edge_is_not_judged():
     assert "end of its grid" in row["refused"]
 
 
-def test_forecasts_go_to_the_next_doubling_and_to_the_end_of_the_reach():
+def test_forecasts_go_one_octave_further_and_to_the_end_of_the_reach():
     rows = forecast(table(steady), 0.95)
     assert rows["size"].tolist() == [512, 2048]
     assert (rows["ci_high"] - rows["ci_low"]).is_monotonic_increasing

@@ -98,7 +98,7 @@ def test_the_reach_is_the_span_and_half_of_it_from_three_sizes():
 
 
 def test_a_size_beyond_the_reach_is_refused_with_the_sweep_that_would_support_it():
-    with pytest.raises(PredictionRefused, match=r"4\.0 doublings.*32 to 256.*sweep width 512 too"):
+    with pytest.raises(PredictionRefused, match=r"4\.0 octaves.*32 to 256.*sweep width 512 too"):
         predict(group(drifting(0.0)), 4096)
     with pytest.raises(PredictionRefused, match="half of what they span"):
         predict(group(drifting(0.0), sizes=SIZES[:3]), 512)

@@ -1,4 +1,4 @@
-"""How weights and updates align with a layer's inputs, and what that does to its outputs.
+"""Enter by `measure.measure`: how weights and updates align with a layer's inputs.
 
 For a layer Y = WX and one optimizer step W → W + ΔW, with the inputs X held (Yang et al. 2023;
 Kosson et al. 2025, 2510.19093):

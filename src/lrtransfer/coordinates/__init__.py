@@ -1,1 +1,1 @@
-"""The coordinate check of any model; start at `coordinate_check.py`."""
+"""Enter by `coordinate_check.coordinate_check`: do coordinates of any model keep their size?"""

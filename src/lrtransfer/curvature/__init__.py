@@ -1,4 +1,4 @@
-"""Curvature of a network's training loss: operators, spectra, traces and cheap instruments.
+"""Enter by `sharpness.sharpness`: curvature of a network's training loss, exact and cheap.
 
 With f the outputs, L the mean loss over the samples of a batch, J = ∂f/∂θ, and D the diagonal of
 the per-tensor learning rates over the global one (the identity by default):

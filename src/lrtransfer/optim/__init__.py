@@ -1,4 +1,4 @@
-"""Optimizers and schedules, found by file name.
+"""Enter by `sgd.sgd`: optimizers over parameter groups, and schedules, found by file name.
 
 An optimizer is the file ``optim/<name>.py`` with a function named by ``OPTIMIZER``: parameter
 groups and options -> ``torch.optim.Optimizer``. A schedule is ``optim/schedules/<name>.py`` with

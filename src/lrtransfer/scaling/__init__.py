@@ -1,1 +1,1 @@
-"""Parameterizations: tables of exponents -> per-tensor init, multiplier and learning rate."""
+"""Enter by `parameterize.parameterize`: tables of exponents -> init and rates of each tensor."""

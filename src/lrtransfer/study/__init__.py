@@ -1,1 +1,1 @@
-"""The study of the three papers: params.yaml in, runs, estimates, claims and figures out."""
+"""Enter by `workflow.commands.workflow`: params.yaml -> runs, estimates, claims, figures."""

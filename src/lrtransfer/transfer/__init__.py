@@ -1,1 +1,1 @@
-"""From a table of runs to optima, drifts, regrets, laws and predictions. Imports no torch."""
+"""Enter by `sweeps.sweeps`: a table of runs -> optima, drifts, regrets, predictions. No torch."""

@@ -8,10 +8,10 @@ smaller of the two widens the interval. Seeds that scatter over a grid step aver
 (and what is left of it is in their scatter already), so it is damped by `dithering`.
 
 Found in simulation (3 seeds, 4 and 5 widths, spacing 1): at a seed scatter of 0.15 or more in log2,
-nominal 95 % intervals cover 93 to 99 % of drifts, a drift of 0.5 per doubling is always told from
-0, and seed noise alone is called a drift in 1 to 3 % of cases. With almost no seed scatter the grid
-is what limits: drifts of 0.03 to 0.15 per doubling, which move the optimum by less than a grid step
-in all, are covered in 90 to 93 % at a scatter of 0.05 and in 87 to 90 % at 0.02, no drift and those
+nominal 95 % intervals cover 93 to 99 % of drifts, a drift of 0.5 octaves per octave is always told
+from 0, and seed noise alone is called a drift in 1 to 3 % of cases. With almost no seed scatter the
+grid is what limits: drifts of 0.03 to 0.15, which move the optimum by less than a grid step in all,
+are covered in 90 to 93 % at a scatter of 0.05 and in 87 to 90 % at 0.02, no drift and those
 of 0.25 and more in 98 to 100 %. A finer grid mends it.
 """
 

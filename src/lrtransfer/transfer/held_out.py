@@ -127,7 +127,7 @@ def _held_out(group: list[Sweep], confidence: float) -> dict[str, Any]:
 def transfer_laws(sweeps: list[Sweep]) -> pd.DataFrame:
     """Return one row per arm and law, best first: Akaike weight, residual and parameters.
 
-    `slope` is a power law's exponent (log2 of the rate per doubling); `limit` is where a law with
+    `slope` is a power law's exponent (octaves of rate per octave); `limit` is where a law with
     offset goes for large sizes, log2.
     """
     rows = []
@@ -150,7 +150,7 @@ def transfer_laws(sweeps: list[Sweep]) -> pd.DataFrame:
 
 
 def forecast(sweeps: list[Sweep], confidence: float) -> pd.DataFrame:
-    """Return per arm the predictions at the next doubling and at the end of the reach."""
+    """Return per arm the predictions one octave further and at the end of the reach."""
     rows = []
     for group in groups_of(sweeps):
         last = group[-1]

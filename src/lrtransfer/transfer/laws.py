@@ -48,7 +48,7 @@ class Optima:
         seeds: seeds per size, the smallest number of any size.
         seed_variance: variance of one seed's vertex, pooled over sizes.
         seed_freedom: its degrees of freedom.
-        spacing: of the learning-rate grid, in doublings.
+        spacing: of the learning-rate grid, in octaves.
     """
 
     log2_size: Array
@@ -72,7 +72,7 @@ class Fit(NamedTuple):
     Attributes:
         name: of the law.
         parameters: a, or a and b, or a, c and p.
-        rms: root mean square of the size means about the law, in doublings.
+        rms: root mean square of the size means about the law, in octaves.
         aicc: Akaike's criterion, corrected for small samples; lower is better.
         weight: Akaike weight among the laws fitted, summing to 1.
         variance: of a size's mean about the law.

@@ -6,13 +6,13 @@ the doubt between the laws, the uncertainty of each, and the scatter of one more
 the loss: the valley of the largest swept net, moved to where the optimum may lie.
 
 Not every question is answered. A prediction needs three sizes of at least two seeds, none with an
-optimum at its grid's edge, and reaches as many doublings beyond the sizes as they span (half as
+optimum at its grid's edge, and reaches as many octaves beyond the sizes as they span (half as
 many from three sizes, where one degree of freedom says whether the power law holds): `reach`.
 
 Found in simulation (tests/transfer/test_predict.py: three seeds, three to five sizes, one and two
-doublings ahead): nominal 95 % intervals hold the optimum that the sweep finds in 95 to 99 % of
+octaves ahead): nominal 95 % intervals hold the optimum that the sweep finds in 95 to 99 % of
 studies on average over drifts, the more the less the seeds scatter; at worst, for a drift of 0.2
-per doubling that scatter hides from three sizes, in 89 %.
+per octave that scatter hides from three sizes, in 89 %.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Prediction:
         valley: rates (log2) whose expected log loss is within 10 % of the optimum's at the largest
             swept net, moved to the predicted optimum.
         one_more: a further sweep, and the interval's half width with it.
-        half_width: of the interval now, doublings.
+        half_width: of the interval now, octaves.
     """
 
     arm: str
@@ -102,7 +102,7 @@ class Prediction:
 
 
 def reach(sizes: list[int]) -> float:
-    """Return how many doublings beyond the largest of `sizes` are answered."""
+    """Return how many octaves beyond the largest of `sizes` are answered."""
     if len(sizes) < MINIMAL_SIZES:
         return 0.0
     span = math.log2(max(sizes) / min(sizes))
@@ -203,7 +203,7 @@ def _check_reach(axis: str, sizes: list[int], size: int) -> None:
     rule = "half of what they span" if len(sizes) == MINIMAL_SIZES else "what they span"
     raise PredictionRefused(
         f"{axis} {size} is {abs(math.log2(size / (sizes[-1] if size > highest else sizes[0]))):.1f}"
-        f" doublings from the {len(sizes)} swept sizes {sizes[0]} to {sizes[-1]}, which support "
+        f" octaves from the {len(sizes)} swept sizes {sizes[0]} to {sizes[-1]}, which support "
         f"{limit:.1f} ({rule}), that is {math.ceil(lowest)} to {math.floor(highest)}; {needed}"
     )
 
@@ -248,12 +248,12 @@ def _one_more(
 ) -> OneMore:
     """Return the sweep that shrinks the interval most.
 
-    Candidates: the next doublings short of the target, half the smallest size, and the size half
+    Candidates: the next octaves short of the target, half the smallest size, and the size half
     way from the largest to the target.
     """
-    doublings = [2**n * sizes[-1] for n in (1, 2, 3) if 2**n * sizes[-1] < target]
+    octaves = [2**n * sizes[-1] for n in (1, 2, 3) if 2**n * sizes[-1] < target]
     between = round(math.sqrt(sizes[-1] * target))
-    candidates = dict.fromkeys([*doublings, max(sizes[0] // 2, 1), between])
+    candidates = dict.fromkeys([*octaves, max(sizes[0] // 2, 1), between])
     options = []
     for size in candidates:
         parts = [with_one_more(f, optima, math.log2(size), math.log2(target)) for f in laws]

@@ -10,11 +10,11 @@ show the two to be equivalent for a compute-optimal grid search.
 
 Both are known here by abstract, not by their formulas; the estimators below are this project's own:
 
-- E: root mean square of the sizes' optima about the best law (AICc), in doublings.
-- κ: minus the slope, on log2 size, of log2 of the log loss's rise one doubling off the optimum,
+- E: root mean square of the sizes' optima about the best law (AICc), in octaves.
+- κ: minus the slope, on log2 size, of log2 of the log loss's rise one octave off the optimum,
   mean of both sides. Positive: an error of the rate costs less on larger nets.
 - R: best loss of the arm over the best loss of any arm at the largest size that all have, minus 1;
-  `penalty_slope` is the slope of log2 of that ratio per doubling. R(∞) itself would need a law
+  `penalty_slope` is the slope of log2 of that ratio per octave. R(∞) itself would need a law
   with an offset of the loss: it is not extrapolated.
 - Transfer's share ρ: the loss that the largest net gives up with the optimum of a smaller size,
   over the gap in loss between that size and the largest net; both summed over sizes. Near 0 the

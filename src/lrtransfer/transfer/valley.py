@@ -15,8 +15,8 @@ from scipy.interpolate import CubicHermiteSpline
 Array = npt.NDArray[np.float64]
 
 #: Systematic error of a vertex as a standard deviation, in grid spacings. Calibrated by simulation
-#: (tests/transfer/simulated_sweeps.py: a spacing of one doubling, the right side 1 to 4 times as
-#: steep as the left, a divergence cliff 0.7 to 2.5 doublings above the optimum). There the vertex
+#: (tests/transfer/simulated_sweeps.py: a spacing of one octave, the right side 1 to 4 times as
+#: steep as the left, a divergence cliff 0.7 to 2.5 octaves above the optimum). There the vertex
 #: is low by 0.18 on average, root mean square 0.22; the error is bounded, so 0.185 suffices for
 #: 95 %.
 RESOLUTION = 0.185
@@ -43,7 +43,7 @@ def vertices(
     """Return the vertex of each valley and whether its minimum lies at the grid's edge.
 
     Args:
-        log2_lr: (L,) increasing grid, in doublings.
+        log2_lr: (L,) increasing grid, in octaves.
         log_loss: (..., L) log of the losses, finite; a diverged run holds a penalty, not NaN.
         cliff: (..., L) true where the run diverged or ended no better than untrained.
 
@@ -93,10 +93,10 @@ def loss_at(log2_lr: Array, loss: Array, cliff: npt.NDArray[np.bool_], where: Ar
     valley, and a straight line in cells that touch a cliff, over which a cubic would overshoot.
 
     Args:
-        log2_lr: (L,) increasing grid, in doublings.
+        log2_lr: (L,) increasing grid, in octaves.
         loss: (L,) losses in nats, finite and positive.
         cliff: (L,) true where the run diverged or ended no better than untrained.
-        where: (P,) positions in doublings.
+        where: (P,) positions in octaves.
 
     Returns:
         (P,) losses in nats; NaN outside the grid, which is never extrapolated.

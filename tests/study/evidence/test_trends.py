@@ -20,7 +20,7 @@ def growing(width, seed, t):
     return np.where(t == 0, width**0.5, width**-0.25) * 1.02**seed
 
 
-def test_slopes_per_doubling_at_start_and_end():
+def test_slopes_per_octave_at_start_and_end():
     rows = found(growing)
     assert rows.loc["start", "value"] == pytest.approx(0.5)
     assert rows.loc["end", "value"] == pytest.approx(-0.25)

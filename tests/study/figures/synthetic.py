@@ -78,12 +78,12 @@ def tables(
         reference = np.log2(ARMS[arm].reference_learning_rate)
         for size in sizes:
             for seed in seeds:
-                doublings = np.log2(size / 32)
-                optimum = _CENTRE[arm] + _DRIFT[arm] * doublings + 0.08 * rng.standard_normal()
+                octaves = np.log2(size / 32)
+                optimum = _CENTRE[arm] + _DRIFT[arm] * octaves + 0.08 * rng.standard_normal()
                 for exponent in _GRIDS[arm]:
                     key = f"{arm}-{size}-{seed}-{exponent}"
                     away = exponent - optimum
-                    floor = 0.12 + 0.25 * 2.0 ** (-0.4 * doublings)
+                    floor = 0.12 + 0.25 * 2.0 ** (-0.4 * octaves)
                     diverged = away > diverge_above + 0.3 * rng.standard_normal()
                     loss = min(floor * np.exp(0.16 * away**2), 2.2) * (
                         1 + 0.03 * rng.standard_normal()
@@ -110,11 +110,11 @@ def tables(
                         }
                     )
                     if measured:
-                        curve = _curve(rng, key, arm, doublings, loss)
+                        curve = _curve(rng, key, arm, octaves, loss)
                         curves.append(curve[curve["step"] <= 20] if diverged else curve)
                         if spectra and not diverged:
-                            found.append(_eigenvalues(rng, key, arm, doublings))
-                            found.append(_density(rng, key, arm, size, doublings))
+                            found.append(_eigenvalues(rng, key, arm, octaves))
+                            found.append(_density(rng, key, arm, size, octaves))
     bare = Tables(runs=pd.DataFrame(runs))
     return replace(
         bare,
@@ -142,23 +142,23 @@ def estimate(value: float, half: float = math.nan, **changes: Any) -> Estimate:
     return Estimate(value, parts, **changes)
 
 
-def _shape(arm: str, doublings: float) -> tuple[float, float]:
+def _shape(arm: str, octaves: float) -> tuple[float, float]:
     """Sharpness at the start and at the end, over 2/η₀."""
     return {
         "mup": (0.15, 1.15),
-        "ntp": (0.35, 1.1 * 2.0 ** (-0.5 * doublings)),
-        "sp": (0.3 * 2.0 ** (0.9 * doublings), 1.2),
+        "ntp": (0.35, 1.1 * 2.0 ** (-0.5 * octaves)),
+        "sp": (0.3 * 2.0 ** (0.9 * octaves), 1.2),
     }[arm]
 
 
 def _curve(
-    rng: np.random.Generator, key: str, arm: str, doublings: float, final: float
+    rng: np.random.Generator, key: str, arm: str, octaves: float, final: float
 ) -> pd.DataFrame:
     step = _MEASURED.astype(float)
     rise = 1.0 - np.exp(-step / 30.0)
-    start, end = _shape(arm, doublings)
+    start, end = _shape(arm, octaves)
     noise = 1.0 + 0.05 * rng.standard_normal(len(step))
-    loss = final + (2.4 - final) * np.exp(-step / (25.0 + 60.0 / (1.0 + doublings)))
+    loss = final + (2.4 - final) * np.exp(-step / (25.0 + 60.0 / (1.0 + octaves)))
     edge = EDGES[arm]
     return pd.DataFrame(
         {
@@ -168,23 +168,23 @@ def _curve(
             "subset_loss": loss * (1.0 + 0.01 * rng.standard_normal(len(step))),
             "sharpness": edge * (start + (end - start) * rise) * noise,
             "sharpness_smallest": -0.1 * edge * noise,
-            "ntk": edge * (1.0 + (2.0 + doublings) * rise**2) * noise,
+            "ntk": edge * (1.0 + (2.0 + octaves) * rise**2) * noise,
             "gauss_newton": edge * (start + (end - start) * rise) * noise,
             "hessian_residual": 0.1 * edge * (1.0 - rise),
         }
     )
 
 
-def _eigenvalues(rng: np.random.Generator, key: str, arm: str, doublings: float) -> pd.DataFrame:
+def _eigenvalues(rng: np.random.Generator, key: str, arm: str, octaves: float) -> pd.DataFrame:
     rows = []
-    end = _shape(arm, doublings)[1] * EDGES[arm]
+    end = _shape(arm, octaves)[1] * EDGES[arm]
     for step in _CHECKPOINTS:
         for rank in range(1, 11):
-            fall = 2.0 ** (-0.45 * (rank - 1) * (1.0 + 0.25 / (1.0 + doublings)))
+            fall = 2.0 ** (-0.45 * (rank - 1) * (1.0 + 0.25 / (1.0 + octaves)))
             noise = 1.0 + 0.05 * rng.standard_normal()
             hessian = end * fall * noise * (step / 256) ** 0.2
             hessian = -0.02 * end if (rank, step) == (10, 16) and arm == "sp" else hessian
-            ntk = end * fall * noise * (1.0 + doublings) * (step / 256) ** 0.4
+            ntk = end * fall * noise * (1.0 + octaves) * (step / 256) ** 0.4
             for operator, value in (("hessian", hessian), ("ntk", ntk)):
                 rows.append((key, step, operator, rank, value, 0.003, True))
     columns = ["key", "step", "kind", "rank", "value", "residual", "converged"]
@@ -192,10 +192,10 @@ def _eigenvalues(rng: np.random.Generator, key: str, arm: str, doublings: float)
 
 
 def _density(
-    rng: np.random.Generator, key: str, arm: str, size: int, doublings: float
+    rng: np.random.Generator, key: str, arm: str, size: int, octaves: float
 ) -> pd.DataFrame:
     parts = []
-    end = _shape(arm, doublings)[1] * EDGES[arm]
+    end = _shape(arm, octaves)[1] * EDGES[arm]
     dim = 784 * size + 3 * size**2
     for step in _CHECKPOINTS:
         for probe in range(4):

@@ -1,1 +1,1 @@
-"""Learning-rate schedules: step and length of the run -> factor on the peak learning rate."""
+"""Enter by `constant.constant`: step and length of the run -> factor on the peak learning rate."""

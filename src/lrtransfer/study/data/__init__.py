@@ -1,4 +1,4 @@
-"""Named data sets -> prepared arrays with pinned checksums.
+"""Enter by `prepare.prepare`: named data sets -> prepared arrays with pinned checksums.
 
 A data set is the file ``data/<source>.py`` with a class named by ``DATASET``; its keyword arguments
 are the options that params.yaml may set. Preparation uses no torch.

@@ -1,1 +1,1 @@
-"""Statistics over runs: optimum per size, drift, regret, consistency, trends, claims. No torch."""
+"""Enter by `experiment.Experiment`: tables of runs -> estimates -> claims -> ledger. No torch."""

@@ -1,4 +1,4 @@
-"""Model families: plain ``nn.Module``s, one file each, that know nothing of scaling rules.
+"""Enter by `residual_mlp.ResidualMLP`: model families that know nothing of scaling rules.
 
 A family is the file ``models/<family>.py`` with a class named by ``MODEL``. Its constructor's
 keyword arguments are the family's hyperparameters; ``in_features``, ``out_features``, ``width`` and

@@ -1,4 +1,4 @@
-"""What is logged while training: one file per quantity, found by file name.
+"""Enter by `sharpness.SharpnessProbe`: what is logged while training, one file per quantity.
 
 A probe is the file ``probes/<name>.py`` with a class named by ``PROBE``. It measures without
 changing the run: no weight, gradient, buffer or random state differs afterwards. ``PRICE`` is about

@@ -1,1 +1,1 @@
-"""Spectra of stored checkpoints: curvature after training, without retraining."""
+"""Enter by `job.compute_spectra`: curvature of stored checkpoints, without retraining."""

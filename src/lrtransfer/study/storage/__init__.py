@@ -1,1 +1,1 @@
-"""Where results lie and how they are written: paths, atomic files, digests, locks. No torch."""
+"""Enter by `paths.Layout`: where results lie and how they are written and sealed. No torch."""

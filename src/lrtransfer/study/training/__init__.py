@@ -1,1 +1,1 @@
-"""One run, one sweep: loop, log, checkpoint, resume."""
+"""Enter by `run.TrainingRun`: one run, all science and no files; `sweep` is a job around it."""

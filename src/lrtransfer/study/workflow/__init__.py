@@ -1,1 +1,1 @@
-"""The study as commands: stages, the entry point around Snakemake, and the care of results."""
+"""Enter by `commands.workflow`: commands, stages around Snakemake, the care of results."""

@@ -128,7 +128,7 @@ def _lines(answer: Answer) -> list[str]:
     rate = found.log2_lr
     return [
         *lines,
-        f"  laws (Akaike weight, root mean square error in doublings): {laws}",
+        f"  laws (Akaike weight, root mean square error in octaves): {laws}",
         f"  predicted rate 2^{rate.value:.2f} = {2**rate.value:.3g}, interval 2^{rate.low:.2f} to "
         f"2^{rate.high:.2f} ({2**rate.low:.3g} to {2**rate.high:.3g})",
         f"  loss within 10 % from 2^{found.valley[0]:.2f} to 2^{found.valley[1]:.2f}, if the "
@@ -138,7 +138,7 @@ def _lines(answer: Answer) -> list[str]:
         f"{found.sizes[-1]} costs {_share(found.keeping.expected)}, "
         f"{_bound(found.keeping.high, found.keeping.is_bound)}",
         f"  one more sweep, at {axis} {found.one_more.size}, would shrink the interval from "
-        f"±{found.half_width:.2f} to ±{found.one_more.half_width:.2f} doublings",
+        f"±{found.half_width:.2f} to ±{found.one_more.half_width:.2f} octaves",
     ]
 
 

@@ -1,1 +1,1 @@
-"""The measures of claims by subject; each function is one (`lrtransfer.study.evidence.measure`)."""
+"""Enter by `transfer.drift`: measures of claims by subject, each a function under `@measure`."""

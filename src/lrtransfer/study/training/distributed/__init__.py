@@ -1,1 +1,1 @@
-"""A run trained by several processes of a machine, each with a part of every batch."""
+"""Enter by `launch.train_together`: one run in several processes, each with a part of a batch."""
