@@ -31,35 +31,37 @@ FILES = {
     "optim/tuners": "tuner.py",
 }
 
-# Plans the study, trains its one run on the prepared data, and draws its figure.
+# Plans the study, trains its one run on the prepared data, estimates, judges, and draws its figure.
 TRAIN = """
-import json, sys
+import json
 from pathlib import Path
-import pandas as pd, torch
+import torch
 from lrtransfer.study.data import prepare
-from lrtransfer.study.figures.tables import Arm, Settings, Tables
-from lrtransfer.study.figures.drawing import draw
-from lrtransfer.study.plan.load import load_study
+from lrtransfer.study.figures.output import describe
 from lrtransfer.study.plan.expand import plan
-from lrtransfer.study.training.run import Hooks, TrainingRun
+from lrtransfer.study.plan.load import load_study
+from lrtransfer.study.storage.paths import Layout
+from lrtransfer.study.storage.run_file import read_run
+from lrtransfer.study.training.sweep import Job, train_runs
+from lrtransfer.study.workflow import reporting, stages
 from lrtransfer.study.workflow.cost import Machine, run_seconds
 
-made = plan(load_study(Path("params.yaml")))
+made, layout = plan(load_study(Path("params.yaml"))), Layout()
 (dataset,), (run,) = made.datasets, made.runs
 spec = dataset.spec
 prepare.prepare(dataset.id, spec.source, spec.sha256, spec.options)
-log = TrainingRun(run.config, prepare.load_arrays(dataset.id), torch.device("cpu")).execute(Hooks())
-runs = pd.DataFrame([{
-    "experiment": run.experiment, "arm": run.arm, "key": run.key, "width": run.width,
-    "depth": run.depth, "lr": run.learning_rate, "log2_lr": 0.0, "seed": run.seed,
-    "measured": True, "status": log.status, "final_loss": log.losses[-1], "config": "{}",
-}])
-settings = Settings(run.experiment, {run.arm: Arm("added", 1.0, 6, 3)}, "smoke", dpi=50)
+train_runs([run], Job(layout, torch.device("cpu")))
+stages.write_run_tables(made, layout, run.experiment)
+stages.write_estimates(made, layout, run.experiment)
+stages.write_ledger(made, layout)
+reporting.draw_figures(made, layout, run.experiment)
+log, _ = read_run(layout.run(run.key), run.key)
 (name,) = made.study.study[run.experiment].figures
-drawn = draw(name, Tables(runs=runs), settings, Path("figures"))
+(claim, _) = stages.read_claims(layout.claims)
 print(json.dumps({
-    "code": sorted(run.code), "losses": log.losses,
-    "columns": sorted(log.rows[6]), "caption": drawn.caption, "png": drawn.png.exists(),
+    "code": sorted(run.code), "losses": log["loss"].to_pylist()[1:],
+    "columns": log.column_names, "claim": claim,
+    "caption": describe(layout.figures(run.experiment) / f"{name}.png").caption,
     "seconds": run_seconds(run, (6, 3), Machine(1e-6, 1e9)),
 }))
 """
@@ -83,36 +85,40 @@ def params() -> dict[str, Any]:
     (experiment,) = content["study"].values()
     experiment |= {
         "dataset": "added",
-        "model": {"family": "added", "options": {}},
+        "model": "added",
         "loss": "added",
-        "optimizer": {"name": "added", "options": {"weight_decay": 0.01}},
-        "schedule": {"name": "added", "options": {}},
+        "optimizer": {"added": {"weight_decay": 0.01}},
+        "schedule": "added",
         "figures": ["added"],
         "arms": {
             "added": {
                 "label": "added",
                 "parameterization": "added",
-                "reference_learning_rate": 1.0,
-                "tuner": {"name": "added", "options": {}},
+                "lr": 1.0,
+                "measured_at": 1.0,
+                "tuner": "added",
             }
         },
+        "widths": [4],
+        "seeds": [0],
     }
-    grid = experiment["scales"]["smoke"]
-    grid |= {"widths": [4], "seeds": [0], "learning_rates": {"added": [1.0]}, "spectra": None}
-    grid["measure"]["probes"] = ["added"]
+    del experiment["spectra"]
+    experiment["measure"]["probes"] = ["added"]
     return content
 
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a study, and a copy of the package with one member more of each kind."""
+    """A folder with a study, and a copy of the package with one more of each kind, and a claim."""
     root = tmp_path_factory.mktemp("house")
     package = Path(lrtransfer.__file__).parent
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(package, root / "src" / "lrtransfer", ignore=ignored)
     for name, room in catalog.ROOMS.items():
         shutil.copy(MEMBERS / FILES[name], root / "src" / "lrtransfer" / room.folder / "added.py")
-    # Claims and their measures: an entry of claims.yaml and a file of `study/evidence` go here.
+    measures = root / "src" / "lrtransfer" / "study" / "evidence" / "measures"
+    shutil.copy(MEMBERS / "measure.py", measures / "added.py")
+    shutil.copy(MEMBERS / "claims.yaml", root)
     (root / "params.yaml").write_text(yaml.safe_dump(params(), sort_keys=False), encoding="utf-8")
     return root
 
@@ -132,8 +138,9 @@ def python(house: Path, *arguments: str, folder: Path) -> str:
     return done.stdout + done.stderr
 
 
-def test_a_member_of_every_kind_is_planned_priced_trained_with_and_drawn(house: Path) -> None:
-    found = json.loads(python(house, "-c", TRAIN, folder=house).splitlines()[-1])
+def test_a_member_of_every_kind_is_planned_trained_with_judged_and_drawn(house: Path) -> None:
+    told = python(house, "-c", TRAIN, folder=house).splitlines()
+    found = json.loads(next(line for line in told if line.startswith("{")))
     parts = set(catalog.ROOMS) - {"data", "figures"}
     trained_with = {f"{catalog.ROOMS[name].folder}/added.py" for name in parts}
     assert trained_with == {file for file in found["code"] if file.endswith("/added.py")}
@@ -144,7 +151,8 @@ def test_a_member_of_every_kind_is_planned_priced_trained_with_and_drawn(house: 
     assert "output_norm" in found["columns"]
     assert found["seconds"] > 0
     assert found["caption"] == "1 run of added."
-    assert found["png"]
+    assert (found["claim"]["id"], found["claim"]["measure"]) == ("outputs_grow", "output_growth")
+    assert found["claim"]["value"] is not None
 
 
 def test_shared_tests_find_the_new_members_by_themselves(house: Path) -> None:

@@ -1,6 +1,7 @@
 """Intervals and p values of estimates: against scipy, and never in disagreement."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,7 +17,6 @@ from lrtransfer.transfer.estimate import (
     mean_of_dependent,
     of_mean,
     of_seeds,
-    opened,
     paired,
     welch,
 )
@@ -86,6 +86,12 @@ def mover(a, b):
     low = value - math.sqrt((a.value - a.low) ** 2 + (b.high - b.value) ** 2)
     high = value + math.sqrt((a.high - a.value) ** 2 + (b.value - b.low) ** 2)
     return value, low, high
+
+
+def opened(estimate: Estimate, *, low: bool, high: bool) -> Estimate:
+    return replace(
+        estimate, open_low=estimate.open_low or low, open_high=estimate.open_high or high
+    )
 
 
 A = Estimate(5.0, (Part(0.3, 4),), systematic=0.2)

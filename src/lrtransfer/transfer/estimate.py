@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -231,13 +231,6 @@ def paired(terms: Iterable[tuple[float, Estimate]]) -> Estimate:
     shared = set.intersection(*(set(values) for _, values in by_seed))
     return of_mean(
         Unit(seed, 0, sum(c * values[seed] for c, values in by_seed)) for seed in sorted(shared)
-    )
-
-
-def opened(estimate: Estimate, *, low: bool, high: bool) -> Estimate:
-    """Return the estimate with its sides open where asked."""
-    return replace(
-        estimate, open_low=estimate.open_low or low, open_high=estimate.open_high or high
     )
 
 

@@ -210,6 +210,7 @@ def coverage_record(
             "largest size turns out to have"
         ),
         "measure": "coverage",
+        "quantity": "",
         "metric": f"share of {n} distinct arms whose largest size, held out, was covered",
         "unit": "1",
         "value": share.value if known else None,

@@ -49,12 +49,6 @@ def t_quantile(confidence: float, degrees_of_freedom: npt.ArrayLike) -> Array:
     return np.asarray(stats.t.ppf((1 + confidence) / 2, np.where(df >= 1, df, np.nan)))
 
 
-def normal_quantile(confidence: float) -> float:
-    """Return the two-sided normal quantile: 1.96 at 0.95."""
-    check_confidence(confidence)
-    return float(stats.norm.ppf((1 + confidence) / 2))
-
-
 def mean_interval(values: npt.ArrayLike, confidence: float) -> Interval:
     """Return the mean over seeds (S,) with its t interval; NaN values are left out."""
     x = np.asarray(values, dtype=np.float64)

@@ -30,7 +30,7 @@ def size_axis(runs: pd.DataFrame) -> Axis:
     """
     missing = [name for name in _OTHER if name not in runs.columns]
     if missing:
-        raise ValueError(f"runs lacks the columns {missing}: rebuild the index")
+        raise ValueError(f"the table of runs lacks the columns {missing}: add them")
     several_depths = runs["depth"].nunique() > 1
     return "depth" if several_depths and runs["width"].nunique() == 1 else "width"
 

@@ -108,7 +108,7 @@ def sweeps(runs: pd.DataFrame) -> Iterator[Sweep]:
     """
     missing = [name for name in _NEEDED if name not in runs.columns]
     if missing:
-        raise ValueError(f"runs lacks the columns {missing}: rebuild the index")
+        raise ValueError(f"the table of runs lacks the columns {missing}: add them")
     for arm, of_arm in with_size(runs).groupby("arm", sort=False):
         for _, group in of_arm.groupby(["fixed", "size"]):
             valleys = tuple(_valley(int(str(seed)), rows) for seed, rows in group.groupby("seed"))
@@ -139,7 +139,7 @@ def _valley(seed: int, group: pd.DataFrame) -> Valley:
     kept = diverged | np.isfinite(final)
     diverged, final, initial = diverged[kept], final[kept], initial[kept]
     if not np.all(np.isfinite(initial)):
-        raise ValueError("initial_loss must be finite for every run: rebuild the index")
+        raise ValueError("initial_loss must be finite for every run: give the untrained net's loss")
     worst = np.max(final[~diverged], initial=0.0)
     loss = np.where(diverged, np.maximum(initial, worst), final)
     # A loss of exactly zero has no logarithm; the smallest float keeps its order.

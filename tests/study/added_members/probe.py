@@ -20,5 +20,5 @@ class OutputNorm(Stateless):
 
 
 PRICE = 0.4
-COLUMNS = {"output_norm": ("compared",)}
+COLUMNS = {"output_norm": ("compared", "curvature")}
 PROBE = OutputNorm

@@ -1,4 +1,4 @@
-"""Runs of arms with planted drifts, which one measured quantity foretells and another does not."""
+"""Runs of arms with planted drifts, which one measured quantity predicts and another does not."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from .rows import stored
 
 
 def test_claims_of_the_joint_experiment_read_what_they_say() -> None:
-    """Arms by their own names, each with its planted drift; the sharpness foretells it."""
+    """Arms by their own names, each with its planted drift; the sharpness predicts it."""
     arms = real_params()["study"]["joint"]["arms"]
     runs, curves = study()
     names = dict(zip(runs["arm"].unique(), ["sp_cdat", "ntp_cdat", *arms], strict=False))

@@ -25,6 +25,7 @@ FIELDS = [
     "experiment",
     "statement",
     "measure",
+    "quantity",
     "metric",
     "unit",
     "value",

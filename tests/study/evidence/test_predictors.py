@@ -1,4 +1,4 @@
-"""Planted drifts that a quantity foretells, or does not."""
+"""Planted drifts that a quantity predicts, or does not."""
 
 from __future__ import annotations
 
@@ -64,7 +64,8 @@ def test_a_quantity_that_grows_with_the_size_predicts_a_falling_optimum(
 def test_what_is_found_is_the_drift_of_the_arm() -> None:
     experiment = Experiment(*study())
     slopes = drifts(experiment.sweeps)
-    found = predicted_drifts(experiment.measured, slopes, ("edge_sharpness",))
+    every = predicted_drifts(experiment.measured, slopes)
+    found = [own for own in every if own.curves.quantity == "edge_sharpness"]
     assert {own.window for own in found} == {"whole", "late"}
     late = {own.arm: own.found for own in found if own.window == "late"}
     assert late == {(drift.arm, drift.fixed): drift.slope.value for drift in slopes}

@@ -44,11 +44,16 @@ def long_plan() -> Plan:
     return tiny_plan(content)
 
 
+def measured_steps(run: Run) -> tuple[int, ...]:
+    assert run.config.measure is not None and run.config.measure.steps is not None
+    return tuple(run.config.measure.steps)
+
+
 def write(run: Run, losses: list[float], **changes: Any) -> None:
     """Store a run with these losses; a measured one has the square of the step as sharpness."""
     about: dict[str, Any] = {
         "key": run.key,
-        "config": run.config,
+        "config": run.config.to_json(),
         "status": "ok",
         "diverged_step": None,
         "wall_seconds": 1.0,
@@ -56,7 +61,7 @@ def write(run: Run, losses: list[float], **changes: Any) -> None:
         "versions": {"torch": "2"},
         "measuring_gradients": 48,
     }
-    steps = run.config["measure"]["steps"] if run.measured else []
+    steps = measured_steps(run) if run.measured else []
     kept = {step: {"sharpness": float(step) ** 2, "sharpness/layer": 1.0} for step in steps}
     measured = {step: row for step, row in kept.items() if step <= len(losses)}
     write_run(LAYOUT.run(run.key), losses, [0.1] * len(losses), measured, about | changes)
@@ -109,7 +114,7 @@ def test_curves_keep_measured_steps_or_some_with_the_mean_loss_between(plan: Pla
         steps = own["step"].tolist()
         losses = falling(run)
         if measured:
-            assert steps == sorted({*run.config["measure"]["steps"], 0, STEPS})
+            assert steps == sorted({*measured_steps(run), 0, STEPS})
             assert own["sharpness"].tolist() == [float(step) ** 2 for step in steps]
         else:
             assert steps == list(range(0, STEPS + 1, STEPS // THINNED_POINTS))

@@ -11,7 +11,8 @@ from lrtransfer.study.evidence.dynamics import dynamics
 from lrtransfer.study.evidence.estimates import Estimates
 from lrtransfer.study.evidence.final_losses import final_losses, losses_at_equal_price
 from lrtransfer.study.evidence.measured import measured_curves
-from tests.tiny import real_params
+from lrtransfer.study.plan.load import load_study
+from tests.tiny import PARAMS
 
 from .planted import CLAIMS, judged
 from .rows import stored
@@ -134,12 +135,11 @@ def test_every_claim_on_tuners_can_be_decided_both_ways(supports: bool, expected
 
 
 def test_the_rates_that_claims_name_are_on_every_axis() -> None:
-    study = real_params()["study"]
+    grids = {name: own.scales["laptop"] for name, own in load_study(PARAMS).study.items()}
     for name in ("tuners", "tuners_convnet", "tuners_mixer", "tuners_gpt", "tuners_vit"):
-        axis = study[name]["scales"]["laptop"]["learning_rates"]["on_edge"]
-        assert {1.0, 1.03125, 1.25} <= set(axis)
+        assert {1.0, 1.03125, 1.25} <= set(grids[name].learning_rates["on_edge"])
     for name in ("tuners_width", "tuners_depth", "tuners_decay", "tuners_data"):
-        for axis in study[name]["scales"]["laptop"]["learning_rates"].values():
+        for axis in grids[name].learning_rates.values():
             assert {0.5, 1.0} <= set(axis)
-    assert {16, 256} <= set(study["tuners_width"]["scales"]["laptop"]["widths"])
-    assert {1, 4} <= set(study["tuners_depth"]["scales"]["laptop"]["depths"])
+    assert {16, 256} <= set(grids["tuners_width"].widths)
+    assert {1, 4} <= set(grids["tuners_depth"].depths)

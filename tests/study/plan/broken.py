@@ -180,7 +180,7 @@ FAULTS = [
     Fault("warm-up of nothing", _decay({"rule": "standard"}) | {"E/arms/mup/group_warmup": {"name": "exponential", "fraction": 0.5}}, "E/arms/mup/group_warmup", "or remove it."),
     Fault("warm-up longer than the run", {"E/arms/mup/group_warmup": {"name": "exponential", "fraction": 1.5}}, "E/arms/mup/group_warmup/fraction", "Give a number of at most 1"),
     Fault("unknown tuner", {"E/arms/mup/tuner": "cdta"}, "E/arms/mup/tuner", "Did you mean 'cdat'?"),
-    Fault("unknown tuner of all arms", {"E/tuner": "onedge"}, "E/tuner", "Did you mean 'on_edge'?"),
+    Fault("unknown tuner of all arms", {"E/tuner": "greedi"}, "E/tuner", "Did you mean 'greedy'?"),
     Fault("unknown option of a tuner", {"E/arms/mup/tuner": {"cdat": {"sigm": 2.0}}}, "E/arms/mup/tuner/cdat/sigm", "Did you mean 'sigma'?"),
     Fault("tuner's option of a wrong type", {"E/arms/mup/tuner": {"cdat": {"sigma": "two"}}}, "E/arms/mup/tuner/cdat/sigma", "Give a number."),
     Fault("spectra of a part of the data", {"E/train_samples": 100}, "E/spectra", "Remove train_samples."),

@@ -11,11 +11,9 @@ import pytest
 import yaml
 from ruamel.yaml import YAML
 
-from lrtransfer.study.evidence import dynamics
 from lrtransfer.study.evidence.measure import every_measure
 from lrtransfer.study.plan import catalog
 from lrtransfer.study.plan.claims import (
-    COURSES,
     FILE,
     KINDS,
     load_claims,
@@ -192,7 +190,3 @@ def test_every_option_is_of_a_kind_that_is_checked() -> None:
             text = option.annotation
             known = text in {"Arm", "Arms", "Pair", "Course", *KINDS} or text.startswith("Literal[")
             assert known or catalog.mismatch(text, object()) is not None, (name, text)
-
-
-def test_the_courses_of_claims_are_those_that_are_followed() -> None:
-    assert COURSES == dynamics.QUANTITIES

@@ -257,7 +257,8 @@ def test_a_thousand_runs_expand_without_torch_or_pandas(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
     code = (
-        "import sys; from pathlib import Path; from lrtransfer.study.plan import load_study, plan;"
+        "import sys; from pathlib import Path; from lrtransfer.study.plan.expand import plan;"
+        "from lrtransfer.study.plan.load import load_study;"
         "print(len(plan(load_study(Path(sys.argv[1]))).runs));"
         "print(*{'torch', 'pandas', 'pyarrow', 'matplotlib'} & set(sys.modules))"
     )

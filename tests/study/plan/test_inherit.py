@@ -139,7 +139,7 @@ def test_weight_decay_stands_in_place_of_the_optimizer_s_option() -> None:
         for scale in ("laptop", "paper")
     }
     found = {
-        (scale, run.arm): run.config["optimizer"]["options"]["weight_decay"]
+        (scale, run.arm): run.config.optimizer.options["weight_decay"]
         for scale, found in made.items()
         for run in found.runs
     }

@@ -194,7 +194,8 @@ def test_the_answer_takes_its_numbers_from_ledger_and_estimates(
         rows += [(of_start, Estimate(0.0)), (of_share, Estimate(share))]
     chosen = with_rows(experiment, rows)
     records = [
-        claim(id="a", measure="overlap", metric=OVERLAP, verdict_corrected="inconclusive"),
+        claim(id="a", measure="overlap", quantity="sharpness", metric=OVERLAP,
+              verdict_corrected="inconclusive"),
         claim(id="sharpness", verdict="contradicted", verdict_corrected="contradicted"),
         claim(id="predict_covers_held_out", paper="lrtransfer", value=0.9, ci_low=0.7, ci_high=1.0,
               metric="share of 23 distinct arms whose largest size was covered"),
@@ -225,9 +226,9 @@ def test_the_answer_speaks_of_all_three_papers_in_six_sentences(
         "joint_sharpness_predicts_better_than_updates": (0.6, -0.1, 1.3),
     }
     records = [
-        claim(measure="overlap", metric=OVERLAP),
+        claim(measure="overlap", quantity="sharpness", metric=OVERLAP),
         claim(measure="edge_ratio", metric="λ(P⁻¹H) · η₀ / 38", verdict="inconclusive"),
-        claim(measure="exponent", metric="β of the training loss", id="another_sharpness"),
+        claim(measure="exponent", quantity="subset_loss", id="another_sharpness"),
     ]
     records += [claim(id=n, value=v, ci_low=a, ci_high=b) for n, (v, a, b) in effects.items()]
     said = sentences(records, experiment.tables, experiment.arms, experiment=experiment.name)

@@ -16,7 +16,8 @@ NAME = "width_transfer_vision"
 
 @pytest.fixture
 def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    shutil.copy2(ROOT / "params.yaml", tmp_path)
+    for name in ("params.yaml", "claims.yaml"):
+        shutil.copy2(ROOT / name, tmp_path)
     (tmp_path / "results" / "tables").mkdir(parents=True)
     for table in (ROOT / "results" / "tables").glob("*.parquet"):
         if table.name.startswith((NAME, "depth_transfer.", "two_layer_sharpening")):
@@ -90,7 +91,7 @@ def test_the_ledger_counts_plain_and_corrected_verdicts(
     assert main(["claims", "--experiments", "two_layer_sharpening"]) == 0
     text = capsys.readouterr().out
     assert "2 claims: 2 supported" in text
-    assert "corrected for their number (Holm): 2 supported" in text
+    assert "corrected for the 2 claims of the ledger (Holm): 2 supported" in text
     assert main(["claims", "--experiments", "two_layer_sharpening", "--json"]) == 0
     records = json.loads(capsys.readouterr().out)
     assert records[-1]["id"] == "predict_covers_held_out"

@@ -23,7 +23,7 @@ def stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
     monkeypatch.chdir(tmp_path)
     plan = tiny_plan()
     for run in plan.runs:
-        about = {"config": run.config, "code": run.code, "status": "ok"}
+        about = {"config": run.config.to_json(), "code": run.code, "status": "ok"}
         write_table(Layout().run(run.key), pa.table({"loss": [1.0]}), about)
     return plan
 
@@ -56,15 +56,13 @@ def test_a_run_of_another_depth_is_a_new_run_and_no_stale_one(stored: Plan) -> N
 
 def test_every_branch_that_a_configuration_takes_has_runs_that_vouch_for_it() -> None:
     run = tiny_plan().runs[0]
-    options = run.config["model"]["options"]
+    options = run.config.model.options
     branches = [options, options | {"activation": "relu"}, options | {"skip": 0.5}]
     candidates = [
-        Candidate(
-            replace(run, config=run.config | {"seed": seed, "model": {"options": branch}}), "", {}
-        )
-        for branch in branches
+        Candidate(replace(run, config=replace(run.config, seed=seed, model=model)), "", {})
+        for model in (replace(run.config.model, options=branch) for branch in branches)
         for seed in range(10)
     ]
     chosen = sample(candidates, size=2, seed=0)
-    activations = [c.run.config["model"]["options"]["activation"] for c in chosen]
+    activations = [c.run.config.model.options["activation"] for c in chosen]
     assert sorted(activations) == ["relu", "relu", "tanh", "tanh"], "another number is no branch"

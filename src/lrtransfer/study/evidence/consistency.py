@@ -79,7 +79,7 @@ def consistency(curves: Curves) -> Iterator[Row]:
     steps = reference.columns.to_numpy(dtype=np.float64)
     found = distance_estimates(steps, stack, reference.to_numpy(dtype=np.float64), seeds)
     for size, own in zip([*smaller, POOLED], found, strict=True):
-        place = {**curves.place, "size": size}
+        place = curves.over(size)
         yield Of(statistic="distance_exponent", unit="1", **place), own.exponent
         yield Of(statistic="distance_scale", unit="log of the quantity", **place), own.scale
         yield Of(statistic="distance_ratio", unit="1", **place), own.ratio

@@ -9,12 +9,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from lrtransfer.study.evidence.estimates import Of, Row
+from lrtransfer.study.plan.claims import COURSES
 from lrtransfer.transfer.estimate import of_seeds
 
 Array = npt.NDArray[np.float64]
 
-#: Columns of the curves, or products of two, that tuners and constant rates are compared by.
-QUANTITIES = ("rate", "edge_sharpness", "rate*edge_sharpness", "edge_alignment", "update_cosine")
 #: Pairs of which it is counted how often the first is smaller.
 _COMPARED = (("one_step_greedy", "one_step_on_edge"),)
 
@@ -59,7 +58,7 @@ def dynamics(measured: pd.DataFrame) -> Iterator[Row]:
     Args:
         measured: curves of measured runs (`measured.measured_curves`).
     """
-    known = [q for q in QUANTITIES if set(q.split("*")) <= set(measured.columns)]
+    known = [q for q in COURSES if set(q.split("*")) <= set(measured.columns)]
     known = [q for q in known if q != "rate" or "edge_sharpness" in measured.columns]
     pairs = [pair for pair in _COMPARED if set(pair) <= set(measured.columns)]
     for (arm, fixed, size), group in measured.groupby(["arm", "fixed", "size"], sort=False):

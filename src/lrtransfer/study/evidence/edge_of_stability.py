@@ -19,6 +19,7 @@ import pandas as pd
 from lrtransfer.study.evidence.estimates import Of, Row
 from lrtransfer.study.evidence.measured import means_over_seeds
 from lrtransfer.transfer.estimate import Estimate
+from lrtransfer.transfer.size import POOLED
 
 PRECONDITIONED = "preconditioned_sharpness"
 
@@ -81,6 +82,8 @@ def edge_of_stability(runs: pd.DataFrame, measured: pd.DataFrame) -> Iterator[Ro
                 "quantity": quantity,
             }
             for size, mean in means_over_seeds(ratio):
-                yield Of(statistic="edge_ratio", unit="1", size=size, **place), mean
+                count = len(ratio.columns) if size == POOLED else 1
+                of = Of(statistic="edge_ratio", unit="1", size=size, n_sizes=count, **place)
+                yield of, mean
             edge = Estimate(factor / float(final["lr"].iloc[0]))
             yield Of(statistic="edge", unit="curvature", **place), edge

@@ -63,7 +63,7 @@ class Of:
     rate: float = math.nan
     quantity: str = ""
     at: str = ""
-    n_sizes: int = 1
+    n_sizes: int = 1  # said where the units do not tell: one per seed over several sizes
     note: str = ""
 
 
@@ -71,13 +71,14 @@ Row = tuple[Of, Estimate]
 
 
 def table(experiment: str, rows: Iterable[Row]) -> pa.Table:
-    """Return the rows as the table that is stored."""
+    """Return the rows as the table that is stored; units of several sizes are counted."""
     records = [
         {
             "experiment": experiment,
             **vars(of),
             **estimate.as_row(),
             "n_seeds": len({unit.seed for unit in estimate.units if unit.seed >= 0}),
+            "n_sizes": max(of.n_sizes, len({unit.size for unit in estimate.units})),
         }
         for of, estimate in rows
     ]

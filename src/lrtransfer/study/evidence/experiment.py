@@ -130,9 +130,13 @@ class Experiment:
             yield Of(statistic="relative_regret", unit="1", at=at, **place), share
         yield from self._metrics()
 
+    def _sizes(self, arm: str, fixed: int) -> int:
+        return sum((sweep.arm, sweep.fixed) == (arm, fixed) for sweep in self.sweeps)
+
     def _metrics(self) -> Iterator[Row]:
         for own in transfer_metrics(self.sweeps):
             place: dict[str, Any] = {"arm": own.arm, "axis": own.axis, "fixed": own.fixed}
+            place |= {"n_sizes": self._sizes(own.arm, own.fixed)}
             error = Of(statistic="fit_error", unit="octaves", note=own.law, **place)
             yield error, Estimate(own.fit_error)
             yield Of(statistic="robustness", unit="octaves per octave", **place), own.robustness

@@ -90,6 +90,7 @@ def _record(
         "experiment": experiment,
         "statement": claim.entry.says,
         "measure": claim.measure,
+        "quantity": options.get("quantity", ""),
         "metric": measure.words(options, estimates.axis),
         "unit": measure.unit.format(axis=estimates.axis),
         "value": _number(value),
@@ -131,8 +132,13 @@ def _obstacle(claim: Claim, estimates: Estimates) -> str:
     return " ".join(dict.fromkeys(str(reason) for reason in reasons if reason))
 
 
-def counts(records: Sequence[dict[str, Any]]) -> str:
-    """Return the verdicts of the papers' claims counted, as they stand and corrected, in a line."""
+def counts(records: Sequence[dict[str, Any]], family: int | None = None) -> str:
+    """Return the verdicts of the papers' claims counted, as they stand and corrected, in a line.
+
+    Args:
+        records: of the ledger, all or some.
+        family: how many claims they were corrected for; as many as these if nothing is said.
+    """
     papers = [r for r in records if r["paper"] != "lrtransfer"]
 
     def count(field: str) -> str:
@@ -142,8 +148,8 @@ def counts(records: Sequence[dict[str, Any]]) -> str:
         )
 
     return (
-        f"{len(papers)} claims: {count('verdict')}; corrected for their number (Holm): "
-        f"{count('verdict_corrected')}"
+        f"{len(papers)} claims: {count('verdict')}; corrected for the {family or len(papers)} "
+        f"claims of the ledger (Holm): {count('verdict_corrected')}"
     )
 
 

@@ -41,6 +41,11 @@ class Curves:
             "quantity": self.quantity,
         }
 
+    def over(self, size: int) -> dict[str, Any]:
+        """Return `place` at one size, or with the number of sizes that `POOLED` pools."""
+        pooled = {"n_sizes": len(self.by_size)} if size == POOLED else {}
+        return {**self.place, "size": size, **pooled}
+
     @property
     def steps(self) -> list[int]:
         """The steps at which any of its runs was measured, ascending."""

@@ -18,7 +18,7 @@ from lrtransfer.study.evidence.estimates import Of, Row
 from lrtransfer.study.evidence.measured import Curves, log2
 from lrtransfer.transfer.estimate import of_seeds
 from lrtransfer.transfer.intervals import line
-from lrtransfer.transfer.size import with_size
+from lrtransfer.transfer.size import POOLED, with_size
 
 FINAL_LOSS = "final_loss"
 
@@ -80,7 +80,8 @@ def slopes(own: Phases) -> Iterator[Row]:
         complete = values.dropna()
         octaves = np.log2(np.array(values.columns, dtype=np.float64))
         found = line(octaves, complete.to_numpy(dtype=np.float64)).slope
-        of = Of(statistic="slope", unit="octaves per octave", at=at, **own.curves.place)
+        place = own.curves.over(POOLED)
+        of = Of(statistic="slope", unit="octaves per octave", at=at, **place)
         yield of, of_seeds(found, complete.index)
 
 

@@ -30,6 +30,7 @@ from lrtransfer.study.plan import catalog
 from lrtransfer.transfer.drift import Drift
 from lrtransfer.transfer.estimate import Estimate, Part, Unit, of_seeds
 from lrtransfer.transfer.intervals import jackknife_variance, line
+from lrtransfer.transfer.size import POOLED
 
 Array = npt.NDArray[np.float64]
 
@@ -90,7 +91,7 @@ def predictors(drifts: list[PredictedDrift]) -> Iterator[Row]:
             statistic="predicted_drift",
             unit="octaves per octave",
             at=own.window,
-            **own.curves.place,
+            **own.curves.over(POOLED),
         )
         yield of, own.predicted
     arms = _by_quantity(drifts)

@@ -44,7 +44,7 @@ def changes(curves: Curves) -> Iterator[Row]:
         ends = log2(table.reindex(columns=[steps[0], steps[-1]]))
         ratios[size] = pd.Series(ends[:, 1] - ends[:, 0], index=table.index)
     for size, mean in means_over_seeds(pd.DataFrame(ratios)):
-        yield Of(statistic="change", unit="octaves", size=size, **curves.place), mean
+        yield Of(statistic="change", unit="octaves", **curves.over(size)), mean
 
 
 def _slope(units: list[Unit]) -> Estimate:

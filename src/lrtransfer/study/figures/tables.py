@@ -105,7 +105,7 @@ class Tables:
     def __post_init__(self) -> None:
         """Name the columns that `runs` lacks, before a figure trips over them; add the size."""
         if missing := _RUN_COLUMNS - set(self.runs.columns):
-            raise ValueError(f"tables.runs lacks the columns {sorted(missing)}: rebuild the index")
+            raise ValueError(f"tables.runs lacks the columns {sorted(missing)}: make it anew")
         object.__setattr__(self, "runs", with_size(self.runs))
 
     def of(self, experiment: str) -> Tables:

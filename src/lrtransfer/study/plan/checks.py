@@ -43,8 +43,8 @@ def _selection(study: Study) -> Iterator[str]:
         for name in study.experiments:
             if name not in study.study:
                 yield f"experiments: unknown experiment {name!r}. {closest(name, study.study)}"
-    for name in selected(study):
-        scales = study.study[name].scales
+    for name in study.experiments if isinstance(study.experiments, list) else []:
+        scales = study.study[name].scales if name in study.study else {}
         if scales and study.scale not in scales:
             yield (
                 f"study.{name}.scales.{study.scale}: missing, but `scale` asks for it. "
@@ -53,12 +53,14 @@ def _selection(study: Study) -> Iterator[str]:
 
 
 def selected(study: Study) -> list[str]:
-    """Return the names of the experiments that the study asks for, in the file's order."""
-    if study.experiments == "all":
-        return list(study.study)
-    if study.experiments == "core":
-        return [name for name, e in study.study.items() if e.group == "core"]
-    return [name for name in study.study if name in study.experiments]
+    """Return the names of the experiments that the study asks for, in the file's order.
+
+    `core` and `all` mean those that have the study's scale.
+    """
+    if isinstance(study.experiments, list):
+        return [name for name in study.study if name in study.experiments]
+    here = {name: own for name, own in study.study.items() if study.scale in own.scales}
+    return [n for n, own in here.items() if study.experiments == "all" or own.group == "core"]
 
 
 def _experiment(

@@ -29,7 +29,7 @@ Paper = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=60)]
 Names = Annotated[list[Name], Field(min_length=1), AfterValidator(distinct)]
 
 # What the quantity of a measure is, by the annotation of its option: a kind of probes' columns, or
-# one of the courses that `study/evidence/dynamics.py` follows.
+# one of the courses (columns of the curves, or products of two) by which tuners are compared.
 KINDS = {
     "Curvature": "curvature",
     "Compared": "compared",
@@ -237,6 +237,11 @@ def _problems(claim: Claim, study: Study) -> Iterator[str]:
             yield (
                 f"{path}.figure: {entry.figure!r} is no figure of experiment {name}. "
                 f"{closest(entry.figure, experiment.figures)}"
+            )
+        if any(len(grid.widths) > 1 < len(grid.depths) for grid in experiment.scales.values()):
+            yield (
+                f"{path}.experiments: {name} varies width and depth, and a claim is on one axis. "
+                "Name an experiment for each."
             )
     for arm in entry.needs.steady_state if entry.needs else []:
         yield from _arm(f"{path}.needs.steady_state", arm, experiments)

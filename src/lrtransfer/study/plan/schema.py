@@ -149,7 +149,8 @@ class Measure(Section):
 
     `points` and `spacing` fix the steps beforehand, the same in every arm of one length, as
     exponents need them. Without them a run is measured as often as `share` allows, counted in
-    gradient evaluations (:mod:`lrtransfer.study.training.cadence`); what was spent is in the index.
+    gradient evaluations (:mod:`lrtransfer.study.training.cadence`); what was spent is in the table
+    of runs.
 
     Attributes:
         probes: Names of probes.

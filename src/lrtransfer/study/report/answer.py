@@ -11,9 +11,7 @@ from lrtransfer.study.figures.tables import Tables
 
 _OWN = "lrtransfer"
 _MOST = 6
-# What claims measure of the sharpness to say whether it is the reason, and how metrics name it.
-_MEASURES = frozenset({"overlap", "exponent", "trend", "change", "edge_ratio"})
-_SHARPNESS = ("sharpness", "λ(P⁻¹H)")
+_SHARPNESS = frozenset({"sharpness", "preconditioned_sharpness"})
 
 
 def sentences(
@@ -139,8 +137,8 @@ def _curvature(records: Sequence[Mapping[str, Any]]) -> str:
     judged = [
         record
         for record in records
-        if record.get("measure") in _MEASURES
-        and any(name in record["metric"] for name in _SHARPNESS)
+        # Over its edge of stability it is the sharpness, whichever of the two was measured.
+        if record.get("quantity") in _SHARPNESS or record.get("measure") == "edge_ratio"
     ]
     if not judged:
         return ""

@@ -43,7 +43,7 @@ class ReportFigure:
         """A figure from its PNG alone, which carries caption and text alternative.
 
         Raises:
-            ValueError: The PNG was not written by `lrtransfer.study.figures.draw`.
+            ValueError: The PNG was not written by `lrtransfer.study.figures.drawing.draw`.
         """
         said = describe(png)
         return cls(png.stem, png.read_bytes(), said.caption, said.alt)
@@ -242,7 +242,7 @@ def _float(value: object) -> float:
 def _p(value: object) -> str:
     if value is None:
         return "–"
-    return "≤ 0.0001" if float(str(value)) <= 1e-4 else number(float(str(value)), 2)
+    return number(float(str(value)), 2)
 
 
 def _count(rows: Sequence[ClaimRow], verdict: str, field: str = "verdict") -> int:

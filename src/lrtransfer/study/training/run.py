@@ -90,7 +90,7 @@ class TrainingRun:
     """One training trajectory that can be stopped at any step and resumed bit-equal.
 
     Args:
-        config: A resolved run configuration (:class:`lrtransfer.study.plan.Run`).
+        config: A resolved run configuration (:class:`lrtransfer.study.plan.run_config.RunConfig`).
         arrays: The prepared data set.
         device: Where to compute.
 

@@ -77,7 +77,8 @@ def claims(options: Namespace) -> None:
         print(json.dumps(records, indent=2, ensure_ascii=False))
         return
     print(table(records))
-    print(f"\n{counts(records)}")
+    every = [r for r in read_claims(chosen.layout.claims) if r["paper"] != "lrtransfer"]
+    print(f"\n{counts(records, family=len(every))}")
 
 
 def predict(options: Namespace) -> None:

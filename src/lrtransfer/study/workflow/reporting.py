@@ -12,15 +12,16 @@ from lrtransfer.study.plan.expand import Plan
 from lrtransfer.study.plan.schema import Grid, of_arm, reference_rate
 from lrtransfer.study.report.report import ExperimentReport, Meta, ReportFigure, render
 from lrtransfer.study.storage.atomic import write_text
-from lrtransfer.study.storage.paths import Layout
+from lrtransfer.study.storage.paths import RUN_TABLES, Layout
 from lrtransfer.study.workflow.stages import read_frame, read_ledger
+from lrtransfer.study.workflow.targets import estimate_files
 
 _VERSIONS = ("lrtransfer", "torch", "numpy", "pandas", "scipy", "snakemake", "dvc")
 
 
 def draw_figures(plan: Plan, layout: Layout, experiment: str) -> None:
     """Draw every figure of one experiment."""
-    tables = _tables(layout, experiment)
+    tables = _tables(plan, layout, experiment)
     settings = _settings(plan, experiment)
     for name in plan.study.study[experiment].figures:
         draw(name, tables, settings, layout.figures(experiment))
@@ -45,7 +46,7 @@ def write_report(plan: Plan, layout: Layout) -> None:
 
 def _experiment_report(plan: Plan, layout: Layout, name: str) -> ExperimentReport:
     spec, settings = plan.study.study[name], _settings(plan, name)
-    tables = _tables(layout, name)
+    tables = _tables(plan, layout, name)
     return ExperimentReport(
         name=name,
         question=spec.question,
@@ -62,19 +63,16 @@ def _experiment_report(plan: Plan, layout: Layout, name: str) -> ExperimentRepor
     )
 
 
-def _tables(layout: Layout, experiment: str) -> Tables:
+def _tables(plan: Plan, layout: Layout, experiment: str) -> Tables:
     """Read the tables of an experiment; it need not have spectra, courses or forecasts."""
-    needed = {
-        "runs": layout.table(experiment, "runs"),
-        "curves": layout.table(experiment, "curves"),
-        "estimates": layout.estimates(experiment),
-    }
-    further = {
-        "spectra": layout.table(experiment, "spectra"),
-        "courses": layout.courses(experiment),
-        "forecasts": layout.forecasts(experiment),
-    }
-    files = needed | {name: path for name, path in further.items() if path.is_file()}
+    files = {name: layout.table(experiment, name) for name in RUN_TABLES}
+    if plan.grid(experiment).spectra is not None:
+        files["spectra"] = layout.table(experiment, "spectra")
+    made = estimate_files(plan, layout, experiment)
+    for name in ("estimates", "courses", "forecasts"):
+        path = getattr(layout, name)(experiment)
+        if path in made:
+            files[name] = path
     return Tables(**{name: read_frame(path) for name, path in files.items()})
 
 

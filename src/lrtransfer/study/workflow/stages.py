@@ -21,8 +21,12 @@ from lrtransfer.study.storage.atomic import write_text
 from lrtransfer.study.storage.paths import RUN_TABLES, Layout
 from lrtransfer.study.storage.seal import CorruptFileError
 from lrtransfer.study.storage.tables import read_table, write_table
-from lrtransfer.study.workflow.targets import estimate_files, estimated_experiments
-from lrtransfer.transfer.held_out import forecasts
+from lrtransfer.study.workflow.targets import (
+    estimate_files,
+    estimate_settings,
+    estimated_experiments,
+)
+from lrtransfer.transfer import held_out
 
 
 def write_run_tables(plan: Plan, layout: Layout, experiment: str) -> None:
@@ -45,21 +49,25 @@ def write_estimates(plan: Plan, layout: Layout, experiment: str) -> None:
     made = {
         layout.estimates(experiment): lambda: table(experiment, own.estimates()),
         layout.courses(experiment): lambda: courses_table(experiment, own.courses()),
-        layout.forecasts(experiment): lambda: to_arrow(forecasts(own.sweeps, confidence)),
+        layout.forecasts(experiment): lambda: to_arrow(held_out.forecasts(own.sweeps, confidence)),
     }
     for path in estimate_files(plan, layout, experiment):
-        write_table(path, made[path](), _about(plan))
+        write_table(path, made[path](), estimate_settings(plan))
 
 
 def write_ledger(plan: Plan, layout: Layout) -> None:
     """Write claims and metrics of every experiment that has estimates, selected now or not."""
     names = estimated_experiments(plan, layout)
     estimates = {name: Estimates(read_frame(layout.estimates(name))) for name in names}
-    files = [layout.forecasts(name) for name in names]
+    forecasts = [
+        read_frame(layout.forecasts(name))
+        for name in names
+        if layout.forecasts(name) in estimate_files(plan, layout, name)
+    ]
     records = ledger(
         estimates,
         load_claims(Path(FILE), plan.study),
-        [read_frame(path) for path in files if path.is_file()],
+        forecasts,
         scale=plan.study.scale,
         confidence=plan.study.fits.confidence,
     )

@@ -225,7 +225,13 @@ class Targets:
             "estimates": lambda: [
                 study.fits.confidence,  # of the forecasts
                 {kind: catalog.columns(kind) for kind in catalog.COLUMN_KINDS},
-                _code("stages.py", "study/evidence/experiment.py", *_files_in("optim/schedules")),
+                _code(
+                    "stages.py",
+                    "study/evidence/experiment.py",
+                    "study/storage/tables.py",
+                    "transfer/held_out.py",
+                    *_files_in("optim/schedules"),
+                ),
             ],
             "ledger": lambda: [
                 study.fits.confidence,
@@ -235,7 +241,10 @@ class Targets:
                 ),
             ],
             "figures": lambda: [
-                study.study[experiment].model_dump(include={"arms", "figures"}),
+                study.study[experiment].model_dump(
+                    exclude={"question", "paper", "group", "scales"}
+                ),
+                self.plan.grid(experiment).model_dump(),
                 study.figures.model_dump(),
                 study.fits.confidence,
                 _code(
@@ -245,7 +254,10 @@ class Targets:
                 ),
             ],
             "report": lambda: [
-                [study.study[name].question for name in self.plan.experiments],
+                [
+                    study.study[name].model_dump(include={"question", "paper"})
+                    for name in self.plan.experiments
+                ],
                 study.fits.confidence,
                 _code("reporting.py", "study/report/report.py"),
                 [f.read_text(encoding="utf-8") for f in _pages()],
@@ -278,7 +290,7 @@ class Targets:
 
 
 def estimate_files(plan: Plan, layout: Layout, experiment: str) -> list[Path]:
-    """Return the files of one experiment's estimates; with its tables they are five at most."""
+    """Return the files of one experiment's estimates: one, and two more where they have content."""
     grid = plan.grid(experiment)
     files = [layout.estimates(experiment)]
     if grid.measure is not None and "alignment" in grid.measure.probes:
@@ -289,17 +301,39 @@ def estimate_files(plan: Plan, layout: Layout, experiment: str) -> list[Path]:
 
 
 def estimated_experiments(plan: Plan, layout: Layout) -> list[str]:
-    """Return the selected experiments and those of params.yaml that were estimated before.
+    """Return the selected experiments, and those that were estimated before under equal settings.
 
-    So the ledger keeps what it says of an experiment that a narrower selection hides.
+    So the ledger keeps what it says of an experiment that a narrower selection hides, and leaves
+    out one whose stored estimates are of another scale, other seeds or another confidence.
     """
-    scale = plan.study.scale
+    settings = estimate_settings(plan)
     return [
         name
         for name, experiment in plan.study.study.items()
         if name in plan.experiments
-        or (scale in experiment.scales and layout.estimates(name).is_file())
+        or (
+            plan.study.scale in experiment.scales
+            and layout.estimates(name).is_file()
+            and _about(layout.estimates(name)) == settings
+        )
     ]
+
+
+def estimate_settings(plan: Plan) -> dict[str, Any]:
+    """Return what stored estimates say of the study that they are of."""
+    study = plan.study
+    return {
+        "scale": study.scale,
+        "seed_offset": study.seed_offset,
+        "confidence": study.fits.confidence,
+    }
+
+
+def _about(path: Path) -> dict[str, Any]:
+    # Imported here, since Snakemake reads this file in every job.
+    from lrtransfer.study.storage.tables import read_about
+
+    return read_about(path)
 
 
 def runs_behind(plan: Plan, files: Sequence[str]) -> list[Run]:

@@ -19,7 +19,7 @@ Window: TypeAlias = Literal["whole", "late"]
 def predicted_drift(
     estimates: Estimates, *, arm: Arm, quantity: Predictor, at: Window
 ) -> Estimate | None:
-    """Return the drift of the optimum that a quantity foretells."""
+    """Return the drift of the optimum that a quantity predicts."""
     return estimates.one("predicted_drift", arm=arm, quantity=quantity, at=at)
 
 
@@ -29,7 +29,7 @@ def predicted_drift(
     kind="arms",
 )
 def rank_correlation(estimates: Estimates, *, quantity: Predictor, at: Window) -> Estimate | None:
-    """Return Spearman's ρ over arms of foretold and found drift."""
+    """Return Spearman's ρ over arms of predicted and found drift."""
     return estimates.one("rank_correlation", quantity=quantity, at=at)
 
 
@@ -41,6 +41,6 @@ def rank_correlation(estimates: Estimates, *, quantity: Predictor, at: Window) -
 def rank_correlation_difference(
     estimates: Estimates, *, quantity: Predictor, at: Window, than: Predictor, than_at: Window
 ) -> Estimate | None:
-    """Return how much better a quantity foretells the drift than another."""
+    """Return how much better a quantity predicts the drift than another."""
     baseline = f"{than} {than_at}"
     return estimates.one("rank_correlation_difference", quantity=quantity, at=at, baseline=baseline)
