@@ -146,7 +146,7 @@ FAULTS = [
     Fault("value twice in an axis", {"E/seeds": [0, 1, 0]}, "E/seeds", "Keep each value once."),
     Fault("probe twice", {"E/measure/probes": ["norms", "norms"]}, "E/measure/probes", "Keep each value once."),
     Fault("arm twice", {"E/arms/twin": {"like": "mup"}}, "E/arms/twin", "Remove one."),
-    Fault("missing scale", {"E/scales/paper": REMOVED, "scale": "paper"}, "P", "Add this scale or choose another."),
+    Fault("missing scale", {"E/scales/paper": REMOVED, "scale": "paper", "experiments": [EXPERIMENT]}, "P", "Add this scale or choose another."),
     Fault("arm without rates", {"E/arms/mup/lr": REMOVED}, "E/arms/mup/lr", "Add the learning rates of this arm."),
     Fault("rates without an arm", {"P/arms/zzz": [1.0]}, "P/arms/zzz", "Known: mup, ntp, sp."),
     Fault("misspelt arm of rates", {"P/arms/mupp": [1.0]}, "P/arms/mupp", "Did you mean 'mup'?"),

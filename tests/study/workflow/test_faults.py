@@ -65,7 +65,7 @@ def test_kill_9_while_data_are_prepared_leaves_whole_data_or_none(tmp_path: Path
 
 
 def test_results_of_an_older_schema_are_asked_for_by_nothing(project: Project) -> None:
-    project.edit_source("study/plan/expand.py", "\nSCHEMA = 1\n", "\nSCHEMA = 2\n")
+    project.edit_source("study/plan/run_config.py", "\nSCHEMA = 1\n", "\nSCHEMA = 2\n")
     before = [path.read_bytes() for path in project.run_files()]
     output = project.run("lrtransfer", "status").stdout
     assert "4 missing: params.yaml changed (schema)" in output

@@ -43,6 +43,11 @@ def _selection(study: Study) -> Iterator[str]:
         for name in study.experiments:
             if name not in study.study:
                 yield f"experiments: unknown experiment {name!r}. {closest(name, study.study)}"
+    elif not selected(study):
+        yield (
+            f"experiments: {study.experiments} has none with the scale {study.scale!r}. Choose "
+            "another scale, or name an experiment."
+        )
     for name in study.experiments if isinstance(study.experiments, list) else []:
         scales = study.study[name].scales if name in study.study else {}
         if scales and study.scale not in scales:
