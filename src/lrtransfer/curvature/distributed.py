@@ -53,7 +53,12 @@ class SummedOperator:
             operator = build()
         except Exception as error:
             failure = error
-        self._agree_on_success(failure)
+        try:
+            self._agree_on_success(failure)
+        finally:
+            # A traceback holds this frame, and with it the group: in a cycle it would outlive
+            # destroy_process_group, and gloo's threads the interpreter, which aborts.
+            del failure
         assert operator is not None  # noqa: S101 - all processes succeeded
         self._operator = operator
         digest = sum(p.detach().double().square().sum().item() for p in model.parameters())
@@ -102,7 +107,10 @@ class SummedOperator:
     def _agree_on_success(self, failure: Exception | None) -> None:
         failures = [kind for kind in self._gathered(_kind(failure)) if kind]
         if failure is not None:
-            raise failure
+            try:
+                raise failure
+            finally:
+                del failure
         if failures:
             message = f"the operator could not be built in {len(failures)} other processes"
             raise RuntimeError(message) if _OTHER in failures else NonFiniteCurvatureError(message)
