@@ -24,7 +24,7 @@ def losses(by_arm: Any, **options: Any) -> Estimates:
 
 
 def prices(by_arm: Any, **options: Any) -> Estimates:
-    runs = tuner_runs(by_arm, tuners={"on_edge": CDAT}, **options)
+    runs = tuner_runs(by_arm, tuners={"cdat": CDAT}, **options)
     return stored(losses_at_equal_price(runs, tuner_curves(runs, {})))
 
 
@@ -89,22 +89,22 @@ def test_the_best_rate_is_each_seeds_own() -> None:
 @pytest.mark.parametrize("axis", ["width", "depth"])
 def test_sizes_are_kept_apart_on_either_axis(axis: str) -> None:
     parts = [
-        tuner_runs({"on_edge": {1.0: value}}, **{axis: size})  # type: ignore[arg-type]
+        tuner_runs({"cdat": {1.0: value}}, **{axis: size})  # type: ignore[arg-type]
         for size, value in ((2, 1.0), (16, -1.0))
     ]
     found = stored(final_losses(pd.concat(parts)))
-    assert found.sizes("log2_loss", "on_edge") == [2, 16]
+    assert found.sizes("log2_loss", "cdat") == [2, 16]
     assert one(found, "log2_loss", size=16).value == pytest.approx(-0.9)
     assert set(found.frame["axis"]) == {axis}
 
 
 def test_equal_price_reads_the_loss_where_the_baseline_ends() -> None:
-    found = prices({"on_edge": {1.0: -4.0}, "constant": {1.0: -1.0}})
+    found = prices({"cdat": {1.0: -4.0}, "constant": {1.0: -1.0}})
     # From 2 (log2 of 4) a third of the way to −4 is 0: CDAT pays three gradients a step.
-    own = one(found, "log2_loss_at_price", arm="on_edge", baseline="constant", rate=1.0)
+    own = one(found, "log2_loss_at_price", arm="cdat", baseline="constant", rate=1.0)
     assert own.value == pytest.approx(0.1 / 3, abs=1e-9)
     assert [unit.value for unit in own.units] == pytest.approx([0.0, 0.1 / 3, 0.2 / 3])
-    back = one(found, "log2_loss_at_price", arm="constant", baseline="on_edge", rate=1.0)
+    back = one(found, "log2_loss_at_price", arm="constant", baseline="cdat", rate=1.0)
     assert back.value == pytest.approx(-1.0 + 0.1), "its end: it has cost no more"
 
 
@@ -121,8 +121,8 @@ def test_the_price_is_that_of_the_baselines_best_rate() -> None:
 
 
 def test_equal_price_of_a_diverged_arm_is_its_initial_loss() -> None:
-    found = prices({"on_edge": {1.0: math.inf}, "constant": {1.0: -1.0}})
-    own = one(found, "log2_loss_at_price", arm="on_edge", baseline="constant")
+    found = prices({"cdat": {1.0: math.inf}, "constant": {1.0: -1.0}})
+    own = one(found, "log2_loss_at_price", arm="cdat", baseline="constant")
     assert own.interval(CONFIDENCE) == pytest.approx((2.0, 2.0, 2.0))
 
 

@@ -100,9 +100,9 @@ def test_words_read_as_a_line_of_the_ledger() -> None:
         "depth"
     )
     found = MEASURES["loss_ratio"].words(
-        {"arm": "on_edge", "over": "constant", "rate": 1.0}, "width"
+        {"arm": "cdat", "over": "constant", "rate": 1.0}, "width"
     )
-    assert found == "final loss of on edge over that of constant, at rates 1.0 and best, octaves"
+    assert found == "final loss of cdat over that of constant, at rates 1.0 and best, octaves"
 
 
 def of(name: str, own: Estimates, **options: Any) -> Estimate:

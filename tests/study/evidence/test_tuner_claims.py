@@ -41,14 +41,14 @@ def world(supports: bool) -> dict[str, Estimates]:
         "constant": {0.125: 0.0, 0.25: 0.5},
         "line_search": {1.0: 0.5 * s},
         "greedy": {1.0: 0.5 * s},
-        "on_edge": edge,
+        "cdat": edge,
         "polyak": {1.0: -2.5 * s},
         "hypergradient": {0.125: 0.1 if supports else 2.0},
     }
     tuners = {
         "greedy": {"name": "greedy", "options": {}},
         "line_search": {"name": "line_search", "options": {}},
-        "on_edge": CDAT,
+        "cdat": CDAT,
     }
     high = {"edge_sharpness": (115.0, 15.5), "edge_alignment": (0.9, 0.9)}
     curves = {
@@ -59,7 +59,7 @@ def world(supports: bool) -> dict[str, Estimates]:
             "update_cosine": (0.5 * s, 0.5 * s),
             "edge_alignment": (0.5, 0.5),
         },
-        "on_edge": {
+        "cdat": {
             "rate": (0.02, 0.14) if supports else (0.5, 0.4),
             "update_cosine": (-0.9 * s, -0.9 * s),
             **high,
@@ -67,7 +67,7 @@ def world(supports: bool) -> dict[str, Estimates]:
     }
     if supports:
         curves["greedy"] |= {"one_step_greedy": (-2.0, -2.0), "one_step_on_edge": (-1.0, -1.0)}
-        curves["on_edge"] |= {"one_step_greedy": (-2.0, -2.0), "one_step_on_edge": (-1.0, -1.0)}
+        curves["cdat"] |= {"one_step_greedy": (-2.0, -2.0), "one_step_on_edge": (-1.0, -1.0)}
     else:
         curves["greedy"] |= {
             "one_step_greedy": (-1.0, -1.0),
@@ -75,7 +75,7 @@ def world(supports: bool) -> dict[str, Estimates]:
             "edge_sharpness": (16.0, 16.0),
             "edge_alignment": (1.0, 1.0),
         }
-        curves["on_edge"] |= {
+        curves["cdat"] |= {
             "one_step_greedy": (-1.0, -1.0),
             "one_step_on_edge": (-2.0, -2.0),
             "edge_sharpness": (8.0, 60.0),
@@ -84,17 +84,17 @@ def world(supports: bool) -> dict[str, Estimates]:
     found: dict[str, Any] = {}
     if supports:
         # At a third of its run CDAT must be below the constant rate's end.
-        full["on_edge"] = {rate: value - 10.0 for rate, value in edge.items()}
+        full["cdat"] = {rate: value - 10.0 for rate, value in edge.items()}
         full["greedy"] = {1.0: 0.5}
         full["polyak"] = {1.0: -14.0}
-        full["on_edge"][1.25] = -1.0
+        full["cdat"][1.25] = -1.0
     for name in ("tuners", "tuners_convnet", "tuners_mixer", "tuners_gpt", "tuners_vit"):
         found[name] = known(full, curves, tuners=tuners, references=references)
     linear = {"constant": {0.5: 0.0}, "line_search": {1.0: 1.0 - s}, "greedy": {1.0: 1.0 - s}}
     found["tuners_linear"] = known(linear)
     rule = {"constant": {0.125: 0.0}, "sigma_two": {1.0: s}, "sigma_three": {1.0: -s}}
     found["tuners_sharpness_rule"] = known(rule)
-    found["tuners_schedules"] = known({"cosine": {1.0: -s}, "on_edge": {1.0: 0.0}})
+    found["tuners_schedules"] = known({"cosine": {1.0: -s}, "cdat": {1.0: 0.0}})
     near, far = {0.5: 0.0, 1.0: 1.0}, {0.5: 1.0, 1.0: 0.0}
     batch = {
         "cdat_16": {0.5: 0.0, 0.75: 1.0, 1.0: 1.0} if supports else {0.5: 1.0, 0.75: 1.0, 1.0: 0.0},
@@ -113,7 +113,7 @@ def world(supports: bool) -> dict[str, Estimates]:
     sizes = {"tuners_width": ("width", 16, 256), "tuners_depth": ("depth", 1, 4)}
     for name, (axis, low, high_size) in sizes.items():
         parts = [
-            tuner_runs({"on_edge": {0.5: 1.0, 1.0: 1.0 - gain}}, **{axis: size})  # type: ignore[arg-type]
+            tuner_runs({"cdat": {0.5: 1.0, 1.0: 1.0 - gain}}, **{axis: size})  # type: ignore[arg-type]
             for size, gain in ((low, 0.0), (high_size, s))
         ]
         runs = pd.concat(parts)
@@ -137,7 +137,7 @@ def test_every_claim_on_tuners_can_be_decided_both_ways(supports: bool, expected
 def test_the_rates_that_claims_name_are_on_every_axis() -> None:
     grids = {name: own.scales["laptop"] for name, own in load_study(PARAMS).study.items()}
     for name in ("tuners", "tuners_convnet", "tuners_mixer", "tuners_gpt", "tuners_vit"):
-        assert {1.0, 1.03125, 1.25} <= set(grids[name].learning_rates["on_edge"])
+        assert {1.0, 1.03125, 1.25} <= set(grids[name].learning_rates["cdat"])
     for name in ("tuners_width", "tuners_depth", "tuners_decay", "tuners_data"):
         for axis in grids[name].learning_rates.values():
             assert {0.5, 1.0} <= set(axis)

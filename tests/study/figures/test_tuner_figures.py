@@ -32,7 +32,7 @@ SETTINGS = Settings(
     arms={
         "constant": Arm("constant", 0.125, STEPS, 5),
         "greedy": Arm("greedy, σ = 1", 1.0, STEPS, 5),
-        "on_edge": Arm("CDAT", 1.0, STEPS, 5),
+        "cdat": Arm("CDAT", 1.0, STEPS, 5),
     },
     scale="laptop",
     dpi=50,
@@ -45,11 +45,11 @@ def tables(*, losses: Any = None, seeds: tuple[int, ...] = (0, 1, 2), bare: bool
     found = losses or {
         "constant": {0.125: -4.0, 0.25: -3.0},
         "greedy": {1.0: -2.0},
-        "on_edge": {1.0: -6.0, 1.03125: -7.0, 1.25: math.inf},
+        "cdat": {1.0: -6.0, 1.03125: -7.0, 1.25: math.inf},
     }
     runs = tuner_runs(
         found,
-        tuners={"on_edge": CDAT, "greedy": GREEDY},
+        tuners={"cdat": CDAT, "greedy": GREEDY},
         references={"constant": 0.125},
         seeds=seeds,
     )
@@ -65,7 +65,7 @@ def tables(*, losses: Any = None, seeds: tuple[int, ...] = (0, 1, 2), bare: bool
     quantities = {
         "constant": {"rate": (0.125, 0.125), **own},
         "greedy": {"rate": (0.06, 0.05), **own},
-        "on_edge": {"rate": (0.12, 0.14), **own},
+        "cdat": {"rate": (0.12, 0.14), **own},
     }
     return Tables(runs=runs, curves=tuner_curves(runs, quantities))
 
@@ -90,7 +90,7 @@ def test_missing_pieces_do_not_crash(name: str, case: str, tmp_path: Path) -> No
     found = {
         "one seed": lambda: tables(seeds=(0,)),
         "bare": lambda: tables(bare=True),
-        "all diverged": lambda: tables(losses={"on_edge": {1.0: math.inf}}),
+        "all diverged": lambda: tables(losses={"cdat": {1.0: math.inf}}),
         "no arm": lambda: tables(losses={"constant": {0.125: 0.0}}),
     }[case]()
     made = draw(name, found, SETTINGS, tmp_path)
@@ -104,7 +104,7 @@ def test_losses_are_those_of_the_best_rate() -> None:
     assert "σ = 2.0625" in drawing.caption
     assert "η = 0.125" in drawing.caption
     plotted = drawing.plotted
-    last = plotted[(plotted["panel"] == "loss") & (plotted["arm"] == "on_edge")]
+    last = plotted[(plotted["panel"] == "loss") & (plotted["arm"] == "cdat")]
     final = last[last["step"] == STEPS]["value"].iloc[0]
     assert final == pytest.approx(2.0 ** (-7.0 + 0.1), rel=1e-9)
 
@@ -112,8 +112,8 @@ def test_losses_are_those_of_the_best_rate() -> None:
 def test_the_panel_at_equal_price_is_over_gradient_evaluations() -> None:
     plotted = drawn(tuner_losses).plotted
     price = plotted[plotted["panel"] == "loss over gradient_evaluations"]
-    on_edge = price[price["arm"] == "on_edge"]
-    assert on_edge["x"].to_numpy(float) == pytest.approx(3.0 * on_edge["step"].to_numpy(float))
+    cdat = price[price["arm"] == "cdat"]
+    assert cdat["x"].to_numpy(float) == pytest.approx(3.0 * cdat["step"].to_numpy(float))
 
 
 def test_the_dynamics_draw_rate_times_sharpness_with_the_edge() -> None:
@@ -130,7 +130,7 @@ def test_the_dynamics_draw_rate_times_sharpness_with_the_edge() -> None:
 def test_the_sweep_puts_sigma_and_rates_on_axes_of_their_own() -> None:
     drawing = drawn(tuner_sweep)
     plotted = drawing.plotted
-    sigma = plotted[(plotted["panel"] == "σ") & (plotted["arm"] == "on_edge")]
+    sigma = plotted[(plotted["panel"] == "σ") & (plotted["arm"] == "cdat")]
     assert sigma["x"].tolist() == [2.0, 2.0625, 2.5]
     # A diverged run is drawn at its initial loss.
     assert sigma["value"].tolist()[-1] == pytest.approx(4.0)
@@ -157,7 +157,7 @@ def test_the_sweep_draws_whole_intervals_and_marks_those_that_leave() -> None:
 
 
 def test_arms_that_train_for_different_times_have_rows_and_legends_of_their_own() -> None:
-    arms = {**SETTINGS.arms, "on_edge": Arm("CDAT", 1.0, STEPS // 2, 5)}
+    arms = {**SETTINGS.arms, "cdat": Arm("CDAT", 1.0, STEPS // 2, 5)}
     with mpl.rc_context(style.rc()):
         drawing = tuner_losses(tables(), replace(SETTINGS, arms=arms))
     axes = drawing.figure.axes
@@ -203,6 +203,6 @@ def test_sigma_is_known_of_tuners_that_have_one() -> None:
 
 
 def test_the_best_rate_counts_divergence() -> None:
-    found = tables(losses={"on_edge": {1.0: 1.0, 1.25: math.inf}})
+    found = tables(losses={"cdat": {1.0: 1.0, 1.25: math.inf}})
     best: pd.DataFrame = tuned.best_runs(found)
     assert set(best["lr"]) == {1.0}

@@ -73,18 +73,18 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
     "arm as a number": (measure("drift", arm=3), "measure.drift.arm", "Known: mup, ntp, sp."),
     "arm missing": (measure("drift"), "measure.drift.arm", "Give a value (arm)."),
     "unknown option": (measure("drift", arm="mup", mins="sp"), "measure.drift.mins", "Did you mean 'minus'?"),
-    "subtraction from a ratio": ({**TUNERS, **measure("loss_ratio_at_equal_price", arm="on_edge", over="constant", minus="greedy")}, "measure.loss_ratio_at_equal_price.minus", "Known: arm, over, rate."),
+    "subtraction from a ratio": ({**TUNERS, **measure("loss_ratio_at_equal_price", arm="cdat", over="constant", minus="greedy")}, "measure.loss_ratio_at_equal_price.minus", "Known: arm, over, rate."),
     "unknown quantity": (measure("overlap", arm="mup", quantity="sharpnes"), "measure.overlap.quantity", "Did you mean 'sharpness'?"),
     "quantity that is not followed": ({**DECAY, **measure("slope", arm="standard", quantity="ntk", at="late")}, "measure.slope.quantity", "Known: alignment_ratio"),
     "time among words": (measure("trend", arm="mup", quantity="ntk", at="late"), "measure.trend.at", "Give one of start, end."),
-    "rate as text": ({**TUNERS, **measure("loss_ratio", arm="on_edge", over="constant", rate="1e-3")}, "measure.loss_ratio.rate", "Give a number."),
-    "size with a point": ({**TUNERS, **measure("edge_gain_growth", arm="on_edge", large=64.5, small=16)}, "measure.edge_gain_growth.large", "Give a whole number of at least 0."),
+    "rate as text": ({**TUNERS, **measure("loss_ratio", arm="cdat", over="constant", rate="1e-3")}, "measure.loss_ratio.rate", "Give a number."),
+    "size with a point": ({**TUNERS, **measure("edge_gain_growth", arm="cdat", large=64.5, small=16)}, "measure.edge_gain_growth.large", "Give a whole number of at least 0."),
     "arm of one experiment only": ({**TUNERS, **measure("loss_ratio", arm="line_search", over="constant")}, "measure.loss_ratio.arm", "Did you mean 'plain_line_search'?"),
     "none of several arms": ({**TUNERS, **measure("loss_ratio", arm={"first_of": ["polyak", "hypergradient"]}, over="constant")}, "measure.loss_ratio.arm", "Known: constant"),
     "misspelt arm among several": ({**TUNERS, **measure("loss_ratio", arm={"first_of": ["plain_gredy", "greedy"]}, over="constant")}, "measure.loss_ratio.arm.first_of", "Did you mean 'plain_greedy'?"),
     "unknown field of an arm": ({**TUNERS, **measure("loss_ratio", arm={"first": ["greedy"]}, over="constant")}, "measure.loss_ratio.arm.first", "Did you mean 'first_of'?"),
     "list in place of an arm": (measure("drift", arm=["mup", "sp"]), "measure.drift.arm", "Known: mup, ntp, sp."),
-    "pair of one": ({**TUNERS, **measure("loss_ratio", arm="on_edge", over="constant", minus=["greedy"])}, "measure.loss_ratio.minus", "Give a list of two arms."),
+    "pair of one": ({**TUNERS, **measure("loss_ratio", arm="cdat", over="constant", minus=["greedy"])}, "measure.loss_ratio.minus", "Give a list of two arms."),
     "arms as a word": ({**TUNERS, **measure("share_below", arms="greedy", quantity="one_step_greedy<one_step_on_edge")}, "measure.share_below.arms", "Give a list of arms."),
     "empty interval": ({"rule": {"within": [0.1, -0.1]}}, "rule", "Give the lower limit first."),
     "interval of one limit": ({"rule": {"within": [0.1]}}, "rule", "Give two, the lower one first."),
@@ -114,13 +114,13 @@ def test_a_fault_gives_one_line_with_field_and_remedy(fault: str) -> None:
 
 
 def test_a_message_names_arm_and_experiment_as_they_are_written() -> None:
-    changes = {**TUNERS, **measure("loss_ratio", arm="on_egde", over="constant")}
+    changes = {**TUNERS, **measure("loss_ratio", arm="cdta", over="constant")}
     changes["experiments"] = ["tuners"]
     with pytest.raises(StudyError) as caught:
         parse_claims(content(**changes), STUDY)
     assert caught.value.lines == [
-        "claims.yaml: paper.x.measure.loss_ratio.arm: 'on_egde' is no arm of experiment tuners. "
-        "Did you mean 'on_edge'?"
+        "claims.yaml: paper.x.measure.loss_ratio.arm: 'cdta' is no arm of experiment tuners. "
+        "Did you mean 'cdat'?"
     ]
 
 

@@ -12,7 +12,7 @@ from lrtransfer.study.figures import panels, style, tuned
 from lrtransfer.study.figures.tables import Drawing, Settings, Tables
 
 _COLUMNS = ["panel", "arm", "seed", "step", "x", "value"]
-_ARMS = ("greedy", "on_edge")
+_ARMS = ("greedy", "cdat")
 
 
 def greedy_against_on_edge(tables: Tables, settings: Settings) -> Drawing:
