@@ -99,9 +99,7 @@ def test_words_read_as_a_line_of_the_ledger() -> None:
         "drift of the best learning rate of half k2, minus that of half k1, octaves per octave of "
         "depth"
     )
-    found = MEASURES["loss_ratio"].words(
-        {"arm": "cdat", "over": "constant", "rate": 1.0}, "width"
-    )
+    found = MEASURES["loss_ratio"].words({"arm": "cdat", "over": "constant", "rate": 1.0}, "width")
     assert found == "final loss of cdat over that of constant, at rates 1.0 and best, octaves"
 
 

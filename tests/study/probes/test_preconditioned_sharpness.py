@@ -160,7 +160,7 @@ def test_a_parameter_that_was_never_moved_is_left_out_and_the_value_is_not_nan()
     still = model.get_parameter("embed.weight")
     del run.optimizer.state[still]
     found = load("probes", COLUMN)().measure(seen(run))[COLUMN]
-    scale = preconditioned(model, run.optimizer, lr=run._learning_rate(1))
+    scale = preconditioned(model, run.optimizer, lr=run.learning_rates.of_run(1))
     assert not scale["embed.weight"].any()
     exact = sharpness(model, run.loss, (inputs, targets), scale=scale, tolerance=1e-7).value
     assert found == pytest.approx(exact, rel=1e-6)

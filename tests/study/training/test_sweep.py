@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +35,12 @@ JOB = Job(LAYOUT, torch.device("cpu"))
 
 
 @pytest.fixture(autouse=True)
-def study_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty study with prepared data; SIGTERM is handled as before afterwards."""
+def study_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty study with prepared data."""
     monkeypatch.chdir(tmp_path)
-    before = signal.getsignal(signal.SIGTERM)
     for dataset in {run.config.data for run in tiny_plan().runs}:
         store_blobs(dataset)
-    yield tmp_path
-    signal.signal(signal.SIGTERM, before)
+    return tmp_path
 
 
 def runs() -> tuple[Run, ...]:
@@ -245,13 +243,15 @@ def state_of_first() -> Path:
     return LAYOUT.work_run(slow_runs()[0].key) / "state.safetensors"
 
 
-def test_sigterm_saves_and_a_second_call_goes_on_to_the_same_result(
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_saves_and_a_second_call_goes_on_to_the_same_result(
+    number: signal.Signals,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     first = slow_runs()[0]
     with start("train") as job:
         until(state_of_first().exists)
-        job.send_signal(signal.SIGTERM)
+        job.send_signal(number)
         _, error = job.communicate(timeout=60)
     assert job.returncode == 3
     assert f"run {first.key} stopped at step" in error
@@ -274,6 +274,14 @@ def test_sigterm_saves_and_a_second_call_goes_on_to_the_same_result(
     assert train_runs([first], JOB) == 1
     assert len(begun) == 1
     assert science(first) == resumed
+
+
+def test_signals_are_handled_as_before_once_a_job_is_done() -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)]
+    train_runs(runs()[:1], JOB)
+    assert before == [
+        signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    ]
 
 
 def test_a_trainer_whose_parent_is_killed_saves_and_stops() -> None:

@@ -78,7 +78,7 @@ TABLE: dict[str, Part] = {
     "tuner": _member("optim/tuners", lambda config: _given(config.tuner), lambda own: own.name),
     "tuned_updates": _optional("tuner", "tuned_updates", "TunedUpdates"),
     "decay": _optional("decay", "width_rule", "apply_decay_rule"),
-    "group_warmup": _optional("group_warmup", "group_warmup", "factors"),
+    "group_warmup": _optional("group_warmup", "group_warmup", "factor_of"),
     "augmentation": _optional("augmentation", "augmentation"),
     "train_samples": _optional("train_samples", "fewer_examples", "fewer"),
 }

@@ -13,16 +13,16 @@ from lrtransfer.scaling.rules import Scaled
 if TYPE_CHECKING:
     from lrtransfer.study.plan.run_config import RunConfig
 
-Factors = Callable[[int], dict[str, float]]
+Factor = Callable[[str, int], float]
 
 
-def factors(
+def factor_of(
     config: RunConfig, roles: Roles, table: dict[str, Scaled], scaled: dict[str, Scaled]
-) -> Factors:
-    """Return update (0-based) -> factor of every tensor whose learning rate is left unscaled.
+) -> Factor:
+    """Return tensor and update (0-based) -> factor on a learning rate that is left unscaled.
 
-    A tensor's m is what the table would divide its learning rate by (Kosson et al. 2025, Eq. 12,
-    where all hidden tensors have the same m).
+    Of any other tensor it is 1. A tensor's m is what the table would divide its learning rate by
+    (Kosson et al. 2025, Eq. 12, where all hidden tensors have the same m).
 
     Args:
         config: Of a run with ``group_warmup`` and ``decay``.
@@ -35,7 +35,7 @@ def factors(
     """
     warmup, decay, steps = config.group_warmup, config.decay, config.steps
     if warmup is None or decay is None:
-        return lambda step: {}
+        return lambda name, step: 1.0
     length = round(warmup.fraction * steps)
     multipliers = {
         name: rate_multiplier(table[name], numbers, "adam")
@@ -45,7 +45,7 @@ def factors(
     if length < 1:
         raise ValueError(f"group_warmup.fraction of {steps} steps is less than one. Raise it.")
 
-    def at(step: int) -> dict[str, float]:
-        return {name: exponential(step, length, m) for name, m in multipliers.items()}
+    def factor(name: str, step: int) -> float:
+        return exponential(step, length, multipliers[name]) if name in multipliers else 1.0
 
-    return at
+    return factor

@@ -28,12 +28,12 @@ class Network:
     Attributes:
         model: The network.
         scaled: Name of each tensor -> its numbers.
-        warmup: Update (0-based) -> factors on the learning rates of single tensors; None without.
+        warmup: Tensor and update (0-based) -> factor on its learning rate; None without.
     """
 
     model: nn.Module
     scaled: dict[str, Scaled]
-    warmup: Callable[[int], dict[str, float]] | None = None
+    warmup: Callable[[str, int], float] | None = None
 
     @property
     def roles(self) -> Roles:
@@ -160,8 +160,8 @@ def _with_rules(config: RunConfig, made: Network) -> Network:
     scaled, warmup = table, None
     if (rule := load("decay", config.decay)) is not None:
         scaled = rule(config, made.model, roles, table)
-    if (factors := load("group_warmup", config.group_warmup)) is not None:
-        warmup = factors(config, roles, table, scaled)
+    if (factor_of := load("group_warmup", config.group_warmup)) is not None:
+        warmup = factor_of(config, roles, table, scaled)
     return Network(made.model, scaled, warmup)
 
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from lrtransfer.optim import Schedule
 from lrtransfer.study.data import Arrays
 from lrtransfer.study.plan.parts import load
 from lrtransfer.study.probes import Measurement, Probe, Update
 from lrtransfer.study.training import streams
 from lrtransfer.study.training.cadence import Cadence
 from lrtransfer.study.training.examples import Examples, training_examples
+from lrtransfer.study.training.learning_rates import LearningRates
 from lrtransfer.study.training.network import PRECISIONS, Network, block_size, run_network
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class TrainingRun:
         self.optimizer: torch.optim.Optimizer = load("optimizer", config.optimizer)(
             _groups(self.network), **config.optimizer.options
         )
-        self.schedule: Schedule = load("schedule", config.schedule)
+        self.learning_rates = LearningRates(config, self.network)
         self.tuned: TunedUpdates | None = None
         if (updates := load("tuned_updates", config.tuner)) is not None:
             self.tuned = updates(config.tuner, self.optimizer, config.steps)
@@ -147,7 +147,7 @@ class TrainingRun:
                 hooks.after_step(self.progress.step, self)
         kept = self.progress.step if diverged is None else diverged - 1
         rows = {step: row for step, row in self.progress.rows.items() if step <= kept}
-        learning_rates = [self._learning_rate(step) for step in range(kept)]
+        learning_rates = [self.learning_rates.of_run(step) for step in range(kept)]
         if self.tuned is not None:
             learning_rates = self.tuned.learning_rates(kept)
             rows = {s: row | rows.get(s, {}) for s, row in self.tuned.rows(kept).items()}
@@ -162,13 +162,8 @@ class TrainingRun:
 
     def _update(self) -> None:
         step = self.progress.step
-        rate = self._learning_rate(step)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate * group["relative_rate"]
-        if self.network.warmup is not None:
-            factors = self.network.warmup(step)
-            for group in self.optimizer.param_groups:
-                group["lr"] *= factors.get(group["name"], 1.0)
+            group["lr"] = self.learning_rates.of_tensor(group["name"], step)
         chosen = self.order(step).to(self.device)
         inputs = self.examples.inputs[chosen]
         if self.augment is not None:
@@ -198,10 +193,6 @@ class TrainingRun:
 
     def _trained(self) -> dict[str, Tensor]:
         return {name: parameter.detach().clone() for name, parameter in self.network.trained}
-
-    def _learning_rate(self, step: int) -> float:
-        factor = self.schedule(step, self.config.steps, **self.config.schedule.options)
-        return self.config.learning_rate * factor
 
     def _look(self) -> bool:
         step = self.progress.step

@@ -44,6 +44,7 @@ from lrtransfer.study.training.tensors import load_tensors, save_tensors
 SAVE_SECONDS = 20.0
 # A trainer whose scheduler was just killed needs a moment to save and let go of its run.
 LOCK_WAIT_SECONDS = 60.0
+_STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class StoppedError(RuntimeError):
@@ -68,22 +69,22 @@ def train_runs(runs: Sequence[Run], job: Job) -> int:
     Raises:
         CorruptFileError: The prepared data are damaged.
         LockHeldError: Another process is training one of the runs.
-        StoppedError: SIGTERM arrived or the parent died; call again to go on.
+        StoppedError: SIGTERM, SIGINT or SIGHUP arrived, or the parent died; call again to go on.
     """
-    stop = _StopSignal()
     progress = Progress(runs)
     # Read and hashed once, not for every run.
     arrays = cache(load_arrays)
     trained = 0
-    for run in runs:
-        with _held(run, job):
-            if not job.replicas.broadcast(partial(_finished, run, job.layout)):
-                progress.start()
-                _train(run, job, arrays, stop, progress)
-                trained += 1
-            if job.replicas.leads:
-                _publish(run, job.layout)
-        progress.finish(run)
+    with _StopSignal() as stop:
+        for run in runs:
+            with _held(run, job):
+                if not job.replicas.broadcast(partial(_finished, run, job.layout)):
+                    progress.start()
+                    _train(run, job, arrays, stop, progress)
+                    trained += 1
+                if job.replicas.leads:
+                    _publish(run, job.layout)
+            progress.finish(run)
     return trained
 
 
@@ -205,16 +206,28 @@ def _note_seconds(folder: Path, seconds: float) -> None:
 
 
 class _StopSignal:
-    """Whether the job should save and stop: on SIGTERM, or once its parent is gone.
+    """Whether the job should save and stop: on a signal, or once its parent is gone.
 
-    A killed scheduler cannot tell its jobs; an orphan that trained on would hold the runs' locks.
+    Ctrl-C and a closed terminal reach a job beside its scheduler. A killed scheduler cannot tell
+    its jobs; an orphan that trained on would hold the runs' locks.
     """
 
     def __init__(self) -> None:
         self.parent = os.getppid()
         # The parent may have died while this process was still importing.
         self.signalled = not starter_lives()
-        signal.signal(signal.SIGTERM, self._note)
+
+    def __enter__(self) -> _StopSignal:
+        self.before = {number: signal.getsignal(number) for number in _STOPPING}
+        for number, handler in self.before.items():
+            # Under nohup a closed terminal stops nothing.
+            if handler != signal.SIG_IGN:
+                signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.signalled = True

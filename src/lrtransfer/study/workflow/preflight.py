@@ -59,7 +59,8 @@ def _faults(plan: Plan, run: Run) -> Iterator[str]:
 def _try_network(plan: Plan, config: RunConfig) -> None:
     made = blank_network(config, *_sizes(plan, config))
     if made.warmup is not None:
-        made.warmup(0)
+        for name in made.scaled:
+            made.warmup(name, 0)
 
 
 def _try_optimizer(plan: Plan, config: RunConfig) -> None:
