@@ -50,6 +50,15 @@ def test_arrays_come_back_as_prepared() -> None:
     assert (manifest["source"], manifest["source_sha256"]) == ("blobs", PINNED)
 
 
+def test_arrays_of_other_sizes_than_the_source_gives_beforehand_are_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Blobs, "sizes", (5, 4))
+    with pytest.raises(ValueError, match=r"needs \(5, 3\) numbers .* its `sizes` are \(5, 4\)"):
+        prepare.prepare("blobs-1", "blobs", PINNED, {})
+    assert not paths.prepared("blobs-1").exists()
+
+
 def test_preparing_twice_gives_the_same_bytes() -> None:
     first = [f.read_bytes() for f in sorted(prepare.prepare("a", "blobs", PINNED, {}).iterdir())]
     again = [f.read_bytes() for f in sorted(prepare.prepare("a", "blobs", PINNED, {}).iterdir())]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ def prepare(dataset_id: str, name: str, sha256: str, options: dict[str, Any]) ->
 
     Raises:
         ChecksumError: The source's content differs; nothing is written, a download is dropped.
+        ValueError: The arrays are not of the sizes that the source gives beforehand.
     """
     made = catalog.load("data", name)(**options)
     raw = made.read()
@@ -47,6 +49,12 @@ def prepare(dataset_id: str, name: str, sha256: str, options: dict[str, Any]) ->
             "or pin the new checksum."
         )
     arrays = made.arrays(raw)
+    if _sizes(arrays) != tuple(made.sizes):
+        raise ValueError(
+            f"data source {name!r}: a network needs {_sizes(arrays)} numbers in and out for its "
+            f"training part, but its `sizes` are {tuple(made.sizes)}. A class may have no training "
+            "sample: correct the options or the source."
+        )
     content = save({key: np.ascontiguousarray(array) for key, array in arrays.items()})
     manifest = {
         "id": dataset_id,
@@ -59,6 +67,17 @@ def prepare(dataset_id: str, name: str, sha256: str, options: dict[str, Any]) ->
     write_bytes(paths.arrays(dataset_id), content)
     write_text(paths.manifest(dataset_id), json.dumps(manifest, indent=2, sort_keys=True) + "\n")
     return paths.prepared(dataset_id)
+
+
+def _sizes(arrays: Arrays) -> tuple[int, int]:
+    """Return what a trained network finds: numbers per sample, and outputs."""
+    if "train_tokens" in arrays:
+        tokens = [array for name, array in arrays.items() if name.endswith("_tokens")]
+        is_bytes = arrays["train_tokens"].dtype == np.uint8
+        return 1, 256 if is_bytes else 1 + max(int(stream.max()) for stream in tokens)
+    targets = arrays["train_targets"]
+    numbers = math.prod(arrays["train_inputs"].shape[1:])
+    return numbers, targets.shape[-1] if targets.dtype.kind == "f" else int(targets.max()) + 1
 
 
 def load_arrays(dataset_id: str) -> Arrays:
