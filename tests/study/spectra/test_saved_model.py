@@ -186,6 +186,8 @@ def test_a_file_that_is_no_checkpoint_asks_for_the_problem(
         (["--operator", "hesian"], "choose among"),
         (["-k", "0"], "k is 0"),
         (["--samples", "999"], "999"),
+        (["--samples", "0"], "--samples is 0. Give 1 or more."),
+        (["--samples", "-3"], "--samples is -3. Give 1 or more."),
         (["--tolerance", "2"], "tolerance is 2"),
     ],
 )

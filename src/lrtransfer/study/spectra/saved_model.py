@@ -103,6 +103,8 @@ def from_checkpoint(path: Path, samples: int | None) -> tuple[Problem, dict[str,
     if about["status"] != "ok":
         raise ValueError(f"{path}: the run diverged before step {about['step']}: no weights.")
     config = RunConfig.from_json(about["config"])
+    if samples is not None and samples < 1:
+        raise ValueError(f"--samples is {samples}. Give 1 or more.")
     count = samples or (config.measure.samples if config.measure else None)
     if count is None:
         raise ValueError(f"{path}: the run measured no samples. Say with --samples how many.")
