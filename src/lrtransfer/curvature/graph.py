@@ -35,7 +35,7 @@ def check_graph(*tensors: Tensor) -> None:
                 "the model checkpoints activations with use_reentrant=True, which hides the "
                 "parameters inside from derivatives; pass use_reentrant=False to checkpoint()"
             )
-        if name == _ERROR or isinstance(node, BackwardCFunction) and _once_differentiable(node):
+        if name == _ERROR or (isinstance(node, BackwardCFunction) and _once_differentiable(node)):
             raise ValueError(
                 f"the graph holds {name}, of a function marked once_differentiable: its second "
                 "derivative is missing; write its backward pass in differentiable operations"
