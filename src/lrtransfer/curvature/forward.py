@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import torch
@@ -11,7 +11,13 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.parameter import is_lazy
 
 from lrtransfer.curvature.batches import Inputs
-from lrtransfer.curvature.surroundings import LOCK, RepeatedDraws, restored, set_modes
+from lrtransfer.curvature.surroundings import (
+    LOCK,
+    RepeatedDraws,
+    gradient_mode,
+    restored,
+    set_modes,
+)
 
 Scale: TypeAlias = Mapping[str, float] | Mapping[str, Tensor] | Mapping[str, float | Tensor]
 """Parameter name -> its entries of the diagonal D: one number for all, or one for each."""
@@ -77,13 +83,14 @@ class FrozenForward:
     def session(self) -> Iterator[None]:
         """Set the captured modes and random state; put back what was there on leaving."""
         self.check_unchanged()
-        with LOCK, restored(self._modules, self.parameters), ExitStack() as stack:
-            stack.enter_context(torch.inference_mode(False))
-            stack.enter_context(torch.enable_grad())
-            stack.enter_context(torch.autocast(self.device.type, enabled=False))
-            stack.enter_context(sdpa_kernel(SDPBackend.MATH))
+        with (
+            LOCK,
+            restored(self._modules, self.parameters),
+            gradient_mode(True, self.device),
+            sdpa_kernel(SDPBackend.MATH),
+            self._draws.session(),
+        ):
             set_modes(self._modes)
-            stack.enter_context(self._draws.session())
             yield
 
     def __call__(self, inputs: Inputs) -> Any:

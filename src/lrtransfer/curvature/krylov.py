@@ -12,6 +12,7 @@ from scipy.linalg import eigh_tridiagonal
 from torch import Tensor
 
 from lrtransfer.curvature.linear_operator import LinearOperator, NonFiniteCurvatureError
+from lrtransfer.curvature.surroundings import gradient_mode
 
 _INITIAL_CAPACITY = 16
 _SHORTEST = 1e-12  # norms whose squares may underflow in float32
@@ -34,16 +35,8 @@ def default_generator(generator: torch.Generator | None) -> torch.Generator:
 @contextmanager
 def plain_arithmetic(operator: LinearOperator) -> Iterator[None]:
     """Switch off graphs, inference tensors and autocast for the vectors of `operator`."""
-    enabled = torch.is_grad_enabled()
-    try:
-        with (
-            torch.inference_mode(False),
-            torch.no_grad(),
-            torch.autocast(operator.device.type, enabled=False),
-        ):
-            yield
-    finally:  # an interrupt between two of them would leave gradients off
-        torch.set_grad_enabled(enabled)
+    with gradient_mode(False, operator.device):
+        yield
 
 
 def unit(vector: Tensor) -> Tensor:

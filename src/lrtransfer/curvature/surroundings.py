@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -14,8 +14,25 @@ LOCK = threading.RLock()
 
 
 @contextmanager
+def gradient_mode(enabled: bool, device: torch.device) -> Iterator[None]:
+    """Set the gradient mode, without inference mode and autocast.
+
+    Those two are left alone where they are off: their guards, dropped late after an interrupt,
+    would set the mode anew.
+    """
+    before = torch.is_grad_enabled()
+    with _afterwards(lambda: torch.set_grad_enabled(before)), ExitStack() as stack:
+        if torch.is_inference_mode_enabled():
+            stack.enter_context(torch.inference_mode(False))
+        if torch.is_autocast_enabled(device.type):
+            stack.enter_context(torch.autocast(device.type, enabled=False))
+        torch.set_grad_enabled(enabled)
+        yield
+
+
+@contextmanager
 def restored(modules: Sequence[nn.Module], parameters: Sequence[nn.Parameter]) -> Iterator[None]:
-    """Put back modes, gradients, the places of tensors, attention and gradient mode on leaving.
+    """Put back modes, gradients, the places of tensors and the attention backends on leaving.
 
     Inside, the parameters have no `.grad`: a `backward` within a loss finds none to add to.
     """
@@ -23,7 +40,7 @@ def restored(modules: Sequence[nn.Module], parameters: Sequence[nn.Parameter]) -
     held: list[Any] = [d for m in modules for d in (m._parameters, m._buffers) if d]
     places = [(holder, dict(holder)) for holder in held]
     gradients = [(parameter, parameter.grad) for parameter in parameters]
-    attention, enabled = _attention(), torch.is_grad_enabled()
+    attention = _attention()
 
     def put_back() -> None:
         set_modes(modes)
@@ -33,15 +50,12 @@ def restored(modules: Sequence[nn.Module], parameters: Sequence[nn.Parameter]) -
             parameter.grad = gradient
         if _attention() != attention:
             _set_attention(*attention)
-        torch.set_grad_enabled(enabled)
 
-    try:
+    with _afterwards(put_back):
         for parameter, gradient in gradients:
             if gradient is not None:
                 parameter.grad = None
         yield
-    finally:
-        _insistently(put_back)
 
 
 def set_modes(modes: Sequence[tuple[nn.Module, bool]]) -> None:
@@ -74,18 +88,20 @@ class RepeatedDraws:
         before = self._states()
         # Beside other threads, a state that moved does not say who drew.
         own = _OwnDraws() if self._any is None and threading.active_count() > 1 else None
-        try:
+
+        def put_back() -> None:
+            if self._any is None:
+                self._any = own.seen if own else not self._is(before)
+            if self._any:
+                self._set(before)
+
+        with _afterwards(put_back):
             if self._any:
                 self._set(self._first)
             else:
                 self._first = before
             with own or nullcontext():
                 yield
-        finally:
-            if self._any is None:
-                self._any = own.seen if own else not self._is(before)
-            if self._any:
-                _insistently(lambda: self._set(before))
 
     def _states(self) -> list[Tensor]:
         return [torch.get_rng_state(), *(torch.cuda.get_rng_state(d) for d in self._devices)]
@@ -113,13 +129,16 @@ class _OwnDraws(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return func(*args, **(kwargs or {}))
 
 
-def _insistently(put_back: Callable[[], None]) -> None:
-    """Call `put_back`, and again if it is interrupted."""
+@contextmanager
+def _afterwards(put_back: Callable[[], object]) -> Iterator[None]:
+    """Call `put_back` on leaving, twice: an interrupt of the one leaves the other."""
     try:
+        try:
+            yield
+        finally:
+            put_back()
+    finally:
         put_back()
-    except KeyboardInterrupt:
-        put_back()
-        raise
 
 
 def _attention() -> tuple[bool, bool, bool, bool]:
