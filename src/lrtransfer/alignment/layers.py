@@ -86,6 +86,11 @@ def weight_layers(model: nn.Module, skip: Collection[str] = ()) -> Iterator[Weig
 
     Raises:
         ValueError: A layer has a form for which WX is not defined here, or ``skip`` names none.
+
+    Example:
+        >>> from torch import nn
+        >>> [layer.name for layer in weight_layers(nn.Sequential(nn.Linear(2, 3), nn.LayerNorm(3)))]
+        ['0.weight']
     """
     skipped = set(skip)
     for path, module in model.named_modules():

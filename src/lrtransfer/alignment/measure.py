@@ -52,6 +52,14 @@ def measure(
         ValueError: ``previous`` does not fit the model, or no layer is in it; there is no batch;
             a layer has no defined WX.
         RuntimeError: A layer was not called: its module is bypassed.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> model, x = nn.Linear(2, 1, bias=False), torch.eye(2)
+        >>> previous = {"weight": model.weight.detach() / 2}
+        >>> round(measure(model, previous, x)["weight"].relative_update, 4)
+        1.0
     """
     weights = _weights(model, previous)
     sums = list(_layer_sums(model, weights, skip))

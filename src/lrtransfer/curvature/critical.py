@@ -70,6 +70,15 @@ def critical_sharpness(
     Raises:
         ValueError: an argument does not fit.
         NonFiniteCurvatureError: the loss at the start is NaN or infinite.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> x, y = torch.eye(2).double(), torch.zeros(2, 1).double()
+        >>> model, loss_fn = nn.Linear(2, 1, bias=False).double(), nn.MSELoss()
+        >>> downhill = -model.weight.detach().flatten()
+        >>> round(critical_sharpness(model, loss_fn, (x, y), downhill, tolerance=1e-6).value, 4)
+        1.0
     """
     if not (math.isfinite(guess) and guess > 0 and tolerance > 0 and max_forwards >= 3):
         raise ValueError("guess and tolerance must be positive, max_forwards at least 3")

@@ -60,6 +60,14 @@ def directional_sharpness(
         ValueError: an argument does not fit, `direction` moves a parameter whose D is 0, or the
             gradient is zero and no direction is given.
         NonFiniteCurvatureError: the loss or the product is NaN or infinite.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> x, y = torch.eye(2).double(), torch.zeros(2, 1).double()
+        >>> model, loss_fn = nn.Linear(2, 1, bias=False).double(), nn.MSELoss()
+        >>> round(directional_sharpness(model, loss_fn, (x, y)).step_sharpness, 6)
+        1.0
     """
     operator = HessianOperator(model, loss_fn, batch, scale=scale)
     forward = FrozenForward(model, scale)

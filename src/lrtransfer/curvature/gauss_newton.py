@@ -54,6 +54,14 @@ class GaussNewtonOperator:
             part of the graph has no second derivative.
         RuntimeError: the outputs carry no graph to the trainable parameters.
         NonFiniteCurvatureError: the loss is NaN or infinite.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> x, y = torch.eye(2).double(), torch.zeros(2, 1).double()
+        >>> model, loss_fn = nn.Linear(2, 1, bias=False).double(), nn.MSELoss()
+        >>> GaussNewtonOperator(model, loss_fn, (x, y))(torch.ones(2).double()).tolist()
+        [1.0, 1.0]
     """
 
     def __init__(

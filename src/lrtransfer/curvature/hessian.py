@@ -98,6 +98,14 @@ class HessianOperator:
             has no second derivative; several chunks of a loss that is no mean over samples.
         RuntimeError: the loss carries no graph to the trainable parameters.
         NonFiniteCurvatureError: the loss is NaN or infinite.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> x, y = torch.eye(2).double(), torch.zeros(2, 1).double()
+        >>> model, loss_fn = nn.Linear(2, 1, bias=False).double(), nn.MSELoss()
+        >>> HessianOperator(model, loss_fn, (x, y))(torch.ones(2).double()).tolist()
+        [1.0, 1.0]
     """
 
     def __init__(

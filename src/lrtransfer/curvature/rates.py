@@ -35,6 +35,13 @@ def relative_rates(
     Raises:
         ValueError: a group lacks its rate or has a bad one, a parameter is not the model's, is in
             two groups or in none, or `lr` is not positive.
+
+    Example:
+        >>> from torch import nn
+        >>> model = nn.Linear(2, 1)
+        >>> groups = [{"params": [model.weight], "lr": 0.1}, {"params": [model.bias], "lr": 0.2}]
+        >>> relative_rates(model, groups)
+        {'weight': 0.5, 'bias': 1.0}
     """
     rates = _group_rates(model, groups)
     reference = max(rates.values()) if lr is None else lr
