@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from lrtransfer.curvature import (
     GaussNewtonOperator,
@@ -22,17 +22,17 @@ X, Y = torch.randn(8, 4), torch.tensor([0, 1, 2, 0, 1, 2, 0, 1])
 HALVES = [(X[:4], Y[:4]), (X[4:], Y[4:])]
 
 
-def network() -> nn.Sequential:
+def network() -> Any:
     torch.manual_seed(0)
     return nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 3))
 
 
-def inference_model() -> nn.Module:
+def inference_model() -> Any:
     with torch.inference_mode():
         return network()
 
 
-def sparse_model() -> nn.Module:
+def sparse_model() -> Any:
     model = network()
     model[0].weight = nn.Parameter(model[0].weight.detach().to_sparse())
     return model
@@ -44,7 +44,10 @@ MODELS: dict[str, tuple[Callable[[], Any], str]] = {
     "sparse": (sparse_model, "dense parameters"),
     "inference": (inference_model, "inference_mode"),
     "scripted": (lambda: torch.jit.script(network()), "scripted or traced"),
-    "traced": (lambda: torch.jit.trace(network(), X), "scripted or traced"),
+    "traced": (
+        lambda: torch.jit.trace(network(), X),  # type: ignore[no-untyped-call]
+        "scripted or traced",
+    ),
     "function": (lambda: torch.tanh, "pass an nn.Module"),
 }
 
@@ -79,11 +82,12 @@ def test_arguments_of_another_type_are_named() -> None:
 
 
 def test_an_embedding_with_max_norm_is_refused_untouched() -> None:
-    model = nn.Sequential(nn.Embedding(6, 4, max_norm=0.1), nn.Flatten(), nn.Linear(8, 3))
-    before = model[0].weight.detach().clone()
+    embedding = nn.Embedding(6, 4, max_norm=0.1)
+    model = nn.Sequential(embedding, nn.Flatten(), nn.Linear(8, 3))
+    before = embedding.weight.detach().clone()
     with pytest.raises(ValueError, match=r"max_norm=0\.1"):
         sharpness(model, F.cross_entropy, (torch.randint(6, (8, 2)), Y))
-    assert torch.equal(model[0].weight, before)
+    assert torch.equal(embedding.weight, before)
 
 
 def test_sparse_gradients_are_named() -> None:
@@ -92,7 +96,7 @@ def test_sparse_gradients_are_named() -> None:
         sharpness(model, F.cross_entropy, (torch.randint(6, (8, 2)), Y))
 
 
-LOSSES = {
+LOSSES: dict[str, tuple[Callable[..., Tensor], str]] = {
     "sum": (nn.CrossEntropyLoss(reduction="sum"), "sum over samples"),
     "partial sum": (partial(F.cross_entropy, reduction="sum"), "sum over samples"),
     "mse sum": (nn.MSELoss(reduction="sum"), "sum over samples"),
