@@ -25,6 +25,13 @@ def decay_shares(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str
     Raises:
         InseparableDecayError: A group has weight decay, and the optimizer mixes it with momentum,
             normalises it with the gradient, or is not known here.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> model = nn.Linear(2, 1, bias=False)
+        >>> decay_shares(model, torch.optim.AdamW(model.parameters(), lr=0.5, weight_decay=0.1))
+        {'weight': 0.05}
     """
     shares = {
         id(parameter): _share(optimizer, group)

@@ -20,18 +20,18 @@ _Convolution = nn.Conv1d | nn.Conv2d | nn.Conv3d
 
 @dataclass(frozen=True)
 class WeightLayer:
-    """A module that multiplies its inputs, as columns of a matrix X, by its ``weight``.
+    """A module that multiplies its inputs, as columns of a matrix X, by its `weight`.
 
-    - ``nn.Linear``: a column for each vector of inputs.
-    - ``nn.Conv1d/2d/3d``: a column for each patch, zeros where it leaves the image. With groups W
+    - `nn.Linear`: a column for each vector of inputs.
+    - `nn.Conv1d/2d/3d`: a column for each patch, zeros where it leaves the image. With groups W
       is block-diagonal, and a column is the patch of all groups.
-    - ``nn.Embedding``: a one-hot column for each token, so that ‖X‖² is their number, and C the
+    - `nn.Embedding`: a one-hot column for each token, so that ‖X‖² is their number, and C the
       size of the vocabulary.
 
     A bias, and multipliers on the output, are no part of WX.
 
     Attributes:
-        name: Name of the weight in ``named_parameters(remove_duplicate=False)``.
+        name: Name of the weight in `named_parameters(remove_duplicate=False)`.
         module: The module.
     """
 
@@ -75,17 +75,22 @@ class WeightLayer:
 
 
 def weight_layers(model: nn.Module, skip: Collection[str] = ()) -> Iterator[WeightLayer]:
-    """Yield the layers of ``model`` that can be measured, in its order, shared modules once.
+    """Yield the layers of `model` that can be measured, in its order, shared modules once.
 
     Trained tensors of other modules (norms, biases, positions, attention's fused projections) are
     no layers of this kind.
 
     Args:
         model: Any module.
-        skip: Names of weights to leave out, as in ``named_parameters``.
+        skip: Names of weights to leave out, as in `named_parameters`.
 
     Raises:
-        ValueError: A layer has a form for which WX is not defined here, or ``skip`` names none.
+        ValueError: A layer has a form for which WX is not defined here, or `skip` names none.
+
+    Example:
+        >>> from torch import nn
+        >>> [layer.name for layer in weight_layers(nn.Sequential(nn.Linear(2, 3), nn.LayerNorm(3)))]
+        ['0.weight']
     """
     skipped = set(skip)
     for path, module in model.named_modules():

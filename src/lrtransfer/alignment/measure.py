@@ -27,7 +27,7 @@ def measure(
     """Return the alignment of every layer's weight and last update with its inputs on a batch.
 
     W is the weight before the update and ΔW all that the update did, weight decay included
-    (:meth:`Alignment.without_decay` takes it out). X is what reaches the layer in the network
+    (`Alignment.without_decay` takes it out). X is what reaches the layer in the network
     before the update. On the update's own batch α_ΔW has the samples' alignment with their own
     part of ΔW; a held-out batch lacks it.
 
@@ -39,7 +39,7 @@ def measure(
 
     Args:
         model: The network after the update; data-parallel wrappers off.
-        previous: Parameter name -> a copy of it from before the update, as ``named_parameters``
+        previous: Parameter name -> a copy of it from before the update, as `named_parameters`
             has them. A layer whose weight it lacks is frozen, and is not measured.
         batch_inputs: x, or chunks of a batch whose sums are taken together.
         skip: Names of weights that the forward pass does not use through their module.
@@ -49,9 +49,17 @@ def measure(
         readout) is there under both names.
 
     Raises:
-        ValueError: ``previous`` does not fit the model, or no layer is in it; there is no batch;
+        ValueError: `previous` does not fit the model, or no layer is in it; there is no batch;
             a layer has no defined WX.
         RuntimeError: A layer was not called: its module is bypassed.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> model, x = nn.Linear(2, 1, bias=False), torch.eye(2)
+        >>> previous = {"weight": model.weight.detach() / 2}
+        >>> round(measure(model, previous, x)["weight"].relative_update, 4)
+        1.0
     """
     weights = _weights(model, previous)
     sums = list(_layer_sums(model, weights, skip))
@@ -128,7 +136,7 @@ class _LayerSums:
 
 
 def _weights(model: nn.Module, previous: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return ``previous`` where the model computes, each tied tensor under one name."""
+    """Return `previous` where the model computes, each tied tensor under one name."""
     parameters = dict(model.named_parameters(remove_duplicate=False))
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     found = {}

@@ -70,7 +70,7 @@ class Alignment:
         """Return what is left of the update when its weight decay, −share·W, is taken out.
 
         Args:
-            share: Learning rate times λ of the step (:func:`lrtransfer.alignment.decay_shares`).
+            share: Learning rate times λ of the step (`decay_shares`).
         """
         return replace(
             self,

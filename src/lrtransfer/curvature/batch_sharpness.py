@@ -71,6 +71,15 @@ def batch_sharpness(
     Raises:
         ValueError: an argument does not fit, or a mini-batch has zero gradient.
         NonFiniteCurvatureError: a loss or a product is NaN or infinite.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from lrtransfer.curvature import mini_batches
+        >>> x, y = torch.eye(2).double(), torch.zeros(2, 1).double()
+        >>> model, loss_fn = nn.Linear(2, 1, bias=False).double(), nn.MSELoss()
+        >>> round(batch_sharpness(model, loss_fn, mini_batches((x, y), 1)).value, 6)
+        2.0
     """
 
     def quotient(batch: tuple[Inputs, Any]) -> tuple[float, float]:
@@ -112,6 +121,14 @@ def gradient_noise_interaction(
     Raises:
         ValueError: an argument does not fit, or the full gradient is zero.
         NonFiniteCurvatureError: a loss or a product is NaN or infinite.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> x, y = torch.eye(2).double(), torch.zeros(2, 1).double()
+        >>> model, loss_fn = nn.Linear(2, 1, bias=False).double(), nn.MSELoss()
+        >>> round(gradient_noise_interaction(model, loss_fn, (x, y), [(x, y)] * 8).value, 6)
+        1.0
     """
     full = HessianOperator(model, loss_fn, batch, scale=scale)
     square = _square(full.scaled_gradient)

@@ -10,8 +10,9 @@ from torch import nn
 from lrtransfer.curvature.batches import Batch, chunks_of, sample_count
 from lrtransfer.curvature.directions import Direction, flat_direction
 from lrtransfer.curvature.forward import FrozenForward
-from lrtransfer.curvature.hessian import LossFunction
+from lrtransfer.curvature.hessian import LossFunction, checked_number
 from lrtransfer.curvature.linear_operator import NonFiniteCurvatureError
+from lrtransfer.curvature.losses import check_means
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,15 @@ def critical_sharpness(
     Raises:
         ValueError: an argument does not fit.
         NonFiniteCurvatureError: the loss at the start is NaN or infinite.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> x, y = torch.eye(2).double(), torch.zeros(2, 1).double()
+        >>> model, loss_fn = nn.Linear(2, 1, bias=False).double(), nn.MSELoss()
+        >>> downhill = -model.weight.detach().flatten()
+        >>> round(critical_sharpness(model, loss_fn, (x, y), downhill, tolerance=1e-6).value, 4)
+        1.0
     """
     if not (math.isfinite(guess) and guess > 0 and tolerance > 0 and max_forwards >= 3):
         raise ValueError("guess and tolerance must be positive, max_forwards at least 3")
@@ -97,6 +107,7 @@ def _losses_along(
     forward = FrozenForward(model)
     pieces = forward.split(flat_direction(forward, direction))
     chunks = chunks_of(batch)
+    check_means(loss_fn, chunks)
     counts = [sample_count(inputs) for inputs, _ in chunks]
 
     def loss(step: float) -> float:
@@ -111,7 +122,7 @@ def _losses_along(
             for (inputs, targets), count in zip(chunks, counts, strict=True):
                 buffers = {name: b.clone() for name, b in model.named_buffers()}
                 outputs = torch.func.functional_call(model, (moved, buffers), (inputs,))
-                total += count / sum(counts) * loss_fn(outputs, targets).item()
+                total += count / sum(counts) * checked_number(loss_fn(outputs, targets)).item()
         return total
 
     return loss

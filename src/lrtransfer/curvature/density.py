@@ -156,6 +156,16 @@ def spectral_density(
     Raises:
         ValueError: `probes` or `steps` is below 1.
         NonFiniteCurvatureError: a product holds NaN or infinity.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from lrtransfer.curvature import HessianOperator
+        >>> x, y = torch.eye(2).double(), torch.zeros(2, 1).double()
+        >>> model, loss_fn = nn.Linear(2, 1, bias=False).double(), nn.MSELoss()
+        >>> found = spectral_density(HessianOperator(model, loss_fn, (x, y)), probes=2, steps=2)
+        >>> round(found.moment(1)[0], 6)
+        1.0
     """
     if probes < 1 or steps < 1:
         raise ValueError(f"probes is {probes} and steps is {steps}; both must be at least 1")

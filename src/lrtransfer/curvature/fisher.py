@@ -31,6 +31,16 @@ class FisherOperator(GaussNewtonOperator):
             is missing or does not exist.
         RuntimeError: the outputs carry no graph.
         NonFiniteCurvatureError: the outputs are NaN or infinite.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> model = nn.Linear(1, 2, bias=False).double()
+        >>> _ = nn.init.zeros_(model.weight)
+        >>> FisherOperator(model, torch.ones(1, 1).double())(
+        ...     torch.tensor([1.0, 0.0]).double()
+        ... ).tolist()
+        [0.25, -0.25]
     """
 
     def __init__(

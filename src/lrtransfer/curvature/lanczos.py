@@ -1,6 +1,7 @@
 """Extreme eigenvalues of a symmetric operator by Lanczos iteration."""
 
 from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
@@ -95,6 +96,17 @@ def eigenvalues(
         ValueError: `k`, `which`, `tolerance`, `max_products`, `start` or `warm_products` is out
             of range.
         NonFiniteCurvatureError: a product holds NaN or infinity.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from lrtransfer.curvature import HessianOperator
+        >>> x, y = torch.eye(2).double(), torch.zeros(2, 1).double()
+        >>> model, loss_fn = nn.Linear(2, 1, bias=False).double(), nn.MSELoss()
+        >>> eigenvalues(HessianOperator(model, loss_fn, (2 * x, y))).values.round(
+        ...     decimals=6
+        ... ).tolist()
+        [4.0]
     """
     budget = max(300, 10 * k) if max_products is None else max_products
     _check_arguments(operator, k, which, tolerance, budget)
@@ -254,6 +266,8 @@ class _Search:
 def _check_arguments(
     operator: LinearOperator, k: int, which: Which, tolerance: float, budget: int
 ) -> None:
+    if not isinstance(k, Integral):
+        raise ValueError(f"k is {k!r}; choose a whole number of pairs")
     if not 1 <= k <= operator.dim:
         raise ValueError(f"k is {k}; choose 1 to {operator.dim}, the operator's dimension")
     if which not in _ORDERINGS:

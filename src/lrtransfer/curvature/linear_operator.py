@@ -53,6 +53,15 @@ def dense(operator: LinearOperator) -> Tensor:
     """Return the (dim, dim) matrix of `operator`, one product per column.
 
     For tests and tiny networks: it costs `dim` products and `dim`² numbers of memory.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from lrtransfer.curvature import HessianOperator
+        >>> x, y = torch.eye(2).double(), torch.zeros(2, 1).double()
+        >>> model, loss_fn = nn.Linear(2, 1, bias=False).double(), nn.MSELoss()
+        >>> dense(HessianOperator(model, loss_fn, (x, y))).tolist()
+        [[1.0, 0.0], [0.0, 1.0]]
     """
     identity = torch.eye(operator.dim, dtype=operator.dtype, device=operator.device)
     return torch.stack([operator(column) for column in identity], dim=1)

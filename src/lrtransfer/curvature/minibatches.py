@@ -23,6 +23,12 @@ def mini_batches(
 
     Raises:
         ValueError: `size` is not between 1 and the number of samples, or y has another length.
+
+    Example:
+        >>> import torch
+        >>> x, y = next(mini_batches((torch.randn(8, 3), torch.arange(8)), 4))
+        >>> x.shape, len(set(y.tolist()))
+        (torch.Size([4, 3]), 4)
     """
     inputs, targets = batch
     samples = sample_count(inputs)

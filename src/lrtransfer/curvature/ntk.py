@@ -27,6 +27,14 @@ class NTKOperator:
     Raises:
         ValueError: `batch_inputs`, `scale` or the outputs are not as described.
         RuntimeError: the outputs carry no graph.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> x, y = torch.eye(2).double(), torch.zeros(2, 1).double()
+        >>> model, loss_fn = nn.Linear(2, 1, bias=False).double(), nn.MSELoss()
+        >>> NTKOperator(model, x)(torch.ones(2).double()).tolist()
+        [0.5, 0.5]
     """
 
     def __init__(
@@ -100,6 +108,14 @@ def ntk_gram(
     """Return the matrix of `NTKOperator`, shape (n·C, n·C), symmetric to the last bit.
 
     For small problems: it costs n·C products. Arguments and errors are those of `NTKOperator`.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> x, y = torch.eye(2).double(), torch.zeros(2, 1).double()
+        >>> model, loss_fn = nn.Linear(2, 1, bias=False).double(), nn.MSELoss()
+        >>> ntk_gram(model, x).tolist()
+        [[0.5, 0.0], [0.0, 0.5]]
     """
     matrix = dense(NTKOperator(model, batch_inputs, scale=scale))
     return (matrix + matrix.T) / 2

@@ -55,6 +55,14 @@ def curvature_operator(
     Raises:
         ValueError: an argument does not fit the others; "fisher" is asked of another loss, or
             "ntk" over processes; and as the operators.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> x, y = torch.eye(2).double(), torch.zeros(2, 1).double()
+        >>> model, loss_fn = nn.Linear(2, 1, bias=False).double(), nn.MSELoss()
+        >>> curvature_operator("ntk", model, loss_fn, (x, y))(y.flatten() + 1).tolist()
+        [0.5, 0.5]
     """
     if name not in get_args(OperatorName):
         raise ValueError(f"operator is {name!r}; choose one of {', '.join(get_args(OperatorName))}")

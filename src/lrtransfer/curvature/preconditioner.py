@@ -44,6 +44,16 @@ def preconditioner(
         ValueError: the optimizer is of another type (subclasses included, for they may update
             otherwise), maximizes, has taken no step, or P has entries that are zero or not
             finite; and as `relative_rates`.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> model = nn.Linear(1, 1, bias=False)
+        >>> adam = torch.optim.Adam(model.parameters(), lr=0.1)
+        >>> model(torch.full((1, 1), 2.0)).sum().backward()
+        >>> adam.step()
+        >>> round(preconditioner(model, adam)["weight"].item(), 4)  # 1/((1 - 0.9) 2)
+        5.0
     """
     if type(optimizer) not in (torch.optim.Adam, torch.optim.AdamW, torch.optim.RMSprop):
         raise ValueError(f"no preconditioner is known of {type(optimizer).__name__}; {_REMEDY}")

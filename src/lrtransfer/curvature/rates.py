@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+import torch
 from torch import Tensor, nn
 
 from lrtransfer.curvature.forward import Scale
@@ -34,6 +35,13 @@ def relative_rates(
     Raises:
         ValueError: a group lacks its rate or has a bad one, a parameter is not the model's, is in
             two groups or in none, or `lr` is not positive.
+
+    Example:
+        >>> from torch import nn
+        >>> model = nn.Linear(2, 1)
+        >>> groups = [{"params": [model.weight], "lr": 0.1}, {"params": [model.bias], "lr": 0.2}]
+        >>> relative_rates(model, groups)
+        {'weight': 0.5, 'bias': 1.0}
     """
     rates = _group_rates(model, groups)
     reference = max(rates.values()) if lr is None else lr
@@ -65,7 +73,13 @@ def _group_rates(model: nn.Module, groups: ParameterGroups) -> dict[str, float]:
     Raises:
         ValueError: as `relative_rates`.
     """
-    if isinstance(groups, Mapping) or not all(isinstance(group, Mapping) for group in groups):
+    if isinstance(groups, torch.optim.Optimizer):
+        raise ValueError("groups is an optimizer; pass optimizer.param_groups")
+    if (
+        isinstance(groups, Mapping)
+        or not isinstance(groups, Iterable)
+        or not all(isinstance(group, Mapping) for group in groups)
+    ):
         raise ValueError("groups must be a list of dicts with 'params' and 'lr'")
     rates: dict[int, float] = {}
     known = {id(p): name for name, p in model.named_parameters()}

@@ -25,6 +25,14 @@ class ResidualOperator(HessianOperator):
         ValueError: the model does not return one tensor, and as `HessianOperator`.
         RuntimeError: the loss carries no graph.
         NonFiniteCurvatureError: the loss is NaN or infinite.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> x, y = torch.eye(2).double(), torch.zeros(2, 1).double()
+        >>> model, loss_fn = nn.Linear(2, 1, bias=False).double(), nn.MSELoss()
+        >>> ResidualOperator(model, loss_fn, (x, y))(torch.ones(2).double()).tolist()  # linear in θ
+        [0.0, 0.0]
     """
 
     def __init__(

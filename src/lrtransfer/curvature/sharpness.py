@@ -78,6 +78,14 @@ def sharpness(
         ValueError: an argument does not fit; see `HessianOperator` and `eigenvalues`.
         RuntimeError: the loss carries no graph to the parameters.
         NonFiniteCurvatureError: the loss or a product is NaN or infinite.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> x, y = torch.eye(2).double(), torch.zeros(2, 1).double()
+        >>> model, loss_fn = nn.Linear(2, 1, bias=False).double(), nn.MSELoss()
+        >>> round(sharpness(model, loss_fn, (x, y)).value, 6)  # H = 2 xᵀx/n
+        1.0
     """
     rates = diagonal(model, scale, groups, lr)
 

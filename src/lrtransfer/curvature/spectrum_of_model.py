@@ -58,6 +58,16 @@ def eigenvalues(
         ValueError: an argument does not fit; see `curvature_operator` and `curvature.eigenvalues`.
         RuntimeError: the loss carries no graph to the parameters.
         NonFiniteCurvatureError: the loss or a product is NaN or infinite.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> x, y = torch.eye(2).double(), torch.zeros(2, 1).double()
+        >>> model, loss_fn = nn.Linear(2, 1, bias=False).double(), nn.MSELoss()
+        >>> eigenvalues(model, loss_fn, (x, y), k=2, operator="ggn").values.round(
+        ...     decimals=6
+        ... ).tolist()
+        [1.0, 1.0]
     """
     built = curvature_operator(
         operator,

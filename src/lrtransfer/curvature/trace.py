@@ -58,6 +58,15 @@ def trace(
     Raises:
         ValueError: `tolerance` is not positive or `max_products` is below 16.
         NonFiniteCurvatureError: a product holds NaN or infinity.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from lrtransfer.curvature import HessianOperator
+        >>> x, y = torch.eye(2).double(), torch.zeros(2, 1).double()
+        >>> model, loss_fn = nn.Linear(2, 1, bias=False).double(), nn.MSELoss()
+        >>> round(trace(HessianOperator(model, loss_fn, (x, y))).value, 6)
+        2.0
     """
     if not tolerance > 0:
         raise ValueError(f"tolerance is {tolerance}; choose a positive relative error")

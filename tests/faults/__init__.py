@@ -1,0 +1,1 @@
+"""What should not happen to the library, and what it does then."""
