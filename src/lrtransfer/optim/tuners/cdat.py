@@ -97,13 +97,13 @@ class CDAT(Tuner):
             ("denominator", abs(curvature) + self._eps),
         ):
             self.memory[name] = (1 - self._decay) * new + self._decay * self.memory[name]
-        rate = self._bounded(self._edge())
+        rate = self._bounded(self._edge_rate())
         if rate > 0:
             self.memory["last_positive"] = rate
             self.memory["probe"] = line.probe_after(rate, curvature)
         return rate
 
-    def _edge(self) -> float:
+    def _edge_rate(self) -> float:
         """Return σn/d, infinite where the model has no edge."""
         if self.numerator == 0:
             return 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -10,9 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules.module import register_module_forward_pre_hook
+from torch.utils.hooks import RemovableHandle
 
 Closure = Callable[[], Tensor]
 """Returns the loss of the present parameters, a tensor without axes, with its graph."""
+
+# One evaluation at a time: the random state and attention's kernels belong to the process.
+_EVALUATING = threading.RLock()
 
 
 class ClosureError(RuntimeError):
@@ -30,6 +35,7 @@ class RepeatableClosure:
     and leave no trace: the buffers of the modules that ran (BatchNorm's statistics) and the random
     state end as one evaluation leaves them. Randomness from elsewhere (NumPy, a
     `torch.Generator`, a data loader) is out of reach: draw the batch outside the closure.
+    `restore` puts back what the first one changed.
 
     Args:
         closure: What the user passed to `step`.
@@ -40,8 +46,12 @@ class RepeatableClosure:
         self._closure = closure
         self._parameters = parameters
         self._modules: list[nn.Module] = []
+        self._before: list[_Kept] = []
         devices = {parameter.device for parameter in parameters if parameter.is_cuda}
         self._cuda = sorted(devices, key=str)
+        self._random = self._random_states()
+        self._draws = True
+        self._hook: RemovableHandle | None = None
 
     def first(self, *, twice_differentiable: bool) -> Tensor:
         """Return the loss with its graph.
@@ -57,14 +67,14 @@ class RepeatableClosure:
         """
         for parameter in self._parameters:
             parameter.grad = None
-        self._random = torch.get_rng_state()
-        self._cuda_random = [torch.cuda.get_rng_state(device) for device in self._cuda]
-        with ExitStack() as stack:
+        with _EVALUATING, ExitStack() as stack:
             stack.enter_context(torch.enable_grad())
             if twice_differentiable:
                 stack.enter_context(sdpa_kernel(SDPBackend.MATH))
             stack.enter_context(self._noting_modules())
+            self._random = self._random_states()
             loss = self._closure()
+            self._draws = not all(map(torch.equal, self._random, self._random_states()))
         self._check(loss)
         return loss
 
@@ -75,12 +85,34 @@ class RepeatableClosure:
 
     @contextmanager
     def replaying(self) -> Iterator[None]:
-        """Set the random state of the first evaluation; put back it and the buffers on leaving."""
-        with torch.random.fork_rng(devices=self._cuda), self._keeping_buffers():
-            torch.set_rng_state(self._random)
-            for device, state in zip(self._cuda, self._cuda_random, strict=True):
-                torch.cuda.set_rng_state(state, device)
+        """Set the random state of the first evaluation; put back it and the buffers on leaving.
+
+        The random state is left alone where the first evaluation drew nothing.
+        """
+        with _EVALUATING, ExitStack() as stack:
+            if self._draws:
+                stack.enter_context(torch.random.fork_rng(devices=self._cuda))
+                self._set_random()
+            kept = [one for module in self._modules for one in _buffers_of(module)]
+            stack.callback(_put_back, kept)
             yield
+
+    def restore(self) -> None:
+        """Put buffers, random state and hooks back to before the first evaluation."""
+        if self._hook is not None:
+            self._hook.remove()
+        _put_back(self._before)
+        if self._draws:
+            self._set_random()
+
+    def _random_states(self) -> list[Tensor]:
+        return [torch.get_rng_state(), *map(torch.cuda.get_rng_state, self._cuda)]
+
+    def _set_random(self) -> None:
+        own, *others = self._random
+        torch.set_rng_state(own)
+        for device, state in zip(self._cuda, others, strict=True):
+            torch.cuda.set_rng_state(state, device)
 
     def _check(self, loss: Any) -> None:
         if any(parameter.grad is not None for parameter in self._parameters):
@@ -110,30 +142,37 @@ class RepeatableClosure:
     def _noting_modules(self) -> Iterator[None]:
         """Remember every module that is called, since the closure does not name its model."""
         seen: set[int] = set()
+        thread = threading.get_ident()
 
         def note(module: nn.Module, inputs: Any) -> None:
-            if id(module) not in seen:
-                seen.update(id(child) for child in module.modules())
+            if id(module) not in seen and threading.get_ident() == thread:
+                self._before += _buffers_of(module)
                 self._modules.append(module)
+                seen.update(id(child) for child in module.modules())
 
-        handle = register_module_forward_pre_hook(note)
+        self._hook = register_module_forward_pre_hook(note)
         try:
             yield
         finally:
-            handle.remove()
+            self._hook.remove()
 
-    @contextmanager
-    def _keeping_buffers(self) -> Iterator[None]:
-        kept = [
-            (owner, name, buffer, buffer.clone())
-            for module in self._modules
-            for owner in module.modules()
-            for name, buffer in owner._buffers.items()
-            if buffer is not None
-        ]
-        try:
-            yield
-        finally:
-            for owner, name, buffer, before in kept:
-                owner._buffers[name] = buffer
-                buffer.copy_(before)
+
+_Kept = tuple[dict[str, Tensor | None], str, Tensor, Tensor]
+
+
+def _buffers_of(module: nn.Module) -> list[_Kept]:
+    """Return the buffers within `module`: whose, name, tensor and a copy of its values."""
+    return [
+        (owner._buffers, name, buffer, buffer.detach().clone())
+        for owner in module.modules()
+        for name, buffer in owner._buffers.items()
+        if buffer is not None
+    ]
+
+
+def _put_back(kept: Sequence[_Kept]) -> None:
+    # Backwards: of a buffer that was noted twice the first note counts.
+    with torch.no_grad():
+        for owner, name, buffer, before in reversed(kept):
+            owner[name] = buffer
+            buffer.copy_(before)

@@ -7,7 +7,7 @@ import math
 import torch
 
 from lrtransfer.optim.tuners.line import Line
-from lrtransfer.optim.tuners.objective import Reduce, dot, norm
+from lrtransfer.optim.tuners.objective import Reduce, inner, norm
 from lrtransfer.optim.tuners.tuner import Tuner
 
 
@@ -56,7 +56,7 @@ class Hypergradient(Tuner):
             ]
             lengths = line.objective.gradient_norm * self.memory["length"]
             if lengths > 0:
-                rate *= 1 - self._beta * dot(line.objective.gradient, last).item() / lengths
+                rate *= 1 - self._beta * inner(line.objective.gradient, last) / lengths
         moved = {id(m.parameter): u for m, u in zip(members, line.direction, strict=True)}
         self.memory["update"] = [
             moved.get(id(p)) for group in self.param_groups for p in group["params"]

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lrtransfer.optim.tuners.closure import RepeatableClosure
 from lrtransfer.optim.tuners.direction import direction, member
-from lrtransfer.optim.tuners.objective import Objective, Surroundings, dot
+from lrtransfer.optim.tuners.objective import Objective, Surroundings, inner
 from lrtransfer.optim.tuners.preconditioner import preconditioner
 from lrtransfer.optim.tuners.scaled_hessian import ScaledHessian
 
@@ -87,4 +87,4 @@ def next_update(
     update = direction(base, stepped, objective.gradient)
     divided = preconditioner(base, [m.parameter for m in stepped])
     roots = [(m.rate / p.detach()).sqrt() for m, p in zip(stepped, divided, strict=True)]
-    return NextUpdate(objective, update, roots, dot(objective.gradient, update).item())
+    return NextUpdate(objective, update, roots, inner(objective.gradient, update))

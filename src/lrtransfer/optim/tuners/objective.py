@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,9 @@ Reduce = Callable[[Tensor], Tensor]
 """Returns the mean of a tensor over the workers of data-parallel training, the same on all; it
 may work in place."""
 
+# Sums of squares between these bounds lose nothing that counts to float32.
+_SMALL, _LARGE = 1e-30, 1e37
+
 
 @dataclass(frozen=True)
 class Surroundings:
@@ -22,7 +26,7 @@ class Surroundings:
 
     Attributes:
         reduce: Mean over workers of losses, gradients and curvatures; None for one process.
-        scaler: Loss scaling of float16 autocast; None without.
+        scaler: Loss scaling of float16 autocast, enabled; None without.
     """
 
     reduce: Reduce | None = None
@@ -82,8 +86,8 @@ class Objective:
         self.gradient = [surroundings.mean(self._unscaled(g)) for g in self._graph]
         self._add_penalty()
         self.gradient_norm = norm(self.gradient)
-        self.finite = bool(torch.isfinite(torch.tensor(self.gradient_norm)))
-        if not self.finite and (scaler is None or not scaler.is_enabled()):
+        self.finite = math.isfinite(self.gradient_norm)
+        if not self.finite and scaler is None:
             raise NonFiniteLossError("the gradient holds NaN or infinity; no step follows from it")
         self.loss = surroundings.mean(loss.detach())
         self.value = self.loss.item() + self._penalty()
@@ -182,12 +186,32 @@ def dot(left: Sequence[Tensor], right: Sequence[Tensor]) -> Tensor:
     ).sum()
 
 
+def inner(left: Sequence[Tensor], right: Sequence[Tensor]) -> float:
+    """Return Σ left·right, summed in float64 where float32 would lose it."""
+    found = dot(left, right).item()
+    return found if _is_ordinary(found) else dot(_double(left), _double(right)).item()
+
+
 def norm(tensors: Sequence[Tensor]) -> float:
-    """Return the Euclidean norm over all tensors."""
+    """Return the Euclidean norm over all tensors, summed in float64 where float32 would lose it."""
+    found = _norm(tensors)
+    return found if _is_ordinary(found * found) else _norm(_double(tensors))
+
+
+def _norm(tensors: Sequence[Tensor]) -> float:
     device = tensors[0].device
     lengths = [torch.linalg.vector_norm(t).to(device) for t in tensors]
     length: float = torch.linalg.vector_norm(torch.stack(lengths)).item()
     return length
+
+
+def _is_ordinary(squares: float) -> bool:
+    """Return whether a sum of squares is far from float32's smallest and largest numbers."""
+    return _SMALL < abs(squares) < _LARGE
+
+
+def _double(tensors: Sequence[Tensor]) -> list[Tensor]:
+    return [t.to("cpu", torch.float64) for t in tensors]
 
 
 def _differentiate(

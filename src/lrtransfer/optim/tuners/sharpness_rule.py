@@ -7,7 +7,8 @@ import math
 import torch
 from torch import Tensor
 
-from lrtransfer.curvature import eigenvalues
+from lrtransfer.curvature import NonFiniteCurvatureError, eigenvalues
+from lrtransfer.optim.tuners.closure import NonFiniteLossError
 from lrtransfer.optim.tuners.line import Line
 from lrtransfer.optim.tuners.objective import Reduce
 from lrtransfer.optim.tuners.preconditioner import preconditioner
@@ -78,7 +79,10 @@ class SharpnessRule(Tuner):
         if start is not None:
             fits = start.shape == (operator.dim,)
             start = start.to(operator.device) if fits else None
-        top = eigenvalues(operator, tolerance=self._tolerance, start=start)
+        try:
+            top = eigenvalues(operator, tolerance=self._tolerance, start=start)
+        except NonFiniteCurvatureError as error:
+            raise NonFiniteLossError(f"the sharpness is not finite: {error}") from error
         value = top.values[0].item()
         self.memory |= {
             "sharpness": value,

@@ -1,0 +1,112 @@
+"""A step is whole or did not happen: what it may change is remembered, and put back on an error."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.backends import cuda
+
+# What a step sets for the process or the thread, each with what sets it.
+_SWITCHES: tuple[tuple[Callable[[], bool], Callable[[bool], Any]], ...] = (
+    (torch.is_grad_enabled, torch.set_grad_enabled),
+    (cuda.flash_sdp_enabled, cuda.enable_flash_sdp),
+    (cuda.mem_efficient_sdp_enabled, cuda.enable_mem_efficient_sdp),
+    (cuda.math_sdp_enabled, cuda.enable_math_sdp),
+    (cuda.cudnn_sdp_enabled, cuda.enable_cudnn_sdp),
+)
+
+_claims: dict[int, int] = {}
+_claiming = threading.Lock()
+
+
+class Snapshot:
+    """Parameters, gradients, a base optimizer and a tuner's numbers before a step.
+
+    The base's state keeps its tensors: `restore` writes the old values into them.
+
+    Args:
+        base: The optimizer.
+        parameters: What the step may move.
+        memory: The tuner's numbers; its values are replaced, never changed in place.
+    """
+
+    def __init__(
+        self,
+        base: torch.optim.Optimizer,
+        parameters: Sequence[nn.Parameter],
+        memory: dict[str, Any],
+    ) -> None:
+        self._switches = [read() for read, _ in _SWITCHES]
+        self._grads = [parameter.grad for parameter in parameters]
+        self._parameters = parameters
+        self._state = base.state
+        self._entries = dict(base.state)
+        self._dicts = [
+            (owned, owned.copy()) for owned in (memory, *base.param_groups, *base.state.values())
+        ]
+        kept: list[Tensor] = [parameter.detach() for parameter in parameters]
+        for entry in base.state.values():
+            kept += [value for value in entry.values() if isinstance(value, Tensor)]
+        self._tensors = [(tensor, tensor.clone()) for tensor in kept]
+
+    def restore(self) -> None:
+        """Put everything back; to do so twice does no harm."""
+        for (_, write), was in zip(_SWITCHES, self._switches, strict=True):
+            write(was)
+        with torch.no_grad():
+            for tensor, value in self._tensors:
+                tensor.copy_(value)
+        for owned, items in self._dicts:
+            owned.clear()
+            owned.update(items)
+        self._state.clear()
+        self._state.update(self._entries)
+        for parameter, gradient in zip(self._parameters, self._grads, strict=True):
+            parameter.grad = gradient
+
+
+@contextmanager
+def whole(*restores: Callable[[], None]) -> Iterator[Callable[[], None]]:
+    """Call `restores` if the block raises, Ctrl-C included; yields what calls them at will."""
+
+    def restore() -> None:
+        for one in restores:
+            one()
+
+    try:
+        yield restore
+    except BaseException:
+        try:
+            restore()
+        finally:
+            restore()  # a second Ctrl-C may have cut the first short
+        raise
+
+
+@contextmanager
+def claimed(parameters: Sequence[nn.Parameter]) -> Iterator[None]:
+    """Keep other threads from stepping `parameters` meanwhile.
+
+    Raises:
+        RuntimeError: Another thread is stepping one of them.
+    """
+    me = threading.get_ident()
+    keys = [id(parameter) for parameter in parameters]
+    with _claiming:
+        if any(_claims.get(key, me) != me for key in keys):
+            raise RuntimeError(
+                "another thread is in a step of the same parameters; let one thread at a time "
+                "step a model"
+            )
+        mine = [key for key in keys if key not in _claims]
+    try:
+        _claims.update(dict.fromkeys(mine, me))
+        yield
+    finally:
+        for key in mine:
+            _claims.pop(key, None)
