@@ -9,9 +9,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.utils.hooks import RemovableHandle
+
+from lrtransfer.optim.tuners.attention import explicit_attention
 
 Closure = Callable[[], Tensor]
 """Returns the loss of the present parameters, a tensor without axes, with its graph."""
@@ -70,7 +71,7 @@ class RepeatableClosure:
         with _EVALUATING, ExitStack() as stack:
             stack.enter_context(torch.enable_grad())
             if twice_differentiable:
-                stack.enter_context(sdpa_kernel(SDPBackend.MATH))
+                stack.enter_context(explicit_attention())
             stack.enter_context(self._noting_modules())
             self._random = self._random_states()
             loss = self._closure()
@@ -93,8 +94,7 @@ class RepeatableClosure:
             if self._draws:
                 stack.enter_context(torch.random.fork_rng(devices=self._cuda))
                 self._set_random()
-            kept = [one for module in self._modules for one in _buffers_of(module)]
-            stack.callback(_put_back, kept)
+            stack.callback(_put_back, _buffers_of(self._modules))
             yield
 
     def restore(self) -> None:
@@ -146,9 +146,10 @@ class RepeatableClosure:
 
         def note(module: nn.Module, inputs: Any) -> None:
             if id(module) not in seen and threading.get_ident() == thread:
-                self._before += _buffers_of(module)
-                self._modules.append(module)
-                seen.update(id(child) for child in module.modules())
+                within = list(module.modules())
+                self._before += _buffers_of(within)
+                self._modules += within
+                seen.update(map(id, within))
 
         self._hook = register_module_forward_pre_hook(note)
         try:
@@ -160,11 +161,11 @@ class RepeatableClosure:
 _Kept = tuple[dict[str, Tensor | None], str, Tensor, Tensor]
 
 
-def _buffers_of(module: nn.Module) -> list[_Kept]:
-    """Return the buffers within `module`: whose, name, tensor and a copy of its values."""
+def _buffers_of(modules: Sequence[nn.Module]) -> list[_Kept]:
+    """Return the modules' own buffers: whose, name, tensor and a copy of its values."""
     return [
         (owner._buffers, name, buffer, buffer.detach().clone())
-        for owner in module.modules()
+        for owner in modules
         for name, buffer in owner._buffers.items()
         if buffer is not None
     ]

@@ -112,7 +112,7 @@ def direction(
     from_zero = _is_known(base)
     starts = [m.parameter.detach() for m in members]
     stand_ins = [
-        nn.Parameter(torch.zeros_like(start) if from_zero else start.clone()) for start in starts
+        torch.zeros_like(start) if from_zero else nn.Parameter(start.clone()) for start in starts
     ]
     for stand_in, slope in zip(stand_ins, gradient, strict=True):
         stand_in.grad = slope.clone()  # a hook on the base may clip it in place

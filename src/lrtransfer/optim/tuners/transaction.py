@@ -9,15 +9,15 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.backends import cuda
+from torch._utils import _flatten_dense_tensors, _unflatten_dense_tensors
 
-# What a step sets for the process or the thread, each with what sets it.
-_SWITCHES: tuple[tuple[Callable[[], bool], Callable[[bool], Any]], ...] = (
+from lrtransfer.optim.tuners.attention import EXPLICIT, FUSED, Switch
+
+# What a step sets for the process or the thread.
+_SWITCHES: tuple[Switch, ...] = (
     (torch.is_grad_enabled, torch.set_grad_enabled),
-    (cuda.flash_sdp_enabled, cuda.enable_flash_sdp),
-    (cuda.mem_efficient_sdp_enabled, cuda.enable_mem_efficient_sdp),
-    (cuda.math_sdp_enabled, cuda.enable_math_sdp),
-    (cuda.cudnn_sdp_enabled, cuda.enable_cudnn_sdp),
+    EXPLICIT,
+    *FUSED,
 )
 
 _claims: dict[int, int] = {}
@@ -52,15 +52,17 @@ class Snapshot:
         kept: list[Tensor] = [parameter.detach() for parameter in parameters]
         for entry in base.state.values():
             kept += [value for value in entry.values() if isinstance(value, Tensor)]
-        self._tensors = [(tensor, tensor.clone()) for tensor in kept]
+        self._tensors = [(alike, _packed(alike)) for alike in _by_kind(kept)]
 
     def restore(self) -> None:
         """Put everything back; to do so twice does no harm."""
         for (_, write), was in zip(_SWITCHES, self._switches, strict=True):
             write(was)
         with torch.no_grad():
-            for tensor, value in self._tensors:
-                tensor.copy_(value)
+            for tensors, packed in self._tensors:
+                values = _unflatten_dense_tensors(packed, tensors)  # type: ignore[no-untyped-call]
+                for tensor, value in zip(tensors, values, strict=True):
+                    tensor.copy_(value)
         for owned, items in self._dicts:
             owned.clear()
             owned.update(items)
@@ -68,6 +70,21 @@ class Snapshot:
         self._state.update(self._entries)
         for parameter, gradient in zip(self._parameters, self._grads, strict=True):
             parameter.grad = gradient
+
+
+def _by_kind(tensors: Sequence[Tensor]) -> list[list[Tensor]]:
+    kinds: dict[Any, list[Tensor]] = {}
+    for tensor in tensors:
+        kinds.setdefault((tensor.dtype, tensor.device), []).append(tensor)
+    return list(kinds.values())
+
+
+def _packed(tensors: list[Tensor]) -> Tensor:
+    """Return the values of all in one tensor: a copy of each would cost four times the time."""
+    if len(tensors) == 1:
+        return tensors[0].flatten().clone()  # torch's function would return a view
+    packed: Tensor = _flatten_dense_tensors(tensors)  # type: ignore[no-untyped-call]
+    return packed
 
 
 @contextmanager
