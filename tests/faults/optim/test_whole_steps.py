@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import signal
 import time
 from typing import Any
@@ -134,7 +135,7 @@ def interrupted_steps(name: str, base: str, count: int, seed: int) -> tuple[int,
         for _ in range(count):
             random = torch.get_rng_state()
             twin.model.load_state_dict(trial.model.state_dict())
-            twin.tuner.load_state_dict(trial.tuner.state_dict())
+            twin.tuner.load_state_dict(copy.deepcopy(trial.tuner.state_dict()))
             before = trial.state()
             try:
                 signal.setitimer(signal.ITIMER_REAL, generator.uniform(1e-6, 1.2 * length))

@@ -21,7 +21,10 @@ BASES: dict[str, Callable[[Any], torch.optim.Optimizer]] = {
 # Tuner and options: nine ways to the rate.
 TUNERS: dict[str, tuple[str, dict[str, Any]]] = {
     **{name: (name, {}) for name in catalog.names("optim/tuners")},
-    "cdat by finite differences": ("cdat", {"curvature": "finite_difference"}),
+    "cdat by finite differences": (
+        "cdat",
+        {"curvature": "finite_difference", "max_learning_rate": 1.0},
+    ),
 }
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -68,34 +68,38 @@ class RepeatableClosure:
         """
         for parameter in self._parameters:
             parameter.grad = None
-        with _EVALUATING, ExitStack() as stack:
-            stack.enter_context(torch.enable_grad())
-            if twice_differentiable:
-                stack.enter_context(explicit_attention())
-            stack.enter_context(self._noting_modules())
-            self._random = self._random_states()
-            loss = self._closure()
-            self._draws = not all(map(torch.equal, self._random, self._random_states()))
+        kernels = explicit_attention() if twice_differentiable else nullcontext()
+        with _EVALUATING, torch.enable_grad(), kernels:
+            self._hook = register_module_forward_pre_hook(self._note_of_this_thread())
+            try:
+                self._random = self._random_states()
+                loss = self._closure()
+                self._draws = not all(map(torch.equal, self._random, self._random_states()))
+            finally:
+                self._hook.remove()
         self._check(loss)
         return loss
 
     def again(self) -> Tensor:
         """Return the loss at the present parameters, without a graph; it may not be finite."""
-        with torch.no_grad(), self.replaying():
-            return self._closure().detach()
+        with torch.no_grad():
+            return self.replay(lambda: self._closure().detach())
 
-    @contextmanager
-    def replaying(self) -> Iterator[None]:
-        """Set the random state of the first evaluation; put back it and the buffers on leaving.
+    def replay(self, evaluate: Callable[[], Tensor]) -> Tensor:
+        """Return what `evaluate` does from the first evaluation's random state, without a trace.
 
         The random state is left alone where the first evaluation drew nothing.
         """
-        with _EVALUATING, ExitStack() as stack:
-            if self._draws:
-                stack.enter_context(torch.random.fork_rng(devices=self._cuda))
-                self._set_random()
-            stack.callback(_put_back, _buffers_of(self._modules))
-            yield
+        with _EVALUATING:
+            random, buffers = self._random_states(), _buffers_of(self._modules)
+            try:
+                if self._draws:
+                    self._set_random(self._random)
+                return evaluate()
+            finally:
+                _put_back(buffers)
+                if self._draws:
+                    self._set_random(random)
 
     def restore(self) -> None:
         """Put buffers, random state and hooks back to before the first evaluation."""
@@ -103,13 +107,13 @@ class RepeatableClosure:
             self._hook.remove()
         _put_back(self._before)
         if self._draws:
-            self._set_random()
+            self._set_random(self._random)
 
     def _random_states(self) -> list[Tensor]:
         return [torch.get_rng_state(), *map(torch.cuda.get_rng_state, self._cuda)]
 
-    def _set_random(self) -> None:
-        own, *others = self._random
+    def _set_random(self, states: Sequence[Tensor]) -> None:
+        own, *others = states
         torch.set_rng_state(own)
         for device, state in zip(self._cuda, others, strict=True):
             torch.cuda.set_rng_state(state, device)
@@ -138,9 +142,8 @@ class RepeatableClosure:
                 "outside no_grad()"
             )
 
-    @contextmanager
-    def _noting_modules(self) -> Iterator[None]:
-        """Remember every module that is called, since the closure does not name its model."""
+    def _note_of_this_thread(self) -> Callable[[nn.Module, Any], None]:
+        """Return a hook that remembers what modules run: the closure does not name its model."""
         seen: set[int] = set()
         thread = threading.get_ident()
 
@@ -151,11 +154,7 @@ class RepeatableClosure:
                 self._modules += within
                 seen.update(map(id, within))
 
-        self._hook = register_module_forward_pre_hook(note)
-        try:
-            yield
-        finally:
-            self._hook.remove()
+        return note
 
 
 _Kept = tuple[dict[str, Tensor | None], str, Tensor, Tensor]

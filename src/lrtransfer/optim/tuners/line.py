@@ -73,8 +73,8 @@ class Line:
                 )
             moved = [m.parameter for m in self.objective.members]
             self.objective.forwards += _FORWARDS_OF_SECOND_DERIVATIVE
-            with self.objective.closure.replaying():
-                local = second_derivative(self.task, moved, along)
+            task = self.task
+            local = self.objective.closure.replay(lambda: second_derivative(task, moved, along))
             found = self.objective.surroundings.mean(local).item()
             found = (found + self.objective.penalty_curvature(along)) * unit**2
         else:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from lrtransfer.curvature.graph import check_graph
 from lrtransfer.optim.tuners.closure import ClosureError, NonFiniteLossError, RepeatableClosure
 from lrtransfer.optim.tuners.direction import Member
 
@@ -45,6 +46,7 @@ class Objective:
         loss: What the closure returned, the mean over workers, without a graph.
         value: f(w).
         members: The parameters that the loss reaches.
+        reached: Their identities.
         gradient: ∇f over `members`, without a graph.
         gradient_norm: ‖∇f‖.
         finite: False if loss scaling overflowed; True otherwise.
@@ -56,10 +58,13 @@ class Objective:
         members: All parameters that may move.
         surroundings: See there.
         keep_graph: Whether products with the Hessian will be asked for.
+        checked: `reached` of an objective of the same closure whose graph was found sound, which
+            saves to search this one's.
 
     Raises:
         ClosureError: The closure does not return a loss that can be differentiated.
         NonFiniteLossError: The loss or, without a scaler, its gradient is NaN or infinite.
+        ValueError: The graph would drop derivatives in silence; see `check_graph`.
     """
 
     def __init__(
@@ -69,6 +74,7 @@ class Objective:
         surroundings: Surroundings,
         *,
         keep_graph: bool,
+        checked: frozenset[int] | None = None,
     ) -> None:
         self.closure = closure
         self.surroundings = surroundings
@@ -79,6 +85,9 @@ class Objective:
         self._scale = 1.0 if scaler is None else float(scaler.get_scale())
         graph = _differentiate(scaled, members, keep_graph=keep_graph)
         reached = [(m, g) for m, g in zip(members, graph, strict=True) if g is not None]
+        self.reached = frozenset(id(m.parameter) for m, _ in reached)
+        if self.reached != checked:
+            check_graph(loss, *(g for _, g in reached))
         if not reached:
             raise ClosureError("the loss does not depend on any parameter of the optimizer")
         self.members = [m for m, _ in reached]

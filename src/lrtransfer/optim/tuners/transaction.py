@@ -87,22 +87,28 @@ def _packed(tensors: list[Tensor]) -> Tensor:
     return packed
 
 
-@contextmanager
-def whole(*restores: Callable[[], None]) -> Iterator[Callable[[], None]]:
-    """Call `restores` if the block raises, Ctrl-C included; yields what calls them at will."""
+class Undo:
+    """A block that did not happen if it raises, Ctrl-C included: then, or when called, `restores`.
 
-    def restore() -> None:
-        for one in restores:
-            one()
+    No generator: one that an interrupt left suspended would end, and undo, at any later time.
+    """
 
-    try:
-        yield restore
-    except BaseException:
-        try:
+    def __init__(self, *restores: Callable[[], None]) -> None:
+        self._restores = restores
+
+    def __call__(self) -> None:
+        for restore in self._restores:
             restore()
-        finally:
-            restore()  # a second Ctrl-C may have cut the first short
-        raise
+
+    def __enter__(self) -> Undo:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        if kind is not None:
+            try:
+                self()
+            finally:
+                self()  # a second Ctrl-C may have cut the first short
 
 
 @contextmanager

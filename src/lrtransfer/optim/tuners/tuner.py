@@ -16,7 +16,7 @@ from lrtransfer.optim.tuners.direction import Member, check_base, direction, mem
 from lrtransfer.optim.tuners.forward_over_forward import Task
 from lrtransfer.optim.tuners.line import Line
 from lrtransfer.optim.tuners.objective import Objective, Reduce, Surroundings, inner
-from lrtransfer.optim.tuners.transaction import Snapshot, claimed, whole
+from lrtransfer.optim.tuners.transaction import Snapshot, Undo, claimed
 
 # A group's rate at a schedule's factor 1. Not `initial_lr`, which OneCycleLR overwrites.
 _UNSCHEDULED = "unscheduled_lr"
@@ -82,6 +82,8 @@ class Tuner(torch.optim.Optimizer, ABC):
         self.every = every
         # Whether `_rate` differentiates the closure's graph a second time.
         self._second_order = False
+        # The parameters that a loss reached whose graph was found sound.
+        self._checked: frozenset[int] | None = None
         enabled = scaler is not None and scaler.is_enabled()
         self._surroundings = Surroundings(reduce, scaler if enabled else None)
         self.memory: dict[str, Any] = {
@@ -141,7 +143,9 @@ class Tuner(torch.optim.Optimizer, ABC):
             The loss before the step, without a graph.
 
         Raises:
-            ValueError: Neither or both of closure and model, loss_fn, batch are given.
+            ValueError: Neither or both of closure and model, loss_fn, batch are given, or the graph
+                would drop derivatives in silence (reentrant checkpointing, a function marked
+                `once_differentiable`).
             ClosureError: The closure called backward or returned no loss with a graph.
             NonFiniteLossError: Loss, gradient or curvature is NaN or infinite.
             RuntimeError: Another thread is stepping the same parameters.
@@ -155,8 +159,8 @@ class Tuner(torch.optim.Optimizer, ABC):
             before = Snapshot(self.base, parameters, self.memory)
             last = partial(setattr, self, "last_update", self.last_update)
             with (
-                whole(self._forget_scaled),
-                whole(before.restore, repeatable.restore, last) as restore,
+                Undo(self._forget_scaled),
+                Undo(before.restore, repeatable.restore, last) as undo,
             ):
                 measuring = self.steps % self.every == 0
                 objective = Objective(
@@ -164,11 +168,13 @@ class Tuner(torch.optim.Optimizer, ABC):
                     members,
                     self._surroundings,
                     keep_graph=measuring and self._second_order,
+                    checked=self._checked,
                 )
+                self._checked = objective.reached
                 update = self._chosen(objective, task, measuring)
                 self._tell_scaler(objective, overflowed=update is None)
                 if update is None:
-                    restore()
+                    undo()
                 else:
                     self._apply(objective, update, factor * self.memory["tuned_rate"])
         return objective.loss
