@@ -1,1 +1,1 @@
-"""Faults and hostile input: what was wrong in silence once."""
+"""What should not happen to the library, and what it does then."""

@@ -1,0 +1,1 @@
+"""Hostile models, losses, batches and moments for the curvature library."""
