@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -58,8 +58,8 @@ class Objective:
         members: All parameters that may move.
         surroundings: See there.
         keep_graph: Whether products with the Hessian will be asked for.
-        checked: `reached` of an objective of the same closure whose graph was found sound, which
-            saves to search this one's.
+        checked: By `keep_graph`, `reached` of an objective whose graph was found sound, which saves
+            to search this one's.
 
     Raises:
         ClosureError: The closure does not return a loss that can be differentiated.
@@ -74,7 +74,7 @@ class Objective:
         surroundings: Surroundings,
         *,
         keep_graph: bool,
-        checked: frozenset[int] | None = None,
+        checked: Mapping[bool, frozenset[int]] | None = None,
     ) -> None:
         self.closure = closure
         self.surroundings = surroundings
@@ -86,8 +86,8 @@ class Objective:
         graph = _differentiate(scaled, members, keep_graph=keep_graph)
         reached = [(m, g) for m, g in zip(members, graph, strict=True) if g is not None]
         self.reached = frozenset(id(m.parameter) for m, _ in reached)
-        if self.reached != checked:
-            check_graph(loss, *(g for _, g in reached))
+        if checked is None or checked.get(keep_graph) != self.reached:
+            check_graph(loss, *(g for _, g in reached), twice=keep_graph)
         if not reached:
             raise ClosureError("the loss does not depend on any parameter of the optimizer")
         self.members = [m for m, _ in reached]

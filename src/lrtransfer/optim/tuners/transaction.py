@@ -97,6 +97,7 @@ class Undo:
         self._restores = restores
 
     def __call__(self) -> None:
+        """Put everything back."""
         for restore in self._restores:
             restore()
 

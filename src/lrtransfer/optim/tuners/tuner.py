@@ -82,8 +82,8 @@ class Tuner(torch.optim.Optimizer, ABC):
         self.every = every
         # Whether `_rate` differentiates the closure's graph a second time.
         self._second_order = False
-        # The parameters that a loss reached whose graph was found sound.
-        self._checked: frozenset[int] | None = None
+        # By order of differentiation, what a loss reached whose graph was found sound.
+        self._checked: dict[bool, frozenset[int]] = {}
         enabled = scaler is not None and scaler.is_enabled()
         self._surroundings = Surroundings(reduce, scaler if enabled else None)
         self.memory: dict[str, Any] = {
@@ -163,14 +163,15 @@ class Tuner(torch.optim.Optimizer, ABC):
                 Undo(before.restore, repeatable.restore, last) as undo,
             ):
                 measuring = self.steps % self.every == 0
+                keep_graph = measuring and self._second_order
                 objective = Objective(
                     repeatable,
                     members,
                     self._surroundings,
-                    keep_graph=measuring and self._second_order,
+                    keep_graph=keep_graph,
                     checked=self._checked,
                 )
-                self._checked = objective.reached
+                self._checked[keep_graph] = objective.reached
                 update = self._chosen(objective, task, measuring)
                 self._tell_scaler(objective, overflowed=update is None)
                 if update is None:
