@@ -7,11 +7,7 @@ a function named by ``SCHEDULE``: step and length of the run -> factor on the le
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Protocol
-
-if TYPE_CHECKING:
-    import torch
+from typing import Any, Protocol
 
 
 class Schedule(Protocol):
@@ -19,9 +15,3 @@ class Schedule(Protocol):
 
     def __call__(self, step: int, steps: int, /, **options: Any) -> float:
         """Return the factor."""
-
-
-def optimizer(name: str, groups: list[dict[str, Any]], **options: Any) -> torch.optim.Optimizer:
-    """Return the optimizer ``name`` over parameter groups that carry their own ``lr``."""
-    made: torch.optim.Optimizer = import_module(f"{__name__}.{name}").OPTIMIZER(groups, **options)
-    return made
