@@ -52,13 +52,13 @@ class Line:
         """Return φ''(0) = u·Hu.
 
         Args:
-            method: ``double_backward`` from the closure's graph; ``forward`` by two nested
-                forward-mode derivatives, which takes `task`; ``finite_difference`` from
+            method: `double_backward` from the closure's graph; `forward` by two nested
+                forward-mode derivatives, which takes `task`; `finite_difference` from
                 φ(−h) − 2φ(0) + φ(h).
             probe: h; None takes a thousandth of ‖w‖/‖u‖.
 
         Raises:
-            ValueError: ``forward`` was asked for without a task.
+            ValueError: `forward` was asked for without a task.
             NonFiniteLossError: It is NaN or infinite.
         """
         unit = self._unit()

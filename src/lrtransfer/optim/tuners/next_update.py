@@ -69,6 +69,13 @@ def next_update(
     Raises:
         NonFiniteLossError: The loss or its gradient is NaN or infinite.
         ValueError: The preconditioner of such an optimizer is unknown.
+
+    Example:
+        >>> w = torch.nn.Parameter(torch.tensor([1.0, 1.0]))
+        >>> base = torch.optim.SGD([{"params": [w], "lr": 0.1, "name": "w"}])
+        >>> coming = next_update(base, lambda: 0.5 * w[0] ** 2 + 1.5 * w[1] ** 2, {"w": 1.0})
+        >>> coming.slope, coming.curvature(), w.tolist()
+        (-10.0, 28.0, [1.0, 1.0])
     """
     groups = optimizer.param_groups
     kept = [(p, p.grad) for group in groups for p in group["params"]]
