@@ -15,9 +15,10 @@ from lrtransfer.optim.tuners.tuner import Tuner
 class CDAT(Tuner):
     """Curvature Dynamics Aware Tuning: η = σ n/d, n = max(−g·u, 0), d = |u·Hu| + ε.
 
-    Equation 8 of Roulet et al. (2024, 2407.06183). σ = 1 minimizes the quadratic model along u, σ = 2 stays on its level set, on the edge of
-    stability: for u = −P⁻¹g and H ⪰ 0, η λ_max(P^{-½}HP^{-½}) ≥ σ always. η·u does not depend on
-    the length of u, nor η on a factor of the loss.
+    Equation 8 of Roulet et al. (2024, 2407.06183). σ = 1 minimizes the quadratic model along u,
+    σ = 2 stays on its level set, on the edge of stability: for u = −P⁻¹g and H ⪰ 0,
+    η λ_max(P^{-½}HP^{-½}) ≥ σ always. η·u depends neither on the length of u nor on a factor of
+    the loss.
 
     Where u ascends (n = 0), η = 0. Where n > 0 and d = 0 the model has no edge: η is
     `max_learning_rate`, or the last positive η.

@@ -15,8 +15,8 @@ class Hypergradient(Tuner):
     """η ← η (1 − β cos(∇f(w + ηu), u)), w + ηu the point that the last step reached (eq. 24).
 
     ∇f there is the gradient of the present step, so the rule costs nothing; with mini-batches it
-    is that of the new batch, as in Baydin et al. (2018, 1703.04782). A parameter that one of the two steps
-    did not move counts as zero.
+    is that of the new batch, as in Baydin et al. (2018, 1703.04782). A parameter that one of the
+    two steps did not move counts as zero.
 
     Args:
         base: See `Tuner`.

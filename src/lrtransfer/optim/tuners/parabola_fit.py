@@ -15,10 +15,10 @@ class ParabolaFit(Tuner):
     """η = σ n/d from φ(−h), φ(0), φ(h) with h the last η: CDAT by forward passes alone.
 
     n and d are the parabola's −φ'(0) and φ''(0), so slope and curvature are those on the scale of
-    a step, not at a point. As in GeN (Bu and Xu 2025, 2407.02772), a parabola that does not open upwards or
-    does not descend keeps the last η, and η changes by a bounded factor, which it falls by where
-    a probe is not finite; they fit by least squares and accept by R². PAL (Mutschler and Zell
-    2020) takes two passes and the exact slope.
+    a step, not at a point. As in GeN (Bu and Xu 2025, 2407.02772), a parabola that does not open
+    upwards or does not descend keeps the last η, and η changes by a bounded factor, which it falls
+    by where a probe is not finite; they fit by least squares and accept by R². PAL (Mutschler and
+    Zell 2020, 1903.11991) takes two passes and the exact slope.
 
     Args:
         base: See `Tuner`.

@@ -17,7 +17,9 @@ from lrtransfer.optim.tuners.tuner import Tuner
 
 
 class SharpnessRule(Tuner):
-    """η = σ/λ_max, whatever the direction (eq. 25; σ = 2 is Cohen et al. 2021, 2103.00065, appendix F).
+    """η = σ/λ_max, whatever the direction (eq. 25).
+
+    σ = 2 is appendix F of Cohen et al. (2021, 2103.00065).
 
     λ_max is the algebraic one of D^½P^{-½}HP^{-½}D^½ on the closure's batch, with D the relative
     rates and P the base's preconditioner (the identity for SGD), by Lanczos iteration that starts
