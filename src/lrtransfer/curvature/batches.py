@@ -1,10 +1,12 @@
 """Batches as curvature takes them: one (x, y) pair or an iterable of pairs."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
+
+from lrtransfer.curvature.surroundings import RepeatedDraws
 
 Inputs: TypeAlias = Tensor | Mapping[str, Any]
 """What the model is called with: a tensor or a dict, samples along the first axis."""
@@ -29,12 +31,21 @@ def chunks_of(batch: Batch) -> list[tuple[Inputs, Any]]:
     """
     chunks: list[Any] = [batch]
     if not _is_pair(batch):
-        chunks = [] if _is_inputs(batch) else list(batch)
+        chunks = [] if _is_inputs(batch) or not isinstance(batch, Iterable) else read(batch)
     if not chunks or not all(_is_pair(chunk) for chunk in chunks):
         raise ValueError(
-            "batch must be (x, y) or a non-empty iterable of such pairs, x a tensor or a dict"
+            "batch must be (x, y) or a non-empty iterable of such pairs, x a tensor or a dict; "
+            f"it is {type(batch).__name__}"
         )
     return [(inputs, targets) for inputs, targets in chunks]
+
+
+def read(items: Iterable[Any]) -> list[Any]:
+    """Return `items` as a list, with torch's random state (a `DataLoader` draws) put back."""
+    if isinstance(items, Sequence):
+        return list(items)
+    with RepeatedDraws().session():
+        return list(items)
 
 
 def input_chunks_of(batch_inputs: Inputs | Iterable[Inputs]) -> list[Inputs]:
@@ -45,7 +56,8 @@ def input_chunks_of(batch_inputs: Inputs | Iterable[Inputs]) -> list[Inputs]:
     """
     if isinstance(batch_inputs, Tensor | Mapping):
         return [batch_inputs]
-    chunks = [] if isinstance(batch_inputs, tuple) else list(batch_inputs)
+    bad = isinstance(batch_inputs, tuple) or not isinstance(batch_inputs, Iterable)
+    chunks = [] if bad else read(batch_inputs)
     if not chunks or not all(_is_inputs(chunk) for chunk in chunks):
         raise ValueError(
             "batch_inputs must be x alone, a tensor or a dict, or a list of such chunks; "

@@ -10,8 +10,9 @@ from torch import nn
 from lrtransfer.curvature.batches import Batch, chunks_of, sample_count
 from lrtransfer.curvature.directions import Direction, flat_direction
 from lrtransfer.curvature.forward import FrozenForward
-from lrtransfer.curvature.hessian import LossFunction
+from lrtransfer.curvature.hessian import LossFunction, checked_number
 from lrtransfer.curvature.linear_operator import NonFiniteCurvatureError
+from lrtransfer.curvature.losses import check_means
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,7 @@ def _losses_along(
     forward = FrozenForward(model)
     pieces = forward.split(flat_direction(forward, direction))
     chunks = chunks_of(batch)
+    check_means(loss_fn, chunks)
     counts = [sample_count(inputs) for inputs, _ in chunks]
 
     def loss(step: float) -> float:
@@ -111,7 +113,7 @@ def _losses_along(
             for (inputs, targets), count in zip(chunks, counts, strict=True):
                 buffers = {name: b.clone() for name, b in model.named_buffers()}
                 outputs = torch.func.functional_call(model, (moved, buffers), (inputs,))
-                total += count / sum(counts) * loss_fn(outputs, targets).item()
+                total += count / sum(counts) * checked_number(loss_fn(outputs, targets)).item()
         return total
 
     return loss

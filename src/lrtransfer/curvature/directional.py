@@ -9,7 +9,7 @@ from lrtransfer.curvature.batches import Batch
 from lrtransfer.curvature.directions import Direction, flat_direction
 from lrtransfer.curvature.forward import FrozenForward, Scale
 from lrtransfer.curvature.hessian import HessianOperator, LossFunction
-from lrtransfer.curvature.krylov import plain_arithmetic
+from lrtransfer.curvature.krylov import plain_arithmetic, unit
 from lrtransfer.curvature.linear_operator import NonFiniteCurvatureError
 
 
@@ -74,11 +74,11 @@ def directional_sharpness(
             if bool(((roots == 0) & (flat != 0)).any()):
                 raise ValueError("direction moves a parameter whose scale is 0")
             scaled = torch.where(roots > 0, flat / roots, 0.0)
-        unit = scaled / torch.linalg.vector_norm(scaled)
-        product = operator(unit)
-        value = float(unit.double() @ product.double())
-        residual = float(torch.linalg.vector_norm((product - value * unit).double()))
-        descent = -float(unit.double() @ operator.scaled_gradient.double())
+        along = unit(scaled)
+        product = operator(along)
+        value = float(along.double() @ product.double())
+        residual = float(torch.linalg.vector_norm((product - value * along).double()))
+        descent = -float(along.double() @ operator.scaled_gradient.double())
         length = float(torch.linalg.vector_norm(scaled.double()))
     if not torch.isfinite(product).all():
         raise NonFiniteCurvatureError("the product with the direction holds NaN or infinity")

@@ -8,8 +8,10 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.parameter import is_lazy
 
 from lrtransfer.curvature.batches import Inputs
+from lrtransfer.curvature.surroundings import LOCK, RepeatedDraws, restored, set_modes
 
 Scale: TypeAlias = Mapping[str, float] | Mapping[str, Tensor] | Mapping[str, float | Tensor]
 """Parameter name -> its entries of the diagonal D: one number for all, or one for each."""
@@ -18,10 +20,11 @@ Scale: TypeAlias = Mapping[str, float] | Mapping[str, Tensor] | Mapping[str, flo
 class FrozenForward:
     """The map parameters -> outputs of `model`, as it stands when this object is made.
 
-    Every call sees the train/eval flags and the random state of that moment (so dropout draws
-    the same masks in each product), and works on copies of the buffers (so BatchNorm statistics
-    do not move). Attention runs on the explicit backend: the fused ones have no second
-    derivative. Autocast is off: curvature is computed in the parameters' own precision.
+    Every call sees the train/eval flags of that moment and the random state of the first session
+    (so dropout draws the same masks in each product), and works on copies of the buffers (so
+    BatchNorm statistics do not move). Attention runs on the explicit backend: the fused ones have
+    no second derivative. Autocast is off: curvature is computed in the parameters' own precision.
+    The sessions of all threads take turns.
 
     Args:
         model: any module; its parameters with `requires_grad` are the coordinates, in the order
@@ -31,11 +34,13 @@ class FrozenForward:
             gradient with. None is the identity.
 
     Raises:
-        ValueError: nothing is trainable, parameters differ in dtype or device or are below
-            float32, or `scale` does not fit the model.
+        ValueError: nothing is trainable, parameters differ in dtype or device, are below
+            float32 or hold no ordinary values, the model is scripted or rescales its weights in
+            the forward pass (`max_norm`), or `scale` does not fit it.
     """
 
     def __init__(self, model: nn.Module, scale: Scale | None = None) -> None:
+        _check_model(model)
         trainable = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
         self.model = model
         self.names = [name for name, _ in trainable]
@@ -44,10 +49,10 @@ class FrozenForward:
         self.roots = _scale_roots(model, self.names, scale)
         self.sizes = [parameter.numel() for parameter in self.parameters]
         self._versions = self._parameter_versions()
-        self._modes = [(module, module.training) for module in model.modules()]
-        self._random_state = torch.get_rng_state()
-        self._cuda = [self.device] if self.device.type == "cuda" else []
-        self._cuda_states = [torch.cuda.get_rng_state(device) for device in self._cuda]
+        self._modules = list(model.modules())
+        with LOCK:
+            self._modes = [(module, module.training) for module in self._modules]
+        self._draws = RepeatedDraws([self.device] if self.device.type == "cuda" else [])
 
     @property
     def dim(self) -> int:
@@ -72,18 +77,13 @@ class FrozenForward:
     def session(self) -> Iterator[None]:
         """Set the captured modes and random state; put back what was there on leaving."""
         self.check_unchanged()
-        modes = [(module, module.training) for module, _ in self._modes]
-        with ExitStack() as stack:
-            stack.enter_context(torch.random.fork_rng(devices=self._cuda))
+        with LOCK, restored(self._modules, self.parameters), ExitStack() as stack:
             stack.enter_context(torch.inference_mode(False))
             stack.enter_context(torch.enable_grad())
             stack.enter_context(torch.autocast(self.device.type, enabled=False))
             stack.enter_context(sdpa_kernel(SDPBackend.MATH))
-            stack.callback(_set_modes, modes)
-            _set_modes(self._modes)
-            torch.set_rng_state(self._random_state)
-            for device, state in zip(self._cuda, self._cuda_states, strict=True):
-                torch.cuda.set_rng_state(state, device)
+            set_modes(self._modes)
+            stack.enter_context(self._draws.session())
             yield
 
     def __call__(self, inputs: Inputs) -> Any:
@@ -116,9 +116,35 @@ class FrozenForward:
         return torch.cat(flat).detach()
 
 
-def _set_modes(modes: Sequence[tuple[nn.Module, bool]]) -> None:
-    for module, training in modes:
-        module.training = training
+def _check_model(model: nn.Module) -> None:
+    """Raise unless curvature of `model` is defined, before anything runs."""
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"model is {type(model).__name__}; pass an nn.Module")
+    for path, module in model.named_modules():
+        if isinstance(module, torch.jit.ScriptModule):
+            raise ValueError(
+                f"{path or 'the model'} is scripted or traced; pass the module it was made of"
+            )
+        if getattr(module, "max_norm", None) is not None:
+            raise ValueError(
+                f"{path or 'the model'} has max_norm={module.max_norm}, which rescales its weight "
+                "in the forward pass; rescale it once and set max_norm = None"
+            )
+    for name, parameter in model.named_parameters():
+        if problem := _problem(parameter):
+            raise ValueError(f"parameter {name!r} {problem}")
+
+
+def _problem(parameter: nn.Parameter) -> str | None:
+    if is_lazy(parameter):
+        return "is lazy and has no shape yet; run one forward pass first"
+    if parameter.is_meta:
+        return "lies on the meta device and has no values; give it some with to_empty() or a load"
+    if parameter.layout != torch.strided:
+        return f"is {parameter.layout}; curvature needs dense parameters"
+    if parameter.is_inference():
+        return "was made under inference_mode; make the model outside, or deepcopy it there"
+    return None
 
 
 def _common_type(parameters: Sequence[nn.Parameter]) -> tuple[torch.dtype, torch.device]:

@@ -9,9 +9,11 @@ from torch import Tensor, nn
 
 from lrtransfer.curvature.batches import Batch, Inputs, chunks_of, sample_count
 from lrtransfer.curvature.forward import FrozenForward, Scale
+from lrtransfer.curvature.graph import check_graph
 from lrtransfer.curvature.hessian import LossFunction, checked_loss
 from lrtransfer.curvature.jacobian import Linearization
 from lrtransfer.curvature.linear_operator import check_vector
+from lrtransfer.curvature.losses import check_means
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,9 @@ class GaussNewtonOperator:
         scale: diagonal of D by parameter name; None is the identity.
 
     Raises:
-        ValueError: `batch`, `scale`, the outputs or the loss are not as described.
-        RuntimeError: the outputs carry no graph.
+        ValueError: `model`, `batch`, `scale`, the outputs or the loss are not as described; a
+            part of the graph has no second derivative.
+        RuntimeError: the outputs carry no graph to the trainable parameters.
         NonFiniteCurvatureError: the loss is NaN or infinite.
     """
 
@@ -64,6 +67,7 @@ class GaussNewtonOperator:
         self._forward = FrozenForward(model, scale)
         self._loss_fn = loss_fn
         self._chunks = chunks_of(batch)
+        check_means(loss_fn, self._chunks)
         self._counts = [sample_count(inputs) for inputs, _ in self._chunks]
         self.samples = sum(self._counts)
         self._kept: _ChunkGraph | None = None
@@ -101,6 +105,7 @@ class GaussNewtonOperator:
         jacobian = Linearization(self._forward(inputs), self._forward.parameters)
         outputs = jacobian.outputs.detach().requires_grad_()
         loss = checked_loss(self._loss_fn(outputs, targets))
+        check_graph(loss)
         (loss_gradient,) = torch.autograd.grad(loss, outputs, create_graph=True)
         return _ChunkGraph(jacobian, outputs, loss.detach(), loss_gradient)
 

@@ -8,24 +8,42 @@ from torch import Tensor, nn
 
 from lrtransfer.curvature.batches import Batch, Inputs, chunks_of, sample_count
 from lrtransfer.curvature.forward import FrozenForward, Scale
+from lrtransfer.curvature.graph import check_graph
 from lrtransfer.curvature.linear_operator import NonFiniteCurvatureError, check_vector
+from lrtransfer.curvature.losses import check_means
 
 LossFunction: TypeAlias = Callable[[Any, Any], Tensor]
 """(outputs, targets) -> mean over the samples, a tensor without axes."""
+
+
+def checked_number(loss: Tensor) -> Tensor:
+    """Return `loss` if it is one.
+
+    Raises:
+        ValueError: `loss` is not a tensor of a single real number.
+    """
+    if not isinstance(loss, Tensor):
+        raise ValueError(
+            f"loss_fn returned {type(loss).__name__}; return the mean over samples as a tensor"
+        )
+    if loss.is_complex():
+        raise ValueError("loss_fn returned a complex number; return a real mean over samples")
+    if loss.ndim != 0:
+        raise ValueError(
+            f"loss_fn returned shape {tuple(loss.shape)}; return the mean over samples"
+        )
+    return loss
 
 
 def checked_loss(loss: Tensor) -> Tensor:
     """Return `loss` if it can be differentiated twice in principle.
 
     Raises:
-        ValueError: `loss` is not a single number.
+        ValueError: `loss` is not a tensor of a single real number.
         RuntimeError: `loss` carries no graph.
         NonFiniteCurvatureError: `loss` is NaN or infinite.
     """
-    if loss.ndim != 0:
-        raise ValueError(
-            f"loss_fn returned shape {tuple(loss.shape)}; return the mean over samples"
-        )
+    checked_number(loss)
     if not torch.isfinite(loss):
         raise NonFiniteCurvatureError(f"the loss is {loss.item()}; it has no curvature")
     if not loss.requires_grad:
@@ -33,6 +51,28 @@ def checked_loss(loss: Tensor) -> Tensor:
             "the loss has no graph to the trainable parameters; do not detach it in loss_fn"
         )
     return loss
+
+
+def gradients(loss: Tensor, parameters: Sequence[nn.Parameter]) -> Sequence[Tensor | None]:
+    """Return ∂loss/∂parameters with their graph, None for those that the loss does not reach.
+
+    Raises:
+        ValueError: a gradient is sparse, or loss_fn has used the graph up.
+        RuntimeError: the loss reaches no parameter.
+    """
+    try:
+        found = torch.autograd.grad(loss, parameters, create_graph=True, allow_unused=True)
+    except RuntimeError as error:
+        if "second time" in str(error):
+            raise ValueError(
+                "the graph of the loss was already used; do not call backward() in loss_fn"
+            ) from error
+        raise
+    if all(gradient is None for gradient in found):
+        raise RuntimeError("the loss does not depend on any trainable parameter")
+    if any(gradient is not None and gradient.is_sparse for gradient in found):
+        raise ValueError("an embedding has sparse gradients; build it with sparse=False")
+    return found
 
 
 class HessianOperator:
@@ -54,8 +94,9 @@ class HessianOperator:
         scale: diagonal of D by parameter name; None is the identity.
 
     Raises:
-        ValueError: `batch`, `scale` or the shape of the loss is not as described.
-        RuntimeError: the loss carries no graph.
+        ValueError: `model`, `batch`, `scale` or the loss is not as described; a part of the graph
+            has no second derivative; several chunks of a loss that is no mean over samples.
+        RuntimeError: the loss carries no graph to the trainable parameters.
         NonFiniteCurvatureError: the loss is NaN or infinite.
     """
 
@@ -70,10 +111,12 @@ class HessianOperator:
         self._forward = FrozenForward(model, scale)
         self._loss_fn = loss_fn
         self._chunks = chunks_of(batch)
+        check_means(loss_fn, self._chunks)
         counts = [sample_count(inputs) for inputs, _ in self._chunks]
         self.samples = sum(counts)
         self._weights = [count / sum(counts) for count in counts]
         self._graph: Sequence[Tensor | None] | None = None
+        self._checked = False
         self.products = 0
         self.loss, self.gradient = self._loss_and_gradient()
 
@@ -104,9 +147,9 @@ class HessianOperator:
     ) -> tuple[Tensor, Sequence[Tensor | None]]:
         """Return the loss of one chunk and its gradient with the graph to differentiate again."""
         loss = checked_loss(self._loss_fn(self._forward(inputs), targets))
-        gradient = torch.autograd.grad(
-            loss, self._forward.parameters, create_graph=True, allow_unused=True
-        )
+        if not self._checked:
+            check_graph(loss)
+        gradient = gradients(loss, self._forward.parameters)
         return loss.detach(), gradient
 
     def _loss_and_gradient(self) -> tuple[float, Tensor]:
@@ -120,6 +163,7 @@ class HessianOperator:
                 total.add_(self._forward.join(gradient, scaled=False), alpha=weight)
                 if len(self._chunks) == 1:
                     self._graph = gradient
+        self._checked = True
         return loss, total
 
     def __call__(self, vector: Tensor) -> Tensor:

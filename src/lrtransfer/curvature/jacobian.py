@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from lrtransfer.curvature.graph import check_graph
+
 
 class Linearization:
     """The outputs f(θ) of one chunk and J = ∂f/∂θ at the current parameters.
@@ -19,8 +21,9 @@ class Linearization:
         parameters: the tensors to differentiate by.
 
     Raises:
-        ValueError: `outputs` is not a tensor with samples along its first axis.
-        RuntimeError: `outputs` carries no graph.
+        ValueError: `outputs` is not a tensor with samples along its first axis, or a part of its
+            graph has no second derivative.
+        RuntimeError: `outputs` carries no graph to `parameters`.
     """
 
     def __init__(self, outputs: Tensor, parameters: Sequence[nn.Parameter]) -> None:
@@ -31,12 +34,15 @@ class Linearization:
             )
         if not outputs.requires_grad:
             raise RuntimeError("the outputs have no graph to the trainable parameters")
+        check_graph(outputs)
         self.outputs = outputs
         self._parameters = parameters
         self._cotangent = torch.zeros_like(outputs, requires_grad=True)
         self._pullback = torch.autograd.grad(
             outputs, parameters, self._cotangent, create_graph=True, allow_unused=True
         )
+        if all(pulled is None for pulled in self._pullback):
+            raise RuntimeError("the outputs do not depend on any trainable parameter")
 
     def vjp(self, cotangent: Tensor) -> Sequence[Tensor | None]:
         """Return Jᵀ `cotangent` in the shapes of the parameters, None where unused."""

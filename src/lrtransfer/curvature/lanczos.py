@@ -1,6 +1,7 @@
 """Extreme eigenvalues of a symmetric operator by Lanczos iteration."""
 
 from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
@@ -254,6 +255,8 @@ class _Search:
 def _check_arguments(
     operator: LinearOperator, k: int, which: Which, tolerance: float, budget: int
 ) -> None:
+    if not isinstance(k, Integral):
+        raise ValueError(f"k is {k!r}; choose a whole number of pairs")
     if not 1 <= k <= operator.dim:
         raise ValueError(f"k is {k}; choose 1 to {operator.dim}, the operator's dimension")
     if which not in _ORDERINGS:

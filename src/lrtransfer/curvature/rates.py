@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+import torch
 from torch import Tensor, nn
 
 from lrtransfer.curvature.forward import Scale
@@ -65,7 +66,13 @@ def _group_rates(model: nn.Module, groups: ParameterGroups) -> dict[str, float]:
     Raises:
         ValueError: as `relative_rates`.
     """
-    if isinstance(groups, Mapping) or not all(isinstance(group, Mapping) for group in groups):
+    if isinstance(groups, torch.optim.Optimizer):
+        raise ValueError("groups is an optimizer; pass optimizer.param_groups")
+    if (
+        isinstance(groups, Mapping)
+        or not isinstance(groups, Iterable)
+        or not all(isinstance(group, Mapping) for group in groups)
+    ):
         raise ValueError("groups must be a list of dicts with 'params' and 'lr'")
     rates: dict[int, float] = {}
     known = {id(p): name for name, p in model.named_parameters()}

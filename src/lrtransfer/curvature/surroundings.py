@@ -1,0 +1,139 @@
+"""What a measurement changes around a model, put back whatever happens."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+LOCK = threading.RLock()
+"""Held by every session: modes, buffers, attention and random state belong to the process."""
+
+
+@contextmanager
+def restored(modules: Sequence[nn.Module], parameters: Sequence[nn.Parameter]) -> Iterator[None]:
+    """Put back modes, gradients, the places of tensors, attention and gradient mode on leaving.
+
+    Inside, the parameters have no `.grad`: a `backward` within a loss finds none to add to.
+    """
+    modes = [(module, module.training) for module in modules]
+    held: list[Any] = [d for m in modules for d in (m._parameters, m._buffers) if d]
+    places = [(holder, dict(holder)) for holder in held]
+    gradients = [(parameter, parameter.grad) for parameter in parameters]
+    attention, enabled = _attention(), torch.is_grad_enabled()
+
+    def put_back() -> None:
+        set_modes(modes)
+        for holder, tensors in places:
+            holder.update(tensors)
+        for parameter, gradient in gradients:
+            parameter.grad = gradient
+        if _attention() != attention:
+            _set_attention(*attention)
+        torch.set_grad_enabled(enabled)
+
+    try:
+        for parameter, gradient in gradients:
+            if gradient is not None:
+                parameter.grad = None
+        yield
+    finally:
+        _insistently(put_back)
+
+
+def set_modes(modes: Sequence[tuple[nn.Module, bool]]) -> None:
+    """Set the train/eval flag of each module."""
+    for module, training in modes:
+        if module.training != training:
+            module.training = training
+
+
+class RepeatedDraws:
+    """Sessions that draw the same random numbers from torch, and give the random state back.
+
+    Where the first session draws nothing, later ones leave the process's random state alone.
+
+    Args:
+        devices: the CUDA devices whose states belong to it, beside the CPU's.
+    """
+
+    def __init__(self, devices: Sequence[torch.device] = ()) -> None:
+        self._devices = devices
+        self._first: list[Tensor] = []
+        self._any: bool | None = None  # unknown before the first session
+
+    @contextmanager
+    def session(self) -> Iterator[None]:
+        """Draw from the state that the first session found, and put back the present one."""
+        if self._any is False:
+            yield
+            return
+        before = self._states()
+        # Beside other threads, a state that moved does not say who drew.
+        own = _OwnDraws() if self._any is None and threading.active_count() > 1 else None
+        try:
+            if self._any:
+                self._set(self._first)
+            else:
+                self._first = before
+            with own or nullcontext():
+                yield
+        finally:
+            if self._any is None:
+                self._any = own.seen if own else not self._is(before)
+            if self._any:
+                _insistently(lambda: self._set(before))
+
+    def _states(self) -> list[Tensor]:
+        return [torch.get_rng_state(), *(torch.cuda.get_rng_state(d) for d in self._devices)]
+
+    def _is(self, states: Sequence[Tensor]) -> bool:
+        return all(map(torch.equal, self._states(), states))
+
+    def _set(self, states: Sequence[Tensor]) -> None:
+        torch.set_rng_state(states[0])
+        for device, state in zip(self._devices, states[1:], strict=True):
+            torch.cuda.set_rng_state(state, device)
+
+
+class _OwnDraws(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Notes whether this thread draws random numbers of torch: `seen`."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.seen = False
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        self.seen = self.seen or torch.Tag.nondeterministic_seeded in func.tags
+        return func(*args, **(kwargs or {}))
+
+
+def _insistently(put_back: Callable[[], None]) -> None:
+    """Call `put_back`, and again if it is interrupted."""
+    try:
+        put_back()
+    except KeyboardInterrupt:
+        put_back()
+        raise
+
+
+def _attention() -> tuple[bool, bool, bool, bool]:
+    backends: Any = torch.backends.cuda
+    return (
+        backends.flash_sdp_enabled(),
+        backends.mem_efficient_sdp_enabled(),
+        backends.math_sdp_enabled(),
+        backends.cudnn_sdp_enabled(),
+    )
+
+
+def _set_attention(flash: bool, efficient: bool, math: bool, cudnn: bool) -> None:
+    torch.backends.cuda.enable_flash_sdp(flash)
+    torch.backends.cuda.enable_mem_efficient_sdp(efficient)
+    torch.backends.cuda.enable_math_sdp(math)
+    torch.backends.cuda.enable_cudnn_sdp(cudnn)
