@@ -12,13 +12,11 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.utils.hooks import RemovableHandle
 
+from lrtransfer.curvature.surroundings import LOCK
 from lrtransfer.optim.tuners.attention import explicit_attention
 
 Closure = Callable[[], Tensor]
 """Returns the loss of the present parameters, a tensor without axes, with its graph."""
-
-# One evaluation at a time: the random state and attention's kernels belong to the process.
-_EVALUATING = threading.RLock()
 
 
 class ClosureError(RuntimeError):
@@ -69,7 +67,7 @@ class RepeatableClosure:
         for parameter in self._parameters:
             parameter.grad = None
         kernels = explicit_attention() if twice_differentiable else nullcontext()
-        with _EVALUATING, torch.enable_grad(), kernels:
+        with LOCK, torch.enable_grad(), kernels:
             self._hook = register_module_forward_pre_hook(self._note_of_this_thread())
             try:
                 self._random = self._random_states()
@@ -90,7 +88,7 @@ class RepeatableClosure:
 
         The random state is left alone where the first evaluation drew nothing.
         """
-        with _EVALUATING:
+        with LOCK:
             random, buffers = self._random_states(), _buffers_of(self._modules)
             try:
                 if self._draws:
