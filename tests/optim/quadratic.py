@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lrtransfer.optim import optimizer
+from lrtransfer.study.plan import catalog
 
 RATE, STEPS = 0.1, 12
 # Three entries of different curvature and start, so that no average hides an entry's own scale.
@@ -24,7 +24,9 @@ def gradient(weight: Tensor) -> Tensor:
 def trajectory(name: str, relative: dict[str, float] | None = None, **options: Any) -> list[Tensor]:
     """Return the weight after each of ``STEPS`` updates by the optimizer ``name``."""
     weight = torch.nn.Parameter(START.clone())
-    made = optimizer(name, [{"params": [weight], "lr": RATE, **(relative or {})}], **options)
+    made = catalog.load("optim", name)(
+        [{"params": [weight], "lr": RATE, **(relative or {})}], **options
+    )
     seen = []
     for _ in range(STEPS):
         weight.grad = gradient(weight.detach())

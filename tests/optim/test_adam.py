@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lrtransfer.optim import optimizer
+from lrtransfer.study.plan import catalog
 
 from .quadratic import RATE, assert_same, by_hand, gradient, trajectory
 
@@ -111,7 +111,7 @@ def test_a_tensor_s_decay_and_epsilon_are_relative_to_the_global_ones(name: str)
 def test_without_epsilon_the_gradient_s_size_does_not_count(name: str) -> None:
     def moved(scale: float) -> float:
         weight = torch.nn.Parameter(torch.ones(1, dtype=torch.float64))
-        made = optimizer(name, [{"params": [weight], "lr": 0.1}], epsilon=0.0)
+        made = catalog.load("optim", name)([{"params": [weight], "lr": 0.1}], epsilon=0.0)
         for slope in (1.0, -3.0, 2.0):
             weight.grad = torch.full_like(weight, slope * scale)
             made.step()
@@ -124,7 +124,7 @@ def test_without_epsilon_the_gradient_s_size_does_not_count(name: str) -> None:
 def test_a_group_without_a_rate_stands_still(name: str) -> None:
     options: dict[str, Any] = {"weight_decay": 0.5}
     weight = torch.nn.Parameter(torch.ones(2))
-    made = optimizer(name, [{"params": [weight]}], **options)
+    made = catalog.load("optim", name)([{"params": [weight]}], **options)
     weight.sum().backward()  # type: ignore[no-untyped-call]
     made.step()
     assert weight.tolist() == [1.0, 1.0]

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from lrtransfer.optim import optimizer
 from lrtransfer.optim.groups import resolved
 from lrtransfer.study.plan import catalog
 from lrtransfer.study.plan.parameterizations import builtin, family
@@ -40,8 +39,3 @@ def test_every_optimizer_follows_a_column_of_the_table() -> None:
     known = {"sgd": "sgd", "adam": "adam", "adamw": "adam", "rmsprop": "adam"}
     assert columns.items() >= known.items()
     assert set(columns.values()) <= {column for e in builtin().values() for column in e.families}
-
-
-def test_an_unknown_optimizer_is_named() -> None:
-    with pytest.raises(ModuleNotFoundError, match="no_such"):
-        optimizer("no_such", [])

@@ -6,14 +6,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from lrtransfer.optim import optimizer
+from lrtransfer.optim.sgd import sgd
 
 from .quadratic import RATE, assert_same, by_hand, gradient, trajectory
 
 
 def test_one_step_follows_the_gradient_at_the_group_s_rate() -> None:
     a, b = (torch.nn.Parameter(torch.tensor([x], dtype=torch.float64)) for x in (1.0, 2.0))
-    made = optimizer("sgd", [{"params": [a], "lr": 0.1}, {"params": [b], "lr": 0.5}])
+    made = sgd([{"params": [a], "lr": 0.1}, {"params": [b], "lr": 0.5}])
     (3 * a + b**2).sum().backward()  # type: ignore[no-untyped-call]
     made.step()
     assert a.item() == pytest.approx(1.0 - 0.1 * 3, abs=1e-15)
@@ -48,7 +48,7 @@ def test_a_tensor_s_weight_decay_is_relative_to_the_global_one() -> None:
 
 def test_a_group_without_a_rate_stands_still() -> None:
     weight = torch.nn.Parameter(torch.ones(2))
-    made = optimizer("sgd", [{"params": [weight]}], momentum=0.9)
+    made = sgd([{"params": [weight]}], momentum=0.9)
     weight.sum().backward()  # type: ignore[no-untyped-call]
     made.step()
     assert weight.tolist() == [1.0, 1.0]

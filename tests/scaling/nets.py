@@ -8,13 +8,12 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from lrtransfer.optim import optimizer
 from lrtransfer.scaling.apply import Form, apply
 from lrtransfer.scaling.roles import Roles
 from lrtransfer.scaling.rules import Constants, Scaled
 from lrtransfer.scaling.symmetry import Family
 from lrtransfer.study.models.residual_mlp import ResidualMLP
-from lrtransfer.study.plan import parameterizations
+from lrtransfer.study.plan import catalog, parameterizations
 from lrtransfer.study.plan.catalog import load
 from lrtransfer.study.plan.parameterizations import builtin
 
@@ -119,7 +118,7 @@ def train(
         Shape (steps + 1, *outputs).
     """
     inputs, targets = batch or data()
-    made = optimizer(name, groups(model, scaled, learning_rate), **options)
+    made = catalog.load("optim", name)(groups(model, scaled, learning_rate), **options)
     outputs = []
     for _ in range(steps):
         made.zero_grad()

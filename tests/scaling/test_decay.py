@@ -14,7 +14,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrtransfer.optim import optimizer
+from lrtransfer.optim.adamw import adamw
 from lrtransfer.scaling.apply import apply
 from lrtransfer.scaling.decay import WidthRule, base_numbers, rate_multiplier, with_rate
 from lrtransfer.scaling.rules import Constants, Scaled
@@ -301,7 +301,7 @@ def test_lr_independent_decay_is_that_of_unit_scaling(row: dict[str, Any]) -> No
     assert row["weight_decay"] * found.weight_decay == pytest.approx(row["group_weight_decay"])
     weight = torch.nn.Parameter(torch.ones(2, dtype=torch.float64))
     group = {"params": [weight], "relative_weight_decay": found.weight_decay}
-    made = optimizer("adamw", [group], weight_decay=row["weight_decay"])
+    made = adamw([group], weight_decay=row["weight_decay"])
     made.param_groups[0]["lr"] = row["lr"] * found.learning_rate
     for _ in range(10):
         weight.grad = torch.zeros(2, dtype=torch.float64)

@@ -11,7 +11,7 @@ _DECORATOR: Any = once_differentiable
 _WRAPPER = _DECORATOR(len).__code__  # the one that every marked function has
 
 
-def check_graph(*tensors: Tensor) -> None:
+def check_graph(*tensors: Tensor, twice: bool = True) -> None:
     """Raise if the graph behind `tensors` would drop a part of the derivatives without a word.
 
     Two kinds of node do so when derivatives by given inputs are asked for. Reentrant activation
@@ -21,6 +21,7 @@ def check_graph(*tensors: Tensor) -> None:
 
     Args:
         tensors: a loss or outputs, or their gradients. A node costs about 1 µs.
+        twice: whether second derivatives are wanted; without them only the first kind is refused.
 
     Raises:
         ValueError: such a node is in the graph.
@@ -35,7 +36,7 @@ def check_graph(*tensors: Tensor) -> None:
                 "the model checkpoints activations with use_reentrant=True, which hides the "
                 "parameters inside from derivatives; pass use_reentrant=False to checkpoint()"
             )
-        if name == _ERROR or (isinstance(node, BackwardCFunction) and _once_differentiable(node)):
+        if twice and (name == _ERROR or _once_differentiable(node)):
             raise ValueError(
                 f"the graph holds {name}, of a function marked once_differentiable: its second "
                 "derivative is missing; write its backward pass in differentiable operations"
@@ -47,4 +48,7 @@ def check_graph(*tensors: Tensor) -> None:
 
 
 def _once_differentiable(node: Any) -> bool:
-    return getattr(node._forward_cls.backward, "__code__", None) is _WRAPPER
+    if not isinstance(node, BackwardCFunction):
+        return False
+    function: Any = node
+    return getattr(function._forward_cls.backward, "__code__", None) is _WRAPPER

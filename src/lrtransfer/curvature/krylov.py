@@ -204,7 +204,8 @@ class KrylovBasis:
         """Raise if ⟨v, Au⟩ is not the ⟨u, Av⟩ that the last product gave, v and u the newest."""
         expected = self._off_diagonal[-1]
         finfo = torch.finfo(self._operator.dtype)
-        if abs(coupling - expected) > _ASYMMETRY * (finfo.eps**0.5 * self._scale + finfo.tiny):
+        tolerance = _ASYMMETRY * (finfo.eps**0.5 * self._scale + finfo.tiny)
+        if tolerance < abs(coupling - expected) < math.inf:  # what is not finite has its own error
             raise ValueError(
                 f"the products are not those of a symmetric matrix: vᵀAu is {coupling:.3g} and "
                 f"uᵀAv {expected:.3g}; an autograd function of the model or the loss computes its "

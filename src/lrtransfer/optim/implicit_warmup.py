@@ -12,7 +12,7 @@ import math
 
 
 def exponential(step: int, warmup_steps: int, width_multiplier: float) -> float:
-    """Return ŝ = m^min(0, t/T_W − 1) for update ``step`` (Kosson et al. 2025, Eq. 12).
+    """Return ŝ = m^min(0, t/T_W − 1) for update `step` (Kosson et al. 2025, Eq. 12).
 
     It is 1/m at the first update, rises at equal ratios, and is 1 from step T_W on.
 
@@ -22,7 +22,11 @@ def exponential(step: int, warmup_steps: int, width_multiplier: float) -> float:
         width_multiplier: m.
 
     Raises:
-        ValueError: ``warmup_steps`` is below 1, ``step`` is negative, or m is not positive.
+        ValueError: `warmup_steps` is below 1, `step` is negative, or m is not positive.
+
+    Example:
+        >>> [exponential(step, 2, 16.0) for step in range(4)]
+        [0.0625, 0.25, 1.0, 1.0]
     """
     if not 0 < width_multiplier < math.inf:
         raise ValueError(f"width_multiplier is {width_multiplier}. Give a positive number.")

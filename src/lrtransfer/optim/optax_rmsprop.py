@@ -1,4 +1,4 @@
-"""RMSProp with ε inside the root, as optax and Roulet et al. (2024) have it."""
+"""RMSProp with ε inside the root, as optax and Roulet et al. (2024, 2407.06183) have it."""
 
 from __future__ import annotations
 
@@ -23,6 +23,14 @@ class OptaxRMSProp(torch.optim.Optimizer):
 
     Raises:
         ValueError: A number is out of range.
+
+    Example:
+        >>> w = torch.nn.Parameter(torch.ones(1))
+        >>> opt = OptaxRMSProp([w], lr=0.1, beta2=0.75)
+        >>> w.sum().backward()
+        >>> opt.step()
+        >>> round(w.item(), 4)  # 1 − 0.1/√0.25
+        0.8
     """
 
     def __init__(

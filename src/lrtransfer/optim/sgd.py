@@ -16,9 +16,18 @@ def sgd(
     nesterov: bool = False,
     weight_decay: float = 0.0,
 ) -> torch.optim.SGD:
-    """Return SGD over the groups; momentum is not rescaled with width (Noci et al. 2024).
+    """Return SGD over the groups.
 
-    ``weight_decay`` adds λW to the gradient before the momentum.
+    Momentum is not rescaled with width (Noci et al. 2024, 2402.17457). `weight_decay` adds λW to
+    the gradient before the momentum.
+
+    Example:
+        >>> w = torch.nn.Parameter(torch.ones(1))
+        >>> opt = sgd([{"params": [w], "lr": 0.1}], momentum=0.9)
+        >>> w.sum().backward()
+        >>> opt.step()
+        >>> round(w.item(), 4)
+        0.9
     """
     own = resolved(groups, weight_decay=weight_decay)
     return torch.optim.SGD(own, lr=0.0, momentum=momentum, nesterov=nesterov)

@@ -8,6 +8,10 @@ def length(steps: int, warmup_steps: int, warmup_fraction: float) -> int:
 
     Raises:
         ValueError: Both are given, or the warm-up is negative or longer than the run.
+
+    Example:
+        >>> length(200, 0, 0.1)
+        20
     """
     if warmup_steps and warmup_fraction:
         raise ValueError(

@@ -16,12 +16,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from lrtransfer.optim import optimizer
 from lrtransfer.scaling.apply import apply
 from lrtransfer.scaling.rules import Constants
 from lrtransfer.scaling.symmetry import Family
 from lrtransfer.scaling.table import Rules, rules
 from lrtransfer.study.models.residual_mlp import ResidualMLP
+from lrtransfer.study.plan import catalog
 
 INPUTS, SAMPLES, STEPS, SEEDS = 8, 16, 5, 4
 SIZES = [(64, 4), (256, 4), (1024, 4), (256, 16), (256, 64)]
@@ -70,7 +70,7 @@ def update(rule: Rules, family: Family, width: int, depth: int, seed: int) -> fl
         {"params": [tensor], "lr": RATES[family] * numbers[name].learning_rate}
         for name, tensor in model.named_parameters()
     ]
-    stepper = optimizer(family, groups, **(SIGN_DESCENT if family == "adam" else {}))
+    stepper = catalog.load("optim", family)(groups, **(SIGN_DESCENT if family == "adam" else {}))
     inputs, targets = samples()
     before = features(model, inputs)
     for _ in range(STEPS):

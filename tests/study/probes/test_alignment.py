@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from lrtransfer.alignment import measure
-from lrtransfer.optim import optimizer
+from lrtransfer.optim.adamw import adamw
 from lrtransfer.scaling.apply import apply
 from lrtransfer.scaling.rules import Constants
 from lrtransfer.scaling.symmetry import absorbed, moved
+from lrtransfer.study.plan import catalog
 from lrtransfer.study.plan.catalog import load
 from lrtransfer.theory import weight_decay
 from tests.scaling.nets import rules
@@ -64,7 +65,7 @@ def training(
     model: nn.Module, subset: Tensor, *, name: str = "adamw", rate: float = 0.01, **options: Any
 ) -> Training:
     groups = [{"params": [p], "name": n} for n, p in model.named_parameters()]
-    made = optimizer(name, groups, **options)
+    made = catalog.load("optim", name)(groups, **options)
     for group in made.param_groups:
         group["lr"] = rate
     return Training(model, made, subset)
@@ -175,7 +176,7 @@ def test_equivalent_forms_have_the_same_quantities_but_for_the_weights_size(fact
             }
             for n, p in model.named_parameters()
         ]
-        made = optimizer("adamw", groups, weight_decay=0.3)
+        made = adamw(groups, weight_decay=0.3)
         for group, (name, _) in zip(made.param_groups, model.named_parameters(), strict=True):
             group["lr"] = 0.02 * scaled[name].learning_rate
         tokens = torch.randint(0, 11, (4, 6), generator=torch.Generator().manual_seed(1))

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from lrtransfer.curvature.preconditioner import preconditioner as preconditioned
 from lrtransfer.curvature.sharpness import sharpness
-from lrtransfer.optim import optimizer
+from lrtransfer.study.plan import catalog
 from lrtransfer.study.plan.catalog import load
 from lrtransfer.study.probes import Measurement
 from lrtransfer.study.training.run import Hooks, TrainingRun
@@ -208,7 +208,7 @@ def measured_and_growth(name: str, share: float, edge: float) -> tuple[float, fl
     rate = share * edge / (CURVATURE[0].item() / EPSILON)
     group = {"params": [model.weight], "lr": rate, "name": "weight"}
     options = {"beta1": 0.9} if name == "adam" else {}
-    made = optimizer(name, [group], epsilon=EPSILON, **options)
+    made = catalog.load("optim", name)([group], epsilon=EPSILON, **options)
     sizes = []
     for _ in range(1000):
         sizes.append(model.weight.detach().abs().max().item())

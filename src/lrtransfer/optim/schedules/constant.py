@@ -12,6 +12,10 @@ def constant(
 
     Raises:
         ValueError: The warm-up is not one that the run can hold.
+
+    Example:
+        >>> [constant(step, 6, warmup_steps=2) for step in range(6)]
+        [0.5, 1.0, 1.0, 1.0, 1.0, 1.0]
     """
     warmup = length(steps, warmup_steps, warmup_fraction)
     return min(1.0, (step + 1) / warmup) if warmup else 1.0

@@ -10,10 +10,14 @@ def linear(
 ) -> float:
     """Return (step+1)/W during a warm-up of W updates, then the share of the other steps left.
 
-    The factor would be zero at step ``steps``, the first one that is not made.
+    The factor would be zero at step `steps`, the first one that is not made.
 
     Raises:
         ValueError: The warm-up is not one that the run can hold.
+
+    Example:
+        >>> [linear(step, 6, warmup_steps=2) for step in range(6)]
+        [0.5, 1.0, 1.0, 0.75, 0.5, 0.25]
     """
     warmup = length(steps, warmup_steps, warmup_fraction)
     if step < warmup:

@@ -1,4 +1,4 @@
-"""A constant learning rate with a decay at the end alone (Hu et al. 2024), after a warm-up."""
+"""A constant learning rate with a decay at the end alone (Hu et al. 2024, 2404.06395)."""
 
 from __future__ import annotations
 
@@ -20,13 +20,17 @@ def warmup_stable_decay(
 ) -> float:
     """Return (step+1)/W during a warm-up of W updates, then 1, and at last a decay to zero.
 
-    With p the share of the decay that is done, the factor is 1 − p, or 1 − √p (Hägele et al. 2024);
-    it would be zero at step ``steps``, the first one that is not made. ``decay_fraction`` is the
-    decay's share of the updates after the warm-up.
+    With p the share of the decay that is done, the factor is 1 − p, or 1 − √p (Hägele et al. 2024,
+    2405.18392); it would be zero at step `steps`, the first one that is not made. `decay_fraction`
+    is the decay's share of the updates after the warm-up.
 
     Raises:
-        ValueError: ``decay_fraction`` is not a share, ``shape`` is another one, or the warm-up is
+        ValueError: `decay_fraction` is not a share, `shape` is another one, or the warm-up is
             not one that the run can hold.
+
+    Example:
+        >>> [warmup_stable_decay(step, 6, decay_fraction=0.5, warmup_steps=2) for step in range(6)]
+        [0.5, 1.0, 1.0, 1.0, 1.0, 0.5]
     """
     if not 0 <= decay_fraction <= 1:
         raise ValueError(f"decay_fraction is {decay_fraction}. Give a share between 0 and 1.")

@@ -1,4 +1,4 @@
-"""CDAT: the learning rate that keeps training at the edge of stability (Roulet et al. 2024)."""
+"""CDAT: the learning rate that keeps training at the edge of stability (2407.06183)."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from lrtransfer.optim.tuners.tuner import Tuner
 
 
 class CDAT(Tuner):
-    """Curvature Dynamics Aware Tuning: η = σ n/d, n = max(−g·u, 0), d = |u·Hu| + ε (eq. 8).
+    """Curvature Dynamics Aware Tuning: η = σ n/d, n = max(−g·u, 0), d = |u·Hu| + ε.
 
-    σ = 1 minimizes the quadratic model along u, σ = 2 stays on its level set, on the edge of
-    stability: for u = −P⁻¹g and H ⪰ 0, η λ_max(P^{-½}HP^{-½}) ≥ σ always. η·u does not depend on
-    the length of u, nor η on a factor of the loss.
+    Equation 8 of Roulet et al. (2024, 2407.06183). σ = 1 minimizes the quadratic model along u,
+    σ = 2 stays on its level set, on the edge of stability: for u = −P⁻¹g and H ⪰ 0,
+    η λ_max(P^{-½}HP^{-½}) ≥ σ always. η·u depends neither on the length of u nor on a factor of
+    the loss.
 
     Where u ascends (n = 0), η = 0. Where n > 0 and d = 0 the model has no edge: η is
     `max_learning_rate`, or the last positive η.
@@ -32,13 +33,21 @@ class CDAT(Tuner):
         eps: ε of d.
         max_learning_rate: Cap on η; the paper has none.
         max_growth: Cap on η over the last positive η; the paper has none.
-        curvature: How u·Hu is found: ``double_backward`` from the closure's graph, ``forward``
+        curvature: How u·Hu is found: `double_backward` from the closure's graph, `forward`
             by nested forward-mode derivatives (for `step(model=, loss_fn=, batch=)`), or
-            ``finite_difference`` from two more forward passes.
+            `finite_difference` from two more forward passes.
         every: See `Tuner`.
 
     Raises:
         ValueError: An option is out of range; see `Tuner`.
+
+    Example:
+        >>> import torch
+        >>> w = torch.nn.Parameter(torch.tensor([1.0, 1.0]))
+        >>> opt = CDAT(torch.optim.SGD([w], lr=1.0), sigma=1.0)
+        >>> loss = opt.step(lambda: 0.5 * w[0] ** 2 + 1.5 * w[1] ** 2)
+        >>> loss.item(), round(opt.learning_rate, 4)  # 10/28
+        (2.0, 0.3571)
     """
 
     def __init__(
@@ -97,13 +106,13 @@ class CDAT(Tuner):
             ("denominator", abs(curvature) + self._eps),
         ):
             self.memory[name] = (1 - self._decay) * new + self._decay * self.memory[name]
-        rate = self._bounded(self._edge())
+        rate = self._bounded(self._edge_rate())
         if rate > 0:
             self.memory["last_positive"] = rate
             self.memory["probe"] = line.probe_after(rate, curvature)
         return rate
 
-    def _edge(self) -> float:
+    def _edge_rate(self) -> float:
         """Return σn/d, infinite where the model has no edge."""
         if self.numerator == 0:
             return 0.0

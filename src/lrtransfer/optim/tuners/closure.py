@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules.module import register_module_forward_pre_hook
+from torch.utils.hooks import RemovableHandle
+
+from lrtransfer.curvature.surroundings import LOCK
+from lrtransfer.optim.tuners.attention import explicit_attention
 
 Closure = Callable[[], Tensor]
 """Returns the loss of the present parameters, a tensor without axes, with its graph."""
@@ -30,6 +34,7 @@ class RepeatableClosure:
     and leave no trace: the buffers of the modules that ran (BatchNorm's statistics) and the random
     state end as one evaluation leaves them. Randomness from elsewhere (NumPy, a
     `torch.Generator`, a data loader) is out of reach: draw the batch outside the closure.
+    `restore` puts back what the first one changed.
 
     Args:
         closure: What the user passed to `step`.
@@ -40,8 +45,12 @@ class RepeatableClosure:
         self._closure = closure
         self._parameters = parameters
         self._modules: list[nn.Module] = []
+        self._before: list[_Kept] = []
         devices = {parameter.device for parameter in parameters if parameter.is_cuda}
         self._cuda = sorted(devices, key=str)
+        self._random = self._random_states()
+        self._draws = True
+        self._hook: RemovableHandle | None = None
 
     def first(self, *, twice_differentiable: bool) -> Tensor:
         """Return the loss with its graph.
@@ -57,30 +66,55 @@ class RepeatableClosure:
         """
         for parameter in self._parameters:
             parameter.grad = None
-        self._random = torch.get_rng_state()
-        self._cuda_random = [torch.cuda.get_rng_state(device) for device in self._cuda]
-        with ExitStack() as stack:
-            stack.enter_context(torch.enable_grad())
-            if twice_differentiable:
-                stack.enter_context(sdpa_kernel(SDPBackend.MATH))
-            stack.enter_context(self._noting_modules())
-            loss = self._closure()
+        kernels = explicit_attention() if twice_differentiable else nullcontext()
+        with LOCK, torch.enable_grad(), kernels:
+            self._hook = register_module_forward_pre_hook(self._note_of_this_thread())
+            try:
+                self._random = self._random_states()
+                loss = self._closure()
+                self._draws = not all(map(torch.equal, self._random, self._random_states()))
+            finally:
+                self._hook.remove()
         self._check(loss)
         return loss
 
     def again(self) -> Tensor:
         """Return the loss at the present parameters, without a graph; it may not be finite."""
-        with torch.no_grad(), self.replaying():
-            return self._closure().detach()
+        with torch.no_grad():
+            return self.replay(lambda: self._closure().detach())
 
-    @contextmanager
-    def replaying(self) -> Iterator[None]:
-        """Set the random state of the first evaluation; put back it and the buffers on leaving."""
-        with torch.random.fork_rng(devices=self._cuda), self._keeping_buffers():
-            torch.set_rng_state(self._random)
-            for device, state in zip(self._cuda, self._cuda_random, strict=True):
-                torch.cuda.set_rng_state(state, device)
-            yield
+    def replay(self, evaluate: Callable[[], Tensor]) -> Tensor:
+        """Return what `evaluate` does from the first evaluation's random state, without a trace.
+
+        The random state is left alone where the first evaluation drew nothing.
+        """
+        with LOCK:
+            random, buffers = self._random_states(), _buffers_of(self._modules)
+            try:
+                if self._draws:
+                    self._set_random(self._random)
+                return evaluate()
+            finally:
+                _put_back(buffers)
+                if self._draws:
+                    self._set_random(random)
+
+    def restore(self) -> None:
+        """Put buffers, random state and hooks back to before the first evaluation."""
+        if self._hook is not None:
+            self._hook.remove()
+        _put_back(self._before)
+        if self._draws:
+            self._set_random(self._random)
+
+    def _random_states(self) -> list[Tensor]:
+        return [torch.get_rng_state(), *map(torch.cuda.get_rng_state, self._cuda)]
+
+    def _set_random(self, states: Sequence[Tensor]) -> None:
+        own, *others = states
+        torch.set_rng_state(own)
+        for device, state in zip(self._cuda, others, strict=True):
+            torch.cuda.set_rng_state(state, device)
 
     def _check(self, loss: Any) -> None:
         if any(parameter.grad is not None for parameter in self._parameters):
@@ -106,34 +140,37 @@ class RepeatableClosure:
                 "outside no_grad()"
             )
 
-    @contextmanager
-    def _noting_modules(self) -> Iterator[None]:
-        """Remember every module that is called, since the closure does not name its model."""
+    def _note_of_this_thread(self) -> Callable[[nn.Module, Any], None]:
+        """Return a hook that remembers what modules run: the closure does not name its model."""
         seen: set[int] = set()
+        thread = threading.get_ident()
 
         def note(module: nn.Module, inputs: Any) -> None:
-            if id(module) not in seen:
-                seen.update(id(child) for child in module.modules())
-                self._modules.append(module)
+            if id(module) not in seen and threading.get_ident() == thread:
+                within = list(module.modules())
+                self._before += _buffers_of(within)
+                self._modules += within
+                seen.update(map(id, within))
 
-        handle = register_module_forward_pre_hook(note)
-        try:
-            yield
-        finally:
-            handle.remove()
+        return note
 
-    @contextmanager
-    def _keeping_buffers(self) -> Iterator[None]:
-        kept = [
-            (owner, name, buffer, buffer.clone())
-            for module in self._modules
-            for owner in module.modules()
-            for name, buffer in owner._buffers.items()
-            if buffer is not None
-        ]
-        try:
-            yield
-        finally:
-            for owner, name, buffer, before in kept:
-                owner._buffers[name] = buffer
-                buffer.copy_(before)
+
+_Kept = tuple[dict[str, Tensor | None], str, Tensor, Tensor]
+
+
+def _buffers_of(modules: Sequence[nn.Module]) -> list[_Kept]:
+    """Return the modules' own buffers: whose, name, tensor and a copy of its values."""
+    return [
+        (owner._buffers, name, buffer, buffer.detach().clone())
+        for owner in modules
+        for name, buffer in owner._buffers.items()
+        if buffer is not None
+    ]
+
+
+def _put_back(kept: Sequence[_Kept]) -> None:
+    # Backwards: of a buffer that was noted twice the first note counts.
+    with torch.no_grad():
+        for owner, name, buffer, before in reversed(kept):
+            owner[name] = buffer
+            buffer.copy_(before)

@@ -22,6 +22,13 @@ class Constant(Tuner):
 
     Raises:
         ValueError: `learning_rate` is negative or not finite, or see `Tuner`.
+
+    Example:
+        >>> w = torch.nn.Parameter(torch.tensor([1.0, 1.0]))
+        >>> opt = Constant(torch.optim.SGD([w], lr=1.0), learning_rate=0.5)
+        >>> loss = opt.step(lambda: 0.5 * w[0] ** 2 + 1.5 * w[1] ** 2)
+        >>> w.tolist()
+        [0.5, -0.5]
     """
 
     def __init__(

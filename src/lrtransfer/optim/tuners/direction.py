@@ -52,8 +52,9 @@ def check_base(base: torch.optim.Optimizer) -> None:
 
     Raises:
         TypeError: `base` is no optimizer of torch.
-        ValueError: `base` searches by itself, takes sparse gradients, maximizes, decays weights in
-            an unknown way, or holds parameters below float32, complex, or none that is trained.
+        ValueError: `base` searches by itself, takes sparse gradients, maximizes, is differentiable,
+            decays weights in an unknown way, or holds parameters below float32, complex, or none
+            that is trained.
     """
     if not isinstance(base, torch.optim.Optimizer):
         raise TypeError(f"base is {type(base).__name__}; give a torch.optim.Optimizer")
@@ -63,6 +64,10 @@ def check_base(base: torch.optim.Optimizer) -> None:
     for group in base.param_groups:
         if group.get("maximize"):
             raise ValueError("base maximizes; negate the loss instead, tuners minimize")
+        if group.get("differentiable"):
+            raise ValueError(
+                "base has differentiable=True; a tuner's step has no graph, leave it out"
+            )
         if group.get("weight_decay") and not _is_known(base):
             raise ValueError(
                 f"base is {name} with weight_decay={group['weight_decay']}, and whether it couples "
@@ -105,8 +110,10 @@ def direction(
         gradient: What `base` finds in `grad`, one for each member.
     """
     from_zero = _is_known(base)
-    starts = [torch.zeros_like(m.parameter) if from_zero else m.parameter.detach() for m in members]
-    stand_ins = [nn.Parameter(start.clone()) for start in starts]
+    starts = [m.parameter.detach() for m in members]
+    stand_ins = [
+        torch.zeros_like(start) if from_zero else nn.Parameter(start.clone()) for start in starts
+    ]
     for stand_in, slope in zip(stand_ins, gradient, strict=True):
         stand_in.grad = slope.clone()  # a hook on the base may clip it in place
     places = {id(m.parameter): index for index, m in enumerate(members)}

@@ -7,7 +7,7 @@ import math
 import torch
 
 from lrtransfer.optim.tuners.line import Line
-from lrtransfer.optim.tuners.objective import Reduce, dot, norm
+from lrtransfer.optim.tuners.objective import Reduce, inner, norm
 from lrtransfer.optim.tuners.tuner import Tuner
 
 
@@ -15,8 +15,8 @@ class Hypergradient(Tuner):
     """η ← η (1 − β cos(∇f(w + ηu), u)), w + ηu the point that the last step reached (eq. 24).
 
     ∇f there is the gradient of the present step, so the rule costs nothing; with mini-batches it
-    is that of the new batch, as in Baydin et al. (2018). A parameter that one of the two steps
-    did not move counts as zero.
+    is that of the new batch, as in Baydin et al. (2018, 1703.04782). A parameter that one of the
+    two steps did not move counts as zero.
 
     Args:
         base: See `Tuner`.
@@ -27,6 +27,13 @@ class Hypergradient(Tuner):
 
     Raises:
         ValueError: `learning_rate` is not positive or `beta` out of range; see `Tuner`.
+
+    Example:
+        >>> w = torch.nn.Parameter(torch.tensor([1.0, 1.0]))
+        >>> opt = Hypergradient(torch.optim.SGD([w], lr=1.0), learning_rate=0.5)
+        >>> loss = opt.step(lambda: 0.5 * w[0] ** 2 + 1.5 * w[1] ** 2)
+        >>> opt.learning_rate
+        0.5
     """
 
     def __init__(
@@ -56,7 +63,7 @@ class Hypergradient(Tuner):
             ]
             lengths = line.objective.gradient_norm * self.memory["length"]
             if lengths > 0:
-                rate *= 1 - self._beta * dot(line.objective.gradient, last).item() / lengths
+                rate *= 1 - self._beta * inner(line.objective.gradient, last) / lengths
         moved = {id(m.parameter): u for m, u in zip(members, line.direction, strict=True)}
         self.memory["update"] = [
             moved.get(id(p)) for group in self.param_groups for p in group["params"]

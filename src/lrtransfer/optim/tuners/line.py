@@ -20,6 +20,8 @@ CURVATURES: tuple[str, ...] = get_args(Curvature)
 _FIRST_PROBE = 1e-3
 # Operations of two nested forward-mode derivatives over those of the loss (Roulet et al. 2024).
 _FORWARDS_OF_SECOND_DERIVATIVE = 3
+# Slopes beyond it or its inverse call for a rescaled direction.
+_SMALL_SLOPE = 1e-15
 
 
 class Line:
@@ -50,17 +52,19 @@ class Line:
         """Return φ''(0) = u·Hu.
 
         Args:
-            method: ``double_backward`` from the closure's graph; ``forward`` by two nested
-                forward-mode derivatives, which takes `task`; ``finite_difference`` from
+            method: `double_backward` from the closure's graph; `forward` by two nested
+                forward-mode derivatives, which takes `task`; `finite_difference` from
                 φ(−h) − 2φ(0) + φ(h).
             probe: h; None takes a thousandth of ‖w‖/‖u‖.
 
         Raises:
-            ValueError: ``forward`` was asked for without a task.
+            ValueError: `forward` was asked for without a task.
             NonFiniteLossError: It is NaN or infinite.
         """
+        unit = self._unit()
+        along = self.direction if unit == 1 else [u / unit for u in self.direction]
         if method == "double_backward":
-            found = self.objective.curvature_along(self.direction)
+            found = self.objective.curvature_along(along) * unit**2
         elif method == "forward":
             if self.task is None:
                 raise ValueError(
@@ -69,10 +73,10 @@ class Line:
                 )
             moved = [m.parameter for m in self.objective.members]
             self.objective.forwards += _FORWARDS_OF_SECOND_DERIVATIVE
-            with self.objective.closure.replaying():
-                local = second_derivative(self.task, moved, self.direction)
+            task = self.task
+            local = self.objective.closure.replay(lambda: second_derivative(task, moved, along))
             found = self.objective.surroundings.mean(local).item()
-            found += self.objective.penalty_curvature(self.direction)
+            found = (found + self.objective.penalty_curvature(along)) * unit**2
         else:
             _, found = self.parabola(probe)
         if not math.isfinite(found):
@@ -101,6 +105,16 @@ class Line:
         rounding = torch.finfo(self.direction[0].dtype).eps * abs(self.value)
         visible = math.sqrt(100 * rounding / abs(curvature)) if curvature else 0.0
         return max(rate / 10, visible)
+
+    def _unit(self) -> float:
+        """Return a power of two as large as u where u·Hu may leave float32, else 1.
+
+        To divide by it and to multiply by its square changes no bit of what float32 holds.
+        """
+        if _SMALL_SLOPE < abs(self.slope) < 1 / _SMALL_SLOPE:
+            return 1.0
+        length = norm(self.direction)
+        return math.ldexp(1.0, math.frexp(length)[1]) if length else 1.0
 
     def _first_probe(self) -> float:
         weights = norm([m.parameter.detach() for m in self.objective.members])

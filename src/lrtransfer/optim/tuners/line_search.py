@@ -1,4 +1,4 @@
-"""Backtracking line search (Armijo), as in optax and Roulet et al. (2024)."""
+"""Backtracking line search (Armijo), as in optax and Roulet et al. (2024, 2407.06183)."""
 
 from __future__ import annotations
 
@@ -35,12 +35,19 @@ class BacktrackingLineSearch(Tuner):
         max_learning_rate: The largest η tried.
         max_backtracks: Trials after the first; the paper has no limit in full batch, and 30
             else.
-        exhausted: ``stay`` keeps the parameters, ``smallest`` takes the smallest η tried if its
+        exhausted: `stay` keeps the parameters, `smallest` takes the smallest η tried if its
             loss was finite.
         every: See `Tuner`.
 
     Raises:
         ValueError: An option is out of range; see `Tuner`.
+
+    Example:
+        >>> w = torch.nn.Parameter(torch.tensor([1.0, 1.0]))
+        >>> opt = BacktrackingLineSearch(torch.optim.SGD([w], lr=1.0), decrease=0.5)
+        >>> loss = opt.step(lambda: 0.5 * w[0] ** 2 + 1.5 * w[1] ** 2)
+        >>> opt.learning_rate, opt.trials
+        (0.5, 2)
     """
 
     def __init__(

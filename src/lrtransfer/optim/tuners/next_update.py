@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lrtransfer.optim.tuners.closure import RepeatableClosure
 from lrtransfer.optim.tuners.direction import direction, member
-from lrtransfer.optim.tuners.objective import Objective, Surroundings, dot
+from lrtransfer.optim.tuners.objective import Objective, Surroundings, inner
 from lrtransfer.optim.tuners.preconditioner import preconditioner
 from lrtransfer.optim.tuners.scaled_hessian import ScaledHessian
 
@@ -69,6 +69,13 @@ def next_update(
     Raises:
         NonFiniteLossError: The loss or its gradient is NaN or infinite.
         ValueError: The preconditioner of such an optimizer is unknown.
+
+    Example:
+        >>> w = torch.nn.Parameter(torch.tensor([1.0, 1.0]))
+        >>> base = torch.optim.SGD([{"params": [w], "lr": 0.1, "name": "w"}])
+        >>> coming = next_update(base, lambda: 0.5 * w[0] ** 2 + 1.5 * w[1] ** 2, {"w": 1.0})
+        >>> coming.slope, coming.curvature(), w.tolist()
+        (-10.0, 28.0, [1.0, 1.0])
     """
     groups = optimizer.param_groups
     kept = [(p, p.grad) for group in groups for p in group["params"]]
@@ -87,4 +94,4 @@ def next_update(
     update = direction(base, stepped, objective.gradient)
     divided = preconditioner(base, [m.parameter for m in stepped])
     roots = [(m.rate / p.detach()).sqrt() for m, p in zip(stepped, divided, strict=True)]
-    return NextUpdate(objective, update, roots, dot(objective.gradient, update).item())
+    return NextUpdate(objective, update, roots, inner(objective.gradient, update))

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from lrtransfer.curvature.graph import check_graph
 from lrtransfer.optim.tuners.closure import ClosureError, NonFiniteLossError, RepeatableClosure
 from lrtransfer.optim.tuners.direction import Member
 
 Reduce = Callable[[Tensor], Tensor]
 """Returns the mean of a tensor over the workers of data-parallel training, the same on all; it
 may work in place."""
+
+# Sums of squares between these bounds lose nothing that counts to float32.
+_SMALL, _LARGE = 1e-30, 1e37
 
 
 @dataclass(frozen=True)
@@ -22,7 +27,7 @@ class Surroundings:
 
     Attributes:
         reduce: Mean over workers of losses, gradients and curvatures; None for one process.
-        scaler: Loss scaling of float16 autocast; None without.
+        scaler: Loss scaling of float16 autocast, enabled; None without.
     """
 
     reduce: Reduce | None = None
@@ -41,6 +46,7 @@ class Objective:
         loss: What the closure returned, the mean over workers, without a graph.
         value: f(w).
         members: The parameters that the loss reaches.
+        reached: Their identities.
         gradient: ∇f over `members`, without a graph.
         gradient_norm: ‖∇f‖.
         finite: False if loss scaling overflowed; True otherwise.
@@ -52,10 +58,13 @@ class Objective:
         members: All parameters that may move.
         surroundings: See there.
         keep_graph: Whether products with the Hessian will be asked for.
+        checked: By `keep_graph`, `reached` of an objective whose graph was found sound, which saves
+            to search this one's.
 
     Raises:
         ClosureError: The closure does not return a loss that can be differentiated.
         NonFiniteLossError: The loss or, without a scaler, its gradient is NaN or infinite.
+        ValueError: The graph would drop derivatives in silence; see `check_graph`.
     """
 
     def __init__(
@@ -65,6 +74,7 @@ class Objective:
         surroundings: Surroundings,
         *,
         keep_graph: bool,
+        checked: Mapping[bool, frozenset[int]] | None = None,
     ) -> None:
         self.closure = closure
         self.surroundings = surroundings
@@ -75,6 +85,9 @@ class Objective:
         self._scale = 1.0 if scaler is None else float(scaler.get_scale())
         graph = _differentiate(scaled, members, keep_graph=keep_graph)
         reached = [(m, g) for m, g in zip(members, graph, strict=True) if g is not None]
+        self.reached = frozenset(id(m.parameter) for m, _ in reached)
+        if checked is None or checked.get(keep_graph) != self.reached:
+            check_graph(loss, *(g for _, g in reached), twice=keep_graph)
         if not reached:
             raise ClosureError("the loss does not depend on any parameter of the optimizer")
         self.members = [m for m, _ in reached]
@@ -82,8 +95,8 @@ class Objective:
         self.gradient = [surroundings.mean(self._unscaled(g)) for g in self._graph]
         self._add_penalty()
         self.gradient_norm = norm(self.gradient)
-        self.finite = bool(torch.isfinite(torch.tensor(self.gradient_norm)))
-        if not self.finite and (scaler is None or not scaler.is_enabled()):
+        self.finite = math.isfinite(self.gradient_norm)
+        if not self.finite and scaler is None:
             raise NonFiniteLossError("the gradient holds NaN or infinity; no step follows from it")
         self.loss = surroundings.mean(loss.detach())
         self.value = self.loss.item() + self._penalty()
@@ -182,12 +195,32 @@ def dot(left: Sequence[Tensor], right: Sequence[Tensor]) -> Tensor:
     ).sum()
 
 
+def inner(left: Sequence[Tensor], right: Sequence[Tensor]) -> float:
+    """Return Σ left·right, summed in float64 where float32 would lose it."""
+    found = dot(left, right).item()
+    return found if _is_ordinary(found) else dot(_double(left), _double(right)).item()
+
+
 def norm(tensors: Sequence[Tensor]) -> float:
-    """Return the Euclidean norm over all tensors."""
+    """Return the Euclidean norm over all tensors, summed in float64 where float32 would lose it."""
+    found = _norm(tensors)
+    return found if _is_ordinary(found * found) else _norm(_double(tensors))
+
+
+def _norm(tensors: Sequence[Tensor]) -> float:
     device = tensors[0].device
     lengths = [torch.linalg.vector_norm(t).to(device) for t in tensors]
     length: float = torch.linalg.vector_norm(torch.stack(lengths)).item()
     return length
+
+
+def _is_ordinary(squares: float) -> bool:
+    """Return whether a sum of squares is far from float32's smallest and largest numbers."""
+    return _SMALL < abs(squares) < _LARGE
+
+
+def _double(tensors: Sequence[Tensor]) -> list[Tensor]:
+    return [t.to("cpu", torch.float64) for t in tensors]
 
 
 def _differentiate(

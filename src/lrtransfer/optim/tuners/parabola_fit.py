@@ -15,10 +15,10 @@ class ParabolaFit(Tuner):
     """η = σ n/d from φ(−h), φ(0), φ(h) with h the last η: CDAT by forward passes alone.
 
     n and d are the parabola's −φ'(0) and φ''(0), so slope and curvature are those on the scale of
-    a step, not at a point. As in GeN (Bu and Xu 2025), a parabola that does not open upwards or
-    does not descend keeps the last η, and η changes by a bounded factor, which it falls by where
-    a probe is not finite; they fit by least squares and accept by R². PAL (Mutschler and Zell
-    2020) takes two passes and the exact slope.
+    a step, not at a point. As in GeN (Bu and Xu 2025, 2407.02772), a parabola that does not open
+    upwards or does not descend keeps the last η, and η changes by a bounded factor, which it falls
+    by where a probe is not finite; they fit by least squares and accept by R². PAL (Mutschler and
+    Zell 2020, 1903.11991) takes two passes and the exact slope.
 
     Args:
         base: See `Tuner`.
@@ -31,6 +31,13 @@ class ParabolaFit(Tuner):
 
     Raises:
         ValueError: An option is out of range; see `Tuner`.
+
+    Example:
+        >>> w = torch.nn.Parameter(torch.tensor([1.0, 1.0]))
+        >>> opt = ParabolaFit(torch.optim.SGD([w], lr=1.0), learning_rate=0.25)
+        >>> loss = opt.step(lambda: 0.5 * w[0] ** 2 + 1.5 * w[1] ** 2)
+        >>> round(opt.learning_rate, 4)
+        0.3571
     """
 
     def __init__(

@@ -26,6 +26,13 @@ class Polyak(Tuner):
 
     Raises:
         ValueError: `minimum` is not finite or `max_learning_rate` not positive; see `Tuner`.
+
+    Example:
+        >>> w = torch.nn.Parameter(torch.tensor([1.0, 1.0]))
+        >>> opt = Polyak(torch.optim.SGD([w], lr=1.0))
+        >>> loss = opt.step(lambda: 0.5 * w[0] ** 2 + 1.5 * w[1] ** 2)
+        >>> opt.learning_rate
+        0.2
     """
 
     def __init__(

@@ -20,6 +20,14 @@ def preconditioner(base: torch.optim.Optimizer, parameters: Sequence[nn.Paramete
 
     Raises:
         ValueError: `base` is not SGD, RMSProp, Adam or AdamW.
+
+    Example:
+        >>> w = torch.nn.Parameter(torch.tensor([3.0, -4.0]))
+        >>> base = torch.optim.Adam([w], lr=0.0)
+        >>> w.square().sum().backward()
+        >>> base.step()
+        >>> [round(entry) for entry in preconditioner(base, [w])[0].tolist()]
+        [6, 8]
     """
     rule = _RULES.get(type(base))
     if rule is None:

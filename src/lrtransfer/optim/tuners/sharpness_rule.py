@@ -7,7 +7,8 @@ import math
 import torch
 from torch import Tensor
 
-from lrtransfer.curvature import eigenvalues
+from lrtransfer.curvature import NonFiniteCurvatureError, eigenvalues
+from lrtransfer.optim.tuners.closure import NonFiniteLossError
 from lrtransfer.optim.tuners.line import Line
 from lrtransfer.optim.tuners.objective import Reduce
 from lrtransfer.optim.tuners.preconditioner import preconditioner
@@ -16,7 +17,9 @@ from lrtransfer.optim.tuners.tuner import Tuner
 
 
 class SharpnessRule(Tuner):
-    """η = σ/λ_max, whatever the direction (eq. 25; σ = 2 is Cohen et al. 2021, appendix F).
+    """η = σ/λ_max, whatever the direction (eq. 25).
+
+    σ = 2 is appendix F of Cohen et al. (2021, 2103.00065).
 
     λ_max is the algebraic one of D^½P^{-½}HP^{-½}D^½ on the closure's batch, with D the relative
     rates and P the base's preconditioner (the identity for SGD), by Lanczos iteration that starts
@@ -33,6 +36,13 @@ class SharpnessRule(Tuner):
 
     Raises:
         ValueError: An option is out of range, or `base` has no known preconditioner; see `Tuner`.
+
+    Example:
+        >>> w = torch.nn.Parameter(torch.tensor([1.0, 1.0]))
+        >>> opt = SharpnessRule(torch.optim.SGD([w], lr=1.0), sigma=2.0)
+        >>> loss = opt.step(lambda: 0.5 * w[0] ** 2 + 1.5 * w[1] ** 2)
+        >>> round(opt.sharpness, 4), round(opt.learning_rate, 4)
+        (3.0, 0.6667)
     """
 
     def __init__(
@@ -78,7 +88,10 @@ class SharpnessRule(Tuner):
         if start is not None:
             fits = start.shape == (operator.dim,)
             start = start.to(operator.device) if fits else None
-        top = eigenvalues(operator, tolerance=self._tolerance, start=start)
+        try:
+            top = eigenvalues(operator, tolerance=self._tolerance, start=start)
+        except NonFiniteCurvatureError as error:
+            raise NonFiniteLossError(f"the sharpness is not finite: {error}") from error
         value = top.values[0].item()
         self.memory |= {
             "sharpness": value,

@@ -5,16 +5,21 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from lrtransfer.optim.tuners.closure import Closure, RepeatableClosure
+from lrtransfer.optim.tuners.closure import Closure, NonFiniteLossError, RepeatableClosure
 from lrtransfer.optim.tuners.direction import Member, check_base, direction, member
 from lrtransfer.optim.tuners.forward_over_forward import Task
 from lrtransfer.optim.tuners.line import Line
-from lrtransfer.optim.tuners.objective import Objective, Reduce, Surroundings, dot
+from lrtransfer.optim.tuners.objective import Objective, Reduce, Surroundings, inner
+from lrtransfer.optim.tuners.transaction import Snapshot, Undo, claimed
+
+# A group's rate at a schedule's factor 1. Not `initial_lr`, which OneCycleLR overwrites.
+_UNSCHEDULED = "unscheduled_lr"
 
 
 class Tuner(torch.optim.Optimizer, ABC):
@@ -33,6 +38,10 @@ class Tuner(torch.optim.Optimizer, ABC):
     `grad`. Frozen parameters and those that the loss does not reach stay. To clip, register a
     step pre-hook on the base: it changes u, not the measured gradient.
 
+    A step is whole or did not happen: after an error or Ctrl-C at any moment of it parameters,
+    buffers, `grad`, the base's and the tuner's state, and torch's random state are as before.
+    Tuners in several threads may step different models; one model belongs to one thread at a time.
+
     Attributes:
         base: The optimizer.
         last_update: u of the last step, one tensor for each parameter that moved; not part of the
@@ -44,12 +53,13 @@ class Tuner(torch.optim.Optimizer, ABC):
             the loss of the local batch through the bare module (gradients here do not pass
             through DistributedDataParallel).
         scaler: Loss scaling for float16 autocast: `opt.step(closure)`, then `scaler.update()`. A
-            step whose scaled gradient overflows is skipped.
+            step whose scaled gradient or curvature overflows is skipped.
         every: Measure at steps 0, k, 2k, … and keep the learning rate in between.
 
     Raises:
         TypeError: `base` is no optimizer.
-        ValueError: `base` cannot be wrapped, every group has rate 0, or `every` is below 1.
+        ValueError: `base` cannot be wrapped, every group has rate 0, or `every` is no whole number
+            of at least 1.
     """
 
     def __init__(
@@ -61,14 +71,21 @@ class Tuner(torch.optim.Optimizer, ABC):
         every: int = 1,
     ) -> None:
         check_base(base)
-        if every < 1:
+        if isinstance(base, Tuner):
+            raise ValueError(
+                f"base is a tuner, {type(base).__name__}; give the optimizer that it wraps"
+            )
+        if not (every >= 1 and float(every).is_integer()):
             raise ValueError(f"every is {every}; measure at least every 1 steps")
         super().__init__(base.param_groups, base.defaults)
         self.base = base
         self.every = every
         # Whether `_rate` differentiates the closure's graph a second time.
         self._second_order = False
-        self._surroundings = Surroundings(reduce, scaler)
+        # By order of differentiation, what a loss reached whose graph was found sound.
+        self._checked: dict[bool, frozenset[int]] = {}
+        enabled = scaler is not None and scaler.is_enabled()
+        self._surroundings = Surroundings(reduce, scaler if enabled else None)
         self.memory: dict[str, Any] = {
             "steps": 0,
             "tuned_rate": None,
@@ -77,7 +94,7 @@ class Tuner(torch.optim.Optimizer, ABC):
         }
         self.last_update: list[Tensor] | None = None
         self._share()
-        if not any(group["relative_rate"] and group["initial_lr"] for group in self.param_groups):
+        if not any(group["relative_rate"] and group[_UNSCHEDULED] for group in self.param_groups):
             raise ValueError("every group of base has lr 0; give lr=1.0, or the relative rates")
 
     @property
@@ -126,32 +143,41 @@ class Tuner(torch.optim.Optimizer, ABC):
             The loss before the step, without a graph.
 
         Raises:
-            ValueError: Neither or both of closure and model, loss_fn, batch are given.
+            ValueError: Neither or both of closure and model, loss_fn, batch are given, or the graph
+                would drop derivatives in silence (reentrant checkpointing, a function marked
+                `once_differentiable`).
             ClosureError: The closure called backward or returned no loss with a graph.
-            NonFiniteLossError: Loss, gradient or curvature is NaN or infinite. The parameters
-                stay; so does the base's state, unless it was the curvature.
+            NonFiniteLossError: Loss, gradient or curvature is NaN or infinite.
+            RuntimeError: Another thread is stepping the same parameters.
         """
         loss_of, task = _told(closure, model, loss_fn, batch)
         self._share()
         factor, members = self._schedule()
-        measuring = self.steps % self.every == 0
-        objective = Objective(
-            RepeatableClosure(loss_of, [m.parameter for m in members]),
-            members,
-            self._surroundings,
-            keep_graph=measuring and self._second_order,
-        )
-        if self._overflowed(objective):
-            return objective.loss
-        update = direction(self.base, objective.members, objective.gradient)
-        for m, gradient in zip(objective.members, objective.gradient, strict=True):
-            m.parameter.grad = gradient
-        if measuring:
-            slope = dot(objective.gradient, update).item()
-            self.memory["tuned_rate"] = self._rate(Line(objective, update, slope, task))
-        self._apply(objective, update, factor * self.memory["tuned_rate"])
-        self.last_update = update
-        self.memory["gradient_evaluations"] += 1 + objective.forwards / 3 + 2 * objective.products
+        parameters = [m.parameter for m in members]
+        with claimed(parameters):
+            repeatable = RepeatableClosure(loss_of, parameters)
+            before = Snapshot(self.base, parameters, self.memory)
+            last = partial(setattr, self, "last_update", self.last_update)
+            with (
+                Undo(self._forget_scaled),
+                Undo(before.restore, repeatable.restore, last) as undo,
+            ):
+                measuring = self.steps % self.every == 0
+                keep_graph = measuring and self._second_order
+                objective = Objective(
+                    repeatable,
+                    members,
+                    self._surroundings,
+                    keep_graph=keep_graph,
+                    checked=self._checked,
+                )
+                self._checked[keep_graph] = objective.reached
+                update = self._chosen(objective, task, measuring)
+                self._tell_scaler(objective, overflowed=update is None)
+                if update is None:
+                    undo()
+                else:
+                    self._apply(objective, update, factor * self.memory["tuned_rate"])
         return objective.loss
 
     def zero_grad(self, set_to_none: bool = True) -> None:
@@ -161,22 +187,34 @@ class Tuner(torch.optim.Optimizer, ABC):
     def state_dict(self) -> dict[str, Any]:  # type: ignore[override]
         """Return the state of the base and of the tuner; options are not part of it."""
         memory = {name: _copied(value) for name, value in self.memory.items()}
-        return {"tuner": type(self).__name__, "memory": memory, "base": self.base.state_dict()}
+        return {
+            "tuner": type(self).__name__,
+            "optimizer": type(self.base).__name__,
+            "memory": memory,
+            "base": self.base.state_dict(),
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:  # type: ignore[override]
         """Continue from `state_dict`, bit for bit.
 
         Raises:
-            ValueError: It is not the state of such a tuner.
+            ValueError: It is not the state of such a tuner around such a base, or holds a rate that
+                is no rate.
         """
-        if set(state_dict) != {"tuner", "memory", "base"}:
+        if set(state_dict) - {"optimizer"} != {"tuner", "memory", "base"}:
             raise ValueError("state_dict is not a tuner's; to load the base alone use opt.base")
-        if state_dict["tuner"] != type(self).__name__:
-            raise ValueError(
-                f"state_dict is of {state_dict['tuner']}; this is {type(self).__name__}"
-            )
+        own = {"tuner": type(self).__name__, "optimizer": type(self.base).__name__}
+        for part, name in own.items():
+            if state_dict.get(part, name) != name:
+                raise ValueError(f"state_dict is of {state_dict[part]}; this is {name}")
+        memory = {name: _copied(value) for name, value in state_dict["memory"].items()}
+        for name in ("tuned_rate", "learning_rate"):
+            if not (memory.get(name) is None or 0 <= memory[name] < math.inf):
+                raise ValueError(
+                    f"{name} in state_dict is {memory[name]}; load a state from before it broke"
+                )
         self.base.load_state_dict(state_dict["base"])
-        self.memory = {name: _copied(value) for name, value in state_dict["memory"].items()}
+        self.memory = memory
         self._share()
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
@@ -189,7 +227,8 @@ class Tuner(torch.optim.Optimizer, ABC):
             self.param_groups.append(param_group)
 
     def __getstate__(self) -> dict[str, Any]:
-        return vars(self).copy()
+        # A scheduler hangs a `step` on the instance that is bound to this very one.
+        return {name: value for name, value in vars(self).items() if name != "step"}
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.base!r})"
@@ -200,7 +239,9 @@ class Tuner(torch.optim.Optimizer, ABC):
         self.state = self.base.state
         for group in self.param_groups:
             group.setdefault("initial_lr", float(group["lr"]))
-            group.setdefault("relative_rate", float(group["initial_lr"]))
+            # `max_lr` is what OneCycleLR, where it was first, calls the peak.
+            group.setdefault(_UNSCHEDULED, float(group.get("max_lr", group["initial_lr"])))
+            group.setdefault("relative_rate", group[_UNSCHEDULED])
 
     def _schedule(self) -> tuple[float, list[Member]]:
         """Return the schedule's factor c and the parameters with their rates.
@@ -208,7 +249,7 @@ class Tuner(torch.optim.Optimizer, ABC):
         A factor that differs between groups changes their relative rates: c is the largest.
         """
         factors = [
-            float(group["lr"]) / group["initial_lr"] if group["initial_lr"] else 0.0
+            float(group["lr"]) / group[_UNSCHEDULED] if group[_UNSCHEDULED] else 0.0
             for group in self.param_groups
         ]
         common = max(factors)
@@ -224,24 +265,48 @@ class Tuner(torch.optim.Optimizer, ABC):
         ]
         return common, members
 
-    def _overflowed(self, objective: Objective) -> bool:
-        """Tell the scaler what it scaled, and return whether the step must be skipped."""
+    def _chosen(
+        self, objective: Objective, task: Task | None, measuring: bool
+    ) -> list[Tensor] | None:
+        """Return u, with its η in the memory, or None if loss scaling overflowed."""
+        if not objective.finite:
+            return None
+        update = direction(self.base, objective.members, objective.gradient)
+        if measuring:
+            slope = inner(objective.gradient, update)
+            try:
+                self.memory["tuned_rate"] = self._rate(Line(objective, update, slope, task))
+            except NonFiniteLossError:
+                if self._surroundings.scaler is None:
+                    raise
+                return None
+        return update
+
+    def _tell_scaler(self, objective: Objective, *, overflowed: bool) -> None:
         scaler = self._surroundings.scaler
-        if scaler is None:
-            return False
-        for m, gradient in zip(objective.members, objective.gradient, strict=True):
-            m.parameter.grad = gradient * scaler.get_scale()
-        scaler.unscale_(self.base)
-        return not objective.finite
+        if scaler is not None:
+            factor = math.inf if overflowed else scaler.get_scale()
+            for m, gradient in zip(objective.members, objective.gradient, strict=True):
+                m.parameter.grad = gradient * factor
+            scaler.unscale_(self.base)
+
+    def _forget_scaled(self) -> None:
+        scaler = self._surroundings.scaler
+        if scaler is not None:
+            # What `unscale_` noted of this step; torch has no public way to take it back.
+            scaler._per_optimizer_states.pop(id(self.base), None)
 
     def _apply(self, objective: Objective, update: list[Tensor], rate: float) -> None:
         with torch.no_grad():
-            for m in objective.members:
+            for m, gradient in zip(objective.members, objective.gradient, strict=True):
+                m.parameter.grad = gradient
                 if m.shrinkage:
                     m.parameter.mul_(1 - rate * m.rate * m.shrinkage)
         objective.move(rate, update)
+        self.last_update = update
         self.memory["learning_rate"] = rate
         self.memory["steps"] += 1
+        self.memory["gradient_evaluations"] += 1 + objective.forwards / 3 + 2 * objective.products
 
 
 def _told(
