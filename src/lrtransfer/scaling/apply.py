@@ -33,15 +33,15 @@ def apply(
     generator: torch.Generator,
     form: Form | None = None,
 ) -> dict[str, Scaled]:
-    """Initialise ``model`` and give it the multipliers of a parameterization.
+    """Initialise `model` and give it the multipliers of a parameterization.
 
-    Weights are drawn from N(mean, init²) in the order of ``named_parameters``, on the generator's
+    Weights are drawn from N(mean, init²) in the order of `named_parameters`, on the generator's
     device, so that a seed means the same weights on every host.
 
     Args:
         model: A plain module; its multipliers are added as forward hooks.
         roles: The role of each tensor, the residual branches, the attention logits.
-        rules: Role -> exponents (``parameterizations.yaml``).
+        rules: Role -> exponents (`parameterizations.yaml`).
         constants: The parameterization's constants.
         width: N.
         depth: L, the number of residual branches.

@@ -13,7 +13,7 @@ hidden layers under Adam, 1 for gains and biases):
     none            λ = 0
 
 The first two are those of Kosson et al. (2025, 2510.19093). Their "independent" still depends on
-the learning rate; ``lr_independent`` is that of Wortsman et al. (2024) and of unit-scaling.
+the learning rate; `lr_independent` is that of Wortsman et al. (2024) and of unit-scaling.
 """
 
 from __future__ import annotations
@@ -44,16 +44,16 @@ class WidthRule:
 
     Attributes:
         decay: One of the rules above. A tensor to which the table gives no decay gets none.
-        power: p of ``power``.
-        peak: The global peak learning rate η, for ``lr_independent``.
+        power: p of `power`.
+        peak: The global peak learning rate η, for `lr_independent`.
         unscaled: Roles whose learning rate does not change with the width. With them decay does
             not either under any rule: m is 1, Kosson et al.'s "no muP scaling" (η, λ).
         faster: Roles whose learning rate is multiplied by the width over the base width; with
-            ``embedding`` under ``sp`` the control of Kalra and Barkeshli (2026, 2605.21486).
+            `embedding` under `sp` the control of Kalra and Barkeshli (2026, 2605.21486).
         undecayed: Roles without weight decay.
 
     Raises:
-        ValueError: ``decay`` is another one, ``power`` or ``peak`` is missing or told to a rule
+        ValueError: `decay` is another one, `power` or `peak` is missing or told to a rule
             that has none, or a role is both unscaled and faster.
     """
 
@@ -133,7 +133,7 @@ def rate_multiplier(scaled: Scaled, base: Scaled, family: Family) -> float:
 
 
 def with_rate(scaled: Scaled, factor: float) -> Scaled:
-    """Return the numbers with ``factor`` times the learning rate, and λ as it was."""
+    """Return the numbers with `factor` times the learning rate, and λ as it was."""
     return replace(scaled, learning_rate=scaled.learning_rate * factor)
 
 
@@ -146,7 +146,7 @@ def base_numbers(
     width: int,
     depth: int,
 ) -> dict[str, Scaled]:
-    """Return what the table gives each tensor of ``model`` at the base width, at its own depth.
+    """Return what the table gives each tensor of `model` at the base width, at its own depth.
 
     Args:
         model: The network at width N.

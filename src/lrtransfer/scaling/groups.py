@@ -42,7 +42,7 @@ class Settings:
 
 
 def optimizer_name(optimizer: str | type[torch.optim.Optimizer]) -> str:
-    """Return one of ``FAMILIES`` for a name or a class of torch.
+    """Return one of `FAMILIES` for a name or a class of torch.
 
     Raises:
         ValueError: It is none of them.
@@ -92,7 +92,7 @@ def build_groups(
         scaled: Parameter name -> its numbers.
         roles: Parameter name -> its role.
         settings: The global numbers.
-        family: ``adam`` groups have ``eps``.
+        family: `adam` groups have `eps`.
 
     Raises:
         ValueError: No parameter is trained.
@@ -114,7 +114,7 @@ def build_groups(
 def rates(groups: Iterable[Mapping[str, Any]]) -> dict[str, float]:
     """Return parameter name -> its learning rate over the global one.
 
-    This is the diagonal D of the sharpness λ_max(D^½HD^½), ``scale=`` of
+    This is the diagonal D of the sharpness λ_max(D^½HD^½), `scale=` of
     :func:`lrtransfer.sharpness`; its edge of stability under gradient descent is 2 over the
     global rate, whichever equivalent form the network is in.
 

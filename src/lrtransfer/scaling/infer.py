@@ -43,7 +43,7 @@ class Growth:
         name: Its name.
         owner: The module that holds it.
         tensor: The parameter.
-        base: Its namesake; fresh, so that its values tell how it starts, unless on ``meta``.
+        base: Its namesake; fresh, so that its values tell how it starts, unless on `meta`.
     """
 
     name: str
@@ -57,13 +57,13 @@ class Growth:
         return tuple(a != b for a, b in zip(self.tensor.shape, self.base.shape, strict=True))
 
     def starts_at(self, value: float) -> bool:
-        """Return whether every entry is ``value``."""
+        """Return whether every entry is `value`."""
         values = self.tensor if self.base.is_meta else self.base
         return bool((values.detach() == value).all())
 
 
 def growths(model: nn.Module, base: nn.Module) -> list[Growth]:
-    """Return every parameter of ``model``, tied ones under each name, beside that of ``base``.
+    """Return every parameter of `model`, tied ones under each name, beside that of `base`.
 
     Raises:
         ValueError: The two differ in more than width: in names, or in numbers of dimensions.

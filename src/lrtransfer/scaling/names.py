@@ -10,10 +10,10 @@ Value = TypeVar("Value")
 
 
 def expand(patterns: str | Iterable[str], names: Sequence[str], argument: str) -> list[str]:
-    """Return the names that the patterns match, in the order of ``names``.
+    """Return the names that the patterns match, in the order of `names`.
 
-    A ``*`` stands for one part of a dotted name: ``blocks.*`` is ``blocks.0``, not
-    ``blocks.0.norm``.
+    A `*` stands for one part of a dotted name: `blocks.*` is `blocks.0`, not
+    `blocks.0.norm`.
 
     Args:
         patterns: Names, or patterns of names.
@@ -56,7 +56,7 @@ def expand_keys(
 
 
 def holds(module: str, name: str) -> bool:
-    """Return whether the module named ``module`` holds the module or parameter ``name``."""
+    """Return whether the module named `module` holds the module or parameter `name`."""
     return name.startswith(f"{module}.")
 
 

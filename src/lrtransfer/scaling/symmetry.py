@@ -20,16 +20,16 @@ Family = Literal["sgd", "adam"]
 
 
 def moved(scaled: Scaled, factor: float, family: Family) -> Scaled:
-    """Return the equivalent numbers whose multiplier is ``factor`` times larger.
+    """Return the equivalent numbers whose multiplier is `factor` times larger.
 
     Args:
         scaled: The numbers of one tensor.
         factor: c, positive.
-        family: Whether updates are proportional to the gradient (``sgd``) or normalised by its
-            size (``adam``).
+        family: Whether updates are proportional to the gradient (`sgd`) or normalised by its
+            size (`adam`).
 
     Raises:
-        ValueError: ``factor`` is not positive.
+        ValueError: `factor` is not positive.
     """
     if not factor > 0:
         raise ValueError(f"factor is {factor}. Give a positive number.")
