@@ -1,7 +1,7 @@
 """Weight-decay rules over widths, by what each keeps, for a tensor in any equivalent form.
 
 A step shrinks a tensor by the share s = learning rate × λ. Moving a factor between a tensor and
-its multiplier (:mod:`lrtransfer.scaling.symmetry`) changes both but not s, nor the rate r at which
+its multiplier (`lrtransfer.scaling.symmetry`) changes both but not s, nor the rate r at which
 the tensor moves in the form without a multiplier. So each rule is a law for s, told relative to the
 same tensor at the base width, where all rules agree; with m = r_base/r (μP's width multiplier in
 hidden layers under Adam, 1 for gains and biases):
@@ -89,7 +89,7 @@ class WidthRule:
         Args:
             scaled: Its numbers in the table, in any equivalent form.
             base: The same tensor's at the base width and the same depth, in any equivalent form
-                (:func:`base_numbers`).
+                (`base_numbers`).
             role: Its role.
             family: The optimizer's family.
             width_multiplier: The network's width over the base width.
@@ -119,7 +119,7 @@ def rate_multiplier(scaled: Scaled, base: Scaled, family: Family) -> float:
     """Return m: by how much slower a tensor moves than at the base width, without multipliers.
 
     It is the m of a warm-up that replaces the scaling of the tensor's learning rate
-    (:mod:`lrtransfer.optim.implicit_warmup`).
+    (`lrtransfer.optim.implicit_warmup`).
 
     Args:
         scaled: The tensor's numbers, in any equivalent form.
@@ -128,12 +128,26 @@ def rate_multiplier(scaled: Scaled, base: Scaled, family: Family) -> float:
 
     Raises:
         ValueError: A learning rate or multiplier is not positive.
+
+    Example:
+        >>> from lrtransfer.scaling.decay import rate_multiplier
+        >>> from lrtransfer.scaling.rules import Scaled
+        >>> wide, base = Scaled(1.0, 1.0, learning_rate=0.25), Scaled(1.0, 1.0, learning_rate=1.0)
+        >>> rate_multiplier(wide, base, "adam")
+        4.0
     """
     return _plain_rate(base, family) / _plain_rate(scaled, family)
 
 
 def with_rate(scaled: Scaled, factor: float) -> Scaled:
-    """Return the numbers with `factor` times the learning rate, and λ as it was."""
+    """Return the numbers with `factor` times the learning rate, and λ as it was.
+
+    Example:
+        >>> from lrtransfer.scaling.decay import with_rate
+        >>> from lrtransfer.scaling.rules import Scaled
+        >>> with_rate(Scaled(1.0, 1.0, learning_rate=0.5), factor=4.0).learning_rate
+        2.0
+    """
     return replace(scaled, learning_rate=scaled.learning_rate * factor)
 
 

@@ -46,6 +46,12 @@ def optimizer_name(optimizer: str | type[torch.optim.Optimizer]) -> str:
 
     Raises:
         ValueError: It is none of them.
+
+    Example:
+        >>> from lrtransfer.scaling.groups import optimizer_name
+        >>> import torch
+        >>> optimizer_name(torch.optim.AdamW)
+        'adamw'
     """
     if isinstance(optimizer, str):
         if optimizer in FAMILIES:
@@ -115,11 +121,16 @@ def rates(groups: Iterable[Mapping[str, Any]]) -> dict[str, float]:
     """Return parameter name -> its learning rate over the global one.
 
     This is the diagonal D of the sharpness λ_max(D^½HD^½), `scale=` of
-    :func:`lrtransfer.sharpness`; its edge of stability under gradient descent is 2 over the
+    `lrtransfer.sharpness`; its edge of stability under gradient descent is 2 over the
     global rate, whichever equivalent form the network is in.
 
     Args:
-        groups: What :func:`lrtransfer.parameterize` returned.
+        groups: What `lrtransfer.parameterize` returned.
+
+    Example:
+        >>> import lrtransfer as lt
+        >>> lt.rates([{"names": ["first.weight", "first.bias"], "relative_rate": 0.5}])
+        {'first.weight': 0.5, 'first.bias': 0.5}
     """
     return {name: group["relative_rate"] for group in groups for name in group["names"]}
 

@@ -130,7 +130,20 @@ def register(model: nn.Module, planned: Iterable[Planned]) -> None:
 
 
 def remove_multipliers(model: nn.Module) -> None:
-    """Take every multiplier of this file off `model`; hooks of others stay."""
+    """Take every multiplier of this file off `model`; hooks of others stay.
+
+    Example:
+        >>> from lrtransfer.scaling.hooks import MultiplyOutput, remove_multipliers
+        >>> import torch
+        >>> from torch import nn
+        >>> layer = nn.Identity()
+        >>> _ = layer.register_forward_hook(MultiplyOutput(2.0))
+        >>> layer(torch.ones(1)).item()
+        2.0
+        >>> remove_multipliers(layer)
+        >>> layer(torch.ones(1)).item()
+        1.0
+    """
     for module in model.modules():
         # Copies and pickles keep hooks but not their handles, so the hooks themselves are sought.
         for key, output_hook in list(module._forward_hooks.items()):

@@ -67,6 +67,12 @@ def growths(model: nn.Module, base: nn.Module) -> list[Growth]:
 
     Raises:
         ValueError: The two differ in more than width: in names, or in numbers of dimensions.
+
+    Example:
+        >>> from lrtransfer.scaling.infer import growths
+        >>> from torch import nn
+        >>> [found.grows for found in growths(nn.Linear(4, 16), nn.Linear(4, 8))]
+        [(True, False), (True,)]
     """
     own = dict(model.named_parameters(remove_duplicate=False))
     others = dict(base.named_parameters(remove_duplicate=False))
@@ -97,11 +103,17 @@ def infer_roles(found: list[Growth], told: Mapping[str, str]) -> dict[str, str]:
     """Return parameter name -> role.
 
     Args:
-        found: Every parameter beside that of another width (see :func:`differ`).
+        found: Every parameter beside that of another width (see `differ`).
         told: Roles that the user gives, which count more.
 
     Raises:
         UnplacedTensorError: Tensors without a told role that cannot be placed.
+
+    Example:
+        >>> from lrtransfer.scaling.infer import growths, infer_roles
+        >>> from torch import nn
+        >>> infer_roles(growths(nn.Linear(4, 16), nn.Linear(4, 8)), {})
+        {'weight': 'input', 'bias': 'bias'}
     """
     roles: dict[str, str] = {}
     unplaced: list[str] = []
@@ -128,6 +140,12 @@ def infer_width(found: list[Growth]) -> tuple[int, int]:
 
     Raises:
         ValueError: Not all growing dimensions have the same ratio N/N₀.
+
+    Example:
+        >>> from lrtransfer.scaling.infer import growths, infer_width
+        >>> from torch import nn
+        >>> infer_width(growths(nn.Linear(4, 16), nn.Linear(4, 8)))
+        (16, 8)
     """
     pairs = list(_growing(found))
     (width, base_width), _ = Counter((size, other) for _, size, other in pairs).most_common(1)[0]

@@ -121,6 +121,20 @@ def parameterize(
         UnplacedTensorError: Tensors whose role cannot be told.
         UnknownRoleError: The parameterization lacks a role.
         ValueError: An argument is missing or does not fit; the message names it.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> import lrtransfer as lt
+        >>> def mlp(width: int) -> nn.Module:
+        ...     return nn.Sequential(
+        ...         nn.Linear(4, width), nn.ReLU(), nn.Linear(width, width), nn.Linear(width, 2)
+        ...     )
+        >>> model, base = mlp(256), mlp(64)
+        >>> groups = lt.parameterize(model, "mup", base=base, optimizer="adamw", lr=1e-3, seed=0)
+        >>> optimizer = torch.optim.AdamW(groups)
+        >>> {group["role"]: group["relative_rate"] for group in groups}
+        {'input': 0.5, 'bias': 1.0, 'hidden': 0.03125, 'output': 0.03125, 'scalar_bias': 1.0}
     """
     name = optimizer_name(optimizer)
     family, settings = FAMILIES[name], Settings(lr, weight_decay, eps)

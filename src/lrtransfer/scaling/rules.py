@@ -69,6 +69,12 @@ def scale(rule: Mapping[str, Any], shape: Shape, constants: Constants) -> Scaled
             `mean`. What is left out is one, or the exponent zero, or the mean zero.
         shape: The tensor's and the network's sizes.
         constants: The parameterization's constants.
+
+    Example:
+        >>> from lrtransfer.scaling.rules import Constants, Shape, scale
+        >>> rule = {"init": {"fan_in": {"constant": -0.5}}}
+        >>> scale(rule, Shape(fan_in=16, width=16, depth=1), Constants()).init
+        0.25
     """
     return Scaled(
         **{name: _power(rule.get(name, {}), shape, constants) for name in QUANTITIES},

@@ -30,6 +30,13 @@ def moved(scaled: Scaled, factor: float, family: Family) -> Scaled:
 
     Raises:
         ValueError: `factor` is not positive.
+
+    Example:
+        >>> from lrtransfer.scaling.symmetry import moved
+        >>> from lrtransfer.scaling.rules import Scaled
+        >>> found = moved(Scaled(init=1.0, multiplier=1.0, learning_rate=1.0), 4.0, "adam")
+        >>> found.multiplier, found.init, found.learning_rate, found.weight_decay
+        (4.0, 0.25, 0.25, 4.0)
     """
     if not factor > 0:
         raise ValueError(f"factor is {factor}. Give a positive number.")
@@ -50,6 +57,12 @@ def absorbed(scaled: Scaled, family: Family) -> Scaled:
 
     Raises:
         ValueError: The multiplier is not positive.
+
+    Example:
+        >>> from lrtransfer.scaling.symmetry import absorbed
+        >>> from lrtransfer.scaling.rules import Scaled
+        >>> absorbed(Scaled(init=1.0, multiplier=0.5, learning_rate=1.0), "sgd").learning_rate
+        0.25
     """
     if not scaled.multiplier > 0:
         raise ValueError(f"the multiplier is {scaled.multiplier}; only a positive one has a form.")

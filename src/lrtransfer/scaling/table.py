@@ -20,12 +20,18 @@ Rules = dict[str, dict[str, Any]]
 
 
 def names() -> list[str]:
-    """Return the names of the built-in parameterizations."""
+    """Return the names of the built-in parameterizations.
+
+    Example:
+        >>> from lrtransfer.scaling.table import names
+        >>> "mup" in names()
+        True
+    """
     return sorted(_builtin())
 
 
 def rules(parameterization: str | Mapping[str, Any], family: Family) -> Rules:
-    """Return role -> exponents of one optimizer family, as :func:`rules.scale` takes them.
+    """Return role -> exponents of one optimizer family, as `rules.scale` takes them.
 
     Args:
         parameterization: The name of a built-in, or an entry in the form of
@@ -39,6 +45,11 @@ def rules(parameterization: str | Mapping[str, Any], family: Family) -> Rules:
 
     Raises:
         ValueError: No such name, no such family, or the entry is not in the form of the file.
+
+    Example:
+        >>> from lrtransfer.scaling.table import rules
+        >>> sorted(rules("mup", "adam")["hidden"])
+        ['epsilon', 'learning_rate', 'multiplier', 'weight_decay']
     """
     if isinstance(parameterization, str):
         if parameterization not in _builtin():
