@@ -7,7 +7,8 @@ holds lies in the graph of what the model returned.
 
 Not seen: models of which only methods or parts are called, or only under `no_grad`; modules
 without trained parameters of their own, tied ones among them; what is compiled; modules skipped
-in that one pass.
+in that one pass. Named wrongly: a module that was skipped while its weights enter the output by
+another way, a penalty returned beside it.
 """
 
 from __future__ import annotations

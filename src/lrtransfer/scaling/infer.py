@@ -1,9 +1,9 @@
 """The role of every tensor of an outsider's network, from two instances of different width.
 
-What grows tells the role (Yang et al. 2022, App. B): both sides of a matrix, a hidden one; its
-outputs alone, an input; its inputs alone, an output; neither, a scalar. What is no matrix is told
-by the module that holds it, and a module that torch does not know by how its tensor starts: a gain
-at one, a bias at zero. What this leaves open is an error, never a guess.
+What grows tells the role (Yang et al. 2022, 2203.03466, App. B): both sides of a matrix, a hidden
+one; its outputs alone, an input; its inputs alone, an output; neither, a scalar. What is no matrix
+is told by the module that holds it, and a module that torch does not know by how its tensor starts:
+a gain at one, a bias at zero. What this leaves open is an error, never a guess.
 """
 
 from __future__ import annotations

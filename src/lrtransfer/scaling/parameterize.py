@@ -57,11 +57,11 @@ def parameterize(
 ) -> list[Group]:
     """Initialise and scale `model`, and return the parameter groups of its optimizer.
 
-    The network takes the equivalent form (abc-symmetry, Yang and Hu 2021) in which no tensor has
-    a multiplier: it is absorbed into the initial weights, the learning rate, the weight decay and
-    ε. Forward hooks remain for the branches and the attention logits, whose multipliers no tensor
-    can take, and for a weight that an embedding and a readout share. They are picklable, add no
-    key to the `state_dict` and hold in `torch.func.functional_call`.
+    The network takes the equivalent form (abc-symmetry, Yang and Hu 2021, 2011.14522) in which no
+    tensor has a multiplier: it is absorbed into the initial weights, the learning rate, the weight
+    decay and ε. Forward hooks remain for the branches and the attention logits, whose multipliers
+    no tensor can take, and for a weight that an embedding and a readout share. They are picklable,
+    add no key to the `state_dict` and hold in `torch.func.functional_call`.
 
     A shared weight follows the rule of the embedding, and the input of the readout is multiplied
     so that the readout starts at the size of an untied one. It counts as shared if both modules

@@ -1,4 +1,4 @@
-"""abc-symmetry: forms of a parameterization that train the same function (Yang and Hu 2021).
+"""abc-symmetry: forms of a parameterization that train the same function (2011.14522).
 
 A tensor enters the network as m·W. With m larger by c and W smaller by c the function is the same.
 It stays the same over training if the optimizer moves W by 1/c of what it did: the gradient of W

@@ -126,7 +126,7 @@ def gram_update_alignment(gradients: Array, inputs: Array) -> float:
 
 
 def log_alignment(alignment: float, fan_in: int) -> float:
-    """Return A = 1 + log_C α: 1 is full alignment, ½ none (Everett et al. 2024).
+    """Return A = 1 + log_C α: 1 is full alignment, ½ none (Everett et al. 2024, 2407.05872).
 
     Raises:
         ValueError: `alignment` is not positive, or `fan_in` is below 2.

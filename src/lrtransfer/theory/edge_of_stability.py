@@ -1,7 +1,7 @@
 """Gradient descent at the edge of stability, reduced to one oscillation and one sharpness.
 
 x is the weights' distance from the valley along the sharpest direction, λ the sharpness there
-(Damian et al. 2023; Roulet et al. 2024, eq. 4):
+(Damian et al. 2023, 2209.15594; Roulet et al. 2024, 2407.06183, eq. 4):
 
     x ← (1 − ηλ)x,    λ ← λ + η(a − bx²).
 

@@ -1,4 +1,4 @@
-"""The two-layer linear network of Noci et al. (2024), §5, exact at any width and step size.
+"""The two-layer linear network of 2402.17457, §5 (Noci et al. 2024), exact at any width and step.
 
 f(X) = m·XEV with X the identity, E of shape (D, N), V of shape (N,); the loss is ½‖r‖² with
 w = m·EV and r = w − w*. Gradient descent at the rate η = η₀ρ moves E and V, and
