@@ -12,7 +12,8 @@ from torch import nn
 import lrtransfer as lt
 from lrtransfer.scaling import table
 from lrtransfer.scaling.apply import apply
-from lrtransfer.scaling.hooks import Multiply
+from lrtransfer.scaling.first_pass import FirstPass
+from lrtransfer.scaling.hooks import MultiplyOutput
 from lrtransfer.scaling.roles import Roles
 from lrtransfer.scaling.rules import Constants
 from lrtransfer.study.plan.catalog import load
@@ -100,7 +101,7 @@ def follows(name: str, optimizer: str, family: str) -> None:
         seed=1,
     )
     left = [h for m in own.modules() for h in m._forward_hooks.values()]
-    assert all(isinstance(h, Multiply) and h.role != "" for h in left)
+    assert all(isinstance(h, FirstPass) or (isinstance(h, MultiplyOutput) and h.role) for h in left)
     batch = inputs_of(family)
     # The default of the optimizer would show where a group lacks its own.
     expected = trajectory(hooked, kind(reference, lr=1e9, **options), batch)

@@ -15,7 +15,8 @@ from torch.nn.functional import scaled_dot_product_attention
 import lrtransfer as lt
 from lrtransfer.scaling import table
 from lrtransfer.scaling.apply import UnknownRoleError
-from lrtransfer.scaling.hooks import Multiply, MultiplyArgument
+from lrtransfer.scaling.first_pass import FirstPass
+from lrtransfer.scaling.hooks import MultiplyArgument, MultiplyOutput
 
 from .outsiders import VOCABULARY, Transformer, tokens, trajectory
 
@@ -42,13 +43,17 @@ def scaled(model: nn.Module, name: Any = "mup", **changes: Any) -> list[dict[str
     return lt.parameterize(model, name, **settings)
 
 
-def hooks(model: nn.Module) -> dict[str, list[Multiply | MultiplyArgument]]:
+def hooks(model: nn.Module) -> dict[str, list[MultiplyOutput | MultiplyArgument]]:
     """Return module name -> multipliers."""
     found = {
         name: [*m._forward_hooks.values(), *m._forward_pre_hooks.values()]
         for name, m in model.named_modules()
     }
-    return {name: own for name, own in found.items() if own}
+    multipliers = {
+        name: [hook for hook in own if not isinstance(hook, FirstPass)]
+        for name, own in found.items()
+    }
+    return {name: own for name, own in multipliers.items() if own}
 
 
 def test_branches_are_multiplied_and_their_tensors_follow_the_depth() -> None:
@@ -64,7 +69,7 @@ def test_branches_are_multiplied_and_their_tensors_follow_the_depth() -> None:
     )
     found = hooks(model)
     for name in ("h.0.attn", "h.3.mlp"):
-        assert found[name] == [Multiply(1 / 4, "branch")]
+        assert found[name] == [MultiplyOutput(1 / 4, "branch")]
     # α = 1: the rates of a branch ignore the depth, its ε falls with 1/L.
     epsilon = {n: g["relative_epsilon"] for g in groups for n in g["names"]}
     assert epsilon["h.0.ln_1.weight"] == epsilon["h.1.mlp.0.weight"] == 1 / 2 / 4
@@ -79,7 +84,7 @@ def test_a_branch_at_the_top_has_no_neighbours_to_ask_for() -> None:
     model = build(8)
     common: dict[str, Any] = {"base": build(4), "optimizer": "adamw", "lr": 1.0}
     lt.parameterize(model, "depth_mup", branches=["branch"], depth=4, base_depth=1, **common)
-    assert hooks(model) == {"branch": [Multiply(1 / 2, "branch")]}
+    assert hooks(model) == {"branch": [MultiplyOutput(1 / 2, "branch")]}
 
 
 def test_the_depth_is_the_number_of_branches_unless_told() -> None:
@@ -87,8 +92,8 @@ def test_the_depth_is_the_number_of_branches_unless_told() -> None:
     counted, told = transformer(), transformer()
     scaled(counted, "depth_mup", **common)
     scaled(told, "depth_mup", depth=16, **common)
-    assert hooks(counted)["h.0.attn"] == [Multiply(4**-0.5, "branch")]
-    assert hooks(told)["h.0.attn"] == [Multiply(16**-0.5, "branch")]
+    assert hooks(counted)["h.0.attn"] == [MultiplyOutput(4**-0.5, "branch")]
+    assert hooks(told)["h.0.attn"] == [MultiplyOutput(16**-0.5, "branch")]
 
 
 @pytest.mark.parametrize(
@@ -160,7 +165,7 @@ def test_a_branch_may_return_a_tuple_that_begins_with_its_output() -> None:
     torch.testing.assert_close(scaled_output, output / 4)
     assert torch.equal(same, weights)
     with pytest.raises(TypeError, match=r"an? Encoder whose branch has a multiplier returned dict"):
-        Multiply(2.0, "branch")(model, (), {})
+        MultiplyOutput(2.0, "branch")(model, (), {})
 
 
 def test_the_queries_of_a_fused_projection_carry_the_logits_multiplier() -> None:
@@ -388,7 +393,7 @@ def test_a_module_used_under_two_names_is_one() -> None:
         branches="blocks.*",
         base_depth=1,
     )
-    assert hooks(model) == {"blocks.0": [Multiply(2**-0.5, "branch")]}
+    assert hooks(model) == {"blocks.0": [MultiplyOutput(2**-0.5, "branch")]}
     assert sum("blocks" in name for name in lt.rates(groups)) == 2
 
 
@@ -482,5 +487,5 @@ def test_a_head_of_fixed_size_has_a_logits_multiplier_without_width() -> None:
             attention={"h.*.attn.qkv": (4, slice(0, width))},
         )
         assert hooks(model)["h.0.attn.qkv"] == [
-            Multiply(math.sqrt(1 / 4), "attention_logits", (0, width))
+            MultiplyOutput(math.sqrt(1 / 4), "attention_logits", (0, width))
         ]

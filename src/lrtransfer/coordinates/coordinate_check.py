@@ -67,6 +67,16 @@ def coordinate_check(
         ValueError: An argument does not fit; the message names it.
         TypeError: The network returns something other than one tensor.
         UnplacedTensorError: The role of a tensor cannot be told; give `roles=`.
+
+    Example:
+        >>> from torch import nn
+        >>> from lrtransfer.coordinates.coordinate_check import coordinate_check
+        >>> def mlp(width: int) -> nn.Module:
+        ...     return nn.Sequential(
+        ...         nn.Linear(4, width), nn.Tanh(), nn.Linear(width, width), nn.Linear(width, 2)
+        ...     )
+        >>> coordinate_check(mlp, widths=[8, 16, 32], rule="mup", seeds=range(2)).stable
+        True
     """
     _check(widths, optimizer, seeds)
     family = FAMILIES[optimizer]

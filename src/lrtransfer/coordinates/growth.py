@@ -116,6 +116,12 @@ def growth(sizes: npt.NDArray[np.float64], widths: Sequence[int]) -> Interval:
 
     Returns:
         NaN where a size is not positive.
+
+    Example:
+        >>> from lrtransfer.coordinates.growth import growth
+        >>> import numpy as np
+        >>> growth(np.array([[1.0, 2.0, 4.0], [1.0, 2.0, 4.0]]), widths=[8, 16, 32]).value
+        1.0
     """
     if not (sizes > 0).all():
         return UNKNOWN

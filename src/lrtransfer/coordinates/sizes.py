@@ -41,7 +41,7 @@ def measure(problem: Problem, *, seeds: Sequence[int] = range(4)) -> Sizes:
     `start` is z at step 0; `change` is z at step `STEPS` minus z at step 0; `own` is z at
     step `STEPS` minus what the module would return for the same input with its tensors of step
     0 (attention logits own no tensor). `own` shows one tensor's learning rate; `change` is
-    what the original check plots (Yang et al. 2022, App. D.1). Of a module that is called several
+    what the original check plots (2203.03466, App. D.1). Of a module that is called several
     times the last call counts, of a tuple that it returns the first entry.
 
     Args:

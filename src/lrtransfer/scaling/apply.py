@@ -33,21 +33,21 @@ def apply(
     generator: torch.Generator,
     form: Form | None = None,
 ) -> dict[str, Scaled]:
-    """Initialise ``model`` and give it the multipliers of a parameterization.
+    """Initialise `model` and give it the multipliers of a parameterization.
 
-    Weights are drawn from N(mean, init²) in the order of ``named_parameters``, on the generator's
+    Weights are drawn from N(mean, init²) in the order of `named_parameters`, on the generator's
     device, so that a seed means the same weights on every host.
 
     Args:
         model: A plain module; its multipliers are added as forward hooks.
         roles: The role of each tensor, the residual branches, the attention logits.
-        rules: Role -> exponents (``parameterizations.yaml``).
+        rules: Role -> exponents (`parameterizations.yaml`).
         constants: The parameterization's constants.
         width: N.
         depth: L, the number of residual branches.
         generator: Source of the weights.
         form: What to make of each tensor's numbers, an equivalent form for instance (see
-            :mod:`lrtransfer.scaling.symmetry`); None leaves them as the table has them.
+            `lrtransfer.scaling.symmetry`); None leaves them as the table has them.
 
     Returns:
         Parameter name -> its numbers.
@@ -77,7 +77,7 @@ def scale_tensors(
     width: int,
     depth: int,
 ) -> Iterator[tuple[str, Scaled]]:
-    """Yield the name and the numbers of every parameter; arguments as for :func:`apply`."""
+    """Yield the name and the numbers of every parameter; arguments as for `apply`."""
     for name, parameter in model.named_parameters():
         role = roles.tensors.get(name)
         shape = tensor_shape(parameter.shape, role, width=width, depth=depth)
@@ -98,7 +98,14 @@ def scale_modules(
 
 
 def tensor_shape(shape: torch.Size, role: str | None, *, width: int, depth: int) -> Shape:
-    """Return the fan-in and fan-out of a tensor of a role; weights are (out, in, …)."""
+    """Return the fan-in and fan-out of a tensor of a role; weights are (out, in, …).
+
+    Example:
+        >>> from lrtransfer.scaling.apply import tensor_shape
+        >>> import torch
+        >>> tensor_shape(torch.Size([8, 4, 3, 3]), "hidden", width=8, depth=1).fan_in
+        36
+    """
     if role in VECTOR_LIKE or len(shape) < 2:
         return Shape(
             fan_in=1, fan_out=shape[-1] if role == "embedding" else 1, width=width, depth=depth

@@ -1,7 +1,7 @@
 """Multipliers of attention logits in networks whose attention is written in any way.
 
 Logits are linear in the queries and in the keys, so it is enough to multiply one of these, as it
-leaves its projection (or its norm). ``nn.MultiheadAttention`` has both projections inside: there
+leaves its projection (or its norm). `nn.MultiheadAttention` has both projections inside: there
 the input of the key projection is multiplied. Its key bias then misses the multiplier, but that
 bias adds the same to every logit of a query, which the softmax does not see.
 """
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from lrtransfer.scaling import table
-from lrtransfer.scaling.hooks import Multiply, MultiplyArgument, Planned
+from lrtransfer.scaling.hooks import MultiplyArgument, MultiplyOutput, Planned
 from lrtransfer.scaling.names import expand, expand_keys, holds
 from lrtransfer.scaling.rules import Constants, Shape, scale
 from lrtransfer.scaling.table import Rules, module_rule
@@ -34,7 +34,7 @@ class Logits:
         name: The module.
         head_size: d, the dimension of a head.
         part: First and one past the last feature of its output, or None for all.
-        fused: Whether it is an ``nn.MultiheadAttention``, whose keys are multiplied.
+        fused: Whether it is an `nn.MultiheadAttention`, whose keys are multiplied.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Logits:
         if self.fused:
             hook = MultiplyArgument(factor, "attention_logits", position=1, keyword="key")
             return Planned(self.name, hook)
-        return Planned(self.name, Multiply(factor, "attention_logits", self.part))
+        return Planned(self.name, MultiplyOutput(factor, "attention_logits", self.part))
 
 
 def resolve_attention(
@@ -67,7 +67,7 @@ def resolve_attention(
         rules: Role -> exponents.
         attention: Pattern of modules -> head dimension d, for modules that return logits, queries
             or keys; or (d, slice) where these are part of the last axis of what is returned; or
-            None for attention that shall stay as it is. Names of ``nn.MultiheadAttention`` may be
+            None for attention that shall stay as it is. Names of `nn.MultiheadAttention` may be
             given as a list. An empty one tells that there is no attention.
         branch_exponent: α.
 
@@ -143,7 +143,7 @@ def _check_nested(modules: Mapping[str, nn.Module], fused: list[str]) -> None:
 
 
 def _check_covered(modules: Mapping[str, nn.Module], told: Mapping[str, Told]) -> None:
-    """Raise for the first module of attention that ``told`` neither names, holds nor is in."""
+    """Raise for the first module of attention that `told` neither names, holds nor is in."""
     found = [
         name
         for name, module in modules.items()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from lrtransfer.scaling import table
-from lrtransfer.scaling.hooks import Multiply, Planned
+from lrtransfer.scaling.hooks import MultiplyOutput, Planned
 from lrtransfer.scaling.names import expand, holds
 from lrtransfer.scaling.rules import Constants, Shape, scale
 from lrtransfer.scaling.table import Rules, module_rule
@@ -44,7 +44,7 @@ class Branches:
             return []
         shape = Shape(fan_in=width, width=width, depth=self.depth)
         factor = scale(module_rule(rules, "branch", self.names[0]), shape, constants).multiplier
-        return [Planned(name, Multiply(factor, "branch")) for name in self.names]
+        return [Planned(name, MultiplyOutput(factor, "branch")) for name in self.names]
 
     def hold(self, name: str) -> bool:
         """Return whether a parameter lies in a branch."""

@@ -1,7 +1,7 @@
 """Weight-decay rules over widths, by what each keeps, for a tensor in any equivalent form.
 
 A step shrinks a tensor by the share s = learning rate × λ. Moving a factor between a tensor and
-its multiplier (:mod:`lrtransfer.scaling.symmetry`) changes both but not s, nor the rate r at which
+its multiplier (`lrtransfer.scaling.symmetry`) changes both but not s, nor the rate r at which
 the tensor moves in the form without a multiplier. So each rule is a law for s, told relative to the
 same tensor at the base width, where all rules agree; with m = r_base/r (μP's width multiplier in
 hidden layers under Adam, 1 for gains and biases):
@@ -13,7 +13,7 @@ hidden layers under Adam, 1 for gains and biases):
     none            λ = 0
 
 The first two are those of Kosson et al. (2025, 2510.19093). Their "independent" still depends on
-the learning rate; ``lr_independent`` is that of Wortsman et al. (2024) and of unit-scaling.
+the learning rate; `lr_independent` is that of Wortsman et al. (2024) and of unit-scaling.
 """
 
 from __future__ import annotations
@@ -44,16 +44,16 @@ class WidthRule:
 
     Attributes:
         decay: One of the rules above. A tensor to which the table gives no decay gets none.
-        power: p of ``power``.
-        peak: The global peak learning rate η, for ``lr_independent``.
+        power: p of `power`.
+        peak: The global peak learning rate η, for `lr_independent`.
         unscaled: Roles whose learning rate does not change with the width. With them decay does
             not either under any rule: m is 1, Kosson et al.'s "no muP scaling" (η, λ).
         faster: Roles whose learning rate is multiplied by the width over the base width; with
-            ``embedding`` under ``sp`` the control of Kalra and Barkeshli (2026, 2605.21486).
+            `embedding` under `sp` the control of Kalra and Barkeshli (2026, 2605.21486).
         undecayed: Roles without weight decay.
 
     Raises:
-        ValueError: ``decay`` is another one, ``power`` or ``peak`` is missing or told to a rule
+        ValueError: `decay` is another one, `power` or `peak` is missing or told to a rule
             that has none, or a role is both unscaled and faster.
     """
 
@@ -89,7 +89,7 @@ class WidthRule:
         Args:
             scaled: Its numbers in the table, in any equivalent form.
             base: The same tensor's at the base width and the same depth, in any equivalent form
-                (:func:`base_numbers`).
+                (`base_numbers`).
             role: Its role.
             family: The optimizer's family.
             width_multiplier: The network's width over the base width.
@@ -119,7 +119,7 @@ def rate_multiplier(scaled: Scaled, base: Scaled, family: Family) -> float:
     """Return m: by how much slower a tensor moves than at the base width, without multipliers.
 
     It is the m of a warm-up that replaces the scaling of the tensor's learning rate
-    (:mod:`lrtransfer.optim.implicit_warmup`).
+    (`lrtransfer.optim.implicit_warmup`).
 
     Args:
         scaled: The tensor's numbers, in any equivalent form.
@@ -128,12 +128,26 @@ def rate_multiplier(scaled: Scaled, base: Scaled, family: Family) -> float:
 
     Raises:
         ValueError: A learning rate or multiplier is not positive.
+
+    Example:
+        >>> from lrtransfer.scaling.decay import rate_multiplier
+        >>> from lrtransfer.scaling.rules import Scaled
+        >>> wide, base = Scaled(1.0, 1.0, learning_rate=0.25), Scaled(1.0, 1.0, learning_rate=1.0)
+        >>> rate_multiplier(wide, base, "adam")
+        4.0
     """
     return _plain_rate(base, family) / _plain_rate(scaled, family)
 
 
 def with_rate(scaled: Scaled, factor: float) -> Scaled:
-    """Return the numbers with ``factor`` times the learning rate, and λ as it was."""
+    """Return the numbers with `factor` times the learning rate, and λ as it was.
+
+    Example:
+        >>> from lrtransfer.scaling.decay import with_rate
+        >>> from lrtransfer.scaling.rules import Scaled
+        >>> with_rate(Scaled(1.0, 1.0, learning_rate=0.5), factor=4.0).learning_rate
+        2.0
+    """
     return replace(scaled, learning_rate=scaled.learning_rate * factor)
 
 
@@ -146,7 +160,7 @@ def base_numbers(
     width: int,
     depth: int,
 ) -> dict[str, Scaled]:
-    """Return what the table gives each tensor of ``model`` at the base width, at its own depth.
+    """Return what the table gives each tensor of `model` at the base width, at its own depth.
 
     Args:
         model: The network at width N.

@@ -22,6 +22,13 @@ def fans(name: str, tensor: Tensor, owner: nn.Module, role: str) -> tuple[int, i
 
     Raises:
         ValueError: A matrix of a module that does not tell which of its dimensions are inputs.
+
+    Example:
+        >>> from lrtransfer.scaling.fans import fans
+        >>> from torch import nn
+        >>> layer = nn.Linear(4, 8)
+        >>> fans("weight", layer.weight, layer, "hidden")
+        (4, 8)
     """
     if isinstance(owner, TABLES):
         return 1, tensor.shape[-1]

@@ -42,10 +42,16 @@ class Settings:
 
 
 def optimizer_name(optimizer: str | type[torch.optim.Optimizer]) -> str:
-    """Return one of ``FAMILIES`` for a name or a class of torch.
+    """Return one of `FAMILIES` for a name or a class of torch.
 
     Raises:
         ValueError: It is none of them.
+
+    Example:
+        >>> from lrtransfer.scaling.groups import optimizer_name
+        >>> import torch
+        >>> optimizer_name(torch.optim.AdamW)
+        'adamw'
     """
     if isinstance(optimizer, str):
         if optimizer in FAMILIES:
@@ -92,7 +98,7 @@ def build_groups(
         scaled: Parameter name -> its numbers.
         roles: Parameter name -> its role.
         settings: The global numbers.
-        family: ``adam`` groups have ``eps``.
+        family: `adam` groups have `eps`.
 
     Raises:
         ValueError: No parameter is trained.
@@ -114,12 +120,17 @@ def build_groups(
 def rates(groups: Iterable[Mapping[str, Any]]) -> dict[str, float]:
     """Return parameter name -> its learning rate over the global one.
 
-    This is the diagonal D of the sharpness λ_max(D^½HD^½), ``scale=`` of
-    :func:`lrtransfer.sharpness`; its edge of stability under gradient descent is 2 over the
+    This is the diagonal D of the sharpness λ_max(D^½HD^½), `scale=` of
+    `lrtransfer.sharpness`; its edge of stability under gradient descent is 2 over the
     global rate, whichever equivalent form the network is in.
 
     Args:
-        groups: What :func:`lrtransfer.parameterize` returned.
+        groups: What `lrtransfer.parameterize` returned.
+
+    Example:
+        >>> import lrtransfer as lt
+        >>> lt.rates([{"names": ["first.weight", "first.bias"], "relative_rate": 0.5}])
+        {'first.weight': 0.5, 'first.bias': 0.5}
     """
     return {name: group["relative_rate"] for group in groups for name in group["names"]}
 

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from lrtransfer.scaling.first_pass import Deed, FirstPass, Unscripted
+
 
 @dataclass(frozen=True)
-class Multiply:
+class MultiplyOutput(Unscripted):
     """A forward hook that multiplies what a module returns; picklable by design.
 
     Attributes:
         factor: The multiplier.
         role: What it multiplies in the parameterization's table, for whoever prints the hooks.
         part: First and one past the last feature of the last axis; None multiplies all.
+        deed: Where it notes that it acts.
     """
 
     factor: float
     role: str = ""
     part: tuple[int, int] | None = None
+    deed: Deed | None = field(default=None, compare=False, repr=False)
 
     def __call__(self, module: nn.Module, inputs: Any, output: Any) -> Any:
         """Return the scaled output; of a tuple, the first entry is scaled.
@@ -30,6 +34,7 @@ class Multiply:
         Raises:
             TypeError: The output is neither a tensor nor a tuple that begins with one.
         """
+        _note(self.deed)
         if isinstance(output, Tensor):
             return self._scaled(output)
         if isinstance(output, tuple) and output and isinstance(output[0], Tensor):
@@ -43,12 +48,12 @@ class Multiply:
         if self.part is None:
             return output * self.factor
         start, stop = self.part
-        scaled = output[..., start:stop] * self.factor
+        scaled = output[..., start:stop] * self.factor  # (…, stop - start) of (…, features)
         return torch.cat([output[..., :start], scaled, output[..., stop:]], dim=-1)
 
 
 @dataclass(frozen=True)
-class MultiplyArgument:
+class MultiplyArgument(Unscripted):
     """A forward pre-hook that multiplies one argument of a module's call; picklable by design.
 
     Attributes:
@@ -56,15 +61,18 @@ class MultiplyArgument:
         role: What it multiplies in the parameterization's table.
         position: Place of the argument.
         keyword: Its name, for calls by keyword.
+        deed: Where it notes that it acts.
     """
 
     factor: float
     role: str
     position: int
     keyword: str
+    deed: Deed | None = field(default=None, compare=False, repr=False)
 
     def __call__(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Return the arguments with the one scaled."""
+        _note(self.deed)
         at = self.position
         if at < len(args):
             args = (*args[:at], args[at] * self.factor, *args[at + 1 :])
@@ -83,32 +91,71 @@ class Planned:
     """
 
     module: str
-    hook: Multiply | MultiplyArgument
+    hook: MultiplyOutput | MultiplyArgument
+
+
+def effective(model: nn.Module, planned: Iterable[Planned]) -> list[Planned]:
+    """Return the multipliers that change something; a module with two names has each once.
+
+    Raises:
+        ValueError: One is of a module that is never called, so that it could not act.
+    """
+    found: dict[tuple[int, str], Planned] = {}
+    for plan in planned:
+        if plan.hook.factor == 1.0:
+            continue
+        outer, _, leaf = plan.module.rpartition(".")
+        if leaf == "out_proj" and isinstance(model.get_submodule(outer), nn.MultiheadAttention):
+            raise ValueError(
+                f"{plan.module!r} has a multiplier ({plan.hook.role}), but nn.MultiheadAttention "
+                f"uses its weight without calling it. Name {outer or 'a module around it'!r}, "
+                "whose output is the same."
+            )
+        found.setdefault((id(model.get_submodule(plan.module)), plan.hook.role), plan)
+    return list(found.values())
 
 
 def register(model: nn.Module, planned: Iterable[Planned]) -> None:
-    """Add multipliers; one of one adds nothing, and a module with two names gets each once."""
-    seen: set[tuple[int, str]] = set()
+    """Add multipliers, and to the model what asks after its first pass whether they acted."""
+    deeds = []
     for plan in planned:
-        module, hook = model.get_submodule(plan.module), plan.hook
-        key = (id(module), hook.role)
-        if hook.factor == 1.0 or key in seen:
-            continue
-        seen.add(key)
-        if isinstance(hook, Multiply):
+        deeds.append(Deed(plan.module, plan.hook.role))
+        module, hook = model.get_submodule(plan.module), replace(plan.hook, deed=deeds[-1])
+        if isinstance(hook, MultiplyOutput):
             module.register_forward_hook(hook)
         else:
             module.register_forward_pre_hook(hook, with_kwargs=True)
+    if deeds:
+        model.register_forward_hook(FirstPass(tuple(deeds)))
 
 
 def remove_multipliers(model: nn.Module) -> None:
-    """Take every multiplier of this file off ``model``; hooks of others stay."""
+    """Take every multiplier of this file off `model`; hooks of others stay.
+
+    Example:
+        >>> from lrtransfer.scaling.hooks import MultiplyOutput, remove_multipliers
+        >>> import torch
+        >>> from torch import nn
+        >>> layer = nn.Identity()
+        >>> _ = layer.register_forward_hook(MultiplyOutput(2.0))
+        >>> layer(torch.ones(1)).item()
+        2.0
+        >>> remove_multipliers(layer)
+        >>> layer(torch.ones(1)).item()
+        1.0
+    """
     for module in model.modules():
         # Copies and pickles keep hooks but not their handles, so the hooks themselves are sought.
         for key, output_hook in list(module._forward_hooks.items()):
-            if isinstance(output_hook, Multiply):
+            if isinstance(output_hook, MultiplyOutput | FirstPass):
                 del module._forward_hooks[key]
         for key, argument_hook in list(module._forward_pre_hooks.items()):
             if isinstance(argument_hook, MultiplyArgument):
                 del module._forward_pre_hooks[key]
                 module._forward_pre_hooks_with_kwargs.pop(key, None)
+
+
+def _note(deed: Deed | None) -> None:
+    # A compiler would keep the note, and compile again once it has been taken.
+    if deed is not None and not torch.compiler.is_compiling():
+        deed.done = True

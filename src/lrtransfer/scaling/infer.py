@@ -1,9 +1,9 @@
 """The role of every tensor of an outsider's network, from two instances of different width.
 
-What grows tells the role (Yang et al. 2022, App. B): both sides of a matrix, a hidden one; its
-outputs alone, an input; its inputs alone, an output; neither, a scalar. What is no matrix is told
-by the module that holds it, and a module that torch does not know by how its tensor starts: a gain
-at one, a bias at zero. What this leaves open is an error, never a guess.
+What grows tells the role (Yang et al. 2022, 2203.03466, App. B): both sides of a matrix, a hidden
+one; its outputs alone, an input; its inputs alone, an output; neither, a scalar. What is no matrix
+is told by the module that holds it, and a module that torch does not know by how its tensor starts:
+a gain at one, a bias at zero. What this leaves open is an error, never a guess.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Growth:
         name: Its name.
         owner: The module that holds it.
         tensor: The parameter.
-        base: Its namesake; fresh, so that its values tell how it starts, unless on ``meta``.
+        base: Its namesake; fresh, so that its values tell how it starts, unless on `meta`.
     """
 
     name: str
@@ -57,16 +57,22 @@ class Growth:
         return tuple(a != b for a, b in zip(self.tensor.shape, self.base.shape, strict=True))
 
     def starts_at(self, value: float) -> bool:
-        """Return whether every entry is ``value``."""
+        """Return whether every entry is `value`."""
         values = self.tensor if self.base.is_meta else self.base
         return bool((values.detach() == value).all())
 
 
 def growths(model: nn.Module, base: nn.Module) -> list[Growth]:
-    """Return every parameter of ``model``, tied ones under each name, beside that of ``base``.
+    """Return every parameter of `model`, tied ones under each name, beside that of `base`.
 
     Raises:
         ValueError: The two differ in more than width: in names, or in numbers of dimensions.
+
+    Example:
+        >>> from lrtransfer.scaling.infer import growths
+        >>> from torch import nn
+        >>> [found.grows for found in growths(nn.Linear(4, 16), nn.Linear(4, 8))]
+        [(True, False), (True,)]
     """
     own = dict(model.named_parameters(remove_duplicate=False))
     others = dict(base.named_parameters(remove_duplicate=False))
@@ -97,11 +103,17 @@ def infer_roles(found: list[Growth], told: Mapping[str, str]) -> dict[str, str]:
     """Return parameter name -> role.
 
     Args:
-        found: Every parameter beside that of another width (see :func:`differ`).
+        found: Every parameter beside that of another width (see `differ`).
         told: Roles that the user gives, which count more.
 
     Raises:
         UnplacedTensorError: Tensors without a told role that cannot be placed.
+
+    Example:
+        >>> from lrtransfer.scaling.infer import growths, infer_roles
+        >>> from torch import nn
+        >>> infer_roles(growths(nn.Linear(4, 16), nn.Linear(4, 8)), {})
+        {'weight': 'input', 'bias': 'bias'}
     """
     roles: dict[str, str] = {}
     unplaced: list[str] = []
@@ -128,6 +140,12 @@ def infer_width(found: list[Growth]) -> tuple[int, int]:
 
     Raises:
         ValueError: Not all growing dimensions have the same ratio N/N₀.
+
+    Example:
+        >>> from lrtransfer.scaling.infer import growths, infer_width
+        >>> from torch import nn
+        >>> infer_width(growths(nn.Linear(4, 16), nn.Linear(4, 8)))
+        (16, 8)
     """
     pairs = list(_growing(found))
     (width, base_width), _ = Counter((size, other) for _, size, other in pairs).most_common(1)[0]

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Multiply:
-    """A forward hook that multiplies a module's output by ``factor``; picklable by design."""
+    """A forward hook that multiplies a module's output by `factor`; picklable by design."""
 
     factor: float
 
@@ -20,6 +20,6 @@ class Multiply:
 
 
 def multiply_output(module: nn.Module, factor: float) -> None:
-    """Scale what ``module`` returns; a factor of one adds nothing. State-dict keys stay."""
+    """Scale what `module` returns; a factor of one adds nothing. State-dict keys stay."""
     if factor != 1.0:
         module.register_forward_hook(Multiply(factor))

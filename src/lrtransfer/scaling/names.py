@@ -10,10 +10,10 @@ Value = TypeVar("Value")
 
 
 def expand(patterns: str | Iterable[str], names: Sequence[str], argument: str) -> list[str]:
-    """Return the names that the patterns match, in the order of ``names``.
+    """Return the names that the patterns match, in the order of `names`.
 
-    A ``*`` stands for one part of a dotted name: ``blocks.*`` is ``blocks.0``, not
-    ``blocks.0.norm``.
+    A `*` stands for one part of a dotted name: `blocks.*` is `blocks.0`, not
+    `blocks.0.norm`.
 
     Args:
         patterns: Names, or patterns of names.
@@ -22,6 +22,11 @@ def expand(patterns: str | Iterable[str], names: Sequence[str], argument: str) -
 
     Raises:
         ValueError: A pattern matches nothing; the message names it.
+
+    Example:
+        >>> from lrtransfer.scaling.names import expand
+        >>> expand("blocks.*", ["first", "blocks.0", "blocks.0.norm", "blocks.1"], "branches")
+        ['blocks.0', 'blocks.1']
     """
     told = [patterns] if isinstance(patterns, str) else list(patterns)
     chosen: set[str] = set()
@@ -39,10 +44,15 @@ def expand(patterns: str | Iterable[str], names: Sequence[str], argument: str) -
 def expand_keys(
     patterns: Mapping[str, Value], names: Sequence[str], argument: str
 ) -> dict[str, Value]:
-    """Return name -> value for a mapping whose keys are patterns, as for :func:`expand`.
+    """Return name -> value for a mapping whose keys are patterns, as for `expand`.
 
     Raises:
         ValueError: A pattern matches nothing, or two give one name different values.
+
+    Example:
+        >>> from lrtransfer.scaling.names import expand_keys
+        >>> expand_keys({"blocks.*": 2}, ["first", "blocks.0", "blocks.1"], "attention")
+        {'blocks.0': 2, 'blocks.1': 2}
     """
     chosen: dict[str, Value] = {}
     for pattern, value in patterns.items():
@@ -56,7 +66,13 @@ def expand_keys(
 
 
 def holds(module: str, name: str) -> bool:
-    """Return whether the module named ``module`` holds the module or parameter ``name``."""
+    """Return whether the module named `module` holds the module or parameter `name`.
+
+    Example:
+        >>> from lrtransfer.scaling.names import holds
+        >>> holds("blocks.1", "blocks.1.weight"), holds("blocks.1", "blocks.10.weight")
+        (True, False)
+    """
     return name.startswith(f"{module}.")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from lrtransfer.scaling import table
 from lrtransfer.scaling.attention import Attention, resolve_attention
@@ -19,12 +19,13 @@ from lrtransfer.scaling.groups import (
     check_settings,
     optimizer_name,
 )
-from lrtransfer.scaling.hooks import register, remove_multipliers
+from lrtransfer.scaling.hooks import effective, register, remove_multipliers
 from lrtransfer.scaling.names import expand_keys
-from lrtransfer.scaling.place import check_tensors, place
 from lrtransfer.scaling.roles import Roles
+from lrtransfer.scaling.roles_and_width import check_tensors, roles_and_width
 from lrtransfer.scaling.rules import Constants, Scaled
-from lrtransfer.scaling.uses import Scaler, number
+from lrtransfer.scaling.undo import undone_on_error
+from lrtransfer.scaling.uses import Scaler, absorbed_numbers
 
 Patterns = str | Iterable[str]
 
@@ -54,67 +55,86 @@ def parameterize(
     seed: int | None = None,
     generator: torch.Generator | None = None,
 ) -> list[Group]:
-    """Initialise and scale ``model``, and return the parameter groups of its optimizer.
+    """Initialise and scale `model`, and return the parameter groups of its optimizer.
 
-    The network takes the equivalent form (abc-symmetry, Yang and Hu 2021) in which no tensor has
-    a multiplier: it is absorbed into the initial weights, the learning rate, the weight decay and
-    ε. Forward hooks remain for the branches and the attention logits, whose multipliers no tensor
-    can take, and for a weight that an embedding and a readout share. They are picklable, add no
-    key to the ``state_dict`` and hold in ``torch.func.functional_call``.
+    The network takes the equivalent form (abc-symmetry, Yang and Hu 2021, 2011.14522) in which no
+    tensor has a multiplier: it is absorbed into the initial weights, the learning rate, the weight
+    decay and ε. Forward hooks remain for the branches and the attention logits, whose multipliers
+    no tensor can take, and for a weight that an embedding and a readout share. They are picklable,
+    add no key to the `state_dict` and hold in `torch.func.functional_call`.
 
     A shared weight follows the rule of the embedding, and the input of the readout is multiplied
     so that the readout starts at the size of an untied one. It counts as shared if both modules
-    hold it; a use inside a ``forward`` cannot be seen.
+    hold it; a use inside a `forward` cannot be seen.
 
     Build the model, parameterize it, then move, wrap or compile it. A second call starts over: it
-    removes the multipliers of the first and, with ``initialise``, draws the weights anew. Nothing
-    is changed if the call raises.
+    removes the multipliers of the first and, with `initialise`, draws the weights anew. Nothing
+    is changed if the call raises or is interrupted; the former weights are kept on the host
+    meanwhile.
 
-    Patterns name modules or parameters as ``named_modules`` and ``named_parameters`` do; a ``*``
+    A multiplier acts when its module is called. The first pass of the model that has a graph
+    raises if a module with a multiplier was used without being called (`first_pass.py` tells what
+    it cannot see).
+
+    Patterns name modules or parameters as `named_modules` and `named_parameters` do; a `*`
     stands for one part between dots.
 
     Args:
         model: Any module; its parameters may have any floating-point dtype and any device but
-            ``meta``. Frozen ones are initialised too (a frozen random layer needs the size of its
+            `meta`. Frozen ones are initialised too (a frozen random layer needs the size of its
             role) and are in no group.
-        parameterization: A name in ``parameterizations.yaml``, or an entry of your own in its form:
-            ``{"families": {"adam": {"hidden": {"init": {"fan_in": -0.5}, …}, …}}}``.
-        optimizer: ``sgd``, ``momentum``, ``adam``, ``adamw``, ``rmsprop``, or torch's class.
+        parameterization: A name in `parameterizations.yaml`, or an entry of your own in its form:
+            `{"families": {"adam": {"hidden": {"init": {"fan_in": -0.5}, …}, …}}}`.
+        optimizer: `sgd`, `momentum`, `adam`, `adamw`, `rmsprop`, or torch's class.
         lr: The global learning rate.
         weight_decay: The global λ; a step shrinks a tensor by its own rate times its own λ.
         eps: The global ε of Adam's and RMSProp's denominators.
         base: A fresh instance of another width, with the same depth and names, on any device,
-            ``meta`` too. It tells the roles, and its width is N₀.
-        delta: A fresh instance whose width is not that of ``base``; it tells the roles in place of
-            ``model``, which may then have the width N₀ itself.
-        roles: Pattern of parameters -> role, before what ``base`` tells; or a model's ``Roles``.
+            `meta` too. It tells the roles, and its width is N₀.
+        delta: A fresh instance whose width is not that of `base`; it tells the roles in place of
+            `model`, which may then have the width N₀ itself.
+        roles: Pattern of parameters -> role, before what `base` tells; or a model's `Roles`.
         fans: Pattern of parameters -> (fan-in, fan-out), for matrices of modules of your own.
-        width: N; needed without ``base``.
-        base_width: N₀; 1 without ``base``.
+        width: N; needed without `base`.
+        base_width: N₀; 1 without `base`.
         branches: Patterns of the modules whose output is added to a residual stream.
         inside: Patterns of further modules or parameters that lie in a branch, such as pre-norms.
         attention: Where attention logits are multiplied: pattern of modules that return logits,
             queries or keys -> head dimension d, or (d, slice) if these are part of the last axis
-            of the output; or a list of patterns of ``nn.MultiheadAttention``.
-        depth: L; the number of ``branches`` if left out.
+            of the output; or a list of patterns of `nn.MultiheadAttention`.
+        depth: L; the number of `branches` if left out.
         base_depth: L₀, needed where the depth counts.
         branch_exponent: α: branches are multiplied by (L/L₀)^-α.
         gamma0: γ₀, the output scale.
         initialise: Draw the weights from N(mean, init²) of each role, in the order of
-            ``named_parameters``; False leaves them, for weights in the absorbed form already.
+            `named_parameters`; False leaves them, for weights in the absorbed form already.
         seed: Seed of the weights, the same on every host.
-        generator: Source of the weights in place of ``seed``; torch's own without either.
+        generator: Source of the weights in place of `seed`; torch's own without either.
 
     Returns:
         Groups for an optimizer of the family, one for each role and set of equal numbers:
-        ``params``, ``names``, ``role``, ``lr``, ``weight_decay``, ``eps`` (Adam's family), and
-        the last three over the global ones as ``relative_rate``, ``relative_weight_decay``,
-        ``relative_epsilon``. A scheduler has to multiply their rates, not overwrite them.
+        `params`, `names`, `role`, `lr`, `weight_decay`, `eps` (Adam's family), and
+        the last three over the global ones as `relative_rate`, `relative_weight_decay`,
+        `relative_epsilon`. A scheduler has to multiply their rates, not overwrite them.
 
     Raises:
         UnplacedTensorError: Tensors whose role cannot be told.
         UnknownRoleError: The parameterization lacks a role.
         ValueError: An argument is missing or does not fit; the message names it.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> import lrtransfer as lt
+        >>> def mlp(width: int) -> nn.Module:
+        ...     return nn.Sequential(
+        ...         nn.Linear(4, width), nn.ReLU(), nn.Linear(width, width), nn.Linear(width, 2)
+        ...     )
+        >>> model, base = mlp(256), mlp(64)
+        >>> groups = lt.parameterize(model, "mup", base=base, optimizer="adamw", lr=1e-3, seed=0)
+        >>> optimizer = torch.optim.AdamW(groups)
+        >>> {group["role"]: group["relative_rate"] for group in groups}
+        {'input': 0.5, 'bias': 1.0, 'hidden': 0.03125, 'output': 0.03125, 'scalar_bias': 1.0}
     """
     name = optimizer_name(optimizer)
     family, settings = FAMILIES[name], Settings(lr, weight_decay, eps)
@@ -127,7 +147,7 @@ def parameterize(
         roles = roles.tensors
     tensors = [n for n, _ in model.named_parameters(remove_duplicate=False)]
     told = expand_keys(roles or {}, tensors, "roles")
-    placed, sizes = place(model, base, delta, told, (width, base_width))
+    placed, sizes = roles_and_width(model, base, delta, told, (width, base_width))
     residual = resolve_branches(
         model,
         rules,
@@ -139,9 +159,9 @@ def parameterize(
     )
     constants = Constants(residual.exponent, _gamma0(rules, gamma0), sizes[1], residual.base_depth)
     scaler = Scaler(rules, constants, residual, sizes[0], family)
-    numbers = number(model, scaler, placed, expand_keys(fans or {}, tensors, "fans"))
+    numbers = absorbed_numbers(model, scaler, placed, expand_keys(fans or {}, tensors, "fans"))
     logits = resolve_attention(model, rules, attention, branch_exponent=residual.exponent)
-    multipliers = [
+    planned = [
         *numbers.tied,
         *residual.multipliers(rules, constants, width=sizes[0]),
         *(
@@ -150,13 +170,14 @@ def parameterize(
         ),
     ]
     groups = build_groups(model, numbers.scaled, numbers.roles, settings, family)
+    multipliers = effective(model, planned)
     source = _generator(seed, generator)
-    # From here on the model changes.
-    remove_multipliers(model)
-    if initialise:
-        _draw(model, numbers.scaled, source)
-    register(model, multipliers)
-    return groups
+    with undone_on_error(model, source, weights=initialise):
+        drawn = _draw(model, numbers.scaled, source) if initialise else {}
+        _overwrite(model, drawn)
+        remove_multipliers(model)
+        register(model, multipliers)
+        return groups
 
 
 def _gamma0(rules: table.Rules, gamma0: float) -> float:
@@ -186,16 +207,25 @@ def _generator(seed: int | None, generator: torch.Generator | None) -> torch.Gen
 
 def _draw(
     model: nn.Module, scaled: Mapping[str, Scaled], generator: torch.Generator | None
-) -> None:
+) -> dict[str, Tensor]:
     device = "cpu" if generator is None else generator.device
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            # As in apply: drawn in float64, so that a seed means the same weights in every dtype.
-            drawn = torch.randn(
-                parameter.shape, generator=generator, dtype=torch.float64, device=device
-            )
-            parameter.copy_(drawn * scaled[name].init + scaled[name].mean)
-        for module in model.modules():
-            padding = getattr(module, "padding_idx", None)
-            if isinstance(module, nn.Embedding) and padding is not None:
-                module.weight[padding] = 0.0
+    drawn = {}
+    for name, parameter in model.named_parameters():
+        # As in apply: drawn in float64, so that a seed means the same weights in every dtype.
+        normal = torch.randn(
+            parameter.shape, generator=generator, dtype=torch.float64, device=device
+        )
+        drawn[name] = (normal * scaled[name].init + scaled[name].mean).to(parameter.dtype)
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    for module in model.modules():
+        padding = getattr(module, "padding_idx", None)
+        if isinstance(module, nn.Embedding) and padding is not None and id(module.weight) in names:
+            drawn[names[id(module.weight)]][padding] = 0.0
+    return drawn
+
+
+def _overwrite(model: nn.Module, drawn: Mapping[str, Tensor]) -> None:
+    # detach() and no no_grad(), which an interrupt at its end would leave on.
+    for name, parameter in model.named_parameters():
+        if name in drawn:
+            parameter.detach().copy_(drawn[name])

@@ -10,13 +10,13 @@ _SHARED = {".gain.weight": "norm_gain", ".bias.weight": "bias"}
 
 
 def tensor_roles(model: nn.Module, own: Mapping[str, str]) -> dict[str, str]:
-    """Return parameter name -> role for every parameter of ``model``.
+    """Return parameter name -> role for every parameter of `model`.
 
     Args:
         model: The network.
         own: Beginning of a parameter's name, up to a dot -> role; the first that fits counts.
             Trained gains and biases have their own roles wherever they are, what is left is
-            ``hidden``.
+            `hidden`.
     """
     return {name: _role(name, own) for name, _ in model.named_parameters()}
 

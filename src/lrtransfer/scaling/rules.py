@@ -62,13 +62,19 @@ class Scaled:
 
 
 def scale(rule: Mapping[str, Any], shape: Shape, constants: Constants) -> Scaled:
-    """Return the numbers that ``rule`` gives a tensor of this shape.
+    """Return the numbers that `rule` gives a tensor of this shape.
 
     Args:
-        rule: Each of ``QUANTITIES`` with ``factor`` and the exponents of the table file, and
-            ``mean``. What is left out is one, or the exponent zero, or the mean zero.
+        rule: Each of `QUANTITIES` with `factor` and the exponents of the table file, and
+            `mean`. What is left out is one, or the exponent zero, or the mean zero.
         shape: The tensor's and the network's sizes.
         constants: The parameterization's constants.
+
+    Example:
+        >>> from lrtransfer.scaling.rules import Constants, Shape, scale
+        >>> rule = {"init": {"fan_in": {"constant": -0.5}}}
+        >>> scale(rule, Shape(fan_in=16, width=16, depth=1), Constants()).init
+        0.25
     """
     return Scaled(
         **{name: _power(rule.get(name, {}), shape, constants) for name in QUANTITIES},

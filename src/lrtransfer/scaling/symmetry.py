@@ -1,4 +1,4 @@
-"""abc-symmetry: forms of a parameterization that train the same function (Yang and Hu 2021).
+"""abc-symmetry: forms of a parameterization that train the same function (2011.14522).
 
 A tensor enters the network as m·W. With m larger by c and W smaller by c the function is the same.
 It stays the same over training if the optimizer moves W by 1/c of what it did: the gradient of W
@@ -20,16 +20,23 @@ Family = Literal["sgd", "adam"]
 
 
 def moved(scaled: Scaled, factor: float, family: Family) -> Scaled:
-    """Return the equivalent numbers whose multiplier is ``factor`` times larger.
+    """Return the equivalent numbers whose multiplier is `factor` times larger.
 
     Args:
         scaled: The numbers of one tensor.
         factor: c, positive.
-        family: Whether updates are proportional to the gradient (``sgd``) or normalised by its
-            size (``adam``).
+        family: Whether updates are proportional to the gradient (`sgd`) or normalised by its
+            size (`adam`).
 
     Raises:
-        ValueError: ``factor`` is not positive.
+        ValueError: `factor` is not positive.
+
+    Example:
+        >>> from lrtransfer.scaling.symmetry import moved
+        >>> from lrtransfer.scaling.rules import Scaled
+        >>> found = moved(Scaled(init=1.0, multiplier=1.0, learning_rate=1.0), 4.0, "adam")
+        >>> found.multiplier, found.init, found.learning_rate, found.weight_decay
+        (4.0, 0.25, 0.25, 4.0)
     """
     if not factor > 0:
         raise ValueError(f"factor is {factor}. Give a positive number.")
@@ -50,6 +57,12 @@ def absorbed(scaled: Scaled, family: Family) -> Scaled:
 
     Raises:
         ValueError: The multiplier is not positive.
+
+    Example:
+        >>> from lrtransfer.scaling.symmetry import absorbed
+        >>> from lrtransfer.scaling.rules import Scaled
+        >>> absorbed(Scaled(init=1.0, multiplier=0.5, learning_rate=1.0), "sgd").learning_rate
+        0.25
     """
     if not scaled.multiplier > 0:
         raise ValueError(f"the multiplier is {scaled.multiplier}; only a positive one has a form.")

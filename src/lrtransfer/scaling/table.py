@@ -20,25 +20,36 @@ Rules = dict[str, dict[str, Any]]
 
 
 def names() -> list[str]:
-    """Return the names of the built-in parameterizations."""
+    """Return the names of the built-in parameterizations.
+
+    Example:
+        >>> from lrtransfer.scaling.table import names
+        >>> "mup" in names()
+        True
+    """
     return sorted(_builtin())
 
 
 def rules(parameterization: str | Mapping[str, Any], family: Family) -> Rules:
-    """Return role -> exponents of one optimizer family, as :func:`rules.scale` takes them.
+    """Return role -> exponents of one optimizer family, as `rules.scale` takes them.
 
     Args:
         parameterization: The name of a built-in, or an entry in the form of
-            ``parameterizations.yaml``: ``{"families": {"adam": {"hidden": {…}, …}}}``.
-        family: ``sgd`` or ``adam``.
+            `parameterizations.yaml`: `{"families": {"adam": {"hidden": {…}, …}}}`.
+        family: `sgd` or `adam`.
 
     Returns:
-        The entry's roles. ``scalar_gain``, a gain whose size does not grow with the width (of a
-        norm over heads of fixed size, say), is added: it scales like ``scalar_bias`` and starts
-        like ``norm_gain``.
+        The entry's roles. `scalar_gain`, a gain whose size does not grow with the width (of a
+        norm over heads of fixed size, say), is added: it scales like `scalar_bias` and starts
+        like `norm_gain`.
 
     Raises:
         ValueError: No such name, no such family, or the entry is not in the form of the file.
+
+    Example:
+        >>> from lrtransfer.scaling.table import rules
+        >>> sorted(rules("mup", "adam")["hidden"])
+        ['epsilon', 'learning_rate', 'multiplier', 'weight_decay']
     """
     if isinstance(parameterization, str):
         if parameterization not in _builtin():
@@ -89,14 +100,14 @@ def is_one(power: Mapping[str, Any], branch_exponent: float) -> bool:
 
 
 def exponent(power: Mapping[str, Any], base: str, branch_exponent: float) -> float:
-    """Return the exponent of one of ``BASES`` in a quantity."""
+    """Return the exponent of one of `BASES` in a quantity."""
     terms = power.get(base, {})
     value: float = terms.get("constant", 0.0) + terms.get("alpha", 0.0) * branch_exponent
     return value
 
 
 def depends(rules: Iterable[Mapping[str, Any]], base: str, branch_exponent: float) -> bool:
-    """Return whether a quantity of one of the rules changes with ``base``."""
+    """Return whether a quantity of one of the rules changes with `base`."""
     return any(exponent(power, base, branch_exponent) != 0.0 for power in _powers(rules))
 
 

@@ -15,7 +15,7 @@ from lrtransfer.scaling.rules import Constants, Scaled, Shape, scale
 from lrtransfer.scaling.symmetry import Family, absorbed
 from lrtransfer.scaling.table import Rules
 
-# Modules that are linear in their first argument, ``input``.
+# Modules that are linear in their first argument, `input`.
 _LINEAR = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
@@ -36,10 +36,10 @@ class Use:
 
 @dataclass(frozen=True)
 class Numbers:
-    """What :func:`number` finds.
+    """What `absorbed_numbers` finds.
 
     Attributes:
-        scaled: Parameter name, as in ``named_parameters`` -> its numbers.
+        scaled: Parameter name, as in `named_parameters` -> its numbers.
         roles: The same names -> the role whose numbers they are.
         tied: The multipliers that tied parameters leave.
     """
@@ -90,7 +90,7 @@ class Scaler:
         return Use(name, role, absorbed(numbers, self.family))
 
 
-def number(
+def absorbed_numbers(
     model: nn.Module,
     scaler: Scaler,
     roles: Mapping[str, str],

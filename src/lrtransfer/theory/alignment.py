@@ -19,7 +19,12 @@ def weight_alignment(fan_in: int) -> float:
     """Return α_W = C^-½ of weights that are independent of the inputs.
 
     Raises:
-        ValueError: ``fan_in`` is below 1.
+        ValueError: `fan_in` is below 1.
+
+    Example:
+        >>> from lrtransfer.theory.alignment import weight_alignment
+        >>> weight_alignment(fan_in=64)
+        0.125
     """
     _check(fan_in, 1)
     return 1 / math.sqrt(fan_in)
@@ -38,6 +43,11 @@ def update_alignment(fan_in: int, samples: int, *, held_out: bool = False) -> fl
 
     Raises:
         ValueError: A size is below 1.
+
+    Example:
+        >>> from lrtransfer.theory.alignment import update_alignment
+        >>> round(update_alignment(fan_in=64, samples=8), 3)
+        0.372
     """
     _check(fan_in, samples)
     own = 0.0 if held_out else 1 / samples
@@ -56,6 +66,11 @@ def sign_update_alignment(fan_in: int, samples: int, *, held_out: bool = False) 
 
     Raises:
         ValueError: A size is below 1.
+
+    Example:
+        >>> from lrtransfer.theory.alignment import sign_update_alignment
+        >>> round(sign_update_alignment(fan_in=64, samples=8), 3)
+        0.309
     """
     _check(fan_in, samples)
     own = 0.0 if held_out else 2 / (math.pi * samples)
@@ -69,6 +84,11 @@ def alignment_ratio(fan_in: int, samples: int) -> float:
 
     Raises:
         ValueError: A size is below 1.
+
+    Example:
+        >>> from lrtransfer.theory.alignment import alignment_ratio
+        >>> round(alignment_ratio(fan_in=64, samples=8), 2)
+        2.98
     """
     return update_alignment(fan_in, samples) / weight_alignment(fan_in)
 
@@ -85,6 +105,12 @@ def gram_update_alignment(gradients: Array, inputs: Array) -> float:
 
     Raises:
         ValueError: The shapes do not fit, or the update or the inputs vanish.
+
+    Example:
+        >>> from lrtransfer.theory.alignment import gram_update_alignment
+        >>> import numpy as np
+        >>> float(gram_update_alignment(np.ones((2, 1)), np.ones((4, 1))))
+        1.0
     """
     if gradients.ndim != 2 or inputs.ndim != 2 or gradients.shape[1] != inputs.shape[1]:
         raise ValueError(
@@ -100,10 +126,15 @@ def gram_update_alignment(gradients: Array, inputs: Array) -> float:
 
 
 def log_alignment(alignment: float, fan_in: int) -> float:
-    """Return A = 1 + log_C α: 1 is full alignment, ½ none (Everett et al. 2024).
+    """Return A = 1 + log_C α: 1 is full alignment, ½ none (Everett et al. 2024, 2407.05872).
 
     Raises:
-        ValueError: ``alignment`` is not positive, or ``fan_in`` is below 2.
+        ValueError: `alignment` is not positive, or `fan_in` is below 2.
+
+    Example:
+        >>> from lrtransfer.theory.alignment import log_alignment
+        >>> log_alignment(0.5, fan_in=16)
+        0.75
     """
     if not (alignment > 0 and fan_in > 1):
         raise ValueError(

@@ -1,7 +1,7 @@
 """Gradient descent at the edge of stability, reduced to one oscillation and one sharpness.
 
 x is the weights' distance from the valley along the sharpest direction, λ the sharpness there
-(Damian et al. 2023; Roulet et al. 2024, eq. 4):
+(Damian et al. 2023, 2209.15594; Roulet et al. 2024, 2407.06183, eq. 4):
 
     x ← (1 − ηλ)x,    λ ← λ + η(a − bx²).
 
@@ -83,7 +83,13 @@ class Trajectory:
 
 
 def constant_rate(rate: float) -> Rule:
-    """Return the rule η_t = `rate`."""
+    """Return the rule η_t = `rate`.
+
+    Example:
+        >>> from lrtransfer.theory.edge_of_stability import constant_rate
+        >>> constant_rate(0.1)(20.0)
+        0.1
+    """
     return lambda sharpness: rate
 
 
@@ -97,6 +103,11 @@ def fixed_excess(excess: float) -> Rule:
 
     Raises:
         ValueError: `excess` gives no positive rate.
+
+    Example:
+        >>> from lrtransfer.theory.edge_of_stability import fixed_excess
+        >>> round(fixed_excess(-0.1)(19.0), 6)
+        0.1
     """
     if not excess > -2:
         raise ValueError(f"excess is {excess}; ηλ = 2 + excess must be positive")
@@ -125,6 +136,14 @@ def simulate(
 
     Raises:
         ValueError: `displacement` is zero or `steps` negative.
+
+    Example:
+        >>> from lrtransfer.theory.edge_of_stability import Drift, constant_rate, simulate
+        >>> path = simulate(
+        ...     constant_rate(0.1), Drift(1.0, 1.0), displacement=0.1, sharpness=19.0, steps=3
+        ... )
+        >>> path.sharpness.round(2).tolist()
+        [19.0, 19.1, 19.2, 19.3]
     """
     if not displacement:
         raise ValueError("displacement is 0, where it stays; give another")
@@ -182,7 +201,13 @@ def simulate_normalised(
 
 
 def jacobian(rate: float, drift: Drift) -> Array:
-    """Return ∂(p_{t+1}, y_{t+1})/∂(p_t, y_t) at the fixed point (a/b, 0) of a constant rate."""
+    """Return ∂(p_{t+1}, y_{t+1})/∂(p_t, y_t) at the fixed point (a/b, 0) of a constant rate.
+
+    Example:
+        >>> from lrtransfer.theory.edge_of_stability import Drift, jacobian
+        >>> jacobian(0.1, Drift(1.0, 1.0)).round(2).tolist()
+        [[1.0, 2.0], [-0.01, 1.0]]
+    """
     return np.array([[1.0, 2 * drift.resting_energy], [-(rate**2) * drift.stabilisation, 1.0]])
 
 
@@ -191,6 +216,12 @@ def spiral(rate: float, drift: Drift) -> tuple[float, float]:
 
     The eigenvalues of `jacobian` are 1 ± iη√(2a): the modulus √(1 + 2aη²) exceeds 1, so that
     every trajectory but the fixed point leaves, slowly.
+
+    Example:
+        >>> from lrtransfer.theory.edge_of_stability import Drift, spiral
+        >>> growth, steps_per_turn = spiral(0.1, Drift(0.5, 1.0))
+        >>> round(growth, 4), round(steps_per_turn, 1)
+        (1.005, 63.0)
     """
     angle = rate * math.sqrt(2 * drift.sharpening)
     return math.hypot(1, angle), 2 * math.pi / math.atan(angle)
@@ -200,12 +231,24 @@ def sharpening_law(times: Array, *, sharpness: float, drift: Drift, excess: floa
     """Return λ_t ≈ √(λ₀² + 2(2 + y)at) of a rule that keeps ηλ = 2 + y < 2, once p is negligible.
 
     Sharpness grows like √t and the rate falls like 1/√t.
+
+    Example:
+        >>> from lrtransfer.theory.edge_of_stability import Drift, sharpening_law
+        >>> import numpy as np
+        >>> sharpening_law(np.array([0.0, 4.0]), sharpness=3.0, drift=Drift(1.0, 1.0)).tolist()
+        [3.0, 5.0]
     """
     return np.sqrt(sharpness**2 + 2 * (2 + excess) * drift.sharpening * times)
 
 
 def ran_away(sharpness: float, log_energy: float) -> bool:
-    """Return whether a state is so large that it cannot be iterated; a zero λ is too."""
+    """Return whether a state is so large that it cannot be iterated; a zero λ is too.
+
+    Example:
+        >>> from lrtransfer.theory.edge_of_stability import ran_away
+        >>> ran_away(1e70, 0.0), ran_away(20.0, 0.0)
+        (True, False)
+    """
     return not (0 < abs(sharpness) < _LARGEST and log_energy < _CEILING)
 
 

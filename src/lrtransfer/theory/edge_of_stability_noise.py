@@ -37,6 +37,22 @@ def simulate_noisy(
 
     Raises:
         ValueError: `rate` is not positive, `deviation` negative, or `steps` negative.
+
+    Example:
+        >>> from lrtransfer.theory.edge_of_stability_noise import simulate_noisy
+        >>> import numpy as np
+        >>> from lrtransfer.theory.edge_of_stability import Drift
+        >>> path = simulate_noisy(
+        ...     0.1,
+        ...     Drift(1.0, 1.0),
+        ...     deviation=2.0,
+        ...     displacement=0.0,
+        ...     sharpness=19.0,
+        ...     steps=100,
+        ...     generator=np.random.default_rng(0),
+        ... )
+        >>> path.diverged, len(path.sharpness)
+        (False, 101)
     """
     if not rate > 0:
         raise ValueError(f"rate is {rate}; give a positive number")
@@ -66,6 +82,12 @@ def noisy_resting_sharpness(rate: float, drift: Drift, deviation: float) -> floa
 
     A fixed λ gives x the variance η²s²/(1 − (1 − ηλ)²); the fluctuation of λ is neglected. Where
     noise alone exceeds a/b at every λ, that is η²s²b/a > 1, it is NaN: sharpness falls.
+
+    Example:
+        >>> from lrtransfer.theory.edge_of_stability_noise import noisy_resting_sharpness
+        >>> from lrtransfer.theory.edge_of_stability import Drift
+        >>> round(noisy_resting_sharpness(0.1, Drift(1.0, 1.0), deviation=2.0), 2)
+        19.8
     """
     share = (rate * deviation) ** 2 / drift.resting_energy
     return (1 + math.sqrt(1 - share)) / rate if share <= 1 else math.nan
@@ -75,5 +97,11 @@ def sharpness_gap(rate: float, drift: Drift, deviation: float) -> float:
     """Return 2/η − λ ≈ ηbs²/(2a) for weak noise.
 
     With β = ‖∇λ‖² = 2b it is the ηβs²/(4α) of the stochastic sharpness gap (arXiv 2604.21016).
+
+    Example:
+        >>> from lrtransfer.theory.edge_of_stability_noise import sharpness_gap
+        >>> from lrtransfer.theory.edge_of_stability import Drift
+        >>> round(sharpness_gap(0.1, Drift(1.0, 1.0), deviation=2.0), 2)
+        0.2
     """
     return rate * drift.stabilisation * deviation**2 / (2 * drift.sharpening)

@@ -1,6 +1,6 @@
 """CDAT in the reduced model: the edge of stability of two eigenvalues (Roulet et al. 2024, eq. 9).
 
-The Hessian is λvvᵀ + νv⊥v⊥ᵀ with λ from :mod:`lrtransfer.theory.edge_of_stability` and ν fixed;
+The Hessian is λvvᵀ + νv⊥v⊥ᵀ with λ from `lrtransfer.theory.edge_of_stability` and ν fixed;
 g is the energy along v⊥ as p is along v. CDAT sees both, one step late:
 
     η_{t+1} = σ (λ_t²p_t + ν²g_t)/(λ_t³p_t + ν³g_t),    g_{t+1} = (1 − η_tν)²g_t,
@@ -58,6 +58,11 @@ def tuned_rate(
     """Return σ(λ²p + ν²g)/(λ³p + ν³g) from log p and log g, one of which may be −∞.
 
     Written with p and g over the larger of the two: both underflow on long runs.
+
+    Example:
+        >>> from lrtransfer.theory.edge_of_stability_tuned import tuned_rate
+        >>> tuned_rate(2.0, sharpness=20.0, curvature=0.1, log_energy=0.0, log_other_energy=-1e9)
+        0.1
     """
     top = max(log_energy, log_other_energy)
     p, g = math.exp(log_energy - top), math.exp(log_other_energy - top)
@@ -81,6 +86,15 @@ def simulate_tuned(
 
     Raises:
         ValueError: `curvature` is not positive or `steps` negative.
+
+    Example:
+        >>> from lrtransfer.theory.edge_of_stability_tuned import Start, simulate_tuned
+        >>> from lrtransfer.theory.edge_of_stability import Drift
+        >>> path = simulate_tuned(
+        ...     2.0, Drift(0.05, 0.1), Start(0.05, 18.0, 4.0, 4.0), curvature=0.1, steps=100
+        ... )
+        >>> bool(abs(path.excess[-1]) < 0.1)
+        True
     """
     _check(curvature, steps)
     a, b = drift.sharpening, drift.stabilisation
@@ -135,7 +149,14 @@ def invariant(trajectory: Trajectory) -> Array:
 
 
 def resting_sharpness(sharpness: float, energy: float, drift: Drift) -> float:
-    """Return λ_∞ = λ(p*/p)^¼, where σ = 2 ends up from a state with g ≪ p, by the invariant."""
+    """Return λ_∞ = λ(p*/p)^¼, where σ = 2 ends up from a state with g ≪ p, by the invariant.
+
+    Example:
+        >>> from lrtransfer.theory.edge_of_stability_tuned import resting_sharpness
+        >>> from lrtransfer.theory.edge_of_stability import Drift
+        >>> resting_sharpness(20.0, energy=8.0, drift=Drift(1.0, 2.0))
+        10.0
+    """
     ratio: float = (drift.resting_energy / energy) ** 0.25
     return sharpness * ratio
 

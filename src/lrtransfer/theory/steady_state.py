@@ -22,7 +22,7 @@ TOTAL_DECAY = 4.0
 
 @dataclass(frozen=True)
 class Judgement:
-    """What :func:`judge` found.
+    """What `judge` found.
 
     Attributes:
         samples_per_input: B/C.
@@ -59,6 +59,12 @@ def judge(
 
     Raises:
         ValueError: A size is below 1, a number is negative, or m is below 1.
+
+    Example:
+        >>> from lrtransfer.theory.steady_state import judge
+        >>> found = judge(samples=4096, fan_in=256, learning_rates=[0.01] * 8000, weight_decay=0.1)
+        >>> found.holds, found.samples_per_input, round(found.total_decay, 2)
+        (True, 16.0, 8.0)
     """
     rates = np.asarray(learning_rates, dtype=np.float64)
     if min(samples, fan_in) < 1:

@@ -1,4 +1,4 @@
-"""The two-layer linear network of Noci et al. (2024), §5, exact at any width and step size.
+"""The two-layer linear network of 2402.17457, §5 (Noci et al. 2024), exact at any width and step.
 
 f(X) = m·XEV with X the identity, E of shape (D, N), V of shape (N,); the loss is ½‖r‖² with
 w = m·EV and r = w − w*. Gradient descent at the rate η = η₀ρ moves E and V, and
@@ -35,7 +35,7 @@ class Scaling:
         readout_deviation: Standard deviation of the entries of V at the start.
 
     Raises:
-        ValueError: ``width`` or ``dimension`` is below 1, or a factor is not positive and finite.
+        ValueError: `width` or `dimension` is below 1, or a factor is not positive and finite.
     """
 
     width: int
@@ -71,7 +71,12 @@ def output_scaled(width: int, dimension: int, gamma: float) -> Scaling:
     """Return the paper's form (§5): N(0, 1) entries, m = 1/(γ√(ND)), ρ = γ².
 
     Raises:
-        ValueError: A size is below 1, or ``gamma`` is not positive and finite.
+        ValueError: A size is below 1, or `gamma` is not positive and finite.
+
+    Example:
+        >>> from lrtransfer.theory.two_layer_linear import output_scaled
+        >>> output_scaled(width=16, dimension=4, gamma=2.0).multiplier
+        0.0625
     """
     _check_sizes(width, dimension)
     if not 0 < gamma < math.inf:
@@ -80,13 +85,25 @@ def output_scaled(width: int, dimension: int, gamma: float) -> Scaling:
 
 
 def mup(width: int, dimension: int) -> Scaling:
-    """Return the maximal update parameterization, γ = √N; sizes below 1 raise ``ValueError``."""
+    """Return the maximal update parameterization, γ = √N; sizes below 1 raise `ValueError`.
+
+    Example:
+        >>> from lrtransfer.theory.two_layer_linear import mup
+        >>> mup(width=16, dimension=4).multiplier
+        0.03125
+    """
     _check_sizes(width, dimension)
     return output_scaled(width, dimension, math.sqrt(width))
 
 
 def ntp(width: int, dimension: int) -> Scaling:
-    """Return the neural tangent parameterization, γ = 1; sizes below 1 raise ``ValueError``."""
+    """Return the neural tangent parameterization, γ = 1; sizes below 1 raise `ValueError`.
+
+    Example:
+        >>> from lrtransfer.theory.two_layer_linear import ntp
+        >>> ntp(width=16, dimension=4).multiplier
+        0.125
+    """
     return output_scaled(width, dimension, 1.0)
 
 
@@ -95,6 +112,11 @@ def sp(width: int, dimension: int) -> Scaling:
 
     Raises:
         ValueError: A size is below 1.
+
+    Example:
+        >>> from lrtransfer.theory.two_layer_linear import sp
+        >>> sp(width=16, dimension=4).readout_deviation
+        0.25
     """
     _check_sizes(width, dimension)
     return Scaling(width, dimension, 1.0, 1.0, dimension**-0.5, width**-0.5)
@@ -130,7 +152,7 @@ def state_of(input_weights: Array, readout: Array, scaling: Scaling) -> State:
         scaling: Its parameterization.
 
     Raises:
-        ValueError: A shape is not that of ``scaling``.
+        ValueError: A shape is not that of `scaling`.
     """
     shape = (scaling.dimension, scaling.width)
     if input_weights.shape != shape or readout.shape != shape[1:]:
@@ -149,6 +171,12 @@ def draw(scaling: Scaling, random: np.random.Generator) -> tuple[Array, Array]:
     """Return Gaussian E, shape (D, N), and V, shape (N,).
 
     One seed gives the same standard normal numbers under every parameterization.
+
+    Example:
+        >>> from lrtransfer.theory.two_layer_linear import draw, mup
+        >>> import numpy as np
+        >>> [x.shape for x in draw(mup(width=16, dimension=4), np.random.default_rng(0))]
+        [(4, 16), (16,)]
     """
     first = random.standard_normal((scaling.dimension, scaling.width))
     second = random.standard_normal(scaling.width)
@@ -162,10 +190,10 @@ def step(state: State, target: Array, learning_rate: float, coupling: float) -> 
         state: Before the step. Where it overflows, the numbers become infinite or NaN.
         target: w*, shape (D,).
         learning_rate: η₀; E and V move at η₀ρ.
-        coupling: k, :attr:`Scaling.coupling`.
+        coupling: k, `Scaling.coupling`.
 
     Raises:
-        ValueError: ``target`` has another shape than w.
+        ValueError: `target` has another shape than w.
     """
     w, e, v = state.w, state.e, state.v
     with np.errstate(over="ignore", invalid="ignore"):
@@ -183,10 +211,19 @@ def step(state: State, target: Array, learning_rate: float, coupling: float) -> 
 def run(
     state: State, target: Array, learning_rate: float, coupling: float, steps: int
 ) -> Iterator[State]:
-    """Yield the state after 0, 1, …, ``steps`` steps; the arguments are those of :func:`step`.
+    """Yield the state after 0, 1, …, `steps` steps; the arguments are those of `step`.
 
     Raises:
-        ValueError: ``steps`` is negative, or ``target`` has another shape than w.
+        ValueError: `steps` is negative, or `target` has another shape than w.
+
+    Example:
+        >>> from lrtransfer.theory.two_layer_linear import draw, loss, mup, run, state_of
+        >>> import numpy as np
+        >>> scaling, target = mup(width=64, dimension=2), np.array([1.0, 0.0])
+        >>> state = state_of(*draw(scaling, np.random.default_rng(0)), scaling)
+        >>> path = list(run(state, target, 0.2, scaling.coupling, steps=100))
+        >>> loss(path[-1], target) < 1e-3 < loss(path[0], target)
+        True
     """
     if steps < 0:
         raise ValueError(f"steps is {steps}; give at least 0")
@@ -197,14 +234,28 @@ def run(
 
 
 def residual(state: State, target: Array) -> Array:
-    """Return r = w − w*, shape (D,); raise ``ValueError`` where the shapes differ."""
+    """Return r = w − w*, shape (D,); raise `ValueError` where the shapes differ.
+
+    Example:
+        >>> from lrtransfer.theory.two_layer_linear import State, residual
+        >>> import numpy as np
+        >>> residual(State(np.zeros(2), np.eye(2), 1.0), target=np.array([3.0, 4.0])).tolist()
+        [-3.0, -4.0]
+    """
     if target.shape != state.w.shape:
         raise ValueError(f"target has shape {target.shape}; give {state.w.shape}, that of w")
     return state.w - target
 
 
 def loss(state: State, target: Array) -> float:
-    """Return ½‖w − w*‖², infinite or NaN once the state has diverged."""
+    """Return ½‖w − w*‖², infinite or NaN once the state has diverged.
+
+    Example:
+        >>> from lrtransfer.theory.two_layer_linear import State, loss
+        >>> import numpy as np
+        >>> loss(State(np.zeros(2), np.eye(2), 1.0), target=np.array([3.0, 4.0]))
+        12.5
+    """
     with np.errstate(over="ignore", invalid="ignore"):
         r = residual(state, target)
         return 0.5 * float(r @ r)
@@ -232,7 +283,7 @@ class InitialMoments:
 
 
 def initial_moments(scaling: Scaling) -> InitialMoments:
-    """Return the moments of Proposition C.1, and of Appendix C.3 for :func:`sp`.
+    """Return the moments of Proposition C.1, and of Appendix C.3 for `sp`.
 
     In the paper's form Var w = 1/(Dγ²), E[e_ii] = E[v] = 1/D with variances 2/(ND²), and
     Var e_ij = 1/(ND²). Under SP E[e_ii] = N/D grows with the width, and Var v is 2/N (the

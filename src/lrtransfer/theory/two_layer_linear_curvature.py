@@ -2,7 +2,7 @@
 
 Everything carries the factor ρ of the learning rates (γ² in Noci et al. 2024), so that the edge
 of stability is 2/η₀ under every parameterization. Notation as in
-:mod:`lrtransfer.theory.two_layer_linear`; ρ∇²L = KᵀK + R with R the part that holds r (Lemma 5.2).
+`lrtransfer.theory.two_layer_linear`; ρ∇²L = KᵀK + R with R the part that holds r (Lemma 5.2).
 """
 
 from __future__ import annotations
@@ -18,7 +18,15 @@ _ROUNDING = 1e-12  # relative margin of a bracket around a root
 
 
 def ntk(state: State) -> Array:
-    """Return the tangent kernel Θ = KKᵀ = e + vI, shape (D, D) (Lemma 5.2)."""
+    """Return the tangent kernel Θ = KKᵀ = e + vI, shape (D, D) (Lemma 5.2).
+
+    Example:
+        >>> from lrtransfer.theory.two_layer_linear_curvature import ntk
+        >>> import numpy as np
+        >>> from lrtransfer.theory.two_layer_linear import State
+        >>> ntk(State(np.zeros(2), np.eye(2), 1.0)).tolist()
+        [[2.0, 0.0], [0.0, 2.0]]
+    """
     return state.e + state.v * np.eye(len(state.w))
 
 
@@ -36,7 +44,7 @@ def residual_sharpness(state: State, target: Array, coupling: float) -> float:
         coupling: k.
 
     Raises:
-        ValueError: ``target`` has another shape than w.
+        ValueError: `target` has another shape than w.
     """
     return math.sqrt(2 * coupling * loss(state, target))
 
@@ -58,7 +66,16 @@ def sharpness(state: State, target: Array, coupling: float) -> float:
         coupling: k.
 
     Raises:
-        ValueError: ``target`` has another shape than w.
+        ValueError: `target` has another shape than w.
+
+    Example:
+        >>> from lrtransfer.theory.two_layer_linear_curvature import ntk_sharpness, sharpness
+        >>> import numpy as np
+        >>> from lrtransfer.theory.two_layer_linear import draw, mup, state_of
+        >>> scaling, target = mup(width=64, dimension=2), np.array([1.0, 0.0])
+        >>> state = state_of(*draw(scaling, np.random.default_rng(0)), scaling)
+        >>> ntk_sharpness(state) < sharpness(state, target, scaling.coupling)
+        True
     """
     r = residual(state, target)
     floor = residual_sharpness(state, target, coupling)
@@ -87,6 +104,11 @@ def edge_of_stability(learning_rate: float) -> float:
 
     Proposition 5.3 adds ± η₀k‖w*‖². That term is a slip: (rwᵀ)r is of second order in r, so that
     ∂w⁺/∂w at w* is I − η₀(e + vI) and nothing else.
+
+    Example:
+        >>> from lrtransfer.theory.two_layer_linear_curvature import edge_of_stability
+        >>> edge_of_stability(0.5)
+        4.0
     """
     return 2 / learning_rate
 
@@ -97,5 +119,11 @@ def terminal_sharpness(target: Array, coupling: float) -> float:
     There E and V are balanced and of rank one: e = √k‖w*‖ŵŵᵀ with ŵ = w*/‖w*‖, and v = √k‖w*‖.
     Gradient descent meets its edge iff η₀ > 1/(√k‖w*‖): at one η₀ for every N under μP, at one
     that grows like √N under NTP. Derived here from Theorem 5.1.
+
+    Example:
+        >>> from lrtransfer.theory.two_layer_linear_curvature import terminal_sharpness
+        >>> import numpy as np
+        >>> terminal_sharpness(np.array([3.0, 4.0]), coupling=0.25)
+        5.0
     """
     return 2 * math.sqrt(coupling) * float(np.linalg.norm(target))

@@ -29,8 +29,13 @@ def equilibrium_rms(learning_rate: float, weight_decay: float, beta1: float = 0.
     autocorrelation β₁^k of the updates. The first order is that of Kosson et al. (2025, Eq. 11).
 
     Raises:
-        ValueError: The learning rate or ``weight_decay`` is zero, so that there is no equilibrium,
+        ValueError: The learning rate or `weight_decay` is zero, so that there is no equilibrium,
             or a number is not one of an optimizer.
+
+    Example:
+        >>> from lrtransfer.theory.weight_decay import equilibrium_rms
+        >>> round(equilibrium_rms(learning_rate=0.002, weight_decay=0.1), 3)
+        0.1
     """
     _check_decay(learning_rate, weight_decay)
     return learning_rate * _momentum_factor(beta1) / _relative(learning_rate * weight_decay, beta1)
@@ -45,7 +50,12 @@ def equilibrium_relative_update(
     ηλ = 0.01 and β₁ = 0.9. The decay's own part of a step is the share ηλ of ‖W‖.
 
     Raises:
-        ValueError: As for :func:`equilibrium_rms`, or ``beta1`` is not in [0, 1).
+        ValueError: As for `equilibrium_rms`, or `beta1` is not in [0, 1).
+
+    Example:
+        >>> from lrtransfer.theory.weight_decay import equilibrium_relative_update
+        >>> round(equilibrium_relative_update(0.002, 0.1), 3)
+        0.02
     """
     _check_decay(learning_rate, weight_decay)
     _momentum_factor(beta1)
@@ -62,6 +72,11 @@ def weight_rms(learning_rates: ArrayLike, weight_decay: float, initial_rms: floa
 
     Raises:
         ValueError: A number is negative, or a step would remove more than the whole weight.
+
+    Example:
+        >>> from lrtransfer.theory.weight_decay import weight_rms
+        >>> weight_rms([0.1, 0.1], weight_decay=0.0, initial_rms=0.1).round(3).tolist()
+        [0.1, 0.141, 0.173]
     """
     rates = _rates(learning_rates, weight_decay)
     if not 0 <= initial_rms < math.inf:
@@ -78,11 +93,16 @@ def relative_updates(
 ) -> Array:
     """Return ‖ΔW‖/‖W‖ of updates 1…T, shape (T,), over the weights before each.
 
-    It holds to first order in ηλ/(1−β₁); :func:`equilibrium_relative_update` has the rest. The
+    It holds to first order in ηλ/(1−β₁); `equilibrium_relative_update` has the rest. The
     first 1/(1−β₁) updates of Adam are larger than this: its average has not yet formed.
 
     Raises:
-        ValueError: As for :func:`weight_rms`; ``initial_rms`` is zero; ``beta1`` is not in [0, 1).
+        ValueError: As for `weight_rms`; `initial_rms` is zero; `beta1` is not in [0, 1).
+
+    Example:
+        >>> from lrtransfer.theory.weight_decay import relative_updates
+        >>> relative_updates([0.1, 0.1], weight_decay=0.0, initial_rms=0.1).round(3).tolist()
+        [1.0, 0.707]
     """
     if initial_rms == 0:
         raise ValueError("initial_rms is 0; relative to zero weights an update has no size")
@@ -110,7 +130,13 @@ def implicit_warmup(
         s after 0, 1, …, T updates, shape (T+1,).
 
     Raises:
-        ValueError: As for :func:`weight_rms`; m is not positive; ``initial_rms`` is zero.
+        ValueError: As for `weight_rms`; m is not positive; `initial_rms` is zero.
+
+    Example:
+        >>> from lrtransfer.theory.weight_decay import implicit_warmup
+        >>> warmup = implicit_warmup([0.01] * 1000, 0.5, width_multiplier=4.0, initial_rms=0.1)
+        >>> warmup[[0, 100, 999]].round(2).tolist()
+        [0.25, 0.39, 1.0]
     """
     _check_multiplier(width_multiplier)
     if initial_rms == 0:
@@ -130,7 +156,12 @@ def implicit_warmup_simplified(
     learning rate. From smaller weights the true s_t rises far earlier: compare before using it.
 
     Raises:
-        ValueError: As for :func:`weight_rms`, or m is not positive.
+        ValueError: As for `weight_rms`, or m is not positive.
+
+    Example:
+        >>> from lrtransfer.theory.weight_decay import implicit_warmup_simplified
+        >>> implicit_warmup_simplified([0.01] * 1000, 0.5, 4.0)[[0, 100, 1000]].round(2).tolist()
+        [0.25, 0.39, 1.0]
     """
     _check_multiplier(width_multiplier)
     kept = np.cumprod(1 - _rates(learning_rates, weight_decay) * weight_decay) ** 2
@@ -156,7 +187,12 @@ def implicit_warmup_constant(
         initial_over_equilibrium: q.
 
     Raises:
-        ValueError: As for :func:`equilibrium_rms`; m or q is not positive.
+        ValueError: As for `equilibrium_rms`; m or q is not positive.
+
+    Example:
+        >>> from lrtransfer.theory.weight_decay import implicit_warmup_constant
+        >>> implicit_warmup_constant([0, 100, 1000], 0.01, 0.5, 4.0).round(2).tolist()
+        [0.25, 0.39, 1.0]
     """
     _check_decay(learning_rate, weight_decay)
     _check_multiplier(width_multiplier)
@@ -176,7 +212,12 @@ def implicit_warmup_time(
     """Return ln(m²−1)/(2ηλ), the updates until s = 1/√2 in Eq. 11 at ρ₀ = ρ_∞; 0 for m² ≤ 2.
 
     Raises:
-        ValueError: As for :func:`equilibrium_rms`, or m is not positive.
+        ValueError: As for `equilibrium_rms`, or m is not positive.
+
+    Example:
+        >>> from lrtransfer.theory.weight_decay import implicit_warmup_time
+        >>> round(implicit_warmup_time(0.01, 0.5, width_multiplier=4.0))
+        271
     """
     _check_decay(learning_rate, weight_decay)
     _check_multiplier(width_multiplier)

@@ -51,7 +51,20 @@ class Drift:
 
 
 def drifts(sweeps: list[Sweep]) -> list[Drift]:
-    """Return the drift of every arm and fixed value."""
+    """Return the drift of every arm and fixed value.
+
+    Example:
+        >>> from lrtransfer.transfer.drift import drifts
+        >>> import numpy as np
+        >>> from lrtransfer.transfer.sweeps import Sweep, Valley
+        >>> grid = np.arange(-9.0, 0.0)  # log2 of the rate
+        >>> valleys = tuple(
+        ...     Valley(seed, grid, np.exp((grid + 4 + seed) ** 2 / 20), grid > 0) for seed in (0, 1)
+        ... )
+        >>> swept = [Sweep("mup", "width", 2, n, valleys) for n in (64, 128, 256)]
+        >>> round(abs(drifts(swept)[0].slope.value), 2)
+        0.0
+    """
     return [
         Drift(g[0].arm, g[0].axis, g[0].fixed, drift(g), sum(bool(s.has_vertex.any()) for s in g))
         for g in groups_of(sweeps)
@@ -100,6 +113,12 @@ def slope(log2_size: Array, vertices: Array, spacing: float) -> Slope:
         log2_size: (n,) of each vertex.
         vertices: (..., n) finite; leading dimensions are separate studies.
         spacing: of the learning-rate grid, in octaves.
+
+    Example:
+        >>> from lrtransfer.transfer.drift import slope
+        >>> import numpy as np
+        >>> float(slope(np.array([6.0, 7.0, 8.0]), np.array([-4.0, -4.5, -5.0]), 1.0).value)
+        -0.5
     """
     fit = line(log2_size, vertices)
     sizes = np.unique(log2_size)
@@ -119,6 +138,12 @@ def dithering(variance: Array, spacing: float) -> Array:
     The error is periodic in the optimum's place between grid points; averaging over normal scatter
     damps its first harmonic by exp(−2π² variance / spacing²). Its square root is used: the scatter
     of three seeds is itself uncertain.
+
+    Example:
+        >>> from lrtransfer.transfer.drift import dithering
+        >>> import numpy as np
+        >>> float(dithering(np.array(0.0), spacing=1.0))
+        1.0
     """
     return np.asarray(np.exp(-(np.pi**2) * variance / spacing**2))
 

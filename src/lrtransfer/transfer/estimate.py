@@ -54,7 +54,7 @@ class Estimate:
         systematic: error that more seeds do not lessen, as a standard deviation.
         open_low: whether the true value may lie arbitrarily far below.
         open_high: likewise above.
-        scale: ``fisher`` where variance and intervals are those of artanh(value), a correlation.
+        scale: `fisher` where variance and intervals are those of artanh(value), a correlation.
         units: the observations.
     """
 
@@ -183,7 +183,13 @@ class Estimate:
 
 
 def known_exactly(value: float) -> Estimate:
-    """Return a value that holds by definition: its interval has no width."""
+    """Return a value that holds by definition: its interval has no width.
+
+    Example:
+        >>> from lrtransfer.transfer.estimate import known_exactly
+        >>> known_exactly(1.0).half_width(0.95)
+        0.0
+    """
     return Estimate(value, (Part(0.0, math.inf),))
 
 
@@ -193,6 +199,11 @@ def of_mean(units: Iterable[Unit], *, extra: Part | None = None) -> Estimate:
     Args:
         units: one per seed.
         extra: a further, independent part of the mean's variance (a shared reference).
+
+    Example:
+        >>> from lrtransfer.transfer.estimate import Unit, of_mean
+        >>> of_mean([Unit(0, 64, 1.0), Unit(1, 64, 2.0)]).value
+        1.5
     """
     kept = tuple(unit for unit in units if math.isfinite(unit.value))
     if not kept:
@@ -206,7 +217,13 @@ def of_mean(units: Iterable[Unit], *, extra: Part | None = None) -> Estimate:
 
 
 def welch(*parts: Part) -> Part:
-    """Return the sum of independent variances as one, with Welch and Satterthwaite's df."""
+    """Return the sum of independent variances as one, with Welch and Satterthwaite's df.
+
+    Example:
+        >>> from lrtransfer.transfer.estimate import Part, welch
+        >>> tuple(welch(Part(1.0, 4), Part(1.0, 4)))
+        (2.0, 8.0)
+    """
     total = sum(part.variance for part in parts)
     if not total > 0:
         return Part(total, max(part.df for part in parts))
@@ -214,7 +231,13 @@ def welch(*parts: Part) -> Part:
 
 
 def of_seeds(values: npt.ArrayLike, seeds: Iterable[int], size: int = 0) -> Estimate:
-    """Return the mean over seeds of (S,) values."""
+    """Return the mean over seeds of (S,) values.
+
+    Example:
+        >>> from lrtransfer.transfer.estimate import of_seeds
+        >>> of_seeds([1.0, 2.0, 3.0], seeds=range(3)).value
+        2.0
+    """
     numbers = np.asarray(values, dtype=np.float64)
     return of_mean(Unit(int(s), size, float(v)) for s, v in zip(seeds, numbers, strict=True))
 
@@ -226,6 +249,12 @@ def paired(terms: Iterable[tuple[float, Estimate]]) -> Estimate:
 
     Args:
         terms: coefficient and an estimate with one unit per seed.
+
+    Example:
+        >>> from lrtransfer.transfer.estimate import of_seeds, paired
+        >>> one, two = of_seeds([5.0, 6.0], [0, 1]), of_seeds([1.0, 2.0], [0, 1])
+        >>> paired([(1.0, one), (-1.0, two)]).value
+        4.0
     """
     by_seed = [(c, {unit.seed: unit.value for unit in e.units}) for c, e in terms]
     shared = set.intersection(*(set(values) for _, values in by_seed))
@@ -258,6 +287,11 @@ def mean_of_dependent(terms: Iterable[Estimate]) -> Estimate:
 
     Args:
         terms: at least one, on the linear scale.
+
+    Example:
+        >>> from lrtransfer.transfer.estimate import mean_of_dependent, of_seeds
+        >>> mean_of_dependent([of_seeds([1.0, 2.0], [0, 1]), of_seeds([3.0, 4.0], [0, 1])]).value
+        2.5
     """
     every = tuple(terms)
     return _MeanOfDependent(

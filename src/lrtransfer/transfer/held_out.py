@@ -75,6 +75,18 @@ def forecasts(sweeps: list[Sweep], confidence: float) -> pd.DataFrame:
     Args:
         sweeps: of one experiment.
         confidence: of the predictions' intervals.
+
+    Example:
+        >>> from lrtransfer.transfer.held_out import forecasts
+        >>> import numpy as np
+        >>> from lrtransfer.transfer.sweeps import Sweep, Valley
+        >>> grid = np.arange(-9.0, 0.0)  # log2 of the rate
+        >>> valleys = tuple(
+        ...     Valley(seed, grid, np.exp((grid + 4 + seed) ** 2 / 20), grid > 0) for seed in (0, 1)
+        ... )
+        >>> swept = [Sweep("mup", "width", 2, n, valleys) for n in (64, 128, 256)]
+        >>> len(forecasts(swept, confidence=0.95))
+        4
     """
     kinds = {
         "law": transfer_laws(sweeps),
@@ -239,7 +251,13 @@ def _arms_needed(hits: int, n: int, confidence: float) -> str:
 
 
 def share_interval(hits: int, n: int, confidence: float) -> Interval:
-    """Return a share with the exact binomial interval of Clopper and Pearson (1934)."""
+    """Return a share with the exact binomial interval of Clopper and Pearson (1934).
+
+    Example:
+        >>> from lrtransfer.transfer.held_out import share_interval
+        >>> [round(x, 2) for x in share_interval(19, 20, confidence=0.95)]
+        [0.95, 0.75, 1.0]
+    """
     if n == 0:
         return Interval(float("nan"), float("nan"), float("nan"))
     tail = (1 - confidence) / 2

@@ -37,20 +37,37 @@ UNKNOWN = Interval(float("nan"), float("nan"), float("nan"))
 
 
 def check_confidence(confidence: float) -> None:
-    """Raise ValueError unless `confidence` lies strictly between 0 and 1."""
+    """Raise ValueError unless `confidence` lies strictly between 0 and 1.
+
+    Example:
+        >>> from lrtransfer.transfer.intervals import check_confidence
+        >>> check_confidence(0.95)
+    """
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must lie between 0 and 1 (0.95, say), not {confidence}")
 
 
 def t_quantile(confidence: float, degrees_of_freedom: npt.ArrayLike) -> Array:
-    """Return the two-sided Student quantile; NaN where `degrees_of_freedom` < 1."""
+    """Return the two-sided Student quantile; NaN where `degrees_of_freedom` < 1.
+
+    Example:
+        >>> from lrtransfer.transfer.intervals import t_quantile
+        >>> float(t_quantile(0.95, 2).round(3))
+        4.303
+    """
     check_confidence(confidence)
     df = np.asarray(degrees_of_freedom, dtype=np.float64)
     return np.asarray(stats.t.ppf((1 + confidence) / 2, np.where(df >= 1, df, np.nan)))
 
 
 def mean_interval(values: npt.ArrayLike, confidence: float) -> Interval:
-    """Return the mean over seeds (S,) with its t interval; NaN values are left out."""
+    """Return the mean over seeds (S,) with its t interval; NaN values are left out.
+
+    Example:
+        >>> from lrtransfer.transfer.intervals import mean_interval
+        >>> [round(x, 2) for x in mean_interval([1.0, 2.0, 3.0], confidence=0.95)]
+        [2.0, -0.48, 4.48]
+    """
     x = np.asarray(values, dtype=np.float64)
     x = x[np.isfinite(x)]
     if x.size == 0:
@@ -66,6 +83,13 @@ def line(x: Array, y: Array) -> Line:
     """Return the least-squares line of y (..., n) on x (n,); NaN for fewer than two distinct x.
 
     The standard error is NaN without a residual degree of freedom.
+
+    Example:
+        >>> from lrtransfer.transfer.intervals import line
+        >>> import numpy as np
+        >>> x = np.array([0.0, 1.0, 2.0])
+        >>> float(line(x, 2 * x + 1).slope)
+        2.0
     """
     n = len(x)
     centred = x - x.mean() if n else x
@@ -86,6 +110,11 @@ def difference(a: Interval, b: Interval) -> Interval:
 
     This is MOVER, the method of variance estimates recovery (Zou & Donner 2008, eq. 3): it keeps
     asymmetric limits. A NaN limit makes the limit NaN, an open one makes it open.
+
+    Example:
+        >>> from lrtransfer.transfer.intervals import Interval, difference
+        >>> tuple(difference(Interval(3.0, 0.0, 6.0), Interval(1.0, -3.0, 5.0)))
+        (2.0, -3.0, 7.0)
     """
     value = a.value - b.value
     # Not hypot, which calls the root of infinity and NaN infinite.
@@ -98,6 +127,12 @@ def jackknife_variance(leave_one_out: Array) -> Array:
     """Return the jackknife variance of an estimate from its leave-one-out values (..., n).
 
     Efron & Stein (1981): (n − 1)/n · Σ (θ_(i) − mean)². NaN for n < 2.
+
+    Example:
+        >>> from lrtransfer.transfer.intervals import jackknife_variance
+        >>> import numpy as np
+        >>> float(jackknife_variance(np.array([1.0, 2.0, 3.0])).round(3))
+        1.333
     """
     n = leave_one_out.shape[-1]
     if n < 2:

@@ -104,6 +104,14 @@ def fit_laws(optima: Optima) -> list[Fit]:
 
     Raises:
         ValueError: fewer than three sizes, or one seed: nothing would be left to judge a law by.
+
+    Example:
+        >>> from lrtransfer.transfer.laws import Optima, fit_laws
+        >>> import numpy as np
+        >>> log2_size, log2_rate = np.array([6.0, 7.0, 8.0]), np.array([-4.0, -4.5, -5.0])
+        >>> optima = Optima(log2_size, log2_rate, 3, 0.01, 6, spacing=1.0)
+        >>> fit_laws(optima)[0].name
+        'power law'
     """
     n = len(optima.mean)
     if n < 3:

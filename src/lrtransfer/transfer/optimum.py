@@ -31,7 +31,7 @@ class Optimum:
         sweep: of one arm at one size.
         log2_rate: the estimate, units per seed. A seed whose minimum lies at the grid's edge counts
             as that edge, and opens the interval on that side: the optimum is censored.
-        side: the end of the grid at which most of such seeds lie: ``low``, ``high`` or empty.
+        side: the end of the grid at which most of such seeds lie: `low`, `high` or empty.
         loss: mean over seeds of the loss at the optimum.
         best_grid_rate: log2 of the rate with the lowest mean loss.
         valley: log2 of the rates between which the mean loss stays within `VALLEY_FACTOR`.
@@ -46,7 +46,20 @@ class Optimum:
 
 
 def optima(sweeps: list[Sweep]) -> list[Optimum]:
-    """Return the optimum of each sweep of an experiment."""
+    """Return the optimum of each sweep of an experiment.
+
+    Example:
+        >>> from lrtransfer.transfer.optimum import optima
+        >>> import numpy as np
+        >>> from lrtransfer.transfer.sweeps import Sweep, Valley
+        >>> grid = np.arange(-9.0, 0.0)  # log2 of the rate
+        >>> valleys = tuple(
+        ...     Valley(seed, grid, np.exp((grid + 4 + seed) ** 2 / 20), grid > 0) for seed in (0, 1)
+        ... )
+        >>> swept = [Sweep("mup", "width", 2, n, valleys) for n in (64, 128, 256)]
+        >>> [(found.sweep.size, round(found.log2_rate.value, 2)) for found in optima(swept)]
+        [(64, -4.5), (128, -4.5), (256, -4.5)]
+    """
     inside = {id(s): s.vertices[0][(s.vertices[1] == 0) & s.has_vertex] for s in sweeps}
     found = []
     for sweep in sweeps:

@@ -102,7 +102,13 @@ class Prediction:
 
 
 def reach(sizes: list[int]) -> float:
-    """Return how many octaves beyond the largest of `sizes` are answered."""
+    """Return how many octaves beyond the largest of `sizes` are answered.
+
+    Example:
+        >>> from lrtransfer.transfer.predict import reach
+        >>> reach([64, 128, 256, 512])
+        3.0
+    """
     if len(sizes) < MINIMAL_SIZES:
         return 0.0
     span = math.log2(max(sizes) / min(sizes))
@@ -156,6 +162,18 @@ def predict(group: list[Sweep], size: int, confidence: float = 0.95) -> Predicti
         PredictionRefused: as `known_optima`; or `size` lies beyond the reach, or below the smallest
             size by more than the reach.
         ValueError: `group` mixes arms.
+
+    Example:
+        >>> from lrtransfer.transfer.predict import predict
+        >>> import numpy as np
+        >>> from lrtransfer.transfer.sweeps import Sweep, Valley
+        >>> grid = np.arange(-9.0, 0.0)  # log2 of the rate
+        >>> valleys = tuple(
+        ...     Valley(seed, grid, np.exp((grid + 4 + seed) ** 2 / 20), grid > 0) for seed in (0, 1)
+        ... )
+        >>> swept = [Sweep("mup", "width", 2, n, valleys) for n in (64, 128, 256)]
+        >>> round(predict(swept, 512).log2_lr.value, 2)
+        -4.5
     """
     group = sorted(group, key=lambda s: s.size)
     if len({(s.arm, s.fixed) for s in group}) != 1:

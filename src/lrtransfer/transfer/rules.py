@@ -95,6 +95,12 @@ def verdict(rule: Rule, effect: Interval | None) -> Verdict:
 
     An absent effect or a NaN limit (one seed, nothing measured) is inconclusive; an infinite limit
     is an open side and is judged as such.
+
+    Example:
+        >>> from lrtransfer.transfer.rules import Above, verdict
+        >>> from lrtransfer.transfer.intervals import Interval
+        >>> [verdict(Above(0.1), Interval(0.3, low, 0.6)) for low in (0.2, 0.0)]
+        ['supported', 'inconclusive']
     """
     if effect is None or math.isnan(effect.low) or math.isnan(effect.high):
         return "inconclusive"

@@ -27,6 +27,12 @@ def size_axis(runs: pd.DataFrame) -> Axis:
 
     Raises:
         ValueError: the column `width` or `depth` is missing.
+
+    Example:
+        >>> from lrtransfer.transfer.size import size_axis
+        >>> import pandas as pd
+        >>> size_axis(pd.DataFrame({"width": [64, 64], "depth": [2, 4]}))
+        'depth'
     """
     missing = [name for name in _OTHER if name not in runs.columns]
     if missing:
@@ -40,6 +46,12 @@ def with_size(runs: pd.DataFrame) -> pd.DataFrame:
 
     Raises:
         ValueError: as `size_axis`.
+
+    Example:
+        >>> from lrtransfer.transfer.size import with_size
+        >>> import pandas as pd
+        >>> with_size(pd.DataFrame({"width": [64, 128], "depth": [2, 2]}))["size"].tolist()
+        [64, 128]
     """
     axis = size_axis(runs)
     return runs.assign(axis=axis, fixed=runs[_OTHER[axis]], size=runs[axis])

@@ -105,6 +105,14 @@ def sweeps(runs: pd.DataFrame) -> Iterator[Sweep]:
     Raises:
         ValueError: a column is missing, a learning rate is repeated within a sweep's seed, or a
             diverged run has no finite initial loss.
+
+    Example:
+        >>> from lrtransfer.transfer.sweeps import sweeps
+        >>> import pandas as pd
+        >>> runs = pd.DataFrame({"log2_lr": [-3.0, -2.0, -1.0], "final_loss": [1.2, 1.0, 1.2]})
+        >>> runs = runs.assign(arm="mup", seed=0, width=64, depth=2, status="ok", initial_loss=2.0)
+        >>> [(sweep.arm, sweep.size, float(sweep.vertices[0][0])) for sweep in sweeps(runs)]
+        [('mup', 64, -2.0)]
     """
     missing = [name for name in _NEEDED if name not in runs.columns]
     if missing:

@@ -76,7 +76,20 @@ class TransferMetrics:
 
 
 def transfer_metrics(sweeps: list[Sweep]) -> list[TransferMetrics]:
-    """Return the metrics of every arm and fixed value."""
+    """Return the metrics of every arm and fixed value.
+
+    Example:
+        >>> from lrtransfer.transfer.transfer_metrics import transfer_metrics
+        >>> import numpy as np
+        >>> from lrtransfer.transfer.sweeps import Sweep, Valley
+        >>> grid = np.arange(-9.0, 0.0)  # log2 of the rate
+        >>> valleys = tuple(
+        ...     Valley(seed, grid, np.exp((grid + 4 + seed) ** 2 / 20), grid > 0) for seed in (0, 1)
+        ... )
+        >>> swept = [Sweep("mup", "width", 2, n, valleys) for n in (64, 128, 256)]
+        >>> len(transfer_metrics(swept))
+        1
+    """
     groups = groups_of(sweeps)
     best = [{s.size: _best(s) for s in group} for group in groups]
     found = []

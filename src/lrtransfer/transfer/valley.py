@@ -54,6 +54,14 @@ def vertices(
 
     Raises:
         ValueError: `log2_lr` is not increasing or `log_loss` is not finite.
+
+    Example:
+        >>> from lrtransfer.transfer.valley import vertices
+        >>> import numpy as np
+        >>> grid = np.array([-4.0, -3.0, -2.0, -1.0])
+        >>> vertex, edge = vertices(grid, 0.1 * (grid + 2.3) ** 2, np.zeros(4, bool))
+        >>> float(vertex.round(2)), int(edge)
+        (-2.3, 0)
     """
     if log2_lr.ndim != 1 or np.any(np.diff(log2_lr) <= 0):
         raise ValueError("log2_lr must be one increasing axis: sort it and drop repeated rates")
@@ -100,6 +108,13 @@ def loss_at(log2_lr: Array, loss: Array, cliff: npt.NDArray[np.bool_], where: Ar
 
     Returns:
         (P,) losses in nats; NaN outside the grid, which is never extrapolated.
+
+    Example:
+        >>> from lrtransfer.transfer.valley import loss_at
+        >>> import numpy as np
+        >>> grid = np.array([-4.0, -3.0, -2.0, -1.0])
+        >>> loss_at(grid, np.exp(grid + 4), np.zeros(4, bool), np.array([-2.5])).round(3).tolist()
+        [4.482]
     """
     log_loss = np.log(loss)
     value = np.interp(where, log2_lr, log_loss, left=np.nan, right=np.nan)

@@ -31,7 +31,7 @@ def check_tensors(model: nn.Module) -> None:
             raise ValueError(f"{name!r} is {parameter.dtype}. Only real parameters have a scale.")
 
 
-def place(
+def roles_and_width(
     model: nn.Module,
     base: nn.Module | None,
     delta: nn.Module | None,
@@ -43,14 +43,14 @@ def place(
     Args:
         model: The network.
         base: The network at width N₀, or None.
-        delta: The network at a width other than N₀, which tells the roles in place of ``model``.
+        delta: The network at a width other than N₀, which tells the roles in place of `model`.
         told: Parameter name -> role that the user gives.
         sizes: N and N₀ that the user gives, None where not.
 
     Raises:
-        UnplacedTensorError: ``base`` does not tell the role of a tensor.
-        UnknownRoleError: Without ``base``, a tensor has no told role.
-        ValueError: A size is missing or below 1, or ``base`` or ``delta`` does not fit.
+        UnplacedTensorError: `base` does not tell the role of a tensor.
+        UnknownRoleError: Without `base`, a tensor has no told role.
+        ValueError: A size is missing or below 1, or `base` or `delta` does not fit.
     """
     width, base_width = sizes
     for name, size in (("width", width), ("base_width", base_width)):
