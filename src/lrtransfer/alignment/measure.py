@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from lrtransfer.alignment.layers import WeightLayer, weight_layers
 from lrtransfer.alignment.quantities import Alignment
+from lrtransfer.curvature.batches import read
+from lrtransfer.curvature.surroundings import LOCK, RepeatedDraws
 
 Inputs: TypeAlias = Tensor | Mapping[str, Any]
 """What the model is called with: a tensor or a dict."""
@@ -68,7 +70,7 @@ def measure(
             "previous holds the weight of no linear, convolutional or embedding layer. Copy "
             "named_parameters() before the update."
         )
-    chunks = [batch_inputs] if isinstance(batch_inputs, Tensor | Mapping) else list(batch_inputs)
+    chunks = [batch_inputs] if isinstance(batch_inputs, Tensor | Mapping) else read(batch_inputs)
     if not chunks:
         raise ValueError("batch_inputs holds no batch. Give x, or a list of chunks.")
     buffers = dict(model.named_buffers())
@@ -172,14 +174,6 @@ def _dot(one: Tensor, other: Tensor) -> Tensor:
 @contextmanager
 def _session(model: nn.Module) -> Iterator[None]:
     devices = {parameter.device for parameter in model.parameters()}
-    with ExitStack() as stack:
-        stack.enter_context(torch.random.fork_rng(devices=[d for d in devices if d.type == "cuda"]))
-        stack.enter_context(torch.no_grad())
-        for kind in {device.type for device in devices}:
-            stack.enter_context(torch.autocast(kind, enabled=False))
-        if any(
-            m._compiled_call_impl is not None or "_orig_mod" in m._modules for m in model.modules()
-        ):
-            # Compiled code does not see hooks that are added to it.
-            stack.enter_context(torch.compiler.set_stance("force_eager"))
+    draws = RepeatedDraws([device for device in devices if device.type == "cuda"])
+    with LOCK, draws.session(), torch.no_grad():
         yield

@@ -7,9 +7,9 @@ from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.parameter import is_lazy
 
+from lrtransfer.curvature.attention_kernels import explicit_attention
 from lrtransfer.curvature.batches import Inputs
 from lrtransfer.curvature.surroundings import (
     LOCK,
@@ -87,7 +87,7 @@ class FrozenForward:
             LOCK,
             restored(self._modules, self.parameters),
             gradient_mode(True, self.device),
-            sdpa_kernel(SDPBackend.MATH),
+            explicit_attention(),
             self._draws.session(),
         ):
             set_modes(self._modes)

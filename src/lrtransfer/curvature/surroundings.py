@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from lrtransfer.curvature.attention_kernels import enable_kernels, enabled_kernels
+
 LOCK = threading.RLock()
 """Held by every session: modes, buffers, attention and random state belong to the process."""
 
@@ -40,7 +42,7 @@ def restored(modules: Sequence[nn.Module], parameters: Sequence[nn.Parameter]) -
     held: list[Any] = [d for m in modules for d in (m._parameters, m._buffers) if d]
     places = [(holder, dict(holder)) for holder in held]
     gradients = [(parameter, parameter.grad) for parameter in parameters]
-    attention = _attention()
+    kernels = enabled_kernels()
 
     def put_back() -> None:
         set_modes(modes)
@@ -48,8 +50,7 @@ def restored(modules: Sequence[nn.Module], parameters: Sequence[nn.Parameter]) -
             holder.update(tensors)
         for parameter, gradient in gradients:
             parameter.grad = gradient
-        if _attention() != attention:
-            _set_attention(*attention)
+        enable_kernels(kernels)
 
     with _afterwards(put_back):
         for parameter, gradient in gradients:
@@ -139,20 +140,3 @@ def _afterwards(put_back: Callable[[], object]) -> Iterator[None]:
             put_back()
     finally:
         put_back()
-
-
-def _attention() -> tuple[bool, bool, bool, bool]:
-    backends: Any = torch.backends.cuda
-    return (
-        backends.flash_sdp_enabled(),
-        backends.mem_efficient_sdp_enabled(),
-        backends.math_sdp_enabled(),
-        backends.cudnn_sdp_enabled(),
-    )
-
-
-def _set_attention(flash: bool, efficient: bool, math: bool, cudnn: bool) -> None:
-    torch.backends.cuda.enable_flash_sdp(flash)
-    torch.backends.cuda.enable_mem_efficient_sdp(efficient)
-    torch.backends.cuda.enable_math_sdp(math)
-    torch.backends.cuda.enable_cudnn_sdp(cudnn)

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.utils.hooks import RemovableHandle
 
+from lrtransfer.curvature.attention_kernels import explicit_attention
 from lrtransfer.curvature.surroundings import LOCK
-from lrtransfer.optim.tuners.attention import explicit_attention
 
 Closure = Callable[[], Tensor]
 """Returns the loss of the present parameters, a tensor without axes, with its graph."""

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, jvp
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from lrtransfer.curvature.attention_kernels import explicit_attention
 from lrtransfer.optim.tuners.elementary_norms import ElementaryNorms
 
 
@@ -70,7 +70,7 @@ def second_derivative(
     zero = torch.zeros((), device=device, dtype=dtype)
     one = torch.ones_like(zero)
     with (
-        sdpa_kernel(SDPBackend.MATH),
+        explicit_attention(),
         torch.autocast(device.type, enabled=False),
         ElementaryNorms(),
     ):

@@ -11,14 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch._utils import _flatten_dense_tensors, _unflatten_dense_tensors
 
-from lrtransfer.optim.tuners.attention import EXPLICIT, FUSED, Switch
+from lrtransfer.curvature.attention_kernels import KERNELS, Switch
 
 # What a step sets for the process or the thread.
-_SWITCHES: tuple[Switch, ...] = (
-    (torch.is_grad_enabled, torch.set_grad_enabled),
-    EXPLICIT,
-    *FUSED,
-)
+_SWITCHES: tuple[Switch, ...] = ((torch.is_grad_enabled, torch.set_grad_enabled), *KERNELS)
 
 _claims: dict[int, int] = {}
 _claiming = threading.Lock()

@@ -1,7 +1,5 @@
 """Attention on its explicit kernel: the fused ones have no second derivative."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,17 +15,27 @@ FUSED: tuple[Switch, ...] = (
     (cuda.mem_efficient_sdp_enabled, cuda.enable_mem_efficient_sdp),
     (cuda.cudnn_sdp_enabled, cuda.enable_cudnn_sdp),
 )
+KERNELS = (EXPLICIT, *FUSED)
+
+
+def enabled_kernels() -> list[bool]:
+    """Return which of `KERNELS` the process may use."""
+    return [read() for read, _ in KERNELS]
+
+
+def enable_kernels(wanted: list[bool]) -> None:
+    """Let the process use these of `KERNELS`."""
+    for (read, write), on in zip(KERNELS, wanted, strict=True):
+        if read() != on:
+            write(on)
 
 
 @contextmanager
 def explicit_attention() -> Iterator[None]:
     """Run attention on the explicit kernel; `sdpa_kernel` does so too, at ten times the price."""
-    before = [read() for read, _ in (EXPLICIT, *FUSED)]
+    before = enabled_kernels()
     try:
-        EXPLICIT[1](True)
-        for _, write in FUSED:
-            write(False)
+        enable_kernels([kernel is EXPLICIT for kernel in KERNELS])
         yield
     finally:
-        for (_, write), was in zip((EXPLICIT, *FUSED), before, strict=True):
-            write(was)
+        enable_kernels(before)
