@@ -25,15 +25,22 @@ from lrtransfer.study.plan.schema import (
 
 # Filled in from the data set and the grid, so not for an experiment to set.
 GRID_OPTIONS = frozenset({"in_features", "out_features", "width", "depth"})
+_RESERVED = ("all", "core")  # they select experiments, and end the names of Snakemake's own rules
+_MOST_RUNS = 100_000
 
 
 def problems(study: Study, known: Mapping[str, ParameterizationSpec]) -> Iterator[str]:
-    """Yield one line per violated rule; ``known`` are all parameterizations by name."""
+    """Yield one line per violated rule; `known` are all parameterizations by name."""
+    for section in ("data", "study"):
+        for name in _RESERVED:
+            if name in getattr(study, section):
+                yield f"{section}.{name}: a word with a meaning of its own. Choose another name."
     for name, spec in study.data.items():
         yield from _member("data", spec.source, spec.options, f"data.{name}", "source")
     for name, experiment in study.study.items():
         yield from _experiment(f"study.{name}", experiment, study, known)
     yield from _selection(study)
+    yield from _size(study)
 
 
 def _selection(study: Study) -> Iterator[str]:
@@ -55,6 +62,27 @@ def _selection(study: Study) -> Iterator[str]:
                 f"study.{name}.scales.{study.scale}: missing, but `scale` asks for it. "
                 "Add this scale or choose another."
             )
+
+
+def _size(study: Study) -> Iterator[str]:
+    """Refuse more runs than a plan can hold, by the longest axis of the largest experiment."""
+    here = {n: study.study[n].scales.get(study.scale) for n in selected(study)}
+    counts = {name: _runs(grid) for name, grid in here.items() if grid is not None}
+    if (asked := sum(counts.values())) > _MOST_RUNS:
+        largest = max(counts, key=counts.__getitem__)
+        grid = study.study[largest].scales[study.scale]
+        lengths = {f"learning_rates.{arm}": len(r) for arm, r in grid.learning_rates.items()}
+        lengths |= {axis: len(getattr(grid, axis)) for axis in ("widths", "depths", "seeds")}
+        longest = max(lengths, key=lengths.__getitem__)
+        yield (
+            f"study.{largest}.scales.{study.scale}.{longest}: {asked:,} runs are asked for. "
+            f"Shorten an axis, to at most {_MOST_RUNS:,} in all."
+        )
+
+
+def _runs(grid: Grid) -> int:
+    rates = sum(map(len, grid.learning_rates.values()))
+    return rates * len(grid.widths) * len(grid.depths) * len(grid.seeds)
 
 
 def selected(study: Study) -> list[str]:

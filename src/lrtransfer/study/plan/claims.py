@@ -19,12 +19,11 @@ from pydantic import AfterValidator, Field, RootModel, ValidationError, model_va
 from lrtransfer.study.plan import catalog
 from lrtransfer.study.plan.catalog import Option
 from lrtransfer.study.plan.messages import closest, describe, shown
-from lrtransfer.study.plan.schema import Experiment, Name, Section, Study, distinct
+from lrtransfer.study.plan.schema import Experiment, Name, Section, Study, Text, distinct
 from lrtransfer.study.plan.yaml_file import StudyError, read_yaml
 
 FILE = "claims.yaml"
 
-Text = Annotated[str, Field(min_length=1)]
 Paper = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=60)]
 Names = Annotated[list[Name], Field(min_length=1), AfterValidator(distinct)]
 

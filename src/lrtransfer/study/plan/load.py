@@ -34,7 +34,7 @@ def load_study(
     Raises:
         StudyError: The file or an override is faulty; each line names a field and a remedy.
     """
-    content = read_yaml(path)
+    content = read_yaml(path, merging=False)
     if scale:
         content["scale"] = scale
     if experiments:
@@ -67,7 +67,7 @@ def read_params(path: Path) -> Mapping[str, Any]:
     Raises:
         StudyError: A file cannot be read, or repeats the name of an experiment.
     """
-    return _with_included(read_yaml(path), path)[0]
+    return _with_included(read_yaml(path, merging=False), path)[0]
 
 
 def _with_included(
@@ -86,7 +86,7 @@ def _with_included(
     for pattern in filter(lambda one: isinstance(one, str) and one, patterns):
         found = sorted(source.parent.glob(pattern)) if "*" in pattern else [source.parent / pattern]
         for file in found:
-            for name, experiment in read_yaml(file).items():
+            for name, experiment in read_yaml(file, merging=False).items():
                 if name in study:
                     text = f"{file}: {name}: another experiment has this name. Choose another."
                     raise StudyError([text])

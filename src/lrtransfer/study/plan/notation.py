@@ -2,61 +2,64 @@
 
 An experiment says what differs from its parent (`like`, and above all of them `defaults`), an arm
 what differs from its experiment, a scale what differs from the laptop's. So everything here may be
-left out, and null switches off what was inherited. What has to be there in the end is said by
-`schema`, into which `inherit` turns this form.
+left out, and null switches off what was inherited and a study can go without. What has to be there
+in the end is said by `schema`, into which `inherit` turns this form.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, PositiveFloat, PositiveInt
+from pydantic import AfterValidator, BeforeValidator, Field, PositiveFloat
 
 from lrtransfer.study.plan import axes
 from lrtransfer.study.plan.schema import (
     Augmentation,
+    Axis,
     Count,
     DecayRuleName,
+    Depths,
     Group,
     GroupWarmupName,
-    IntAxis,
+    Label,
     Name,
+    Option,
+    Positive,
     Precision,
     Section,
-    SeedAxis,
     Settings,
     Spacing,
+    Text,
     Trained,
+    Widths,
     distinct,
 )
+from lrtransfer.study.plan.schema import Rate as Number
+
+UNSAID: Any = None  # left out; where this is the default, null is refused
 
 Power = Annotated[str, Field(pattern=r"^2\^-?\d+(\.\d+)?$")]
-Share = Annotated[str, Field(pattern=r"^1/[1-9]\d*$")]
+Share = Annotated[str, Field(pattern=r"^1/[1-9]\d{0,8}$")]
 Names = Annotated[list[Name], AfterValidator(distinct)]
 OverriddenScale = Literal["smoke", "paper"]
 
-Rate = Annotated[
-    PositiveFloat, BeforeValidator(axes.rate, json_schema_input_type=PositiveFloat | Power)
-]
+Rate = Annotated[Number, BeforeValidator(axes.rate, json_schema_input_type=Number | Power)]
 """A learning rate: a number, or `2^n`."""
 
-Rates = Annotated[
-    list[Rate],
-    Field(min_length=1),
-    AfterValidator(distinct),
-    BeforeValidator(axes.rates, json_schema_input_type=list[PositiveFloat | Power] | float | str),
-]
+Written = list[Number | Power] | Number | str
+
+Rates = Annotated[Axis[Rate], BeforeValidator(axes.rates, json_schema_input_type=Written)]
 """The axis of an arm: `2^a .. 2^b`, `2^a .. 2^b by 1/2`, a list, or one rate."""
 
 
 def _one(member: Any) -> Any:
-    """Read a member's name alone as one without options; refuse two members."""
-    if isinstance(member, dict) and len(member) != 1:
+    """Read a member's name alone as one without options; refuse what is not one member."""
+    if not isinstance(member, str | dict) or (len(member) != 1 and isinstance(member, dict)):
         raise ValueError("needs one name. Give it with its options, as in {sgd: {momentum: 0.9}}.")
     return {member: {}} if isinstance(member, str) else member
 
 
-Options = dict[str, int | float | bool | str | None]
+Options = dict[str, Option | None]
 Member = Annotated[
     dict[Name, Options],
     BeforeValidator(_one, json_schema_input_type=Name | dict[Name, Options]),
@@ -72,14 +75,14 @@ class Constants(Section):
 
     branch_exponent: float | None = None
     gamma0: PositiveFloat | None = None
-    base_width: PositiveInt | None = None
-    base_depth: PositiveInt | None = None
+    base_width: Positive | None = None
+    base_depth: Positive | None = None
 
 
 class Decay(Section):
     """`schema.DecayRule`, as far as it differs."""
 
-    rule: DecayRuleName | None = None
+    rule: DecayRuleName = UNSAID
     power: float | None = None
     unscaled: Names | None = None
     faster: Names | None = None
@@ -89,36 +92,36 @@ class Decay(Section):
 class GroupWarmup(Section):
     """`schema.GroupWarmup`, as far as it differs."""
 
-    name: GroupWarmupName | None = None
-    fraction: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
+    name: GroupWarmupName = UNSAID
+    fraction: Annotated[float, Field(gt=0.0, le=1.0)] = UNSAID
 
 
 class Measure(Section):
     """`schema.Measure`, as far as it differs."""
 
-    probes: Names | None = None
-    samples: PositiveInt | None = None
-    points: Annotated[int, Field(ge=1)] | None = None
+    probes: Names = UNSAID
+    samples: Positive = UNSAID
+    points: Positive | None = None
     spacing: Spacing | None = None
     share: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
-    tolerance: Annotated[float, Field(gt=0.0, lt=0.1)] | None = None
+    tolerance: Annotated[float, Field(gt=0.0, lt=0.1)] = UNSAID
 
 
 class Density(Section):
     """`schema.Density`, as far as it differs."""
 
-    probes: PositiveInt | None = None
-    steps: Annotated[int, Field(ge=2)] | None = None
+    probes: Positive = UNSAID
+    steps: Annotated[int, Field(ge=2)] = UNSAID
 
 
 class Spectra(Section):
     """`schema.Spectra`, as far as it differs; the seeds are all of them if nothing is said."""
 
-    seeds: SeedAxis | None = None
-    steps: Annotated[list[Count], Field(min_length=1), AfterValidator(distinct)] | None = None
-    samples: PositiveInt | None = None
-    top: PositiveInt | None = None
-    density: Density | None = None
+    seeds: Axis[Count] | None = None
+    steps: Axis[Count] = UNSAID
+    samples: Positive = UNSAID
+    top: Positive = UNSAID
+    density: Density = UNSAID
 
 
 class ArmAtScale(Section):
@@ -134,23 +137,23 @@ class ArmAtScale(Section):
         weight_decay: λ, in place of the optimizer's option.
     """
 
-    lr: Rates | None = None
+    lr: Rates = UNSAID
     measured_at: Rate | None = None
-    steps: PositiveInt | None = None
-    batch_size: PositiveInt | None = None
-    train_samples: PositiveInt | None = None
-    loss_window: Annotated[PositiveInt | Share, Field(union_mode="left_to_right")] | None = None
+    steps: Positive = UNSAID
+    batch_size: Positive = UNSAID
+    train_samples: Positive | None = None
+    loss_window: Annotated[Positive | Share, Field(union_mode="left_to_right")] = UNSAID
     weight_decay: PositiveFloat | None = None
 
 
 class Setting(ArmAtScale):
     """What an arm may say, and an experiment for all of its arms."""
 
-    parameterization: Name | None = None
+    parameterization: Name = UNSAID
     constants: Constants | None = None
-    optimizer: Member | None = None
-    schedule: Member | None = None
-    trained: Trained | None = None
+    optimizer: Member = UNSAID
+    schedule: Member = UNSAID
+    trained: Trained = UNSAID
     decay: Decay | None = None
     group_warmup: GroupWarmup | None = None
     tuner: Member | None = None
@@ -165,20 +168,20 @@ class Arm(Setting):
         model_options: Options that differ from those of the experiment's model, at every scale.
     """
 
-    like: Name | None = None
-    label: Annotated[str, Field(min_length=1, max_length=40)] | None = None
+    like: Name = UNSAID
+    label: Label = UNSAID
     model_options: Options | None = None
 
 
 class Grid(ArmAtScale):
     """What an experiment says, and may say anew at a scale; see `schema.Grid`."""
 
-    dataset: Name | None = None
-    model: Member | None = None
+    dataset: Name = UNSAID
+    model: Member = UNSAID
     constants: Constants | None = None
-    widths: IntAxis | None = None
-    depths: IntAxis | None = None
-    seeds: SeedAxis | None = None
+    widths: Widths = UNSAID
+    depths: Depths = UNSAID
+    seeds: Axis[Count] = UNSAID
     precision: Precision | None = None
     augmentation: Augmentation | None = None
     measure: Measure | None = None
@@ -189,9 +192,6 @@ def _axis_alone(arm: Any) -> Any:
     return arm if arm is None or isinstance(arm, dict) else {"lr": arm}
 
 
-Axis = list[PositiveFloat | Power] | PositiveFloat | str
-
-
 class Scale(Grid):
     """What differs at a scale, for the experiment and for its arms."""
 
@@ -199,7 +199,7 @@ class Scale(Grid):
         Name,
         Annotated[
             ArmAtScale,
-            BeforeValidator(_axis_alone, json_schema_input_type=ArmAtScale | Axis),
+            BeforeValidator(_axis_alone, json_schema_input_type=ArmAtScale | Written),
         ],
     ] = Field(default_factory=dict)
 
@@ -219,19 +219,19 @@ class Smaller(Section):
     """
 
     derived_from: Annotated[Literal["laptop"], Field(alias="from")]
-    sizes: PositiveInt
-    seeds: PositiveInt
-    rates: PositiveInt
+    sizes: Positive
+    seeds: Positive
+    rates: Positive
     steps: Share
     batch_size: Share
     samples: Share
-    points: PositiveInt
+    points: Positive
 
 
 class Common(Setting, Grid):
     """What an experiment may say, and the defaults for all of them."""
 
-    loss: Name | None = None
+    loss: Name = UNSAID
     figures: Names | None = None
     one_pass: bool | None = None
 
@@ -250,14 +250,14 @@ class Experiment(Common):
         scales: What differs at other scales. The experiment itself is the laptop's.
     """
 
-    like: Name | None = None
-    only: Names | None = None
-    question: Annotated[str, Field(min_length=1)] | None = None
-    paper: Annotated[str, Field(min_length=1)] | None = None
-    group: Group | None = None
+    like: Name = UNSAID
+    only: Names = UNSAID
+    question: Text = UNSAID
+    paper: Text = UNSAID
+    group: Group = UNSAID
     arms: dict[
         Name,
-        Annotated[Arm, BeforeValidator(_axis_alone, json_schema_input_type=Arm | Axis)],
+        Annotated[Arm, BeforeValidator(_axis_alone, json_schema_input_type=Arm | Written)],
     ] = Field(default_factory=dict)
     scales: dict[OverriddenScale, Scale] = Field(default_factory=dict)
 
@@ -265,8 +265,8 @@ class Experiment(Common):
 class DefaultScales(Section):
     """What holds at a scale for every experiment that has it."""
 
-    smoke: Smaller | None = None
-    paper: Scale | None = None
+    smoke: Smaller = UNSAID
+    paper: Scale = UNSAID
 
 
 class Defaults(Common):

@@ -7,6 +7,7 @@ judge in `checks`.
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
@@ -16,12 +17,32 @@ from pydantic import (
     ConfigDict,
     Field,
     PositiveFloat,
-    PositiveInt,
 )
 
+from lrtransfer.study.plan.axes import LONGEST
+
+_TURNING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # the order of letters
+
+
+def printable(text: str) -> str:
+    """Return the text, which may hold nothing that steers a terminal or turns letters around."""
+    for letter in text:
+        if (letter != "\n" and unicodedata.category(letter) == "Cc") or letter in _TURNING:
+            raise ValueError(f"holds the control character U+{ord(letter):04X}. Remove it.")
+    return text
+
+
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
+Printable = Annotated[str, AfterValidator(printable)]
+Text = Annotated[str, Field(min_length=1), AfterValidator(printable)]
+# Matplotlib leaves what begins with an underscore out of its legends.
+Label = Annotated[
+    str, Field(min_length=1, max_length=40, pattern="^[^_]"), AfterValidator(printable)
+]
 Scale = Literal["smoke", "laptop", "paper"]
-Count = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=0, lt=2**32)]
+Positive = Annotated[int, Field(gt=0, le=10**9)]
+Rate = Annotated[float, Field(gt=0.0, le=1e20)]
 Group = Literal["core", "extra"]
 Precision = Literal["float32", "float64"]
 Augmentation = Literal["none", "crop_flip"]
@@ -29,7 +50,8 @@ Spacing = Literal["geometric", "linear"]
 Trained = Literal["all", "output"]
 DecayRuleName = Literal["standard", "independent", "power", "lr_independent", "none"]
 GroupWarmupName = Literal["exponential"]
-Options = dict[str, int | float | bool | str]
+Option = Annotated[int, Field(ge=-(2**63), lt=2**63)] | float | bool | Printable
+Options = dict[str, Option]
 
 
 class Section(BaseModel):
@@ -48,9 +70,10 @@ def distinct(values: list[Any]) -> list[Any]:
     return values
 
 
-IntAxis = Annotated[list[PositiveInt], Field(min_length=1), AfterValidator(distinct)]
-SeedAxis = Annotated[list[Count], Field(min_length=1), AfterValidator(distinct)]
-RateAxis = Annotated[list[PositiveFloat], Field(min_length=1), AfterValidator(distinct)]
+Item = TypeVar("Item")
+Axis = Annotated[list[Item], Field(min_length=1, max_length=LONGEST), AfterValidator(distinct)]
+Widths = Axis[Annotated[int, Field(gt=0, le=10**6)]]
+Depths = Axis[Annotated[int, Field(gt=0, le=LONGEST)]]
 
 
 class DataSpec(Section):
@@ -83,8 +106,8 @@ class Constants(Section):
 
     branch_exponent: float = 0.0
     gamma0: PositiveFloat = 1.0
-    base_width: PositiveInt = 1
-    base_depth: PositiveInt = 1
+    base_width: Positive = 1
+    base_depth: Positive = 1
 
 
 class DecayRule(Section):
@@ -132,7 +155,7 @@ class Arm(Section):
             learning rates are then factors on the tuner's own.
     """
 
-    label: Annotated[str, Field(min_length=1, max_length=40)]
+    label: Label
     parameterization: Name
     constants: Constants | None = None
     model_options: Options = {}
@@ -149,7 +172,7 @@ class Measure(Section):
 
     `points` and `spacing` fix the steps beforehand, the same in every arm of one length, as
     exponents need them. Without them a run is measured as often as `share` allows, counted in
-    gradient evaluations (:mod:`lrtransfer.study.training.cadence`); what was spent is in the table
+    gradient evaluations (`lrtransfer.study.training.cadence`); what was spent is in the table
     of runs.
 
     Attributes:
@@ -163,8 +186,8 @@ class Measure(Section):
     """
 
     probes: Annotated[list[Name], AfterValidator(distinct)]
-    samples: PositiveInt
-    points: Annotated[int, Field(ge=1)] | None = None
+    samples: Positive
+    points: Positive | None = None
     spacing: Spacing | None = None
     share: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
     tolerance: Annotated[float, Field(gt=0.0, lt=0.1)] = 0.01
@@ -173,21 +196,21 @@ class Measure(Section):
 class Density(Section):
     """Stochastic Lanczos quadrature: random probes and Lanczos steps for each."""
 
-    probes: PositiveInt
+    probes: Positive
     steps: Annotated[int, Field(ge=2)]
 
 
 class Spectra(Section):
     """Which checkpoints of the reference runs are kept, and what is computed from them."""
 
-    seeds: SeedAxis
-    steps: Annotated[list[Count], Field(min_length=1), AfterValidator(distinct)]
-    samples: PositiveInt
-    top: PositiveInt
+    seeds: Axis[Count]
+    steps: Axis[Count]
+    samples: Positive
+    top: Positive
     density: Density
 
 
-PerArm = Annotated[PositiveInt | dict[Name, PositiveInt], Field(union_mode="left_to_right")]
+PerArm = Annotated[Positive | dict[Name, Positive], Field(union_mode="left_to_right")]
 """One number for all arms, or one for each."""
 
 RatePerArm = Annotated[PositiveFloat | dict[Name, PositiveFloat], Field(union_mode="left_to_right")]
@@ -218,19 +241,19 @@ class Grid(Section):
 
     dataset: Name | None = None
     model: ModelSpec | None = None
-    widths: IntAxis
-    depths: IntAxis
-    seeds: SeedAxis
+    widths: Widths
+    depths: Depths
+    seeds: Axis[Count]
     steps: PerArm
     batch_size: PerArm
     loss_window: PerArm
     train_samples: PerArm | None = None
     constants: Constants | None = None
-    reference_learning_rate: dict[Name, PositiveFloat] = {}
+    reference_learning_rate: dict[Name, Rate] = {}
     weight_decay: RatePerArm | None = None
     precision: Precision = "float32"
     augmentation: Augmentation = "none"
-    learning_rates: dict[Name, RateAxis]
+    learning_rates: dict[Name, Axis[Rate]]
     measure: Measure | None = None
     spectra: Spectra | None = None
 
@@ -251,8 +274,8 @@ class Experiment(Section):
         tuner: Of the arms that name none; None trains at the learning rates themselves.
     """
 
-    question: Annotated[str, Field(min_length=1)]
-    paper: str | None = None
+    question: Text
+    paper: Text | None = None
     group: Group = "extra"
     figures: Annotated[list[Name], AfterValidator(distinct)] = []
     dataset: Name
@@ -322,8 +345,8 @@ class TensorRule(Section):
 class ParameterizationSpec(Section):
     """A parameterization as data: optimizer family -> tensor role -> exponents."""
 
-    description: Annotated[str, Field(min_length=1)]
-    source: Annotated[str, Field(min_length=1)]
+    description: Text
+    source: Text
     families: Annotated[dict[Literal["sgd", "adam"], dict[Name, TensorRule]], Field(min_length=1)]
 
 
@@ -342,18 +365,18 @@ class Figures(Section):
 class JobResources(Section):
     """What one job asks for; `gpu` counts devices."""
 
-    mem_mb: PositiveInt
-    runtime_minutes: PositiveInt
+    mem_mb: Positive
+    runtime_minutes: Positive
     gpu: Count = 0
 
 
 class Resources(Section):
     """Cluster resources by stage, how many runs share a job, how many processes train a run."""
 
-    runs_per_job: Annotated[Literal["sweep"] | PositiveInt, Field(union_mode="left_to_right")] = (
+    runs_per_job: Annotated[Literal["sweep"] | Positive, Field(union_mode="left_to_right")] = (
         "sweep"
     )
-    processes_per_run: PositiveInt = 1
+    processes_per_run: Positive = 1
     train: JobResources
     spectra: JobResources
 
