@@ -219,7 +219,7 @@ def test_what_is_written_out_says_where_it_stands() -> None:
     assert "label: μP  # from like: width_transfer_vision" in found
     assert "seeds: [0, 1]  # from defaults, cut by defaults.scales.smoke.seeds" in found
     lines = written_out(read_params(PARAMS), "joint", "paper").splitlines()
-    assert "    measured_at: 2^-9  # from scales.paper, like: independent" in {
+    assert "    measured_at: 2^-9  # from scales.paper, arms.independent" in {
         line[2:] for line in lines
     }
     with pytest.raises(StudyError, match="Did you mean 'joint'"):

@@ -12,8 +12,8 @@ from typing import Any
 from lrtransfer.study.plan.messages import shown
 
 _NUMBER = r"\d{1,9}(?:\.\d{1,9})?"
-_POWER = rf"2\^(-?{_NUMBER})"
-_SPAN = re.compile(rf"{_POWER} *\.\. *{_POWER}(?: +by +(\d{{1,9}}/[1-9]\d{{0,9}}|{_NUMBER}))?")
+POWER = rf"2\^(-?{_NUMBER})"
+SPAN = rf"{POWER} *\.\. *{POWER}(?: +by +(\d{{1,9}}/[1-9]\d{{0,8}}|{_NUMBER}))?"
 _DOT = "an exponent needs a dot, as in 1.0e-3."
 _LARGEST = 64  # of an exponent's size; beyond, a net's numbers overflow whatever it learns
 _FINEST = Fraction(1, 100)
@@ -32,7 +32,7 @@ def rate(value: Any) -> Any:
     """
     if not isinstance(value, str):
         return value
-    if (found := re.fullmatch(_POWER, value.strip())) is None:
+    if (found := re.fullmatch(POWER, value.strip())) is None:
         raise ValueError(f"{shown(value)} is no rate. Give 2^n or a number; {_DOT}")
     return _power(Fraction(found[1]))
 
@@ -53,9 +53,9 @@ def rates(value: Any) -> Any:
     if isinstance(value, list):
         return value
     text = value.strip() if isinstance(value, str) else ""
-    if re.fullmatch(_POWER, text) or isinstance(value, int | float):
+    if re.fullmatch(POWER, text) or isinstance(value, int | float):
         return [value]
-    if (found := _SPAN.fullmatch(text)) is None:
+    if (found := re.fullmatch(SPAN, text)) is None:
         raise ValueError(
             f"{shown(value)} is no axis. Give 2^a .. 2^b, with by 1/2 for a finer one, or a list; "
             f"{_DOT}"

@@ -36,7 +36,6 @@ _PATTERNS = {
     r"^[a-z][a-z0-9_]*$": "a name of lower-case letters, digits and underscores",
     r"^[^_]": "a text that does not begin with an underscore",
     r"^1/[1-9]\d{0,8}$": "a share such as 1/4",
-    r"^2\^-?\d+(\.\d+)?$": "a power of two such as 2^-3",
     r"^[0-9a-f]{64}$": "the 64 hexadecimal digits that sha256sum prints",
     r"^(auto|cpu|cuda(:\d+)?)$": "auto, cpu, cuda or cuda:0",
 }

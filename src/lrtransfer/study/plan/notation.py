@@ -38,7 +38,8 @@ from lrtransfer.study.plan.schema import Rate as Number
 
 UNSAID: Any = None  # left out; where this is the default, null is refused
 
-Power = Annotated[str, Field(pattern=r"^2\^-?\d+(\.\d+)?$")]
+Power = Annotated[str, Field(pattern=f"^{axes.POWER}$")]
+Span = Annotated[str, Field(pattern=f"^{axes.SPAN}$")]
 Share = Annotated[str, Field(pattern=r"^1/[1-9]\d{0,8}$")]
 Names = Annotated[list[Name], AfterValidator(distinct)]
 OverriddenScale = Literal["smoke", "paper"]
@@ -46,7 +47,7 @@ OverriddenScale = Literal["smoke", "paper"]
 Rate = Annotated[Number, BeforeValidator(axes.rate, json_schema_input_type=Number | Power)]
 """A learning rate: a number, or `2^n`."""
 
-Written = list[Number | Power] | Number | str
+Written = list[Number | Power] | Number | Power | Span
 
 Rates = Annotated[Axis[Rate], BeforeValidator(axes.rates, json_schema_input_type=Written)]
 """The axis of an arm: `2^a .. 2^b`, `2^a .. 2^b by 1/2`, a list, or one rate."""
