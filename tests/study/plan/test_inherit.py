@@ -73,7 +73,8 @@ def test_the_same_part_merges_and_another_replaces() -> None:
     assert found["same"].scales["laptop"].measure.points == 2  # type: ignore[union-attr]
     assert found["same"].scales["laptop"].measure.samples == 12  # type: ignore[union-attr]
     assert found["other"].model.options == {"patch": 7}
-    assert found["other"].optimizer.options == {}
+    assert {arm.optimizer.name for arm in found["other"].arms.values()} == {"adam"}
+    assert not any(arm.optimizer.options for arm in found["other"].arms.values())
 
 
 def test_null_switches_off_at_every_scale() -> None:

@@ -18,7 +18,7 @@ from pydantic import AfterValidator, Field, RootModel, ValidationError, model_va
 
 from lrtransfer.study.plan import catalog
 from lrtransfer.study.plan.catalog import Option
-from lrtransfer.study.plan.messages import closest, describe, shown
+from lrtransfer.study.plan.messages import closest, describe, shown, unfit, unknown
 from lrtransfer.study.plan.schema import Experiment, Name, Section, Study, Text, distinct
 from lrtransfer.study.plan.yaml_file import StudyError, read_yaml
 
@@ -227,10 +227,10 @@ def _options(node: ast.FunctionDef, aliases: Mapping[str, str]) -> Iterator[tupl
 
 def _problems(claim: Claim, study: Study) -> Iterator[str]:
     path, entry = f"{claim.paper}.{claim.id}", claim.entry
-    unknown = [name for name in entry.experiments if name not in study.study]
-    for name in unknown:
-        yield f"{path}.experiments: unknown experiment {name!r}. {closest(name, study.study)}"
-    experiments = {n: study.study[n] for n in entry.experiments if n not in unknown}
+    for name in entry.experiments:
+        if name not in study.study:
+            yield f"{path}.experiments: {unknown('experiment', name, study.study)}"
+    experiments = {n: study.study[n] for n in entry.experiments if n in study.study}
     for name, experiment in experiments.items():
         if entry.figure not in experiment.figures:
             yield (
@@ -246,7 +246,7 @@ def _problems(claim: Claim, study: Study) -> Iterator[str]:
         yield from _arm(f"{path}.needs.steady_state", arm, experiments)
     known = measures()
     if claim.measure not in known:
-        yield f"{path}.measure: unknown measure {claim.measure!r}. {closest(claim.measure, known)}"
+        yield f"{path}.measure: {unknown('measure', claim.measure, known)}"
         return
     yield from _measured(f"{path}.measure.{claim.measure}", claim, experiments)
 
@@ -300,7 +300,7 @@ def _first_of(
 
 def _arms(path: str, value: object, experiments: Mapping[str, Experiment]) -> Iterator[str]:
     if not isinstance(value, list) or not value:
-        yield f"{path}: {shown(value)} does not fit. Give a list of arms."
+        yield f"{path}: {unfit(value, 'a list of arms')}"
         return
     for name in value:
         yield from _arm(path, name, experiments)
@@ -308,7 +308,7 @@ def _arms(path: str, value: object, experiments: Mapping[str, Experiment]) -> It
 
 def _pair(path: str, value: object, experiments: Mapping[str, Experiment]) -> Iterator[str]:
     if not isinstance(value, list) or len(value) != 2:
-        yield f"{path}: {shown(value)} does not fit. Give a list of two arms."
+        yield f"{path}: {unfit(value, 'a list of two arms')}"
         return
     yield from _arms(path, value, experiments)
 
@@ -316,7 +316,7 @@ def _pair(path: str, value: object, experiments: Mapping[str, Experiment]) -> It
 def _quantity(known: Sequence[str]) -> Check:
     def check(path: str, value: object, _: Mapping[str, Experiment]) -> Iterator[str]:
         if value not in known:
-            yield f"{path}: unknown quantity {value!r}. {closest(str(value), known)}"
+            yield f"{path}: {unknown('quantity', str(value), known)}"
 
     return check
 
@@ -324,7 +324,7 @@ def _quantity(known: Sequence[str]) -> Check:
 def _other(annotation: str) -> Check:
     def check(path: str, value: object, _: Mapping[str, Experiment]) -> Iterator[str]:
         if (expected := catalog.mismatch(annotation, value)) is not None:
-            yield f"{path}: {shown(value)} does not fit. Give {expected}."
+            yield f"{path}: {unfit(value, expected)}"
 
     return check
 

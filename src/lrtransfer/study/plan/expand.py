@@ -1,6 +1,6 @@
 """A study -> its experiments, sweeps and runs: one pure function of params.yaml and the code.
 
-The Snakefile, the command line, the tests and the figures all call :func:`plan`.
+The Snakefile, the command line, the tests and the figures all call `plan`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,6 @@ from lrtransfer.study.plan.schema import (
     Spectra,
     Study,
     of_arm,
-    reference_rate,
 )
 
 KEY_LENGTH = 16
@@ -49,7 +48,7 @@ _PLACES = frozenset({"url", "path"})
 
 @dataclass(frozen=True)
 class Dataset:
-    """One prepared data set: ``id`` covers source, checksum, options and preparation code."""
+    """One prepared data set: `id` covers source, checksum, options and preparation code."""
 
     name: str
     id: str
@@ -61,7 +60,7 @@ class Run:
     """One training trajectory as one experiment asks for it.
 
     Attributes:
-        key: Hash of ``config`` and ``code``: all that can change the result.
+        key: Hash of `config` and `code`: all that can change the result.
         config: The resolved configuration.
         code: File of the package -> hash of its meaning, for the code that trains this run.
         checkpoints: Steps whose weights are kept, for any experiment that shares the run.
@@ -83,7 +82,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Spectrum:
-    """The curvature spectrum of one run at one checkpoint; ``key`` covers its config and code."""
+    """The curvature spectrum of one run at one checkpoint; `key` covers its config and code."""
 
     key: str
     run: Run
@@ -206,7 +205,7 @@ def _sweeps(
         config = _shared_config(
             experiment, grid, arm, size=(width, depth), dataset=dataset.id, study=study
         )
-        cell = _Cell(name, arm, grid, reference_rate(experiment, grid, arm), config)
+        cell = _Cell(name, arm, grid, grid.reference_learning_rate.get(arm), config)
         axes = product(grid.learning_rates[arm], grid.seeds)
         runs = tuple(_run(cell, rate, seed) for rate, seed in axes)
         spectra = tuple(
@@ -219,7 +218,7 @@ def _sweeps(
 
 
 def _with_seeds(grid: Grid, offset: int) -> Grid:
-    """Return the grid with ``offset`` added to its seeds and to those of its spectra."""
+    """Return the grid with `offset` added to its seeds and to those of its spectra."""
 
     def moved(seeds: list[int]) -> list[int]:
         return [seed + offset for seed in seeds]
@@ -265,12 +264,11 @@ def _shared_config(
 ) -> partial[RunConfig]:
     arm = experiment.arms[arm_name]
     model = grid.model or experiment.model
-    optimizer = arm.optimizer or experiment.optimizer
+    optimizer = arm.optimizer
     if grid.weight_decay is not None:
         options = {**optimizer.options, "weight_decay": of_arm(grid.weight_decay, arm_name)}
         optimizer = NamedSpec(name=optimizer.name, options=options)
-    decay, tuner = arm.decay or experiment.decay, arm.tuner or experiment.tuner
-    warmup, samples = arm.group_warmup, grid.train_samples
+    decay, tuner, warmup, samples = arm.decay, arm.tuner, arm.group_warmup, grid.train_samples
     return partial(
         RunConfig,
         data=dataset,
@@ -283,7 +281,7 @@ def _shared_config(
         parameterization=_parameterization(experiment, grid, arm, model.family, study),
         loss=experiment.loss,
         optimizer=_named("optim", optimizer),
-        schedule=_named("optim/schedules", arm.schedule or experiment.schedule),
+        schedule=_named("optim/schedules", arm.schedule),
         batch_size=of_arm(grid.batch_size, arm_name),
         steps=of_arm(grid.steps, arm_name),
         precision=grid.precision,
@@ -316,8 +314,7 @@ def _parameterization(
     quantity that is added to a table later leaves the keys of these runs alone.
     """
     spec = known(study.parameterizations)[arm.parameterization]
-    optimizer = arm.optimizer or experiment.optimizer
-    table = spec.families[family(optimizer.name)]  # type: ignore[index]
+    table = spec.families[family(arm.optimizer.name)]  # type: ignore[index]
     roles = catalog.constant("models", model, "ROLES")
     rules = {role: table[role].model_dump(exclude_defaults=True) for role in roles if role in table}
     constants = arm.constants or grid.constants or experiment.constants

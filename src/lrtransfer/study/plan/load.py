@@ -38,7 +38,7 @@ def load_study(
     if scale:
         content["scale"] = scale
     if experiments:
-        content["experiments"] = _names(experiments)
+        content["experiments"] = experiments
     study = parse_study(content, source=path)
     load_claims(path.with_name(FILE), study)
     return study
@@ -131,9 +131,3 @@ def _in_its_file(line: str, source: Path, files: Mapping[str, Path]) -> str:
     if section == "study" and name in files:
         return f"{files[name]}: {rest}"
     return f"{source}: {line}"
-
-
-def _names(experiments: str | list[str]) -> str | list[str]:
-    if isinstance(experiments, list) or experiments in ("core", "all"):
-        return experiments
-    return [name for name in experiments.replace(",", " ").split() if name]

@@ -49,6 +49,16 @@ def closest(word: str, known: Iterable[str]) -> str:
     return f"Did you mean '{match[0]}'?" if match else f"Known: {', '.join(choices) or 'none'}."
 
 
+def unknown(what: str, word: str, known: Iterable[str]) -> str:
+    """Return the message that there is no `what` of this name."""
+    return f"unknown {what} {word!r}. {closest(word, known)}"
+
+
+def unfit(value: object, expected: str) -> str:
+    """Return the message that something else is expected."""
+    return f"{shown(value)} does not fit. Give {expected}."
+
+
 def shown(value: object) -> str:
     """Return `value` as one would write it in YAML, shortened where it is long."""
     if isinstance(value, bool) or value is None:
@@ -101,13 +111,13 @@ def _problem(errors: Sequence[ErrorDetails]) -> str:
         return f"has {len(given):,} entries. Give at most {told[0]['ctx']['max_length']:,}."
     words = [word for error in errors for word in _words(error)]
     if isinstance(given, str) and difflib.get_close_matches(given, words, n=1):
-        return f"unknown value {given!r}. {closest(given, words)}"
+        return unknown("value", given, words)
     remedy = " or ".join(dict.fromkeys(_expected(error) for error in told))
     if remedy == "a list" and isinstance(given, str | int | float):
         remedy += f", as in [{given}]"
     if isinstance(given, str) and "number" in remedy:
         return f"{given!r} is text. Give {remedy}; an exponent needs a dot, as in 1.0e-3."
-    return f"{shown(given)} does not fit. Give {remedy}."
+    return unfit(given, remedy)
 
 
 def _expected(error: ErrorDetails) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, PositiveFloat
+from pydantic import BeforeValidator, Field, PositiveFloat
 
 from lrtransfer.study.plan import axes
 from lrtransfer.study.plan.schema import (
@@ -23,6 +23,7 @@ from lrtransfer.study.plan.schema import (
     GroupWarmupName,
     Label,
     Name,
+    Names,
     Option,
     Positive,
     Precision,
@@ -32,7 +33,6 @@ from lrtransfer.study.plan.schema import (
     Text,
     Trained,
     Widths,
-    distinct,
 )
 from lrtransfer.study.plan.schema import Rate as Number
 
@@ -41,7 +41,6 @@ UNSAID: Any = None  # left out; where this is the default, null is refused
 Power = Annotated[str, Field(pattern=f"^{axes.POWER}$")]
 Span = Annotated[str, Field(pattern=f"^{axes.SPAN}$")]
 Share = Annotated[str, Field(pattern=r"^1/[1-9]\d{0,8}$")]
-Names = Annotated[list[Name], AfterValidator(distinct)]
 OverriddenScale = Literal["smoke", "paper"]
 
 Rate = Annotated[Number, BeforeValidator(axes.rate, json_schema_input_type=Number | Power)]

@@ -31,5 +31,5 @@ def known(own: Mapping[str, ParameterizationSpec]) -> dict[str, Parameterization
 
 
 def redefined(own: Mapping[str, ParameterizationSpec]) -> list[str]:
-    """Return the names in ``own`` that a built-in parameterization already has."""
+    """Return the names in `own` that a built-in parameterization already has."""
     return sorted(set(own) & set(builtin()))

@@ -9,7 +9,7 @@ import yaml
 
 from lrtransfer.study.plan.fill import fill
 from lrtransfer.study.plan.inherit import BASE, DERIVED, Inheritance, Said, Tree
-from lrtransfer.study.plan.messages import closest
+from lrtransfer.study.plan.messages import unknown
 from lrtransfer.study.plan.yaml_file import StudyError
 
 _FIRST = (
@@ -32,7 +32,7 @@ def written_out(content: Mapping[str, Any], name: str, scale: str) -> str:
         StudyError: There is no such experiment, or it lacks the scale.
     """
     if name not in content["study"]:
-        raise StudyError([f"unknown experiment {name!r}. {closest(name, content['study'])}"])
+        raise StudyError([unknown("experiment", name, content["study"])])
     inheritance = Inheritance(content)
     if scale not in inheritance.scales(name):
         raise StudyError(

@@ -70,6 +70,7 @@ def distinct(values: list[Any]) -> list[Any]:
     return values
 
 
+Names = Annotated[list[Name], AfterValidator(distinct)]
 Item = TypeVar("Item")
 Axis = Annotated[list[Item], Field(min_length=1, max_length=LONGEST), AfterValidator(distinct)]
 Widths = Axis[Annotated[int, Field(gt=0, le=10**6)]]
@@ -126,9 +127,9 @@ class DecayRule(Section):
 
     rule: DecayRuleName
     power: float | None = None
-    unscaled: Annotated[list[Name], AfterValidator(distinct)] = []
-    faster: Annotated[list[Name], AfterValidator(distinct)] = []
-    undecayed: Annotated[list[Name], AfterValidator(distinct)] = []
+    unscaled: Names = []
+    faster: Names = []
+    undecayed: Names = []
 
 
 class GroupWarmup(Section):
@@ -144,23 +145,24 @@ class GroupWarmup(Section):
 
 
 class Arm(Section):
-    """One setting of what the experiment compares; what is left out is the experiment's.
+    """One setting of what the experiment compares.
 
     Attributes:
+        constants: In place of the experiment's.
         model_options: Options that differ from those of the experiment's model.
         trained: `all` tensors, or the `output` alone (random features).
         decay: The rule of learning rate and weight decay over widths; None leaves the table's.
         group_warmup: A warm-up of the tensors that `decay` leaves unscaled.
         tuner: What chooses the learning rate of every step around the optimizer; the arm's
-            learning rates are then factors on the tuner's own.
+            learning rates are then factors on the tuner's own. None trains at them.
     """
 
     label: Label
     parameterization: Name
     constants: Constants | None = None
     model_options: Options = {}
-    optimizer: NamedSpec | None = None
-    schedule: NamedSpec | None = None
+    optimizer: NamedSpec
+    schedule: NamedSpec
     trained: Trained = "all"
     decay: DecayRule | None = None
     group_warmup: GroupWarmup | None = None
@@ -185,7 +187,7 @@ class Measure(Section):
             of the eigenvalue, and the error falls with the square.
     """
 
-    probes: Annotated[list[Name], AfterValidator(distinct)]
+    probes: Names
     samples: Positive
     points: Positive | None = None
     spacing: Spacing | None = None
@@ -269,31 +271,20 @@ class Experiment(Section):
     Attributes:
         paper: Which paper it belongs to, if to any.
         group: `core` experiments run unless others are asked for.
-        decay: The rule of the arms that name none.
         one_pass: Whether a run that would see a training sample twice is refused.
-        tuner: Of the arms that name none; None trains at the learning rates themselves.
     """
 
     question: Text
     paper: Text | None = None
     group: Group = "extra"
-    figures: Annotated[list[Name], AfterValidator(distinct)] = []
+    figures: Names = []
     dataset: Name
     model: ModelSpec
     loss: Name
-    optimizer: NamedSpec
-    schedule: NamedSpec
     constants: Constants = Constants()
-    decay: DecayRule | None = None
     one_pass: bool = False
-    tuner: NamedSpec | None = None
     arms: Annotated[dict[Name, Arm], Field(min_length=1)]
     scales: dict[Scale, Grid]
-
-
-def reference_rate(experiment: Experiment, grid: Grid, arm: str) -> float | None:
-    """Return the learning rate at which an arm's runs are measured."""
-    return grid.reference_learning_rate.get(arm)
 
 
 class AffineExponent(Section):
@@ -382,7 +373,8 @@ class Resources(Section):
 
 
 def _selection(value: Any) -> Any:
-    return [value] if isinstance(value, str) and value not in ("core", "all") else value
+    named = isinstance(value, str) and value not in ("core", "all")
+    return value.replace(",", " ").split() if named else value
 
 
 class Settings(Section):
@@ -394,7 +386,7 @@ class Settings(Section):
 
     scale: Scale
     experiments: Annotated[
-        Literal["core", "all"] | Annotated[list[Name], AfterValidator(distinct)],
+        Literal["core", "all"] | Names,
         BeforeValidator(_selection, json_schema_input_type=str | list[str]),
     ]
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
