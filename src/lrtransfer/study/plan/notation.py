@@ -10,17 +10,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PositiveFloat
+from pydantic import BeforeValidator, Field, PositiveFloat, create_model
 
-from lrtransfer.study.plan import axes
+from lrtransfer.study.plan import axes, schema
 from lrtransfer.study.plan.schema import (
     Augmentation,
     Axis,
     Count,
-    DecayRuleName,
     Depths,
     Group,
-    GroupWarmupName,
     Label,
     Name,
     Names,
@@ -29,7 +27,6 @@ from lrtransfer.study.plan.schema import (
     Precision,
     Section,
     Settings,
-    Spacing,
     Text,
     Trained,
     Widths,
@@ -70,57 +67,48 @@ The inherited name keeps the inherited options beside its own; another name repl
 """
 
 
-class Constants(Section):
+def _in_part(section: type[Section]) -> type[Section]:
+    """Return a section whose fields may be left out, and null where it can do without them."""
+    fields: dict[str, Any] = {}
+    for name, field in section.model_fields.items():
+        kind = field.rebuild_annotation()
+        strict = field.is_required() or field.default is None
+        fields[name] = (kind if strict else kind | None, None)
+    name, doc = section.__name__, section.__doc__
+    made: type[Section] = create_model(name, __base__=Section, __doc__=doc, **fields)
+    return made
+
+
+@_in_part
+class Constants(schema.Constants):
     """`schema.Constants`, as far as they differ."""
 
-    branch_exponent: float | None = None
-    gamma0: PositiveFloat | None = None
-    base_width: Positive | None = None
-    base_depth: Positive | None = None
 
-
-class Decay(Section):
+@_in_part
+class Decay(schema.DecayRule):
     """`schema.DecayRule`, as far as it differs."""
 
-    rule: DecayRuleName = UNSAID
-    power: float | None = None
-    unscaled: Names | None = None
-    faster: Names | None = None
-    undecayed: Names | None = None
 
-
-class GroupWarmup(Section):
+@_in_part
+class GroupWarmup(schema.GroupWarmup):
     """`schema.GroupWarmup`, as far as it differs."""
 
-    name: GroupWarmupName = UNSAID
-    fraction: Annotated[float, Field(gt=0.0, le=1.0)] = UNSAID
 
-
-class Measure(Section):
+@_in_part
+class Measure(schema.Measure):
     """`schema.Measure`, as far as it differs."""
 
-    probes: Names = UNSAID
-    samples: Positive = UNSAID
-    points: Positive | None = None
-    spacing: Spacing | None = None
-    share: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
-    tolerance: Annotated[float, Field(gt=0.0, lt=0.1)] = UNSAID
 
-
-class Density(Section):
+@_in_part
+class Density(schema.Density):
     """`schema.Density`, as far as it differs."""
 
-    probes: Positive = UNSAID
-    steps: Annotated[int, Field(ge=2)] = UNSAID
 
-
-class Spectra(Section):
+@_in_part
+class Spectra(schema.Spectra):
     """`schema.Spectra`, as far as it differs; the seeds are all of them if nothing is said."""
 
-    seeds: Axis[Count] | None = None
-    steps: Axis[Count] = UNSAID
-    samples: Positive = UNSAID
-    top: Positive = UNSAID
+    seeds: Axis[Count] | None = None  # type: ignore[assignment]
     density: Density = UNSAID
 
 
