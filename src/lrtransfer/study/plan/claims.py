@@ -8,7 +8,7 @@ is refused before any job starts.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -258,13 +258,32 @@ def _measured(path: str, claim: Claim, experiments: Mapping[str, Experiment]) ->
         if name not in declared:
             yield f"{path}.{name}: {claim.measure!r} has no such option. {closest(name, declared)}"
         else:
-            yield from _check(declared[name].annotation)(f"{path}.{name}", value, experiments)
+            yield from _option(declared[name].annotation, f"{path}.{name}", value, experiments)
     for name, option in declared.items():
         if option.required and name not in given:
             yield f"{path}.{name}: missing. Give a value ({option.annotation.lower()})."
 
 
-Check = Callable[[str, Any, Mapping[str, Experiment]], Iterator[str]]
+def _option(
+    annotation: str, path: str, value: object, experiments: Mapping[str, Experiment]
+) -> Iterator[str]:
+    """Check what is given for an option of this annotation."""
+    if annotation == "Arm":
+        yield from _arm(path, value, experiments)
+    elif annotation in ("Arms", "Pair"):
+        names = value if isinstance(value, list) else []
+        if not names or (annotation == "Pair" and len(names) != 2):
+            what = "a list of two arms" if annotation == "Pair" else "a list of arms"
+            yield f"{path}: {unfit(value, what)}"
+            return
+        for name in names:
+            yield from _arm(path, name, experiments)
+    elif annotation == "Course" or annotation in KINDS:
+        known = COURSES if annotation == "Course" else catalog.columns(KINDS[annotation])
+        if value not in known:
+            yield f"{path}: {unknown('quantity', str(value), known)}"
+    elif (expected := catalog.mismatch(annotation, value)) is not None:
+        yield f"{path}: {unfit(value, expected)}"
 
 
 def _arm(path: str, value: object, experiments: Mapping[str, Experiment]) -> Iterator[str]:
@@ -296,47 +315,6 @@ def _first_of(
     for name in names if every else []:
         if name not in every:
             yield f"{path}.first_of: no experiment has the arm {name!r}. {closest(name, every)}"
-
-
-def _arms(path: str, value: object, experiments: Mapping[str, Experiment]) -> Iterator[str]:
-    if not isinstance(value, list) or not value:
-        yield f"{path}: {unfit(value, 'a list of arms')}"
-        return
-    for name in value:
-        yield from _arm(path, name, experiments)
-
-
-def _pair(path: str, value: object, experiments: Mapping[str, Experiment]) -> Iterator[str]:
-    if not isinstance(value, list) or len(value) != 2:
-        yield f"{path}: {unfit(value, 'a list of two arms')}"
-        return
-    yield from _arms(path, value, experiments)
-
-
-def _quantity(known: Sequence[str]) -> Check:
-    def check(path: str, value: object, _: Mapping[str, Experiment]) -> Iterator[str]:
-        if value not in known:
-            yield f"{path}: {unknown('quantity', str(value), known)}"
-
-    return check
-
-
-def _other(annotation: str) -> Check:
-    def check(path: str, value: object, _: Mapping[str, Experiment]) -> Iterator[str]:
-        if (expected := catalog.mismatch(annotation, value)) is not None:
-            yield f"{path}: {unfit(value, expected)}"
-
-    return check
-
-
-def _check(annotation: str) -> Check:
-    """Return what an option of this annotation is checked by."""
-    named: dict[str, Check] = {"Arm": _arm, "Arms": _arms, "Pair": _pair}
-    if annotation in KINDS:
-        return _quantity(catalog.columns(KINDS[annotation]))
-    if annotation == "Course":
-        return _quantity(COURSES)
-    return named.get(annotation, _other(annotation))
 
 
 def _first(names: Sequence[str], known: Collection[str]) -> str:
