@@ -151,15 +151,11 @@ def _with_every_checkpoint(sweeps: tuple[Sweep, ...]) -> tuple[Sweep, ...]:
     for sweep in sweeps:
         for run in sweep.runs:
             wanted.setdefault(run.key, set()).update(run.checkpoints)
-    return tuple(
-        replace(
-            sweep,
-            runs=tuple(
-                replace(run, checkpoints=tuple(sorted(wanted[run.key]))) for run in sweep.runs
-            ),
-        )
-        for sweep in sweeps
-    )
+
+    def completed(run: Run) -> Run:
+        return replace(run, checkpoints=tuple(sorted(wanted[run.key])))
+
+    return tuple(replace(sweep, runs=tuple(map(completed, sweep.runs))) for sweep in sweeps)
 
 
 def _used_datasets(study: Study) -> set[str]:
@@ -181,21 +177,6 @@ def _dataset(name: str, spec: DataSpec) -> Dataset:
     return Dataset(name, f"{spec.source}-{fingerprint.digest(identity)[:12]}", spec)
 
 
-@dataclass(frozen=True)
-class _Cell:
-    """One arm of one experiment at one width and depth: what its runs have in common.
-
-    Attributes:
-        config: That of its runs, which lacks learning rate, seed and what is measured.
-    """
-
-    experiment: str
-    arm: str
-    grid: Grid
-    reference_learning_rate: float | None
-    config: partial[RunConfig]
-
-
 def _sweeps(
     name: str, experiment: Experiment, study: Study, datasets: dict[str, Dataset]
 ) -> Iterator[Sweep]:
@@ -205,16 +186,19 @@ def _sweeps(
         config = _shared_config(
             experiment, grid, arm, size=(width, depth), dataset=dataset.id, study=study
         )
-        cell = _Cell(name, arm, grid, grid.reference_learning_rate.get(arm), config)
-        axes = product(grid.learning_rates[arm], grid.seeds)
-        runs = tuple(_run(cell, rate, seed) for rate, seed in axes)
+        measure = grid.measure and _measure(grid.measure, of_arm(grid.steps, arm))
+        runs = []
+        for rate, seed in product(grid.learning_rates[arm], grid.seeds):
+            measured = measure if rate == grid.reference_learning_rate.get(arm) else None
+            whole = config(learning_rate=float(rate), seed=seed, measure=measured)
+            runs.append(_run(name, arm, whole, grid.spectra))
         spectra = tuple(
             _spectrum(run, step, grid.spectra)
             for run in runs
             for step in sorted(run.checkpoints)
             if grid.spectra is not None
         )
-        yield Sweep(f"{name}/{arm}/width{width}-depth{depth}", runs, spectra)
+        yield Sweep(f"{name}/{arm}/width{width}-depth{depth}", tuple(runs), spectra)
 
 
 def _with_seeds(grid: Grid, offset: int) -> Grid:
@@ -227,27 +211,19 @@ def _with_seeds(grid: Grid, offset: int) -> Grid:
     return grid.model_copy(update={"seeds": moved(grid.seeds), "spectra": spectra})
 
 
-def _run(cell: _Cell, learning_rate: float, seed: int) -> Run:
-    grid, spectra = cell.grid, cell.grid.spectra
-    wanted = grid.measure if learning_rate == cell.reference_learning_rate else None
-    steps = of_arm(grid.steps, cell.arm)
-    config = cell.config(
-        learning_rate=float(learning_rate),
-        seed=seed,
-        measure=None if wanted is None else _measure(wanted, steps),
-    )
-    kept = wanted is not None and spectra is not None and seed in spectra.seeds
-    code = run_code(config)
+def _run(experiment: str, arm: str, config: RunConfig, spectra: Spectra | None) -> Run:
+    measured, code = config.measure is not None, run_code(config)
+    kept = spectra.steps if measured and spectra and config.seed in spectra.seeds else ()
     return Run(
         key=fingerprint.digest({"config": config.to_json(), "code": code})[:KEY_LENGTH],
-        experiment=cell.experiment,
-        arm=cell.arm,
+        experiment=experiment,
+        arm=arm,
         width=config.model.width,
         depth=config.model.depth,
         learning_rate=config.learning_rate,
-        seed=seed,
-        measured=wanted is not None,
-        checkpoints=tuple(spectra.steps) if kept and spectra is not None else (),
+        seed=config.seed,
+        measured=measured,
+        checkpoints=tuple(kept),
         config=config,
         code=code,
     )
@@ -262,6 +238,7 @@ def _shared_config(
     dataset: str,
     study: Study,
 ) -> partial[RunConfig]:
+    """Return what the runs of a sweep share: all but learning rate, seed and what is measured."""
     arm = experiment.arms[arm_name]
     model = grid.model or experiment.model
     optimizer = arm.optimizer
