@@ -253,3 +253,12 @@ def test_a_fault_in_an_included_file_is_told_with_that_file(tmp_path: Path) -> N
     file.write_text("joint: {like: tuners, question: Why}\n", encoding="utf-8")
     with pytest.raises(StudyError, match=r"mine\.yaml: joint: another experiment has this name"):
         load_study(path)
+
+
+def test_a_file_may_be_included_from_anywhere(tmp_path: Path) -> None:
+    own_file(tmp_path, "mine: {like: width_transfer_vision, question: Why}\n")
+    content = real_params() | {"experiments": "mine"}
+    for pattern in ("experiments/mine.yaml", "*/*.yaml"):
+        for include in (str(tmp_path / pattern), pattern):
+            made = parse_study(content | {"include": [include]}, source=tmp_path / "params.yaml")
+            assert "mine" in made.study

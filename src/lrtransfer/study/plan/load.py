@@ -84,8 +84,10 @@ def _with_included(
         return content, files
     study = dict(study)
     for pattern in filter(lambda one: isinstance(one, str) and one, patterns):
-        found = sorted(source.parent.glob(pattern)) if "*" in pattern else [source.parent / pattern]
-        for file in found:
+        anchor = Path(pattern).anchor
+        folder = Path(anchor) if anchor else source.parent
+        path = pattern.removeprefix(anchor)
+        for file in sorted(folder.glob(path)) if "*" in path else [folder / path]:
             for name, experiment in read_yaml(file, merging=False).items():
                 if name in study:
                     text = f"{file}: {name}: another experiment has this name. Choose another."

@@ -64,7 +64,7 @@ def read_yaml(path: Path, *, merging: bool = True) -> dict[str, Any]:
     try:
         if not path.is_file():
             missing = "no plain file" if path.exists() else "no such file"
-            raise StudyError([f"{path}: {missing}. Give the path of a params.yaml."])
+            raise StudyError([f"{path}: {missing}. Give the path of one that exists."])
         text = path.read_text(encoding="utf-8")
         _check(text, merging)
         content = yaml.load(text, _Loader)  # noqa: S506
