@@ -15,12 +15,12 @@ from lrtransfer.study.plan.schema import (
     Measure,
     ModelSpec,
     NamedSpec,
-    Options,
     ParameterizationSpec,
     Spectra,
     Study,
     of_arm,
 )
+from lrtransfer.study.plan.values import Options
 
 # Filled in from the data set and the grid, so not for an experiment to set.
 GRID_OPTIONS = frozenset({"in_features", "out_features", "width", "depth"})

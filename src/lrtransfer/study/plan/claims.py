@@ -19,7 +19,8 @@ from pydantic import AfterValidator, Field, RootModel, ValidationError, model_va
 from lrtransfer.study.plan import catalog
 from lrtransfer.study.plan.catalog import Option
 from lrtransfer.study.plan.messages import closest, describe, shown, unfit, unknown
-from lrtransfer.study.plan.schema import Experiment, Name, Section, Study, Text, distinct
+from lrtransfer.study.plan.schema import Experiment, Section, Study
+from lrtransfer.study.plan.values import Name, Text, distinct
 from lrtransfer.study.plan.yaml_file import StudyError, read_yaml
 
 FILE = "claims.yaml"

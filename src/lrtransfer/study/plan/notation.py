@@ -13,7 +13,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PositiveFloat, create_model
 
 from lrtransfer.study.plan import axes, schema
-from lrtransfer.study.plan.schema import (
+from lrtransfer.study.plan.schema import Section, Settings
+from lrtransfer.study.plan.values import (
     Augmentation,
     Axis,
     Count,
@@ -25,13 +26,11 @@ from lrtransfer.study.plan.schema import (
     Option,
     Positive,
     Precision,
-    Section,
-    Settings,
     Text,
     Trained,
     Widths,
 )
-from lrtransfer.study.plan.schema import Rate as Number
+from lrtransfer.study.plan.values import Rate as Number
 
 UNSAID: Any = None  # left out; where this is the default, null is refused
 

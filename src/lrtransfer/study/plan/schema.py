@@ -7,11 +7,9 @@ judge in `checks`.
 
 from __future__ import annotations
 
-import unicodedata
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -19,39 +17,27 @@ from pydantic import (
     PositiveFloat,
 )
 
-from lrtransfer.study.plan.axes import LONGEST
-
-_TURNING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # the order of letters
-
-
-def printable(text: str) -> str:
-    """Return the text, which may hold nothing that steers a terminal or turns letters around."""
-    for letter in text:
-        if (letter != "\n" and unicodedata.category(letter) == "Cc") or letter in _TURNING:
-            raise ValueError(f"holds the control character U+{ord(letter):04X}. Remove it.")
-    return text
-
-
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
-Printable = Annotated[str, AfterValidator(printable)]
-Text = Annotated[str, Field(min_length=1), AfterValidator(printable)]
-# Matplotlib leaves what begins with an underscore out of its legends.
-Label = Annotated[
-    str, Field(min_length=1, max_length=40, pattern="^[^_]"), AfterValidator(printable)
-]
-Scale = Literal["smoke", "laptop", "paper"]
-Count = Annotated[int, Field(ge=0, lt=2**32)]
-Positive = Annotated[int, Field(gt=0, le=10**9)]
-Rate = Annotated[float, Field(gt=0.0, le=1e20)]
-Group = Literal["core", "extra"]
-Precision = Literal["float32", "float64"]
-Augmentation = Literal["none", "crop_flip"]
-Spacing = Literal["geometric", "linear"]
-Trained = Literal["all", "output"]
-DecayRuleName = Literal["standard", "independent", "power", "lr_independent", "none"]
-GroupWarmupName = Literal["exponential"]
-Option = Annotated[int, Field(ge=-(2**63), lt=2**63)] | float | bool | Printable
-Options = dict[str, Option]
+from lrtransfer.study.plan.values import (
+    Augmentation,
+    Axis,
+    Count,
+    DecayRuleName,
+    Depths,
+    Group,
+    GroupWarmupName,
+    Label,
+    Name,
+    Names,
+    Options,
+    Positive,
+    Precision,
+    Rate,
+    Scale,
+    Spacing,
+    Text,
+    Trained,
+    Widths,
+)
 
 
 class Section(BaseModel):
@@ -60,21 +46,6 @@ class Section(BaseModel):
     model_config = ConfigDict(
         extra="forbid", strict=True, frozen=True, allow_inf_nan=False, protected_namespaces=()
     )
-
-
-def distinct(values: list[Any]) -> list[Any]:
-    """Return the values, none of which may stand twice."""
-    if len(set(values)) != len(values):
-        twice = next(value for value in values if values.count(value) > 1)
-        raise ValueError(f"{twice!r} stands twice. Keep each value once.")
-    return values
-
-
-Names = Annotated[list[Name], AfterValidator(distinct)]
-Item = TypeVar("Item")
-Axis = Annotated[list[Item], Field(min_length=1, max_length=LONGEST), AfterValidator(distinct)]
-Widths = Axis[Annotated[int, Field(gt=0, le=10**6)]]
-Depths = Axis[Annotated[int, Field(gt=0, le=LONGEST)]]
 
 
 class DataSpec(Section):
