@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from lrtransfer.study.plan import catalog
 from lrtransfer.study.plan.messages import closest, unfit, unknown
-from lrtransfer.study.plan.parameterizations import family
+from lrtransfer.study.plan.parameterizations import builtin, family, known
 from lrtransfer.study.plan.schema import (
     Arm,
     Experiment,
@@ -28,8 +28,12 @@ _RESERVED = ("all", "core")  # they select experiments, and end the names of Sna
 _MOST_RUNS = 100_000
 
 
-def problems(study: Study, known: Mapping[str, ParameterizationSpec]) -> Iterator[str]:
-    """Yield one line per violated rule; `known` are all parameterizations by name."""
+def problems(study: Study) -> Iterator[str]:
+    """Yield one line per violated rule."""
+    for name in sorted(study.parameterizations.keys() & builtin().keys()):
+        yield (
+            f"parameterizations.{name}: a built-in parameterization has this name. Choose another."
+        )
     for section in ("data", "study"):
         for name in _RESERVED:
             if name in getattr(study, section):
@@ -37,7 +41,7 @@ def problems(study: Study, known: Mapping[str, ParameterizationSpec]) -> Iterato
     for name, spec in study.data.items():
         yield from _member("data", spec.source, spec.options, f"data.{name}", "source")
     for name, experiment in study.study.items():
-        yield from _experiment(f"study.{name}", experiment, study, known)
+        yield from _experiment(f"study.{name}", experiment, study)
     yield from _selection(study)
     yield from _size(study)
 
@@ -95,15 +99,13 @@ def selected(study: Study) -> list[str]:
     return [n for n, own in here.items() if study.experiments == "all" or own.group == "core"]
 
 
-def _experiment(
-    path: str, experiment: Experiment, study: Study, known: Mapping[str, ParameterizationSpec]
-) -> Iterator[str]:
+def _experiment(path: str, experiment: Experiment, study: Study) -> Iterator[str]:
     yield from _known(f"{path}.dataset", "data set", experiment.dataset, study.data)
     yield from _model(f"{path}.model", experiment.model)
     yield from _listed("losses", experiment.loss, f"{path}.loss")
     for figure in experiment.figures:
         yield from _listed("figures", figure, f"{path}.figures")
-    yield from _arms(path, experiment, known)
+    yield from _arms(path, experiment, known(study.parameterizations))
     if not experiment.scales:
         yield f"{path}.scales: names no scale. Add smoke, laptop or paper."
     for scale, grid in experiment.scales.items():
@@ -117,11 +119,11 @@ def _model(path: str, model: ModelSpec) -> Iterator[str]:
 
 
 def _arms(
-    path: str, experiment: Experiment, known: Mapping[str, ParameterizationSpec]
+    path: str, experiment: Experiment, rules: Mapping[str, ParameterizationSpec]
 ) -> Iterator[str]:
     seen: dict[str, str] = {}
     for name, arm in experiment.arms.items():
-        yield from _arm(f"{path}.arms.{name}", experiment, arm, known)
+        yield from _arm(f"{path}.arms.{name}", experiment, arm, rules)
         settings = _settings(experiment, name)
         if settings in seen:
             yield f"{path}.arms.{name}: the same setting as arm {seen[settings]!r}. Remove one."
@@ -129,15 +131,15 @@ def _arms(
 
 
 def _arm(
-    path: str, experiment: Experiment, arm: Arm, known: Mapping[str, ParameterizationSpec]
+    path: str, experiment: Experiment, arm: Arm, rules: Mapping[str, ParameterizationSpec]
 ) -> Iterator[str]:
     where = f"{path}.parameterization"
-    yield from _known(where, "parameterization", arm.parameterization, known)
+    yield from _known(where, "parameterization", arm.parameterization, rules)
     yield from _named("optim", arm.optimizer, f"{path}.optimizer")
     yield from _named("optim/schedules", arm.schedule, f"{path}.schedule")
     if arm.tuner is not None:
         yield from _named("optim/tuners", arm.tuner, f"{path}.tuner")
-    rule, optimizer = known.get(arm.parameterization), arm.optimizer.name
+    rule, optimizer = rules.get(arm.parameterization), arm.optimizer.name
     if rule is not None and optimizer in catalog.names("optim"):
         column = family(optimizer)
         if column not in rule.families:
@@ -242,8 +244,8 @@ def _spectra(path: str, grid: Grid, spectra: Spectra, shortest: int | None) -> I
 def _decays(path: str, experiment: Experiment) -> Iterator[str]:
     """Check that every optimizer has the weight decay that a grid gives."""
     for optimizer in {arm.optimizer.name for arm in experiment.arms.values()}:
-        known = optimizer in catalog.names("optim")
-        if known and "weight_decay" not in catalog.options("optim", optimizer):
+        exists = optimizer in catalog.names("optim")
+        if exists and "weight_decay" not in catalog.options("optim", optimizer):
             yield f"{path}.weight_decay: {optimizer!r} has no such option. Remove it."
 
 

@@ -13,7 +13,6 @@ from lrtransfer.study.plan.claims import FILE, load_claims
 from lrtransfer.study.plan.fill import Filled, fill
 from lrtransfer.study.plan.messages import describe
 from lrtransfer.study.plan.notation import Notation
-from lrtransfer.study.plan.parameterizations import known, redefined
 from lrtransfer.study.plan.schema import Study
 from lrtransfer.study.plan.yaml_file import StudyError, read_yaml
 
@@ -110,12 +109,7 @@ def _parse(content: Mapping[str, Any]) -> Study:
         study = Study.model_validate(filled.content)
     except ValidationError as error:
         raise StudyError(_as_written(describe(error, filled.content, Study), filled)) from None
-    faults = [
-        f"parameterizations.{name}: a built-in parameterization has this name. Choose another."
-        for name in redefined(study.parameterizations)
-    ]
-    faults += problems(study, known(study.parameterizations))
-    if faults:
+    if faults := list(problems(study)):
         raise StudyError(_as_written(faults, filled))
     return study
 

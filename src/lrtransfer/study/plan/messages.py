@@ -171,7 +171,7 @@ def _path(place: Place) -> str:
         if isinstance(part, int):
             path += f"[{part}]"
         else:
-            text = str(part)
+            text = str(part) if str(part).isprintable() else repr(part)
             path += f"{'.' * bool(path)}{text[:_WIDEST]}{'…' * (len(text) > _WIDEST)}"
     return path or "(top level)"
 
