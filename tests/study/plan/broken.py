@@ -250,6 +250,7 @@ FAULTS = [
     Fault("a label that legends leave out", {"E/arms/mup/label": "_mup"}, "E/arms/mup/label", "Give a text that does not begin with an underscore."),
     Fault("a label that colours a terminal", {"E/arms/mup/label": "\x1b[31mmup"}, "E/arms/mup/label", "U+001B. Remove it."),
     Fault("a label that turns letters around", {"E/arms/mup/label": "m\u202eup"}, "E/arms/mup/label", "U+202E. Remove it."),
+    Fault("an escape in a name", {"study/a\x1b": ALONE}, "study/'a\\x1b'", "Give a name of lower-case letters"),
     Fault("a question with a zero byte", {"E/question": "Why\0?"}, "E/question", "U+0000. Remove it."),
     Fault("an address with a zero byte", {"data/mnist5k/options": {"url": "a\0b"}}, "data/mnist5k/options/url", "U+0000. Remove it."),
     Fault("a width beyond every machine", {"E/widths": [10**13]}, "E/widths[0]", "Give a number of at most 1000000."),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from lrtransfer.cli import main
 from lrtransfer.study.plan.expand import plan
 from lrtransfer.study.plan.load import load_study, parse_study, read_params
 from lrtransfer.study.plan.resolved import written_out
@@ -236,12 +237,23 @@ def own_file(folder: Path, text: str) -> Path:
     return path
 
 
-def test_an_experiment_of_one_s_own_takes_twelve_lines_in_a_file_of_its_own(tmp_path: Path) -> None:
+def test_an_experiment_of_one_s_own_takes_twelve_lines_in_a_file_of_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     text = yaml.safe_dump({"momentum": yaml.safe_load(OWN)}, sort_keys=False)
     assert len(OWN.split("\n")) <= 12
-    made = plan(load_study(own_file(tmp_path, text), experiments="momentum"))
+    path = own_file(tmp_path, text)
+    made = plan(load_study(path, experiments="momentum"))
     assert len(made.runs) == 2 * 2 * 7 * 3
-    assert made.study.study["momentum"].paper is None
+    own = made.study.study["momentum"]
+    assert (own.paper, own.group) == (None, "extra")
+    assert main(["check", str(path), "--resolved", "momentum"]) == 0
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert lines[0] == (
+        "# momentum, with all that it inherits; what has no remark, it says itself."
+    )
+    assert {"widths: [32, 64]", "steps: 256  # from defaults", "momentum: 0.9"} <= set(lines)
+    assert "parameterization: mup  # from like: width_transfer_vision, arms.mup" in lines
 
 
 def test_a_fault_in_an_included_file_is_told_with_that_file(tmp_path: Path) -> None:
