@@ -129,7 +129,7 @@ FAULTS = [
     Fault("empty study", {"study": {}}, "study", "Give at least one entry."),
     Fault("study as a list", {"study": []}, "study", "Give a mapping, as in {name: value}."),
     Fault("no arms", {"E/arms": {}, "P/arms": REMOVED}, "E/arms", "Give at least one entry."),
-    Fault("the laptop as a scale", {"E/scales/laptop": {}}, "E/scales/laptop", "Give smoke or paper."),
+    Fault("the laptop as a scale", {"E/scales/laptop": {}}, "E/scales/laptop", "Write these fields there."),
     Fault("negative width", {"E/widths": [16, -1]}, "E/widths[1]", "Give a number greater than 0."),
     Fault("no steps", {"E/steps": 0}, "E/steps", "Give a number greater than 0."),
     Fault("rate as text", {"E/arms/mup/lr": [1.0, "1e-3"]}, "E/arms/mup/lr[1]", "an exponent needs a dot, as in 1.0e-3."),

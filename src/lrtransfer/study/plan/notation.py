@@ -37,7 +37,6 @@ UNSAID: Any = None  # left out; where this is the default, null is refused
 Power = Annotated[str, Field(pattern=f"^{axes.POWER}$")]
 Span = Annotated[str, Field(pattern=f"^{axes.SPAN}$")]
 Share = Annotated[str, Field(pattern=r"^1/[1-9]\d{0,8}$")]
-OverriddenScale = Literal["smoke", "paper"]
 
 Rate = Annotated[Number, BeforeValidator(axes.rate, json_schema_input_type=Number | Power)]
 """A learning rate: a number, or `2^n`."""
@@ -189,6 +188,15 @@ class Scale(Grid):
             BeforeValidator(_axis_alone, json_schema_input_type=ArmAtScale | Written),
         ],
     ] = Field(default_factory=dict)
+
+
+def _no_laptop(scale: Any) -> Any:
+    if scale == "laptop":
+        raise ValueError("the experiment itself is the laptop's. Write these fields there.")
+    return scale
+
+
+OverriddenScale = Annotated[Literal["smoke", "paper"], BeforeValidator(_no_laptop)]
 
 
 class Smaller(Section):
