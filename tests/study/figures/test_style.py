@@ -77,3 +77,12 @@ def test_a_legend_of_many_long_labels_stays_inside_the_figure() -> None:
         box = figure.legends[0].get_window_extent()
     assert box.x0 >= 0 and box.x1 <= figure.bbox.x1
     assert [text.get_text() for text in figure.legends[0].get_texts()] == labels
+
+
+def test_a_label_is_drawn_as_it_is_written_whatever_dollars_it_has() -> None:
+    with mpl.rc_context(style.rc()):
+        figure, _ = style.grid(1, 1, 2.0)
+        style.legend(figure, [Line2D([], [], label=r"$\frac{$")])
+        figure.draw_without_rendering()
+    (label,) = figure.legends[0].get_texts()
+    assert label.get_text() == r"$\frac{$"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from lrtransfer.cli import main
 from lrtransfer.study.plan.expand import plan
 from lrtransfer.study.plan.load import load_study, parse_study, read_params
 from lrtransfer.study.plan.resolved import written_out
@@ -73,7 +74,8 @@ def test_the_same_part_merges_and_another_replaces() -> None:
     assert found["same"].scales["laptop"].measure.points == 2  # type: ignore[union-attr]
     assert found["same"].scales["laptop"].measure.samples == 12  # type: ignore[union-attr]
     assert found["other"].model.options == {"patch": 7}
-    assert found["other"].optimizer.options == {}
+    assert {arm.optimizer.name for arm in found["other"].arms.values()} == {"adam"}
+    assert not any(arm.optimizer.options for arm in found["other"].arms.values())
 
 
 def test_null_switches_off_at_every_scale() -> None:
@@ -219,7 +221,7 @@ def test_what_is_written_out_says_where_it_stands() -> None:
     assert "label: μP  # from like: width_transfer_vision" in found
     assert "seeds: [0, 1]  # from defaults, cut by defaults.scales.smoke.seeds" in found
     lines = written_out(read_params(PARAMS), "joint", "paper").splitlines()
-    assert "    measured_at: 2^-9  # from scales.paper, like: independent" in {
+    assert "    measured_at: 2^-9  # from scales.paper, arms.independent" in {
         line[2:] for line in lines
     }
     with pytest.raises(StudyError, match="Did you mean 'joint'"):
@@ -235,12 +237,23 @@ def own_file(folder: Path, text: str) -> Path:
     return path
 
 
-def test_an_experiment_of_one_s_own_takes_twelve_lines_in_a_file_of_its_own(tmp_path: Path) -> None:
+def test_an_experiment_of_one_s_own_takes_twelve_lines_in_a_file_of_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     text = yaml.safe_dump({"momentum": yaml.safe_load(OWN)}, sort_keys=False)
     assert len(OWN.split("\n")) <= 12
-    made = plan(load_study(own_file(tmp_path, text), experiments="momentum"))
+    path = own_file(tmp_path, text)
+    made = plan(load_study(path, experiments="momentum"))
     assert len(made.runs) == 2 * 2 * 7 * 3
-    assert made.study.study["momentum"].paper is None
+    own = made.study.study["momentum"]
+    assert (own.paper, own.group) == (None, "extra")
+    assert main(["check", str(path), "--resolved", "momentum"]) == 0
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert lines[0] == (
+        "# momentum, with all that it inherits; what has no remark, it says itself."
+    )
+    assert {"widths: [32, 64]", "steps: 256  # from defaults", "momentum: 0.9"} <= set(lines)
+    assert "parameterization: mup  # from like: width_transfer_vision, arms.mup" in lines
 
 
 def test_a_fault_in_an_included_file_is_told_with_that_file(tmp_path: Path) -> None:
@@ -252,3 +265,12 @@ def test_a_fault_in_an_included_file_is_told_with_that_file(tmp_path: Path) -> N
     file.write_text("joint: {like: tuners, question: Why}\n", encoding="utf-8")
     with pytest.raises(StudyError, match=r"mine\.yaml: joint: another experiment has this name"):
         load_study(path)
+
+
+def test_a_file_may_be_included_from_anywhere(tmp_path: Path) -> None:
+    own_file(tmp_path, "mine: {like: width_transfer_vision, question: Why}\n")
+    content = real_params() | {"experiments": "mine"}
+    for pattern in ("experiments/mine.yaml", "*/*.yaml"):
+        for include in (str(tmp_path / pattern), pattern):
+            made = parse_study(content | {"include": [include]}, source=tmp_path / "params.yaml")
+            assert "mine" in made.study

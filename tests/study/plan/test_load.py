@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from ruamel.yaml import YAML
 
 from lrtransfer.cli import main
 from lrtransfer.study.plan.expand import plan
 from lrtransfer.study.plan.load import load_study, parse_study
 from lrtransfer.study.plan.schema import Study
-from lrtransfer.study.plan.yaml_file import StudyError
+from lrtransfer.study.plan.yaml_file import StudyError, read_yaml
 from tests.tiny import EXPERIMENT, PARAMS, real_params
 
 from .broken import FAULTS, Fault
 
 JARGON = re.compile(r"Input should|pydantic|constrained|validat|type=|_type\b|dictionary", re.I)
 SPELLED = re.compile(r"^params\.yaml: \S+: \S.*[^.?]*[.?] [A-Z].*[.?]$")
+
+
+# Nine levels of nine aliases each.
+BOMB = b"a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + b"".join(
+    f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n".encode()
+    for before, name in pairwise("abcdefghi")
+)
 
 
 def write(folder: Path, content: Any) -> Path:
@@ -59,14 +70,31 @@ def test_faults_in_several_fields_are_told_together() -> None:
         (b"study:\n  a: 1\n  a: 2\n", ":3", "the key 'a' stands twice."),
         (b"scale: [smoke\nstudy: {}\n", ":2", "Correct the YAML at this line."),
         (b"scale: smoke\n\tstudy: {}\n", ":2", "Correct the YAML at this line."),
-        (b"? [a, b]\n: 1\n", ":1", "a key must be plain text."),
+        (b"? [a, b]\n: 1\n", ":1", "a key must be plain text"),
         (b"- scale\n- smoke\n", "", "holds no mapping."),
         (b"", "", "holds no mapping."),
         (b"scale: !!python/object/apply:os.getcwd []\n", ":1", "Correct the YAML at this line."),
+        (b"null: 1\n", ":1", "a key must be plain text"),
+        (b"a:\n  1: 2\n", ":2", "a key must be plain text"),
+        (b"on: 1\n", ":1", "'on' differently. Write true or false, or put it in quotes."),
+        (b"a: 1\nb: No\n", ":2", "'No' differently. Write true or false, or put it in quotes."),
+        (b"a:\n- 010\n", ":2", "'010' differently. Write a number without leading zeros"),
+        (b"a: -0o17\nb: 0o17\n", ":2", "'0o17' differently. Write a number without leading"),
+        (b"a: 1:30\n", ":1", "'1:30' differently. Write a number without colons"),
+        (b"a: [190:20:30.15]\n", ":1", "differently. Write a number without colons"),
+        (b"a: 1e-3\n", ":1", "'1e-3' differently. Write a number with digits, a dot and a sign"),
+        (b"a: 1.0e3\n", ":1", "'1.0e3' differently. Write a number with digits, a dot and a sign"),
+        (b"a: 1" + 400 * b"0" + b"\n", ":1", "more than 18 digits. Write a smaller one."),
+        (b"a: &a {b: 1}\nc:\n  <<: *a\n", ":3", "no merge keys. Write the fields out, or use"),
+        (b"a:\n- " + 10**5 * b"[" + 10**5 * b"]", ":2", "more than 32 levels of nesting."),
+        (b"a: 1\nb: &b [*b]\n", ":2", "*b stands within itself. Write it out."),
+        (BOMB, ":6", "the file has more than 100,000 values. Shorten what is here."),
+        (b"a: 1\nb: [" + 10**6 * b"1," + b"]", ":2", "the file has more than 100,000 values."),
+        (b"scale: \0\n", "", "control characters are not allowed."),
         ("scale: μ\n".encode("utf-16"), "", "Save it as UTF-8."),
         (b"scale: caf\xe9\n", "", "Save it as UTF-8."),
     ],
-    ids=["key", "deep key", "bracket", "tab", "list key", "list", "empty", "tag", "16", "latin"],
+    ids=lambda value: "".join(filter(str.isprintable, str(value)))[:20],
 )
 def test_a_file_that_is_no_plain_yaml_is_named_with_the_line(
     tmp_path: Path, content: bytes, place: str, problem: str
@@ -79,6 +107,24 @@ def test_a_file_that_is_no_plain_yaml_is_named_with_the_line(
     assert line.startswith(f"{path}{place}: ")
     assert problem in line
     assert "\n" not in line
+
+
+def test_what_both_versions_of_yaml_read_alike_is_left_alone(tmp_path: Path) -> None:
+    numbers, texts = "1.0e-3, 1.5e+03, .5, -0.5, 0, -7, 100", "'010', \"on\", '1e3', 2^-3, 1/16, n"
+    text = f"a: [{numbers}, {texts}, &x {{b: true}}, *x]"
+    path = tmp_path / "params.yaml"
+    path.write_text(text, encoding="utf-8")
+    assert read_yaml(path) == YAML(typ="safe", pure=True).load(text)
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to(path)])
+def test_what_is_no_file_is_refused_and_nothing_waits_for_it(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    path = tmp_path / "params.yaml"
+    make(path)
+    with pytest.raises(StudyError, match=r"no (plain|such) file\. Give the path"):
+        load_study(path)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

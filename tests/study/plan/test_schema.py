@@ -31,6 +31,16 @@ def test_the_schema_is_valid_and_accepts_the_real_file() -> None:
     jsonschema.Draft202012Validator(schema).validate(real_params())
 
 
+@pytest.mark.parametrize("lr", ["2^-3", "2^-3 .. 2^3", "2^-3..2^0 by 1/2", 0.3, ["2^-3", 0.3]])
+@pytest.mark.parametrize("member", ["sgd", {"sgd": {"momentum": 0.9}}, {"sgd": {"momentum": None}}])
+def test_the_schema_accepts_every_short_form(lr: object, member: object) -> None:
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    mine = {"like": "joint", "only": ["mup"], "optimizer": member, "lr": lr, "spectra": None}
+    mine |= {"arms": {"mup": lr, "new": {"lr": lr, "measured_at": "2^-3"}}, "loss_window": "1/4"}
+    mine |= {"scales": {"paper": {"lr": lr, "arms": {"mup": lr}}}}
+    jsonschema.Draft202012Validator(schema).validate(real_params() | {"study": {"mine": mine}})
+
+
 @pytest.mark.parametrize(
     "fault",
     [
@@ -42,6 +52,13 @@ def test_the_schema_is_valid_and_accepts_the_real_file() -> None:
         {"defaults": {"scales": {"smoke": {"from": "laptop"}}}},
         {"study": {"mine": {"arms": {"mup": {"lable": "x"}}}}},
         {"study": {"mine": {"scales": {"laptop": {}}}}},
+        {"study": {"mine": {"lr": "2^-3 . 2^3"}}},
+        {"study": {"mine": {"arms": {"mup": "10^-3 .. 10^0"}}}},
+        {"study": {"mine": {"measured_at": "fast"}}},
+        {"study": {"mine": {"loss_window": "5/4"}}},
+        {"study": {"mine": {"widths": None}}},
+        {"study": {"mine": {"depths": [10**6]}}},
+        {"study": {"mine": {"arms": {"mup": {"label": "_mup"}}}}},
     ],
 )
 def test_the_schema_refuses_what_the_study_refuses(fault: dict[str, object]) -> None:

@@ -44,6 +44,7 @@ def rc() -> Any:
         "grid.linewidth": 0.6,
         "lines.linewidth": 1.6,
         "axes.unicode_minus": True,
+        "text.parse_math": False,  # a label is shown as it is written, whatever dollars it has
         "figure.facecolor": "white",
         "savefig.facecolor": "white",
     }

@@ -9,24 +9,32 @@ import re
 from fractions import Fraction
 from typing import Any
 
-_POWER = r"2\^(-?\d+(?:\.\d+)?)"
-_SPAN = re.compile(rf"{_POWER} *\.\. *{_POWER}(?: +by +(\d+/[1-9]\d*|\d+(?:\.\d+)?))?")
+from lrtransfer.study.plan.messages import shown
+
+_NUMBER = r"\d{1,9}(?:\.\d{1,9})?"
+POWER = rf"2\^(-?{_NUMBER})"
+SPAN = rf"{POWER} *\.\. *{POWER}(?: +by +(\d{{1,9}}/[1-9]\d{{0,8}}|{_NUMBER}))?"
+_DOT = "an exponent needs a dot, as in 1.0e-3."
 _LARGEST = 64  # of an exponent's size; beyond, a net's numbers overflow whatever it learns
 _FINEST = Fraction(1, 100)
+LONGEST = 1000  # entries of an axis
 
 
 def rate(value: Any) -> Any:
-    """Return the number that `2^n` stands for; anything else as it is.
+    """Return the number that `2^n` stands for; what is no text as it is.
 
     Example:
         >>> rate("2^-3"), rate(0.3)
         (0.125, 0.3)
 
     Raises:
-        ValueError: The exponent is beyond ±64.
+        ValueError: The text is no power of two, or its exponent is beyond ±64.
     """
-    found = re.fullmatch(_POWER, value.strip()) if isinstance(value, str) else None
-    return value if found is None else _power(Fraction(found[1]))
+    if not isinstance(value, str):
+        return value
+    if (found := re.fullmatch(POWER, value.strip())) is None:
+        raise ValueError(f"{shown(value)} is no rate. Give 2^n or a number; {_DOT}")
+    return _power(Fraction(found[1]))
 
 
 def rates(value: Any) -> Any:
@@ -42,19 +50,22 @@ def rates(value: Any) -> Any:
     Raises:
         ValueError: The step does not meet the end, or the text is no axis.
     """
-    if not isinstance(value, str) or re.fullmatch(_POWER, value.strip()):
-        return [value] if isinstance(value, (str, int, float)) else value
-    found = _SPAN.fullmatch(value.strip())
-    if found is None:
+    if isinstance(value, list):
+        return value
+    text = value.strip() if isinstance(value, str) else ""
+    if re.fullmatch(POWER, text) or isinstance(value, int | float):
+        return [value]
+    if (found := re.fullmatch(SPAN, text)) is None:
         raise ValueError(
-            f"{value!r} is no axis. Give 2^a .. 2^b, with by 1/2 for a finer one, or a list; an "
-            "exponent needs a dot, as in 1.0e-3."
+            f"{shown(value)} is no axis. Give 2^a .. 2^b, with by 1/2 for a finer one, or a list; "
+            f"{_DOT}"
         )
     start, end, step = Fraction(found[1]), Fraction(found[2]), Fraction(found[3] or 1)
+    _power(start), _power(end)
     if end < start:
         raise ValueError("the axis ends below its start. Swap them.")
     if step < _FINEST:
-        raise ValueError(f"{value!r} has a step of {found[3]} octaves. Give at least 1/100.")
+        raise ValueError(f"{shown(value)} has a step of {found[3]} octaves. Give at least 1/100.")
     count = (end - start) / step
     if count.denominator != 1:
         last = float(start + int(count) * step)
@@ -62,6 +73,8 @@ def rates(value: Any) -> Any:
             f"steps of {found[3] or 1} from 2^{found[1]} do not meet 2^{found[2]}. End at "
             f"2^{last:g}, or choose a step that divides {float(end - start):g}."
         )
+    if count >= LONGEST:
+        raise ValueError(f"{shown(value)} has {int(count) + 1:,} rates. Give at most {LONGEST:,}.")
     return [_power(start + i * step) for i in range(int(count) + 1)]
 
 

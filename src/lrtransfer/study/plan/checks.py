@@ -6,8 +6,8 @@ import difflib
 from collections.abc import Collection, Iterator, Mapping
 
 from lrtransfer.study.plan import catalog
-from lrtransfer.study.plan.messages import closest, shown
-from lrtransfer.study.plan.parameterizations import family
+from lrtransfer.study.plan.messages import closest, unfit, unknown
+from lrtransfer.study.plan.parameterizations import builtin, family, known
 from lrtransfer.study.plan.schema import (
     Arm,
     Experiment,
@@ -15,25 +15,35 @@ from lrtransfer.study.plan.schema import (
     Measure,
     ModelSpec,
     NamedSpec,
-    Options,
     ParameterizationSpec,
     Spectra,
     Study,
     of_arm,
-    reference_rate,
 )
+from lrtransfer.study.plan.values import Options
 
 # Filled in from the data set and the grid, so not for an experiment to set.
 GRID_OPTIONS = frozenset({"in_features", "out_features", "width", "depth"})
+_RESERVED = ("all", "core")  # they select experiments, and end the names of Snakemake's own rules
+_MOST_RUNS = 100_000
 
 
-def problems(study: Study, known: Mapping[str, ParameterizationSpec]) -> Iterator[str]:
-    """Yield one line per violated rule; ``known`` are all parameterizations by name."""
+def problems(study: Study) -> Iterator[str]:
+    """Yield one line per violated rule."""
+    for name in sorted(study.parameterizations.keys() & builtin().keys()):
+        yield (
+            f"parameterizations.{name}: a built-in parameterization has this name. Choose another."
+        )
+    for section in ("data", "study"):
+        for name in _RESERVED:
+            if name in getattr(study, section):
+                yield f"{section}.{name}: a word with a meaning of its own. Choose another name."
     for name, spec in study.data.items():
         yield from _member("data", spec.source, spec.options, f"data.{name}", "source")
     for name, experiment in study.study.items():
-        yield from _experiment(f"study.{name}", experiment, study, known)
+        yield from _experiment(f"study.{name}", experiment, study)
     yield from _selection(study)
+    yield from _size(study)
 
 
 def _selection(study: Study) -> Iterator[str]:
@@ -42,7 +52,7 @@ def _selection(study: Study) -> Iterator[str]:
             yield "experiments: names no experiment. Give core, all or names from `study`."
         for name in study.experiments:
             if name not in study.study:
-                yield f"experiments: unknown experiment {name!r}. {closest(name, study.study)}"
+                yield f"experiments: {unknown('experiment', name, study.study)}"
     elif not selected(study):
         yield (
             f"experiments: {study.experiments} has none with the scale {study.scale!r}. Choose "
@@ -57,6 +67,27 @@ def _selection(study: Study) -> Iterator[str]:
             )
 
 
+def _size(study: Study) -> Iterator[str]:
+    """Refuse more runs than a plan can hold, by the longest axis of the largest experiment."""
+    here = {n: study.study[n].scales.get(study.scale) for n in selected(study)}
+    counts = {name: _runs(grid) for name, grid in here.items() if grid is not None}
+    if (asked := sum(counts.values())) > _MOST_RUNS:
+        largest = max(counts, key=counts.__getitem__)
+        grid = study.study[largest].scales[study.scale]
+        lengths = {f"learning_rates.{arm}": len(r) for arm, r in grid.learning_rates.items()}
+        lengths |= {axis: len(getattr(grid, axis)) for axis in ("widths", "depths", "seeds")}
+        longest = max(lengths, key=lengths.__getitem__)
+        yield (
+            f"study.{largest}.scales.{study.scale}.{longest}: {asked:,} runs are asked for. "
+            f"Shorten an axis, to at most {_MOST_RUNS:,} in all."
+        )
+
+
+def _runs(grid: Grid) -> int:
+    rates = sum(map(len, grid.learning_rates.values()))
+    return rates * len(grid.widths) * len(grid.depths) * len(grid.seeds)
+
+
 def selected(study: Study) -> list[str]:
     """Return the names of the experiments that the study asks for, in the file's order.
 
@@ -68,19 +99,13 @@ def selected(study: Study) -> list[str]:
     return [n for n, own in here.items() if study.experiments == "all" or own.group == "core"]
 
 
-def _experiment(
-    path: str, experiment: Experiment, study: Study, known: Mapping[str, ParameterizationSpec]
-) -> Iterator[str]:
+def _experiment(path: str, experiment: Experiment, study: Study) -> Iterator[str]:
     yield from _known(f"{path}.dataset", "data set", experiment.dataset, study.data)
     yield from _model(f"{path}.model", experiment.model)
-    yield from _named("optim", experiment.optimizer, f"{path}.optimizer")
-    yield from _named("optim/schedules", experiment.schedule, f"{path}.schedule")
-    if experiment.tuner is not None:
-        yield from _named("optim/tuners", experiment.tuner, f"{path}.tuner")
     yield from _listed("losses", experiment.loss, f"{path}.loss")
     for figure in experiment.figures:
         yield from _listed("figures", figure, f"{path}.figures")
-    yield from _arms(path, experiment, known)
+    yield from _arms(path, experiment, known(study.parameterizations))
     if not experiment.scales:
         yield f"{path}.scales: names no scale. Add smoke, laptop or paper."
     for scale, grid in experiment.scales.items():
@@ -94,11 +119,11 @@ def _model(path: str, model: ModelSpec) -> Iterator[str]:
 
 
 def _arms(
-    path: str, experiment: Experiment, known: Mapping[str, ParameterizationSpec]
+    path: str, experiment: Experiment, rules: Mapping[str, ParameterizationSpec]
 ) -> Iterator[str]:
     seen: dict[str, str] = {}
     for name, arm in experiment.arms.items():
-        yield from _arm(f"{path}.arms.{name}", experiment, arm, known)
+        yield from _arm(f"{path}.arms.{name}", experiment, arm, rules)
         settings = _settings(experiment, name)
         if settings in seen:
             yield f"{path}.arms.{name}: the same setting as arm {seen[settings]!r}. Remove one."
@@ -106,18 +131,15 @@ def _arms(
 
 
 def _arm(
-    path: str, experiment: Experiment, arm: Arm, known: Mapping[str, ParameterizationSpec]
+    path: str, experiment: Experiment, arm: Arm, rules: Mapping[str, ParameterizationSpec]
 ) -> Iterator[str]:
     where = f"{path}.parameterization"
-    yield from _known(where, "parameterization", arm.parameterization, known)
-    if arm.optimizer is not None:
-        yield from _named("optim", arm.optimizer, f"{path}.optimizer")
-    if arm.schedule is not None:
-        yield from _named("optim/schedules", arm.schedule, f"{path}.schedule")
+    yield from _known(where, "parameterization", arm.parameterization, rules)
+    yield from _named("optim", arm.optimizer, f"{path}.optimizer")
+    yield from _named("optim/schedules", arm.schedule, f"{path}.schedule")
     if arm.tuner is not None:
         yield from _named("optim/tuners", arm.tuner, f"{path}.tuner")
-    rule = known.get(arm.parameterization)
-    optimizer = (arm.optimizer or experiment.optimizer).name
+    rule, optimizer = rules.get(arm.parameterization), arm.optimizer.name
     if rule is not None and optimizer in catalog.names("optim"):
         column = family(optimizer)
         if column not in rule.families:
@@ -126,27 +148,29 @@ def _arm(
                 f"optimizer {optimizer!r}. Add families.{column} to it."
             )
     yield from _decay(path, experiment, arm)
-    models = [experiment.model, *(g.model for g in experiment.scales.values() if g.model)]
-    fitting = [m for m in models if m.family in catalog.names("models")]
+    declared = [catalog.options("models", model) for model in _models(experiment)]
     for option, value in arm.model_options.items():
-        # An arm is the same at every scale, so the model of every scale must have the option.
-        declared = [catalog.options("models", m.family) for m in fitting]
-        known_here = [options for options in declared if option in options]
         place = f"{path}.model_options.{option}"
         if option in GRID_OPTIONS:
             yield f"{place}: set by the grid. Remove it here."
-        elif fitting and len(known_here) < len(fitting):
+        elif any(option not in options for options in declared):
             every = set().union(*declared) - GRID_OPTIONS
             yield f"{place}: no such option of every model. {closest(option, every)}"
         else:
-            wanted = [catalog.mismatch(o[option].annotation, value) for o in known_here]
-            if (expected := next((w for w in wanted if w), None)) is not None:
-                yield f"{place}: {shown(value)} does not fit. Give {expected}."
+            wanted = [catalog.mismatch(options[option].annotation, value) for options in declared]
+            if (expected := next(filter(None, wanted), None)) is not None:
+                yield f"{place}: {unfit(value, expected)}"
+
+
+def _models(experiment: Experiment) -> list[str]:
+    """Return the known families of all scales: an arm is the same at each, and has to fit each."""
+    models = [experiment.model, *(g.model for g in experiment.scales.values() if g.model)]
+    return [model.family for model in models if model.family in catalog.names("models")]
 
 
 def _decay(path: str, experiment: Experiment, arm: Arm) -> Iterator[str]:
     """Check the weight-decay rule of an arm, and the warm-up that goes with it."""
-    rule = arm.decay or experiment.decay
+    rule, optimizer = arm.decay, arm.optimizer
     if arm.group_warmup is not None and (rule is None or not rule.unscaled):
         yield (
             f"{path}.group_warmup: warms up unscaled learning rates, and there are none. Name "
@@ -154,18 +178,14 @@ def _decay(path: str, experiment: Experiment, arm: Arm) -> Iterator[str]:
         )
     if rule is None:
         return
-    optimizer = arm.optimizer or experiment.optimizer
     if optimizer.name != "adamw":
         yield f"{path}.decay: defined for adamw, not for {optimizer.name!r}. Choose adamw."
     elif rule.rule != "none" and not optimizer.options.get("weight_decay"):
-        yield (f"{path}.decay: there is no decay. Set weight_decay, or choose the rule none.")
+        yield f"{path}.decay: there is no decay. Set weight_decay, or choose the rule none."
     if (rule.power is None) == (rule.rule == "power"):
         remedy = "Remove it." if rule.power is not None else "Give a number, 0.5 for example."
         yield f"{path}.decay.power: goes with the rule power alone. {remedy}"
-    models = [experiment.model, *(g.model for g in experiment.scales.values() if g.model)]
-    fitting = [m.family for m in models if m.family in catalog.names("models")]
-    # An arm is the same at every scale, so the model of every scale must have the role.
-    roles = [set(catalog.constant("models", model, "ROLES")) for model in fitting]
+    roles = [set(catalog.constant("models", model, "ROLES")) for model in _models(experiment)]
     for field in ("unscaled", "faster", "undecayed"):
         for role in getattr(rule, field) if roles else []:
             yield from _known(f"{path}.decay.{field}", "role", role, set.intersection(*roles))
@@ -201,7 +221,7 @@ def _grid(path: str, experiment: Experiment, grid: Grid, study: Study) -> Iterat
             yield f"{path}.loss_window: longer than the run ({count} steps). Shorten it."
             break
     if grid.measure is not None and not unfit:
-        yield from _measured(path, experiment, grid, grid.measure)
+        yield from _measured(path, grid, grid.measure)
     if grid.spectra is not None:
         yield from _spectra(
             f"{path}.spectra", grid, grid.spectra, min(steps.values(), default=None)
@@ -223,21 +243,15 @@ def _spectra(path: str, grid: Grid, spectra: Spectra, shortest: int | None) -> I
 
 def _decays(path: str, experiment: Experiment) -> Iterator[str]:
     """Check that every optimizer has the weight decay that a grid gives."""
-    for optimizer in {(a.optimizer or experiment.optimizer).name for a in experiment.arms.values()}:
-        known = optimizer in catalog.names("optim")
-        if known and "weight_decay" not in catalog.options("optim", optimizer):
+    for optimizer in {arm.optimizer.name for arm in experiment.arms.values()}:
+        exists = optimizer in catalog.names("optim")
+        if exists and "weight_decay" not in catalog.options("optim", optimizer):
             yield f"{path}.weight_decay: {optimizer!r} has no such option. Remove it."
 
 
 def _per_arm(path: str, experiment: Experiment, grid: Grid) -> Iterator[str]:
     """Check that what is given by arm is given for every arm."""
-    for field in (
-        "steps",
-        "batch_size",
-        "loss_window",
-        "train_samples",
-        "weight_decay",
-    ):
+    for field in ("steps", "batch_size", "loss_window", "train_samples", "weight_decay"):
         value = getattr(grid, field)
         if isinstance(value, dict):
             yield from _arm_names(f"{path}.{field}", value, experiment, "number")
@@ -246,7 +260,7 @@ def _per_arm(path: str, experiment: Experiment, grid: Grid) -> Iterator[str]:
 def _arm_names(
     path: str, given: Collection[str], experiment: Experiment, what: str
 ) -> Iterator[str]:
-    """Check that the names in ``given`` are those of the arms."""
+    """Check that the names in `given` are those of the arms."""
     missing = [name for name in experiment.arms if name not in given]
     for name in sorted(set(given) - set(experiment.arms)):
         yield f"{path}.{name}: no arm has this name. {closest(name, missing or experiment.arms)}"
@@ -256,22 +270,20 @@ def _arm_names(
         yield f"{path}.{name}: missing. Add the {what} of this arm."
 
 
-def _measured(path: str, experiment: Experiment, grid: Grid, measure: Measure) -> Iterator[str]:
+def _measured(path: str, grid: Grid, measure: Measure) -> Iterator[str]:
     if (measure.points is None) != (measure.spacing is None):
         yield f"{path}.measure: points and spacing go together. Give both, or neither for a share."
     elif measure.points is not None and measure.share is not None:
         yield f"{path}.measure: points fix the steps, so share has no effect. Give one of them."
     for probe in measure.probes:
         yield from _listed("probes", probe, f"{path}.measure.probes")
-    references = {name: reference_rate(experiment, grid, name) for name in experiment.arms}
-    for name, reference in references.items():
-        rates = grid.learning_rates.get(name)
-        if reference is not None and rates is not None and reference not in rates:
+    for name, reference in grid.reference_learning_rate.items():
+        if reference not in grid.learning_rates.get(name, [reference]):
             yield (
                 f"{path}.learning_rates.{name}: lacks the rate {reference}, where the arm is "
                 "measured. Add it, or take one of the axis."
             )
-    if all(reference is None for reference in references.values()):
+    if not grid.reference_learning_rate:
         yield (
             f"{path}.measure: no arm says where it is measured. Give an arm `measured_at`, or "
             "remove `measure`."
@@ -294,7 +306,7 @@ def _member(room: str, name: str, options: Options, path: str, field: str) -> It
                 f"{closest(option, set(known) - GRID_OPTIONS)}"
             )
         elif (expected := catalog.mismatch(known[option].annotation, value)) is not None:
-            yield f"{path}.options.{option}: {shown(value)} does not fit. Give {expected}."
+            yield f"{path}.options.{option}: {unfit(value, expected)}"
     for option, declared in known.items():
         if declared.required and option not in options and option not in GRID_OPTIONS:
             yield f"{path}.options.{option}: missing. Give a value ({declared.annotation})."
@@ -306,4 +318,4 @@ def _listed(room: str, name: str, path: str) -> Iterator[str]:
 
 def _known(path: str, what: str, name: str, known: Collection[str]) -> Iterator[str]:
     if name not in known:
-        yield f"{path}: unknown {what} {name!r}. {closest(name, known)}"
+        yield f"{path}: {unknown(what, name, known)}"

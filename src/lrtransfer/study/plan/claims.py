@@ -8,7 +8,7 @@ is refused before any job starts.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,13 +18,13 @@ from pydantic import AfterValidator, Field, RootModel, ValidationError, model_va
 
 from lrtransfer.study.plan import catalog
 from lrtransfer.study.plan.catalog import Option
-from lrtransfer.study.plan.messages import closest, describe, shown
-from lrtransfer.study.plan.schema import Experiment, Name, Section, Study, distinct
+from lrtransfer.study.plan.messages import closest, describe, shown, unfit, unknown
+from lrtransfer.study.plan.schema import Experiment, Section, Study
+from lrtransfer.study.plan.values import Name, Text, distinct
 from lrtransfer.study.plan.yaml_file import StudyError, read_yaml
 
 FILE = "claims.yaml"
 
-Text = Annotated[str, Field(min_length=1)]
 Paper = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=60)]
 Names = Annotated[list[Name], Field(min_length=1), AfterValidator(distinct)]
 
@@ -228,10 +228,10 @@ def _options(node: ast.FunctionDef, aliases: Mapping[str, str]) -> Iterator[tupl
 
 def _problems(claim: Claim, study: Study) -> Iterator[str]:
     path, entry = f"{claim.paper}.{claim.id}", claim.entry
-    unknown = [name for name in entry.experiments if name not in study.study]
-    for name in unknown:
-        yield f"{path}.experiments: unknown experiment {name!r}. {closest(name, study.study)}"
-    experiments = {n: study.study[n] for n in entry.experiments if n not in unknown}
+    for name in entry.experiments:
+        if name not in study.study:
+            yield f"{path}.experiments: {unknown('experiment', name, study.study)}"
+    experiments = {n: study.study[n] for n in entry.experiments if n in study.study}
     for name, experiment in experiments.items():
         if entry.figure not in experiment.figures:
             yield (
@@ -247,7 +247,7 @@ def _problems(claim: Claim, study: Study) -> Iterator[str]:
         yield from _arm(f"{path}.needs.steady_state", arm, experiments)
     known = measures()
     if claim.measure not in known:
-        yield f"{path}.measure: unknown measure {claim.measure!r}. {closest(claim.measure, known)}"
+        yield f"{path}.measure: {unknown('measure', claim.measure, known)}"
         return
     yield from _measured(f"{path}.measure.{claim.measure}", claim, experiments)
 
@@ -259,13 +259,32 @@ def _measured(path: str, claim: Claim, experiments: Mapping[str, Experiment]) ->
         if name not in declared:
             yield f"{path}.{name}: {claim.measure!r} has no such option. {closest(name, declared)}"
         else:
-            yield from _check(declared[name].annotation)(f"{path}.{name}", value, experiments)
+            yield from _option(declared[name].annotation, f"{path}.{name}", value, experiments)
     for name, option in declared.items():
         if option.required and name not in given:
             yield f"{path}.{name}: missing. Give a value ({option.annotation.lower()})."
 
 
-Check = Callable[[str, Any, Mapping[str, Experiment]], Iterator[str]]
+def _option(
+    annotation: str, path: str, value: object, experiments: Mapping[str, Experiment]
+) -> Iterator[str]:
+    """Check what is given for an option of this annotation."""
+    if annotation == "Arm":
+        yield from _arm(path, value, experiments)
+    elif annotation in ("Arms", "Pair"):
+        names = value if isinstance(value, list) else []
+        if not names or (annotation == "Pair" and len(names) != 2):
+            what = "a list of two arms" if annotation == "Pair" else "a list of arms"
+            yield f"{path}: {unfit(value, what)}"
+            return
+        for name in names:
+            yield from _arm(path, name, experiments)
+    elif annotation == "Course" or annotation in KINDS:
+        known = COURSES if annotation == "Course" else catalog.columns(KINDS[annotation])
+        if value not in known:
+            yield f"{path}: {unknown('quantity', str(value), known)}"
+    elif (expected := catalog.mismatch(annotation, value)) is not None:
+        yield f"{path}: {unfit(value, expected)}"
 
 
 def _arm(path: str, value: object, experiments: Mapping[str, Experiment]) -> Iterator[str]:
@@ -297,47 +316,6 @@ def _first_of(
     for name in names if every else []:
         if name not in every:
             yield f"{path}.first_of: no experiment has the arm {name!r}. {closest(name, every)}"
-
-
-def _arms(path: str, value: object, experiments: Mapping[str, Experiment]) -> Iterator[str]:
-    if not isinstance(value, list) or not value:
-        yield f"{path}: {shown(value)} does not fit. Give a list of arms."
-        return
-    for name in value:
-        yield from _arm(path, name, experiments)
-
-
-def _pair(path: str, value: object, experiments: Mapping[str, Experiment]) -> Iterator[str]:
-    if not isinstance(value, list) or len(value) != 2:
-        yield f"{path}: {shown(value)} does not fit. Give a list of two arms."
-        return
-    yield from _arms(path, value, experiments)
-
-
-def _quantity(known: Sequence[str]) -> Check:
-    def check(path: str, value: object, _: Mapping[str, Experiment]) -> Iterator[str]:
-        if value not in known:
-            yield f"{path}: unknown quantity {value!r}. {closest(str(value), known)}"
-
-    return check
-
-
-def _other(annotation: str) -> Check:
-    def check(path: str, value: object, _: Mapping[str, Experiment]) -> Iterator[str]:
-        if (expected := catalog.mismatch(annotation, value)) is not None:
-            yield f"{path}: {shown(value)} does not fit. Give {expected}."
-
-    return check
-
-
-def _check(annotation: str) -> Check:
-    """Return what an option of this annotation is checked by."""
-    named: dict[str, Check] = {"Arm": _arm, "Arms": _arms, "Pair": _pair}
-    if annotation in KINDS:
-        return _quantity(catalog.columns(KINDS[annotation]))
-    if annotation == "Course":
-        return _quantity(COURSES)
-    return named.get(annotation, _other(annotation))
 
 
 def _first(names: Sequence[str], known: Collection[str]) -> str:

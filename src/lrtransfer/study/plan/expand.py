@@ -1,6 +1,6 @@
 """A study -> its experiments, sweeps and runs: one pure function of params.yaml and the code.
 
-The Snakefile, the command line, the tests and the figures all call :func:`plan`.
+The Snakefile, the command line, the tests and the figures all call `plan`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,6 @@ from lrtransfer.study.plan.schema import (
     Spectra,
     Study,
     of_arm,
-    reference_rate,
 )
 
 KEY_LENGTH = 16
@@ -49,7 +48,7 @@ _PLACES = frozenset({"url", "path"})
 
 @dataclass(frozen=True)
 class Dataset:
-    """One prepared data set: ``id`` covers source, checksum, options and preparation code."""
+    """One prepared data set: `id` covers source, checksum, options and preparation code."""
 
     name: str
     id: str
@@ -61,7 +60,7 @@ class Run:
     """One training trajectory as one experiment asks for it.
 
     Attributes:
-        key: Hash of ``config`` and ``code``: all that can change the result.
+        key: Hash of `config` and `code`: all that can change the result.
         config: The resolved configuration.
         code: File of the package -> hash of its meaning, for the code that trains this run.
         checkpoints: Steps whose weights are kept, for any experiment that shares the run.
@@ -83,7 +82,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Spectrum:
-    """The curvature spectrum of one run at one checkpoint; ``key`` covers its config and code."""
+    """The curvature spectrum of one run at one checkpoint; `key` covers its config and code."""
 
     key: str
     run: Run
@@ -152,15 +151,11 @@ def _with_every_checkpoint(sweeps: tuple[Sweep, ...]) -> tuple[Sweep, ...]:
     for sweep in sweeps:
         for run in sweep.runs:
             wanted.setdefault(run.key, set()).update(run.checkpoints)
-    return tuple(
-        replace(
-            sweep,
-            runs=tuple(
-                replace(run, checkpoints=tuple(sorted(wanted[run.key]))) for run in sweep.runs
-            ),
-        )
-        for sweep in sweeps
-    )
+
+    def completed(run: Run) -> Run:
+        return replace(run, checkpoints=tuple(sorted(wanted[run.key])))
+
+    return tuple(replace(sweep, runs=tuple(map(completed, sweep.runs))) for sweep in sweeps)
 
 
 def _used_datasets(study: Study) -> set[str]:
@@ -182,21 +177,6 @@ def _dataset(name: str, spec: DataSpec) -> Dataset:
     return Dataset(name, f"{spec.source}-{fingerprint.digest(identity)[:12]}", spec)
 
 
-@dataclass(frozen=True)
-class _Cell:
-    """One arm of one experiment at one width and depth: what its runs have in common.
-
-    Attributes:
-        config: That of its runs, which lacks learning rate, seed and what is measured.
-    """
-
-    experiment: str
-    arm: str
-    grid: Grid
-    reference_learning_rate: float | None
-    config: partial[RunConfig]
-
-
 def _sweeps(
     name: str, experiment: Experiment, study: Study, datasets: dict[str, Dataset]
 ) -> Iterator[Sweep]:
@@ -206,20 +186,23 @@ def _sweeps(
         config = _shared_config(
             experiment, grid, arm, size=(width, depth), dataset=dataset.id, study=study
         )
-        cell = _Cell(name, arm, grid, reference_rate(experiment, grid, arm), config)
-        axes = product(grid.learning_rates[arm], grid.seeds)
-        runs = tuple(_run(cell, rate, seed) for rate, seed in axes)
+        measure = grid.measure and _measure(grid.measure, of_arm(grid.steps, arm))
+        runs = []
+        for rate, seed in product(grid.learning_rates[arm], grid.seeds):
+            measured = measure if rate == grid.reference_learning_rate.get(arm) else None
+            whole = config(learning_rate=float(rate), seed=seed, measure=measured)
+            runs.append(_run(name, arm, whole, grid.spectra))
         spectra = tuple(
             _spectrum(run, step, grid.spectra)
             for run in runs
             for step in sorted(run.checkpoints)
             if grid.spectra is not None
         )
-        yield Sweep(f"{name}/{arm}/width{width}-depth{depth}", runs, spectra)
+        yield Sweep(f"{name}/{arm}/width{width}-depth{depth}", tuple(runs), spectra)
 
 
 def _with_seeds(grid: Grid, offset: int) -> Grid:
-    """Return the grid with ``offset`` added to its seeds and to those of its spectra."""
+    """Return the grid with `offset` added to its seeds and to those of its spectra."""
 
     def moved(seeds: list[int]) -> list[int]:
         return [seed + offset for seed in seeds]
@@ -228,27 +211,19 @@ def _with_seeds(grid: Grid, offset: int) -> Grid:
     return grid.model_copy(update={"seeds": moved(grid.seeds), "spectra": spectra})
 
 
-def _run(cell: _Cell, learning_rate: float, seed: int) -> Run:
-    grid, spectra = cell.grid, cell.grid.spectra
-    wanted = grid.measure if learning_rate == cell.reference_learning_rate else None
-    steps = of_arm(grid.steps, cell.arm)
-    config = cell.config(
-        learning_rate=float(learning_rate),
-        seed=seed,
-        measure=None if wanted is None else _measure(wanted, steps),
-    )
-    kept = wanted is not None and spectra is not None and seed in spectra.seeds
-    code = run_code(config)
+def _run(experiment: str, arm: str, config: RunConfig, spectra: Spectra | None) -> Run:
+    measured, code = config.measure is not None, run_code(config)
+    kept = spectra.steps if measured and spectra and config.seed in spectra.seeds else ()
     return Run(
         key=fingerprint.digest({"config": config.to_json(), "code": code})[:KEY_LENGTH],
-        experiment=cell.experiment,
-        arm=cell.arm,
+        experiment=experiment,
+        arm=arm,
         width=config.model.width,
         depth=config.model.depth,
         learning_rate=config.learning_rate,
-        seed=seed,
-        measured=wanted is not None,
-        checkpoints=tuple(spectra.steps) if kept and spectra is not None else (),
+        seed=config.seed,
+        measured=measured,
+        checkpoints=tuple(kept),
         config=config,
         code=code,
     )
@@ -263,14 +238,14 @@ def _shared_config(
     dataset: str,
     study: Study,
 ) -> partial[RunConfig]:
+    """Return what the runs of a sweep share: all but learning rate, seed and what is measured."""
     arm = experiment.arms[arm_name]
     model = grid.model or experiment.model
-    optimizer = arm.optimizer or experiment.optimizer
+    optimizer = arm.optimizer
     if grid.weight_decay is not None:
         options = {**optimizer.options, "weight_decay": of_arm(grid.weight_decay, arm_name)}
         optimizer = NamedSpec(name=optimizer.name, options=options)
-    decay, tuner = arm.decay or experiment.decay, arm.tuner or experiment.tuner
-    warmup, samples = arm.group_warmup, grid.train_samples
+    decay, tuner, warmup, samples = arm.decay, arm.tuner, arm.group_warmup, grid.train_samples
     return partial(
         RunConfig,
         data=dataset,
@@ -283,7 +258,7 @@ def _shared_config(
         parameterization=_parameterization(experiment, grid, arm, model.family, study),
         loss=experiment.loss,
         optimizer=_named("optim", optimizer),
-        schedule=_named("optim/schedules", arm.schedule or experiment.schedule),
+        schedule=_named("optim/schedules", arm.schedule),
         batch_size=of_arm(grid.batch_size, arm_name),
         steps=of_arm(grid.steps, arm_name),
         precision=grid.precision,
@@ -316,8 +291,7 @@ def _parameterization(
     quantity that is added to a table later leaves the keys of these runs alone.
     """
     spec = known(study.parameterizations)[arm.parameterization]
-    optimizer = arm.optimizer or experiment.optimizer
-    table = spec.families[family(optimizer.name)]  # type: ignore[index]
+    table = spec.families[family(arm.optimizer.name)]  # type: ignore[index]
     roles = catalog.constant("models", model, "ROLES")
     rules = {role: table[role].model_dump(exclude_defaults=True) for role in roles if role in table}
     constants = arm.constants or grid.constants or experiment.constants

@@ -10,8 +10,7 @@ from lrtransfer.study.plan import axes
 from lrtransfer.study.plan.inherit import BASE, AtScale, Inheritance, Said, Tree
 
 _OF_EXPERIMENT = (
-    *("question", "paper", "group", "figures", "dataset", "model", "loss", "optimizer"),
-    *("schedule", "constants", "one_pass"),
+    *("question", "paper", "group", "figures", "dataset", "model", "loss", "constants", "one_pass"),
 )
 _OF_ARM = (
     *("label", "parameterization", "model_options", "optimizer", "schedule", "trained", "decay"),
@@ -82,6 +81,8 @@ class _Filling:
     def _arm(self, name: str) -> dict[str, Any]:
         said, path = self.base.arms[name], f"{self.path}.arms.{name}"
         self.origins[path] = self.homes[name]
+        # Where one looks for them if nobody says them.
+        self.origins |= {f"{path}.{f}": f"{self.path}.{f}" for f in ("optimizer", "schedule")}
         arm = {"label": name.replace("_", " ")} | self._part(said, _OF_ARM, path)
         if _differ(said, self.base.fields, "constants"):
             arm |= self._part(said, ("constants",), path)

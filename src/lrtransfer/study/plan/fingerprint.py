@@ -32,12 +32,12 @@ _LEFT_OUT = frozenset(
 
 
 def code(*roots: str | Path) -> dict[str, str]:
-    """Return {file relative to the package: hash} for ``roots`` and all that they import."""
+    """Return {file relative to the package: hash} for `roots` and all that they import."""
     return dict(_code(roots))
 
 
 def digest(content: Any) -> str:
-    """Return the sha256 of ``content`` as canonical JSON: sorted keys, no spaces, exact floats."""
+    """Return the sha256 of `content` as canonical JSON: sorted keys, no spaces, exact floats."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -59,7 +59,7 @@ def _absolute(root: str | Path) -> Path:
 def _meaning(node: Any) -> Any:
     """Return nested tuples that are equal for equal code on every supported Python version.
 
-    Own form instead of ``ast.dump``, whose output and optional fields differ between versions.
+    Own form instead of `ast.dump`, whose output and optional fields differ between versions.
     """
     if isinstance(node, ast.AST):
         fields = [
@@ -74,7 +74,7 @@ def _meaning(node: Any) -> Any:
 
 
 def _is_docstring(node: Any) -> bool:
-    """Return whether ``node`` is a bare string: a statement without effect."""
+    """Return whether `node` is a bare string: a statement without effect."""
     return (
         isinstance(node, ast.Expr)
         and isinstance(node.value, ast.Constant)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lrtransfer.study.plan import axes
-from lrtransfer.study.plan.messages import closest
+from lrtransfer.study.plan.messages import closest, unknown
 
 BASE = "laptop"  # the scale that an experiment itself describes
 DERIVED = "smoke"
@@ -134,10 +134,7 @@ class Inheritance:
         if like is not None:
             circle = (*heirs, name, like.value)
             if like.value not in self._written:
-                self._fault(
-                    like.path,
-                    f"unknown experiment {like.value!r}. {closest(like.value, self._written)}",
-                )
+                self._fault(like.path, unknown("experiment", like.value, self._written))
             elif like.value in circle[:-1]:
                 self._circle(like.path, circle)
             else:
@@ -197,7 +194,7 @@ class Inheritance:
         self, like: Said, arm: str, heirs: tuple[str, ...], arms: Mapping[str, Tree]
     ) -> bool:
         if like.value not in arms:
-            self._fault(like.path, f"unknown arm {like.value!r}. {closest(like.value, arms)}")
+            self._fault(like.path, unknown("arm", like.value, arms))
         elif like.value in (*heirs, arm):
             self._circle(like.path, (*heirs, arm, like.value))
         else:

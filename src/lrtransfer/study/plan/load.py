@@ -13,7 +13,6 @@ from lrtransfer.study.plan.claims import FILE, load_claims
 from lrtransfer.study.plan.fill import Filled, fill
 from lrtransfer.study.plan.messages import describe
 from lrtransfer.study.plan.notation import Notation
-from lrtransfer.study.plan.parameterizations import known, redefined
 from lrtransfer.study.plan.schema import Study
 from lrtransfer.study.plan.yaml_file import StudyError, read_yaml
 
@@ -34,11 +33,11 @@ def load_study(
     Raises:
         StudyError: The file or an override is faulty; each line names a field and a remedy.
     """
-    content = read_yaml(path)
+    content = read_yaml(path, merging=False)
     if scale:
         content["scale"] = scale
     if experiments:
-        content["experiments"] = _names(experiments)
+        content["experiments"] = experiments
     study = parse_study(content, source=path)
     load_claims(path.with_name(FILE), study)
     return study
@@ -67,7 +66,7 @@ def read_params(path: Path) -> Mapping[str, Any]:
     Raises:
         StudyError: A file cannot be read, or repeats the name of an experiment.
     """
-    return _with_included(read_yaml(path), path)[0]
+    return _with_included(read_yaml(path, merging=False), path)[0]
 
 
 def _with_included(
@@ -84,9 +83,11 @@ def _with_included(
         return content, files
     study = dict(study)
     for pattern in filter(lambda one: isinstance(one, str) and one, patterns):
-        found = sorted(source.parent.glob(pattern)) if "*" in pattern else [source.parent / pattern]
-        for file in found:
-            for name, experiment in read_yaml(file).items():
+        anchor = Path(pattern).anchor
+        folder = Path(anchor) if anchor else source.parent
+        path = pattern.removeprefix(anchor)
+        for file in sorted(folder.glob(path)) if "*" in path else [folder / path]:
+            for name, experiment in read_yaml(file, merging=False).items():
                 if name in study:
                     text = f"{file}: {name}: another experiment has this name. Choose another."
                     raise StudyError([text])
@@ -108,12 +109,7 @@ def _parse(content: Mapping[str, Any]) -> Study:
         study = Study.model_validate(filled.content)
     except ValidationError as error:
         raise StudyError(_as_written(describe(error, filled.content, Study), filled)) from None
-    faults = [
-        f"parameterizations.{name}: a built-in parameterization has this name. Choose another."
-        for name in redefined(study.parameterizations)
-    ]
-    faults += problems(study, known(study.parameterizations))
-    if faults:
+    if faults := list(problems(study)):
         raise StudyError(_as_written(faults, filled))
     return study
 
@@ -131,9 +127,3 @@ def _in_its_file(line: str, source: Path, files: Mapping[str, Path]) -> str:
     if section == "study" and name in files:
         return f"{files[name]}: {rest}"
     return f"{source}: {line}"
-
-
-def _names(experiments: str | list[str]) -> str | list[str]:
-    if isinstance(experiments, list) or experiments in ("core", "all"):
-        return experiments
-    return [name for name in experiments.replace(",", " ").split() if name]

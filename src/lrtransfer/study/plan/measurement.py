@@ -8,12 +8,12 @@ from typing import Literal
 def measurement_steps(
     steps: int, points: int, spacing: Literal["geometric", "linear"]
 ) -> list[int]:
-    """Return increasing steps from 0 to ``steps``, both included.
+    """Return increasing steps from 0 to `steps`, both included.
 
     Args:
         steps: Length of the run.
         points: Number of measurements after step 0; fewer come back where rounded steps coincide.
-        spacing: ``geometric``: from step 1 on at equal ratios; ``linear``: at equal distances.
+        spacing: `geometric`: from step 1 on at equal ratios; `linear`: at equal distances.
     """
     if points == 1:
         return [0, steps]

@@ -21,8 +21,8 @@ _EXPECTED = {
     "bool": "true or false",
     "string": "text",
     "list": "a list",
-    "dict": "a mapping",
-    "model": "a mapping",
+    "dict": "a mapping, as in {name: value}",
+    "model": "a mapping, as in {name: value}",
 }
 _BOUNDS = {
     "greater_than": ("gt", "a number greater than {}"),
@@ -31,12 +31,11 @@ _BOUNDS = {
     "less_than_equal": ("le", "a number of at most {}"),
     "string_too_short": ("min_length", "text of at least {} character"),
     "string_too_long": ("max_length", "text of at most {} characters"),
-    "too_short": ("min_length", "at least {} entry"),
 }
 _PATTERNS = {
     r"^[a-z][a-z0-9_]*$": "a name of lower-case letters, digits and underscores",
-    r"^1/[1-9]\d*$": "a share such as 1/4",
-    r"^2\^-?\d+(\.\d+)?$": "a power of two such as 2^-3",
+    r"^[^_]": "a text that does not begin with an underscore",
+    r"^1/[1-9]\d{0,8}$": "a share such as 1/4",
     r"^[0-9a-f]{64}$": "the 64 hexadecimal digits that sha256sum prints",
     r"^(auto|cpu|cuda(:\d+)?)$": "auto, cpu, cuda or cuda:0",
 }
@@ -48,6 +47,16 @@ def closest(word: str, known: Iterable[str]) -> str:
     choices = sorted(known)
     match = difflib.get_close_matches(word, choices, n=1)
     return f"Did you mean '{match[0]}'?" if match else f"Known: {', '.join(choices) or 'none'}."
+
+
+def unknown(what: str, word: str, known: Iterable[str]) -> str:
+    """Return the message that there is no `what` of this name."""
+    return f"unknown {what} {word!r}. {closest(word, known)}"
+
+
+def unfit(value: object, expected: str) -> str:
+    """Return the message that something else is expected."""
+    return f"{shown(value)} does not fit. Give {expected}."
 
 
 def shown(value: object) -> str:
@@ -98,13 +107,17 @@ def _problem(errors: Sequence[ErrorDetails]) -> str:
         return told[0]["msg"].removeprefix("Value error, ")
     if kind == "too_short":
         return "is empty. Give at least one entry."
+    if kind == "too_long":
+        return f"has {len(given):,} entries. Give at most {told[0]['ctx']['max_length']:,}."
     words = [word for error in errors for word in _words(error)]
     if isinstance(given, str) and difflib.get_close_matches(given, words, n=1):
-        return f"unknown value {given!r}. {closest(given, words)}"
+        return unknown("value", given, words)
     remedy = " or ".join(dict.fromkeys(_expected(error) for error in told))
+    if remedy == "a list" and isinstance(given, str | int | float):
+        remedy += f", as in [{given}]"
     if isinstance(given, str) and "number" in remedy:
         return f"{given!r} is text. Give {remedy}; an exponent needs a dot, as in 1.0e-3."
-    return f"{shown(given)} does not fit. Give {remedy}."
+    return unfit(given, remedy)
 
 
 def _expected(error: ErrorDetails) -> str:
@@ -158,7 +171,8 @@ def _path(place: Place) -> str:
         if isinstance(part, int):
             path += f"[{part}]"
         else:
-            path += f".{part}" if path else part
+            text = str(part) if str(part).isprintable() else repr(part)
+            path += f"{'.' * bool(path)}{text[:_WIDEST]}{'…' * (len(text) > _WIDEST)}"
     return path or "(top level)"
 
 

@@ -2,61 +2,59 @@
 
 An experiment says what differs from its parent (`like`, and above all of them `defaults`), an arm
 what differs from its experiment, a scale what differs from the laptop's. So everything here may be
-left out, and null switches off what was inherited. What has to be there in the end is said by
-`schema`, into which `inherit` turns this form.
+left out, and null switches off what was inherited and a study can go without. What has to be there
+in the end is said by `schema`, into which `inherit` turns this form.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, PositiveFloat, PositiveInt
+from pydantic import BeforeValidator, Field, PositiveFloat, create_model
 
-from lrtransfer.study.plan import axes
-from lrtransfer.study.plan.schema import (
+from lrtransfer.study.plan import axes, schema
+from lrtransfer.study.plan.schema import Section, Settings
+from lrtransfer.study.plan.values import (
     Augmentation,
+    Axis,
     Count,
-    DecayRuleName,
+    Depths,
     Group,
-    GroupWarmupName,
-    IntAxis,
+    Label,
     Name,
+    Names,
+    Option,
+    Positive,
     Precision,
-    Section,
-    SeedAxis,
-    Settings,
-    Spacing,
+    Text,
     Trained,
-    distinct,
+    Widths,
 )
+from lrtransfer.study.plan.values import Rate as Number
 
-Power = Annotated[str, Field(pattern=r"^2\^-?\d+(\.\d+)?$")]
-Share = Annotated[str, Field(pattern=r"^1/[1-9]\d*$")]
-Names = Annotated[list[Name], AfterValidator(distinct)]
-OverriddenScale = Literal["smoke", "paper"]
+UNSAID: Any = None  # left out; where this is the default, null is refused
 
-Rate = Annotated[
-    PositiveFloat, BeforeValidator(axes.rate, json_schema_input_type=PositiveFloat | Power)
-]
+Power = Annotated[str, Field(pattern=f"^{axes.POWER}$")]
+Span = Annotated[str, Field(pattern=f"^{axes.SPAN}$")]
+Share = Annotated[str, Field(pattern=r"^1/[1-9]\d{0,8}$")]
+
+Rate = Annotated[Number, BeforeValidator(axes.rate, json_schema_input_type=Number | Power)]
 """A learning rate: a number, or `2^n`."""
 
-Rates = Annotated[
-    list[Rate],
-    Field(min_length=1),
-    AfterValidator(distinct),
-    BeforeValidator(axes.rates, json_schema_input_type=list[PositiveFloat | Power] | float | str),
-]
+Written = list[Number | Power] | Number | Power | Span
+
+Rates = Annotated[Axis[Rate], BeforeValidator(axes.rates, json_schema_input_type=Written)]
 """The axis of an arm: `2^a .. 2^b`, `2^a .. 2^b by 1/2`, a list, or one rate."""
 
 
 def _one(member: Any) -> Any:
-    """Read a member's name alone as one without options; refuse two members."""
-    if isinstance(member, dict) and len(member) != 1:
+    """Read a member's name alone as one without options; refuse what is not one member."""
+    if not isinstance(member, str | dict) or (len(member) != 1 and isinstance(member, dict)):
         raise ValueError("needs one name. Give it with its options, as in {sgd: {momentum: 0.9}}.")
     return {member: {}} if isinstance(member, str) else member
 
 
-Options = dict[str, int | float | bool | str | None]
+Options = dict[str, Option | None]
 Member = Annotated[
     dict[Name, Options],
     BeforeValidator(_one, json_schema_input_type=Name | dict[Name, Options]),
@@ -67,58 +65,49 @@ The inherited name keeps the inherited options beside its own; another name repl
 """
 
 
-class Constants(Section):
+def _in_part(section: type[Section]) -> type[Section]:
+    """Return a section whose fields may be left out, and null where it can do without them."""
+    fields: dict[str, Any] = {}
+    for name, field in section.model_fields.items():
+        kind = field.rebuild_annotation()
+        strict = field.is_required() or field.default is None
+        fields[name] = (kind if strict else kind | None, None)
+    name, doc = section.__name__, section.__doc__
+    made: type[Section] = create_model(name, __base__=Section, __doc__=doc, **fields)
+    return made
+
+
+@_in_part
+class Constants(schema.Constants):
     """`schema.Constants`, as far as they differ."""
 
-    branch_exponent: float | None = None
-    gamma0: PositiveFloat | None = None
-    base_width: PositiveInt | None = None
-    base_depth: PositiveInt | None = None
 
-
-class Decay(Section):
+@_in_part
+class Decay(schema.DecayRule):
     """`schema.DecayRule`, as far as it differs."""
 
-    rule: DecayRuleName | None = None
-    power: float | None = None
-    unscaled: Names | None = None
-    faster: Names | None = None
-    undecayed: Names | None = None
 
-
-class GroupWarmup(Section):
+@_in_part
+class GroupWarmup(schema.GroupWarmup):
     """`schema.GroupWarmup`, as far as it differs."""
 
-    name: GroupWarmupName | None = None
-    fraction: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
 
-
-class Measure(Section):
+@_in_part
+class Measure(schema.Measure):
     """`schema.Measure`, as far as it differs."""
 
-    probes: Names | None = None
-    samples: PositiveInt | None = None
-    points: Annotated[int, Field(ge=1)] | None = None
-    spacing: Spacing | None = None
-    share: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
-    tolerance: Annotated[float, Field(gt=0.0, lt=0.1)] | None = None
 
-
-class Density(Section):
+@_in_part
+class Density(schema.Density):
     """`schema.Density`, as far as it differs."""
 
-    probes: PositiveInt | None = None
-    steps: Annotated[int, Field(ge=2)] | None = None
 
-
-class Spectra(Section):
+@_in_part
+class Spectra(schema.Spectra):
     """`schema.Spectra`, as far as it differs; the seeds are all of them if nothing is said."""
 
-    seeds: SeedAxis | None = None
-    steps: Annotated[list[Count], Field(min_length=1), AfterValidator(distinct)] | None = None
-    samples: PositiveInt | None = None
-    top: PositiveInt | None = None
-    density: Density | None = None
+    seeds: Axis[Count] | None = None  # type: ignore[assignment]
+    density: Density = UNSAID
 
 
 class ArmAtScale(Section):
@@ -134,23 +123,23 @@ class ArmAtScale(Section):
         weight_decay: λ, in place of the optimizer's option.
     """
 
-    lr: Rates | None = None
+    lr: Rates = UNSAID
     measured_at: Rate | None = None
-    steps: PositiveInt | None = None
-    batch_size: PositiveInt | None = None
-    train_samples: PositiveInt | None = None
-    loss_window: Annotated[PositiveInt | Share, Field(union_mode="left_to_right")] | None = None
+    steps: Positive = UNSAID
+    batch_size: Positive = UNSAID
+    train_samples: Positive | None = None
+    loss_window: Annotated[Positive | Share, Field(union_mode="left_to_right")] = UNSAID
     weight_decay: PositiveFloat | None = None
 
 
 class Setting(ArmAtScale):
     """What an arm may say, and an experiment for all of its arms."""
 
-    parameterization: Name | None = None
+    parameterization: Name = UNSAID
     constants: Constants | None = None
-    optimizer: Member | None = None
-    schedule: Member | None = None
-    trained: Trained | None = None
+    optimizer: Member = UNSAID
+    schedule: Member = UNSAID
+    trained: Trained = UNSAID
     decay: Decay | None = None
     group_warmup: GroupWarmup | None = None
     tuner: Member | None = None
@@ -165,20 +154,20 @@ class Arm(Setting):
         model_options: Options that differ from those of the experiment's model, at every scale.
     """
 
-    like: Name | None = None
-    label: Annotated[str, Field(min_length=1, max_length=40)] | None = None
+    like: Name = UNSAID
+    label: Label = UNSAID
     model_options: Options | None = None
 
 
 class Grid(ArmAtScale):
     """What an experiment says, and may say anew at a scale; see `schema.Grid`."""
 
-    dataset: Name | None = None
-    model: Member | None = None
+    dataset: Name = UNSAID
+    model: Member = UNSAID
     constants: Constants | None = None
-    widths: IntAxis | None = None
-    depths: IntAxis | None = None
-    seeds: SeedAxis | None = None
+    widths: Widths = UNSAID
+    depths: Depths = UNSAID
+    seeds: Axis[Count] = UNSAID
     precision: Precision | None = None
     augmentation: Augmentation | None = None
     measure: Measure | None = None
@@ -189,9 +178,6 @@ def _axis_alone(arm: Any) -> Any:
     return arm if arm is None or isinstance(arm, dict) else {"lr": arm}
 
 
-Axis = list[PositiveFloat | Power] | PositiveFloat | str
-
-
 class Scale(Grid):
     """What differs at a scale, for the experiment and for its arms."""
 
@@ -199,9 +185,18 @@ class Scale(Grid):
         Name,
         Annotated[
             ArmAtScale,
-            BeforeValidator(_axis_alone, json_schema_input_type=ArmAtScale | Axis),
+            BeforeValidator(_axis_alone, json_schema_input_type=ArmAtScale | Written),
         ],
     ] = Field(default_factory=dict)
+
+
+def _no_laptop(scale: Any) -> Any:
+    if scale == "laptop":
+        raise ValueError("the experiment itself is the laptop's. Write these fields there.")
+    return scale
+
+
+OverriddenScale = Annotated[Literal["smoke", "paper"], BeforeValidator(_no_laptop)]
 
 
 class Smaller(Section):
@@ -219,19 +214,19 @@ class Smaller(Section):
     """
 
     derived_from: Annotated[Literal["laptop"], Field(alias="from")]
-    sizes: PositiveInt
-    seeds: PositiveInt
-    rates: PositiveInt
+    sizes: Positive
+    seeds: Positive
+    rates: Positive
     steps: Share
     batch_size: Share
     samples: Share
-    points: PositiveInt
+    points: Positive
 
 
 class Common(Setting, Grid):
     """What an experiment may say, and the defaults for all of them."""
 
-    loss: Name | None = None
+    loss: Name = UNSAID
     figures: Names | None = None
     one_pass: bool | None = None
 
@@ -250,14 +245,14 @@ class Experiment(Common):
         scales: What differs at other scales. The experiment itself is the laptop's.
     """
 
-    like: Name | None = None
-    only: Names | None = None
-    question: Annotated[str, Field(min_length=1)] | None = None
-    paper: Annotated[str, Field(min_length=1)] | None = None
-    group: Group | None = None
+    like: Name = UNSAID
+    only: Names = UNSAID
+    question: Text = UNSAID
+    paper: Text = UNSAID
+    group: Group = UNSAID
     arms: dict[
         Name,
-        Annotated[Arm, BeforeValidator(_axis_alone, json_schema_input_type=Arm | Axis)],
+        Annotated[Arm, BeforeValidator(_axis_alone, json_schema_input_type=Arm | Written)],
     ] = Field(default_factory=dict)
     scales: dict[OverriddenScale, Scale] = Field(default_factory=dict)
 
@@ -265,8 +260,8 @@ class Experiment(Common):
 class DefaultScales(Section):
     """What holds at a scale for every experiment that has it."""
 
-    smoke: Smaller | None = None
-    paper: Scale | None = None
+    smoke: Smaller = UNSAID
+    paper: Scale = UNSAID
 
 
 class Defaults(Common):

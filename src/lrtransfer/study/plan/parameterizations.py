@@ -28,8 +28,3 @@ def builtin() -> dict[str, ParameterizationSpec]:
 def known(own: Mapping[str, ParameterizationSpec]) -> dict[str, ParameterizationSpec]:
     """Return the built-in parameterizations and the user's, who may not redefine a built-in."""
     return {**own, **builtin()}
-
-
-def redefined(own: Mapping[str, ParameterizationSpec]) -> list[str]:
-    """Return the names in ``own`` that a built-in parameterization already has."""
-    return sorted(set(own) & set(builtin()))

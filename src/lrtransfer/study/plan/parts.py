@@ -1,7 +1,7 @@
 """The parts of a run: of each, the file that its code lies in and the object that is it.
 
-Planner and trainer read the same table: :func:`run_code` puts into a run's key the files of the
-parts that its configuration asks for, and :func:`load` hands the trainer the parts themselves. A
+Planner and trainer read the same table: `run_code` puts into a run's key the files of the
+parts that its configuration asks for, and `load` hands the trainer the parts themselves. A
 part that is not in the table cannot be trained with. Imports no torch until a part is loaded.
 """
 

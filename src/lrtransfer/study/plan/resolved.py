@@ -9,7 +9,7 @@ import yaml
 
 from lrtransfer.study.plan.fill import fill
 from lrtransfer.study.plan.inherit import BASE, DERIVED, Inheritance, Said, Tree
-from lrtransfer.study.plan.messages import closest
+from lrtransfer.study.plan.messages import unknown
 from lrtransfer.study.plan.yaml_file import StudyError
 
 _FIRST = (
@@ -32,7 +32,7 @@ def written_out(content: Mapping[str, Any], name: str, scale: str) -> str:
         StudyError: There is no such experiment, or it lacks the scale.
     """
     if name not in content["study"]:
-        raise StudyError([f"unknown experiment {name!r}. {closest(name, content['study'])}"])
+        raise StudyError([unknown("experiment", name, content["study"])])
     inheritance = Inheritance(content)
     if scale not in inheritance.scales(name):
         raise StudyError(
@@ -55,7 +55,8 @@ def written_out(content: Mapping[str, Any], name: str, scale: str) -> str:
         lines.append(f"    {arm}:" if tree else f"    {arm}: {{}}")
         lines += _lines(_in_order(tree), name, "      ", arm)
     where = "" if scale == BASE else f", at the scale {scale}"
-    return "\n".join([f"# {name} with all that it inherits{where}", *lines])
+    head = f"# {name}{where}, with all that it inherits; what has no remark, it says itself."
+    return "\n".join([head, *lines])
 
 
 def _cut(said: Said, value: Any) -> Said:
@@ -118,7 +119,7 @@ def _origin(said: Said, name: str, arm: str) -> str:
         parts.append(f"scales.{rest[1]}")
         rest = rest[2:]
     if rest[0] == "arms" and rest[1] != arm:
-        parts.append(f"like: {rest[1]}")
+        parts.append(f"arms.{rest[1]}")
     origin = f"from {', '.join(parts)}" if parts else ""
     return ", ".join(filter(None, (origin, said.rule and f"cut by {said.rule}")))
 

@@ -31,7 +31,7 @@ class ParameterizationConfig:
 
     Attributes:
         rules: Role -> exponents, of the roles that the model has.
-        constants: Fields of :class:`lrtransfer.scaling.rules.Constants`.
+        constants: Fields of `lrtransfer.scaling.rules.Constants`.
     """
 
     rules: Mapping[str, Any]
@@ -129,7 +129,7 @@ class RunConfig:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> RunConfig:
-        """Return the configuration that :meth:`to_json` wrote.
+        """Return the configuration that `to_json` wrote.
 
         Raises:
             ValueError: It has another schema, or other fields than this version knows.

@@ -10,26 +10,34 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     PositiveFloat,
-    PositiveInt,
 )
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
-Scale = Literal["smoke", "laptop", "paper"]
-Count = Annotated[int, Field(ge=0)]
-Group = Literal["core", "extra"]
-Precision = Literal["float32", "float64"]
-Augmentation = Literal["none", "crop_flip"]
-Spacing = Literal["geometric", "linear"]
-Trained = Literal["all", "output"]
-DecayRuleName = Literal["standard", "independent", "power", "lr_independent", "none"]
-GroupWarmupName = Literal["exponential"]
-Options = dict[str, int | float | bool | str]
+from lrtransfer.study.plan.values import (
+    Augmentation,
+    Axis,
+    Count,
+    DecayRuleName,
+    Depths,
+    Group,
+    GroupWarmupName,
+    Label,
+    Name,
+    Names,
+    Options,
+    Positive,
+    Precision,
+    Rate,
+    Scale,
+    Spacing,
+    Text,
+    Trained,
+    Widths,
+)
 
 
 class Section(BaseModel):
@@ -38,19 +46,6 @@ class Section(BaseModel):
     model_config = ConfigDict(
         extra="forbid", strict=True, frozen=True, allow_inf_nan=False, protected_namespaces=()
     )
-
-
-def distinct(values: list[Any]) -> list[Any]:
-    """Return the values, none of which may stand twice."""
-    if len(set(values)) != len(values):
-        twice = next(value for value in values if values.count(value) > 1)
-        raise ValueError(f"{twice!r} stands twice. Keep each value once.")
-    return values
-
-
-IntAxis = Annotated[list[PositiveInt], Field(min_length=1), AfterValidator(distinct)]
-SeedAxis = Annotated[list[Count], Field(min_length=1), AfterValidator(distinct)]
-RateAxis = Annotated[list[PositiveFloat], Field(min_length=1), AfterValidator(distinct)]
 
 
 class DataSpec(Section):
@@ -83,8 +78,8 @@ class Constants(Section):
 
     branch_exponent: float = 0.0
     gamma0: PositiveFloat = 1.0
-    base_width: PositiveInt = 1
-    base_depth: PositiveInt = 1
+    base_width: Positive = 1
+    base_depth: Positive = 1
 
 
 class DecayRule(Section):
@@ -103,9 +98,9 @@ class DecayRule(Section):
 
     rule: DecayRuleName
     power: float | None = None
-    unscaled: Annotated[list[Name], AfterValidator(distinct)] = []
-    faster: Annotated[list[Name], AfterValidator(distinct)] = []
-    undecayed: Annotated[list[Name], AfterValidator(distinct)] = []
+    unscaled: Names = []
+    faster: Names = []
+    undecayed: Names = []
 
 
 class GroupWarmup(Section):
@@ -121,23 +116,24 @@ class GroupWarmup(Section):
 
 
 class Arm(Section):
-    """One setting of what the experiment compares; what is left out is the experiment's.
+    """One setting of what the experiment compares.
 
     Attributes:
+        constants: In place of the experiment's.
         model_options: Options that differ from those of the experiment's model.
         trained: `all` tensors, or the `output` alone (random features).
         decay: The rule of learning rate and weight decay over widths; None leaves the table's.
         group_warmup: A warm-up of the tensors that `decay` leaves unscaled.
         tuner: What chooses the learning rate of every step around the optimizer; the arm's
-            learning rates are then factors on the tuner's own.
+            learning rates are then factors on the tuner's own. None trains at them.
     """
 
-    label: Annotated[str, Field(min_length=1, max_length=40)]
+    label: Label
     parameterization: Name
     constants: Constants | None = None
     model_options: Options = {}
-    optimizer: NamedSpec | None = None
-    schedule: NamedSpec | None = None
+    optimizer: NamedSpec
+    schedule: NamedSpec
     trained: Trained = "all"
     decay: DecayRule | None = None
     group_warmup: GroupWarmup | None = None
@@ -149,7 +145,7 @@ class Measure(Section):
 
     `points` and `spacing` fix the steps beforehand, the same in every arm of one length, as
     exponents need them. Without them a run is measured as often as `share` allows, counted in
-    gradient evaluations (:mod:`lrtransfer.study.training.cadence`); what was spent is in the table
+    gradient evaluations (`lrtransfer.study.training.cadence`); what was spent is in the table
     of runs.
 
     Attributes:
@@ -162,9 +158,9 @@ class Measure(Section):
             of the eigenvalue, and the error falls with the square.
     """
 
-    probes: Annotated[list[Name], AfterValidator(distinct)]
-    samples: PositiveInt
-    points: Annotated[int, Field(ge=1)] | None = None
+    probes: Names
+    samples: Positive
+    points: Positive | None = None
     spacing: Spacing | None = None
     share: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
     tolerance: Annotated[float, Field(gt=0.0, lt=0.1)] = 0.01
@@ -173,21 +169,21 @@ class Measure(Section):
 class Density(Section):
     """Stochastic Lanczos quadrature: random probes and Lanczos steps for each."""
 
-    probes: PositiveInt
+    probes: Positive
     steps: Annotated[int, Field(ge=2)]
 
 
 class Spectra(Section):
     """Which checkpoints of the reference runs are kept, and what is computed from them."""
 
-    seeds: SeedAxis
-    steps: Annotated[list[Count], Field(min_length=1), AfterValidator(distinct)]
-    samples: PositiveInt
-    top: PositiveInt
+    seeds: Axis[Count]
+    steps: Axis[Count]
+    samples: Positive
+    top: Positive
     density: Density
 
 
-PerArm = Annotated[PositiveInt | dict[Name, PositiveInt], Field(union_mode="left_to_right")]
+PerArm = Annotated[Positive | dict[Name, Positive], Field(union_mode="left_to_right")]
 """One number for all arms, or one for each."""
 
 RatePerArm = Annotated[PositiveFloat | dict[Name, PositiveFloat], Field(union_mode="left_to_right")]
@@ -218,19 +214,19 @@ class Grid(Section):
 
     dataset: Name | None = None
     model: ModelSpec | None = None
-    widths: IntAxis
-    depths: IntAxis
-    seeds: SeedAxis
+    widths: Widths
+    depths: Depths
+    seeds: Axis[Count]
     steps: PerArm
     batch_size: PerArm
     loss_window: PerArm
     train_samples: PerArm | None = None
     constants: Constants | None = None
-    reference_learning_rate: dict[Name, PositiveFloat] = {}
+    reference_learning_rate: dict[Name, Rate] = {}
     weight_decay: RatePerArm | None = None
     precision: Precision = "float32"
     augmentation: Augmentation = "none"
-    learning_rates: dict[Name, RateAxis]
+    learning_rates: dict[Name, Axis[Rate]]
     measure: Measure | None = None
     spectra: Spectra | None = None
 
@@ -246,31 +242,20 @@ class Experiment(Section):
     Attributes:
         paper: Which paper it belongs to, if to any.
         group: `core` experiments run unless others are asked for.
-        decay: The rule of the arms that name none.
         one_pass: Whether a run that would see a training sample twice is refused.
-        tuner: Of the arms that name none; None trains at the learning rates themselves.
     """
 
-    question: Annotated[str, Field(min_length=1)]
-    paper: str | None = None
+    question: Text
+    paper: Text | None = None
     group: Group = "extra"
-    figures: Annotated[list[Name], AfterValidator(distinct)] = []
+    figures: Names = []
     dataset: Name
     model: ModelSpec
     loss: Name
-    optimizer: NamedSpec
-    schedule: NamedSpec
     constants: Constants = Constants()
-    decay: DecayRule | None = None
     one_pass: bool = False
-    tuner: NamedSpec | None = None
     arms: Annotated[dict[Name, Arm], Field(min_length=1)]
     scales: dict[Scale, Grid]
-
-
-def reference_rate(experiment: Experiment, grid: Grid, arm: str) -> float | None:
-    """Return the learning rate at which an arm's runs are measured."""
-    return grid.reference_learning_rate.get(arm)
 
 
 class AffineExponent(Section):
@@ -322,8 +307,8 @@ class TensorRule(Section):
 class ParameterizationSpec(Section):
     """A parameterization as data: optimizer family -> tensor role -> exponents."""
 
-    description: Annotated[str, Field(min_length=1)]
-    source: Annotated[str, Field(min_length=1)]
+    description: Text
+    source: Text
     families: Annotated[dict[Literal["sgd", "adam"], dict[Name, TensorRule]], Field(min_length=1)]
 
 
@@ -342,24 +327,25 @@ class Figures(Section):
 class JobResources(Section):
     """What one job asks for; `gpu` counts devices."""
 
-    mem_mb: PositiveInt
-    runtime_minutes: PositiveInt
+    mem_mb: Positive
+    runtime_minutes: Positive
     gpu: Count = 0
 
 
 class Resources(Section):
     """Cluster resources by stage, how many runs share a job, how many processes train a run."""
 
-    runs_per_job: Annotated[Literal["sweep"] | PositiveInt, Field(union_mode="left_to_right")] = (
+    runs_per_job: Annotated[Literal["sweep"] | Positive, Field(union_mode="left_to_right")] = (
         "sweep"
     )
-    processes_per_run: PositiveInt = 1
+    processes_per_run: Positive = 1
     train: JobResources
     spectra: JobResources
 
 
 def _selection(value: Any) -> Any:
-    return [value] if isinstance(value, str) and value not in ("core", "all") else value
+    named = isinstance(value, str) and value not in ("core", "all")
+    return value.replace(",", " ").split() if named else value
 
 
 class Settings(Section):
@@ -371,7 +357,7 @@ class Settings(Section):
 
     scale: Scale
     experiments: Annotated[
-        Literal["core", "all"] | Annotated[list[Name], AfterValidator(distinct)],
+        Literal["core", "all"] | Names,
         BeforeValidator(_selection, json_schema_input_type=str | list[str]),
     ]
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"

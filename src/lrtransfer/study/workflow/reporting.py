@@ -9,7 +9,7 @@ from importlib.metadata import version
 from lrtransfer.study.figures.drawing import draw
 from lrtransfer.study.figures.tables import Arm, Settings, Tables
 from lrtransfer.study.plan.expand import Plan
-from lrtransfer.study.plan.schema import Grid, of_arm, reference_rate
+from lrtransfer.study.plan.schema import Grid, of_arm
 from lrtransfer.study.report.report import ExperimentReport, Meta, ReportFigure, render
 from lrtransfer.study.storage.atomic import write_text
 from lrtransfer.study.storage.paths import RUN_TABLES, Layout
@@ -79,14 +79,14 @@ def _tables(plan: Plan, layout: Layout, experiment: str) -> Tables:
 def _settings(plan: Plan, experiment: str) -> Settings:
     spec, grid = plan.study.study[experiment], plan.grid(experiment)
     family = (grid.model or spec.model).family.replace("_", " ")
-    optimizers = {(arm.optimizer or spec.optimizer).name for arm in spec.arms.values()}
+    optimizers = {arm.optimizer.name for arm in spec.arms.values()}
     batches = {of_arm(grid.batch_size, name) for name in spec.arms}
     return Settings(
         experiment=experiment,
         arms={
             name: Arm(
                 arm.label,
-                reference_rate(spec, grid, name),
+                grid.reference_learning_rate.get(name),
                 of_arm(grid.steps, name),
                 of_arm(grid.loss_window, name),
             )
