@@ -103,6 +103,6 @@ def test_a_lock_is_taken_through_no_link_and_in_no_folder(tmp_path: Path) -> Non
     (tmp_path / "link").symlink_to(victim)
     (tmp_path / "folder").mkdir()
     for name in ("link", "folder", "victim/lock"):
-        with pytest.raises(RuntimeError, match="cannot be a lock .*Remove"):
+        with pytest.raises(RuntimeError, match=r"cannot be a lock .*Remove"):
             acquire(tmp_path / name, "me")
     assert victim.read_text() == "precious"

@@ -1,0 +1,1 @@
+"""What was tried to break the project, kept where it is fast: see docs/reliability.md."""
