@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -14,7 +16,13 @@ from lrtransfer.study.storage.paths import STUDY_LOCK, Layout
 from lrtransfer.study.training.device import gpu_of_its_own
 from lrtransfer.study.workflow import start
 from lrtransfer.study.workflow.cost import known_costs, note_costs, runtime_minutes
-from lrtransfer.study.workflow.start import _profile_settings, cancel_orphans, hold_lock, select
+from lrtransfer.study.workflow.start import (
+    _profile_settings,
+    cancel_orphans,
+    hold_lock,
+    prepare_environment,
+    select,
+)
 from lrtransfer.study.workflow.targets import Targets, runs_behind
 from tests.tiny import ROOT, tiny_plan
 
@@ -182,3 +190,15 @@ def test_a_bare_snakemake_holds_the_lock_while_it_runs(queue: Path) -> None:
     hold_lock()
     with pytest.raises(LockHeldError, match="process"), locked(STUDY_LOCK, "a second one"):
         pass
+
+
+def test_a_file_beside_params_yaml_shadows_no_package_in_a_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    (tmp_path / "yaml.py").write_text("raise SystemExit('shadowed')")
+    prepare_environment({})
+    command = ["python", "-m", "lrtransfer", "check", "elsewhere.yaml"]
+    done = subprocess.run(command, cwd=tmp_path, env=os.environ, capture_output=True, text=True)
+    assert "elsewhere.yaml: no such file" in done.stderr
+    assert done.returncode == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,9 +12,11 @@ import pytest
 
 from lrtransfer.study.plan.expand import Plan, Run
 from lrtransfer.study.storage.paths import WORK, Layout
+from lrtransfer.study.storage.seal import CorruptFileError
 from lrtransfer.study.storage.tables import write_table
 from lrtransfer.study.workflow import soundness
 from lrtransfer.study.workflow.care import Candidate, sample, study_status
+from lrtransfer.study.workflow.safeguard import date_back, set_aside
 from lrtransfer.study.workflow.soundness import check_results
 from tests.tiny import tiny_grid, tiny_params, tiny_plan
 
@@ -79,6 +82,27 @@ def test_what_is_no_run_of_ours_is_named_by_the_status_and_waited_for_by_nothing
     assert status.finished == len(stored.runs) - 5
     told = "\n".join(status.damaged)
     assert all(path.name in told for path in (pipe, folder, dangling, other, odd)), told
+
+
+def test_results_of_the_future_are_dated_back(stored: Plan) -> None:
+    ahead, behind = (Layout().run(run.key) for run in stored.runs[:2])
+    in_a_day = time.time() + 86_400
+    os.utime(ahead, (in_a_day, in_a_day))
+    os.utime(behind, (1, 1))
+    assert date_back([ahead, behind]) == 1
+    assert ahead.stat().st_mtime <= time.time()
+    assert behind.stat().st_mtime == 1
+    assert date_back([ahead, behind]) == 0
+
+
+def test_what_is_set_aside_twice_is_kept_twice(stored: Plan) -> None:
+    path = Layout().run(stored.runs[0].key)
+    kept = []
+    for content in ("one", "another"):
+        path.write_text(content)
+        kept.append(set_aside(CorruptFileError(path, "damaged")))
+    assert [place.read_text() for place in kept] == ["one", "another"]
+    assert not path.exists()
 
 
 def test_a_run_of_another_depth_is_a_new_run_and_no_stale_one(stored: Plan) -> None:
