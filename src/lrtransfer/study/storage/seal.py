@@ -22,7 +22,7 @@ class CorruptFileError(RuntimeError):
         super().__init__(
             f"{path}: {problem}. Run the study again: it sets the file aside and makes it anew."
         )
-        self.path = path
+        self.path, self.problem = path, problem
 
 
 def seal(content: bytes) -> bytes:

@@ -109,7 +109,11 @@ def _heal(plan: Plan, layout: Layout) -> None:
     found = check_results(plan, layout)
     for error in found.damaged:
         kept = set_aside(error)
-        print(f"warning: {error} Set aside as {kept}.", file=sys.stderr, flush=True)
+        print(
+            f"warning: {error.path}: {error.problem}. Set aside as {kept}, to be made anew.",
+            file=sys.stderr,
+            flush=True,
+        )
     if count := date_back(found.sound):
         print(
             f"warning: {count} results are dated after this machine's clock. Dated back: Snakemake "
