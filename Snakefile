@@ -32,6 +32,7 @@ rule all:
 
 
 onstart:
+    hold_lock()
     cancel_orphans()
     keep_copies(PLAN, LAYOUT)
     watch(PLAN, LAYOUT)

@@ -4,6 +4,7 @@ from lrtransfer.study.plan.yaml_file import StudyError
 from lrtransfer.study.workflow.safeguard import keep_copies
 from lrtransfer.study.workflow.start import (
     cancel_orphans,
+    hold_lock,
     prepare_environment,
     select,
     watch,
@@ -22,7 +23,6 @@ except StudyError as error:
 
 RESOURCES = PLAN.study.resources
 LOGS = f"logs/{LAYOUT.results}"
-LEDGER = [str(LAYOUT.claims), str(LAYOUT.metrics)]
 
 # What a command line would have to say in every rule; Snakemake would take a changed rule for a changed result.
 prepare_environment(SELECTION.overrides)

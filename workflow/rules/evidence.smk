@@ -10,7 +10,7 @@ rule evidence_all:
         TARGETS.each(TARGETS.run_tables),
         TARGETS.each(TARGETS.spectra_tables),
         TARGETS.each(TARGETS.estimates),
-        LEDGER,
+        TARGETS.ledger,
 
 
 for experiment in PLAN.experiments:
@@ -71,7 +71,7 @@ rule ledger:
     input:
         TARGETS.all_estimates,
     output:
-        LEDGER,
+        TARGETS.ledger,
     log:
         f"{LOGS}/ledger.log",
     params:

@@ -7,6 +7,7 @@ localrules:
 rule figures_all:
     input:
         TARGETS.each(TARGETS.figures),
+        TARGETS.each(TARGETS.figures_sums),
         str(LAYOUT.report),
 
 
@@ -26,6 +27,7 @@ for experiment in PLAN.experiments:
                 category="Figures",
                 subcategory=experiment,
             ),
+            TARGETS.figures_sums(experiment),
         log:
             f"{LOGS}/figures/{experiment}.log",
         localrule: True
@@ -40,9 +42,10 @@ rule report:
     """Write the self-contained report."""
     input:
         TARGETS.each(TARGETS.figures),
+        TARGETS.each(TARGETS.figures_sums),
         TARGETS.each(TARGETS.run_tables),
         TARGETS.each(TARGETS.estimates),
-        LEDGER,
+        TARGETS.ledger,
     output:
         str(LAYOUT.report),
     log:

@@ -87,3 +87,13 @@ def test_the_message_is_one_line() -> None:
     with pytest.raises(ValueError) as raised:
         list(members(b"<html>not found</html>", everything))
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(("place", "value"), [(6, 1), (8, 97)], ids=["encrypted", "odd method"])
+def test_a_zip_that_zipfile_cannot_open_is_named_with_a_remedy(place: int, value: int) -> None:
+    raw = bytearray(zipped(FILES))
+    entry = raw.index(b"PK\x01\x02")  # of the directory: flags and method lie two bytes further
+    raw[place] = value
+    raw[entry + place + 2] = value
+    with pytest.raises(ValueError, match=r"cannot be read \(.*Pack it anew"):
+        list(members(bytes(raw), everything))

@@ -119,3 +119,33 @@ def test_a_download_with_the_wrong_checksum_is_dropped_and_a_right_one_prepared(
     server.files["text.txt"] = text
     prepare.prepare("text", "text_file", pinned, options)
     assert prepare.load_arrays("text")["train_tokens"].tobytes() == text[:1350]
+
+
+def test_a_transfer_that_trickles_is_given_up_and_leaves_nothing(
+    server: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "_PATIENCE", 0.0)
+    monkeypatch.setattr(download, "SLOWEST", 2**60)
+    with pytest.raises(RuntimeError, match=r"cannot download .*bytes in \d+ s.*mirror"):
+        fetch(server.address("x.bin", CONTENT))
+    assert len(server.requests) == 1
+    assert list(CACHE.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a%00b", "a%0Ab", "..%2F..%2Fup", "%C3%A9" * 90])
+def test_any_address_has_a_name_in_the_cache(name: str) -> None:
+    path = download._cached(f"http://127.0.0.1:9/{name}")
+    assert path.parent == CACHE
+    assert len(path.name.encode()) < 120
+    assert path.name.isprintable()
+
+
+def test_what_killed_transfers_left_is_removed_a_day_later(server: Served) -> None:
+    CACHE.mkdir(parents=True)
+    old, young = CACHE / "tmpold", CACHE / "tmpyoung"
+    for path in (old, young):
+        path.touch()
+    os.utime(old, (0, 0))
+    fetch(server.address("x.bin", CONTENT))
+    assert not old.exists()
+    assert young.exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import numpy as np
@@ -128,3 +129,11 @@ def test_too_few_images_of_a_class_are_refused(split: Path) -> None:
     made = load("data", "image_folder")(path=str(split), classes=2, train_per_class=4)
     with pytest.raises(ValueError, match="train_per_class is 4, but a class has 3 train images"):
         made.arrays(made.read())
+
+
+@pytest.mark.parametrize("name", ["odd\udcff.png", "pipe.png"])
+def test_a_pipe_and_a_name_of_other_bytes_are_refused_by_name(split: Path, name: str) -> None:
+    path = split / "train" / "cat" / name
+    os.mkfifo(path) if name == "pipe.png" else path.write_bytes(image(random_pixels(6, 6, 3)))
+    with pytest.raises(ValueError, match=r"pipe\.png has an image's name|'.*odd.*' is not UTF-8"):
+        load("data", "image_folder")(path=str(split), classes=2).read()

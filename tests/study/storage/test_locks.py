@@ -95,3 +95,14 @@ def test_only_an_inheritable_lock_outlives_its_opener_in_a_child(
         else:
             acquire(lock, "another").close()
         child.communicate("\n")
+
+
+def test_a_lock_is_taken_through_no_link_and_in_no_folder(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    (tmp_path / "link").symlink_to(victim)
+    (tmp_path / "folder").mkdir()
+    for name in ("link", "folder", "victim/lock"):
+        with pytest.raises(RuntimeError, match=r"cannot be a lock .*Remove"):
+            acquire(tmp_path / name, "me")
+    assert victim.read_text() == "precious"

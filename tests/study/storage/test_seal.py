@@ -33,7 +33,9 @@ def test_any_flipped_byte_is_noticed(path: Path) -> None:
             damaged = bytearray(content)
             damaged[place] ^= flip
             path.write_bytes(bytes(damaged))
-            with pytest.raises(CorruptFileError, match=r"sealed: .*\. Delete the file") as caught:
+            with pytest.raises(
+                CorruptFileError, match=r"sealed: .*\. Run the study again"
+            ) as caught:
                 read_sealed(path)
             assert caught.value.path == path
 

@@ -52,7 +52,7 @@ def test_a_truncated_file_is_named(tmp_path: Path, kept: float) -> None:
     length = int(kept * len(content)) if isinstance(kept, float) else kept
     path.write_bytes(content[:length])
     for read in (read_table, read_about):
-        with pytest.raises(CorruptFileError, match=r"table\.parquet: .*\. Delete the file"):
+        with pytest.raises(CorruptFileError, match=r"table\.parquet: .*\. Run the study again"):
             read(path)
 
 
@@ -87,3 +87,20 @@ def test_a_parquet_file_of_others_is_refused(tmp_path: Path) -> None:
 def test_a_missing_file_is_no_corrupt_one(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"none\.parquet"):
         read_table(tmp_path / "none.parquet")
+
+
+def test_another_s_table_is_refused_by_what_it_says_of_itself(tmp_path: Path) -> None:
+    path = tmp_path / "table.parquet"
+    write_table(path, TABLES["nulls"], {"experiment": "depth", "scale": "paper"})
+    for read in (read_table, read_about):
+        read(path, {"scale": "paper"})
+        with pytest.raises(CorruptFileError, match="its scale is 'paper', not 'laptop'"):
+            read(path, {"experiment": "depth", "scale": "laptop"})
+
+
+def test_metadata_of_another_form_are_no_result(tmp_path: Path) -> None:
+    path = tmp_path / "table.parquet"
+    write_table(path, TABLES["nulls"], [1, 2])  # type: ignore[arg-type]
+    for read in (read_table, read_about):
+        with pytest.raises(CorruptFileError, match="no result of this project"):
+            read(path)

@@ -25,7 +25,7 @@ from lrtransfer.study.training import sweep
 from lrtransfer.study.training.device import processor
 from lrtransfer.study.training.run import DIVERGENCE_INTERVAL, TrainingRun
 from lrtransfer.study.training.sweep import Job, train_runs
-from lrtransfer.study.training.tensors import load_tensors
+from lrtransfer.study.training.tensors import load_tensors, save_tensors
 from tests.tiny import EXPERIMENT, ROOT, store_blobs, tiny_grid, tiny_params, tiny_plan
 
 from .sweep_job import slow_runs
@@ -161,6 +161,31 @@ def test_a_damaged_state_is_named_and_the_run_starts_again(
     assert "state.safetensors" in (error := capsys.readouterr().err)
     assert "Starting this run from step 0." in error
     assert science(run)[1] == "ok"
+
+
+@pytest.mark.parametrize(
+    "about", [{}, {"rows": None, "step": 1, "numbers": {}}, {"rows": [[1, 2, 3]], "step": 1}]
+)
+def test_a_sealed_file_that_holds_no_state_is_named_and_the_run_starts_again(
+    about: dict[str, object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = runs()[2]
+    work = LAYOUT.work_run(run.key)
+    save_tensors(work / "state.safetensors", {}, about | {"key": run.key})
+    (work / "seconds.json").write_text("[]", encoding="utf-8")
+    assert train_runs([run], JOB) == 1
+    assert "holds no state of a run. Starting this run from step 0." in capsys.readouterr().err
+    assert science(run)[1] == "ok"
+
+
+def test_a_finished_checkpoint_of_another_run_is_none() -> None:
+    run = next(run for run in runs() if run.checkpoints)
+    train_runs([run], JOB)
+    kept = LAYOUT.work_run(run.key) / f"{run.checkpoints[0]}.safetensors"
+    weights, about = load_tensors(kept)
+    save_tensors(kept, weights, about | {"key": "another"})
+    assert train_runs([run], JOB) == 1
+    assert load_tensors(kept)[1] == about
 
 
 def diverging_sweep() -> tuple[Run, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -9,12 +11,18 @@ import pytest
 import torch
 
 from lrtransfer.study.plan.yaml_file import StudyError
-from lrtransfer.study.storage.locks import LockHeldError, locked
+from lrtransfer.study.storage.locks import LockHeldError, acquire, locked
 from lrtransfer.study.storage.paths import STUDY_LOCK, Layout
 from lrtransfer.study.training.device import gpu_of_its_own
 from lrtransfer.study.workflow import start
 from lrtransfer.study.workflow.cost import known_costs, note_costs, runtime_minutes
-from lrtransfer.study.workflow.start import _profile_settings, cancel_orphans, select
+from lrtransfer.study.workflow.start import (
+    _profile_settings,
+    cancel_orphans,
+    hold_lock,
+    prepare_environment,
+    select,
+)
 from lrtransfer.study.workflow.targets import Targets, runs_behind
 from tests.tiny import ROOT, tiny_plan
 
@@ -156,14 +164,18 @@ def test_only_this_folder_s_jobs_of_this_study_are_cancelled(queue: Path) -> Non
     assert cancel_orphans() == []
 
 
-def test_jobs_of_a_study_that_runs_are_left_alone(
-    queue: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_bare_snakemake_beside_a_study_stops_and_names_its_process(
+    queue: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with locked(STUDY_LOCK, "the other one"):
-        assert cancel_orphans() == []
-        assert not queue.exists()
-        monkeypatch.setenv("LRTRANSFER_LOCK", "3")
-        assert cancel_orphans() == ["1"], "the lock is inherited"
+    lock = acquire(STUDY_LOCK, "process 1 on elsewhere")
+    with pytest.raises(SystemExit):
+        hold_lock()
+    assert "held by process 1 on elsewhere" in capsys.readouterr().err
+    monkeypatch.setenv("LRTRANSFER_LOCK", "0")
+    with pytest.raises(SystemExit):
+        hold_lock()
+    monkeypatch.setenv("LRTRANSFER_LOCK", str(lock.fileno()))
+    hold_lock()  # it is inherited
 
 
 def test_a_study_inside_a_job_does_not_cancel_itself(
@@ -175,6 +187,18 @@ def test_a_study_inside_a_job_does_not_cancel_itself(
 
 
 def test_a_bare_snakemake_holds_the_lock_while_it_runs(queue: Path) -> None:
-    assert cancel_orphans() == ["1"]
+    hold_lock()
     with pytest.raises(LockHeldError, match="process"), locked(STUDY_LOCK, "a second one"):
         pass
+
+
+def test_a_file_beside_params_yaml_shadows_no_package_in_a_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    (tmp_path / "yaml.py").write_text("raise SystemExit('shadowed')")
+    prepare_environment({})
+    command = ["python", "-m", "lrtransfer", "check", "elsewhere.yaml"]
+    done = subprocess.run(command, cwd=tmp_path, env=os.environ, capture_output=True, text=True)
+    assert "elsewhere.yaml: no such file" in done.stderr
+    assert done.returncode == 2

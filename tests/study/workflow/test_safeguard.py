@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
-from lrtransfer.study.plan.expand import Plan
-from lrtransfer.study.storage.paths import Layout
+from lrtransfer.study.plan.expand import Plan, Run
+from lrtransfer.study.storage.paths import WORK, Layout
+from lrtransfer.study.storage.seal import CorruptFileError
 from lrtransfer.study.storage.tables import write_table
-from lrtransfer.study.workflow import safeguard
+from lrtransfer.study.workflow import soundness
 from lrtransfer.study.workflow.care import Candidate, sample, study_status
-from lrtransfer.study.workflow.safeguard import check_results
+from lrtransfer.study.workflow.safeguard import date_back, set_aside
+from lrtransfer.study.workflow.soundness import check_results
 from tests.tiny import tiny_grid, tiny_params, tiny_plan
 
 
@@ -23,26 +27,82 @@ def stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
     monkeypatch.chdir(tmp_path)
     plan = tiny_plan()
     for run in plan.runs:
-        about = {"config": run.config.to_json(), "code": run.code, "status": "ok"}
-        write_table(Layout().run(run.key), pa.table({"loss": [1.0]}), about)
+        write_run_file(run)
     return plan
+
+
+def write_run_file(run: Run, **said: object) -> None:
+    about = {"key": run.key, "config": run.config.to_json(), "code": run.code, "status": "ok"}
+    write_table(Layout().run(run.key), pa.table({"loss": [1.0]}), about | said)
 
 
 def test_a_narrower_selection_forgets_no_verified_file(
     stored: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[Path] = []
-    sealed = safeguard.read_sealed
-    monkeypatch.setattr(safeguard, "read_sealed", lambda path: (read.append(path), sealed(path))[1])
-    assert check_results(stored, Layout()).sound == len(read) == len(stored.runs)
+    sealed = soundness.read_sealed
+    monkeypatch.setattr(soundness, "read_sealed", lambda path: (read.append(path), sealed(path))[1])
+
+    def sound(plan: Plan) -> int:
+        read.clear()
+        return len(check_results(plan, Layout()).sound)
+
+    def runs_read() -> list[Path]:
+        return [path for path in read if path.exists() and path.parent == Layout().runs]
+
+    assert sound(stored) == len(runs_read()) == len(stored.runs)
     narrow = replace(stored, sweeps=stored.sweeps[:1])
-    assert check_results(narrow, Layout()).sound == len(narrow.runs)
+    assert sound(narrow) == len(narrow.runs)
+    assert not runs_read()
     changed, gone = (Layout().run(run.key) for run in stored.runs[-2:])
     changed.touch()
     gone.unlink()
-    read.clear()
-    assert check_results(stored, Layout()).sound == len(stored.runs) - 1
-    assert read == [changed]
+    assert sound(stored) == len(stored.runs) - 1
+    assert runs_read() == [changed]
+
+
+def test_a_note_of_verified_files_of_another_form_is_none(stored: Plan) -> None:
+    (WORK / "verified.json").parent.mkdir(parents=True)
+    (WORK / "verified.json").write_text("[]", encoding="utf-8")
+    assert len(check_results(stored, Layout()).sound) == len(stored.runs)
+
+
+def test_what_is_no_run_of_ours_is_named_by_the_status_and_waited_for_by_nothing(
+    stored: Plan,
+) -> None:
+    pipe, folder, dangling, other, odd = (Layout().run(run.key) for run in stored.runs[:5])
+    for path in (pipe, folder, dangling):
+        path.unlink()
+    os.mkfifo(pipe)
+    folder.mkdir()
+    dangling.symlink_to("/nonexistent")
+    write_run_file(stored.runs[3], key=stored.runs[0].key)
+    write_run_file(stored.runs[4], config={})
+    status = study_status(stored, Layout(), stored)
+    assert status.finished == len(stored.runs) - 5
+    told = "\n".join(status.damaged)
+    assert all(path.name in told for path in (pipe, folder, dangling, other, odd)), told
+
+
+def test_results_of_the_future_are_dated_back(stored: Plan) -> None:
+    ahead, behind = (Layout().run(run.key) for run in stored.runs[:2])
+    in_a_day = time.time() + 86_400
+    os.utime(ahead, (in_a_day, in_a_day))
+    os.utime(behind, (1, 1))
+    assert date_back([ahead, behind]) == 1
+    assert ahead.stat().st_mtime <= time.time()
+    assert behind.stat().st_mtime == 1
+    assert date_back([ahead, behind]) == 0
+
+
+def test_what_is_set_aside_twice_is_kept_twice(stored: Plan) -> None:
+    path = Layout().run(stored.runs[0].key)
+    kept = []
+    for content in ("one", "another"):
+        path.write_text(content)
+        kept.append(set_aside(CorruptFileError(path, "damaged")))
+    assert [place.read_text() for place in kept] == ["one", "another"]
+    assert not path.exists()
 
 
 def test_a_run_of_another_depth_is_a_new_run_and_no_stale_one(stored: Plan) -> None:

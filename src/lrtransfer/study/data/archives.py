@@ -21,8 +21,8 @@ def members(raw: bytes, wanted: Callable[[str], bool]) -> Iterator[tuple[str, by
         wanted: Whether the member of a path is to be read.
 
     Raises:
-        ValueError: The archive is truncated, damaged or of another kind, or a member is a link or
-            has a path that leads out of the archive.
+        ValueError: The archive is truncated, damaged, encrypted or of another kind, or a member is
+            a link or has a path that leads out of the archive.
     """
     reader = _zip if zipfile.is_zipfile(io.BytesIO(raw)) else _tar
     try:
@@ -32,6 +32,11 @@ def members(raw: bytes, wanted: Callable[[str], bool]) -> Iterator[tuple[str, by
         raise ValueError(
             f"the archive is truncated or damaged ({reason}). "
             "Delete it from data/downloads and download it again."
+        ) from error
+    except RuntimeError as error:  # of zipfile: a password, or an odd compression
+        raise ValueError(
+            f"the archive cannot be read ({error}). Pack it anew, without a password, as zip or "
+            "tar.gz, and give that file's path as url."
         ) from error
 
 

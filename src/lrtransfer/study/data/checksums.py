@@ -13,11 +13,14 @@ def listing(files: Mapping[str, Path]) -> bytes:
     Contents are read in pieces, so a file may be larger than the memory.
 
     Raises:
-        ValueError: A name has a line break.
+        ValueError: A name has a line break, or is not UTF-8.
     """
     for name in files:
         if "\n" in name:
             raise ValueError(f"the file name {name!r} has a line break. Rename the file.")
+        # Python reads bytes that are not UTF-8 as lone surrogates.
+        if any("\ud800" <= letter <= "\udfff" for letter in name):
+            raise ValueError(f"the file name {name!r} is not UTF-8. Rename the file.")
     return "".join(f"{_sha256(path)}  {name}\n" for name, path in files.items()).encode()
 
 

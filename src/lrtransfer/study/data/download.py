@@ -8,14 +8,22 @@ the file.
 from __future__ import annotations
 
 import hashlib
+import re
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 CACHE = Path("data/downloads")
 RETRIES = 3
-TIMEOUT = 30.0  # seconds without an answer, not of the whole transfer
+TIMEOUT = 30.0  # seconds without an answer
+# Slower than this over the first minute and after, a transfer is given up: it would take days.
+SLOWEST = 2**10  # bytes a second
+_PATIENCE = 60.0
+_NAME_LENGTH = 100
+_ABANDONED_SECONDS = 86_400.0
 
 
 @dataclass(kw_only=True)
@@ -45,7 +53,8 @@ def fetch(url: str) -> Path:
     """Return the local copy of ``url``; a path or a ``file:`` URL is used where it lies.
 
     The transfer goes to a temporary file that takes its name when complete. A dropped connection
-    is tried again up to ``RETRIES`` times. Progress shows on a terminal only.
+    is tried again up to ``RETRIES`` times, one that trickles is given up. Progress shows on a
+    terminal only.
 
     Raises:
         RuntimeError: There is no such file, or no connection.
@@ -67,8 +76,10 @@ def discard(url: str) -> None:
 
 def _cached(url: str) -> Path:
     """Return the cache's name for ``url``: mirrors of one file do not share it."""
-    name = Path(unquote(urlsplit(url).path)).name or "content"
-    return CACHE / f"{hashlib.sha256(url.encode()).hexdigest()[:12]}-{name}"
+    name = unquote(urlsplit(url).path).rpartition("/")[2] or "content"
+    # What any file system takes as a name.
+    plain = re.sub(r"[^ -~]|[\\/:]", "_", name)[-_NAME_LENGTH:]
+    return CACHE / f"{hashlib.sha256(url.encode()).hexdigest()[:12]}-{plain}"
 
 
 def _local(url: str) -> Path | None:
@@ -92,9 +103,10 @@ def _download(url: str) -> Path:
     import requests
 
     target = _cached(url)
+    _drop_abandoned()
     # pooch announces each file and each retry; the progress bar and our errors say enough.
     pooch.get_logger().setLevel("WARNING")
-    downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=TIMEOUT)
+    downloader = pooch.HTTPDownloader(progressbar=_pace(), timeout=TIMEOUT)
     store = pooch.create(
         CACHE,
         base_url="",
@@ -110,3 +122,33 @@ def _download(url: str) -> Path:
             "url to a mirror or to the path of a file that you have."
         ) from error
     return target
+
+
+def _pace() -> Any:
+    """Return a progress bar that gives up on a transfer which trickles."""
+    from tqdm import tqdm  # type: ignore[import-untyped]
+
+    class Pace(tqdm):  # type: ignore[misc]
+        began = time.monotonic()
+        received = 0.0
+
+        def __bool__(self) -> bool:
+            return True
+
+        def update(self, n: float = 1) -> bool | None:
+            self.received += n
+            seconds = time.monotonic() - self.began
+            if seconds > _PATIENCE and self.received < SLOWEST * seconds:
+                raise TimeoutError(f"{self.received:.0f} bytes in {seconds:.0f} s")
+            shown: bool | None = super().update(n)
+            return shown
+
+    shown = sys.stderr.isatty()
+    return Pace(disable=not shown, unit="B", unit_scale=True, ncols=79, ascii=True, leave=True)
+
+
+def _drop_abandoned() -> None:
+    """Remove what killed transfers left in the cache."""
+    for path in CACHE.glob("tmp*"):
+        if path.is_file() and time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
+            path.unlink(missing_ok=True)

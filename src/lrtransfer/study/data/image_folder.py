@@ -163,11 +163,15 @@ class ImageFolder:
 
 
 def _images(folder: Path) -> list[Path]:
-    return sorted(
+    found = sorted(
         file
         for file in folder.iterdir()
         if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
     )
+    # A pipe would be waited for.
+    if odd := next((file for file in found if not file.is_file()), None):
+        raise ValueError(f"{odd} has an image's name but is no file. Take it out.")
+    return found
 
 
 def _first(files: dict[str, list[Path]], number: int) -> dict[str, list[Path]]:

@@ -16,7 +16,7 @@ from lrtransfer.study.data.download import Downloaded
 from lrtransfer.study.plan import catalog
 from lrtransfer.study.storage import paths
 from lrtransfer.study.storage.atomic import write_bytes, write_text
-from lrtransfer.study.storage.seal import CorruptFileError
+from lrtransfer.study.storage.seal import CorruptFileError, require_file
 
 
 class ChecksumError(RuntimeError):
@@ -87,13 +87,28 @@ def load_arrays(dataset_id: str) -> Arrays:
         CorruptFileError: Arrays or manifest are damaged.
         FileNotFoundError: The data set is not prepared.
     """
-    file = paths.arrays(dataset_id)
-    content = file.read_bytes()
-    try:
-        expected = json.loads(paths.manifest(dataset_id).read_text(encoding="utf-8"))["sha256"]
-    except (ValueError, KeyError, TypeError):
-        raise CorruptFileError(paths.manifest(dataset_id), "not a data manifest") from None
-    if hashlib.sha256(content).hexdigest() != expected:
-        raise CorruptFileError(file, "the content does not match its manifest")
-    loaded: Arrays = load(content)
+    loaded: Arrays = load(read_arrays(dataset_id))
     return loaded
+
+
+def read_arrays(dataset_id: str) -> bytes:
+    """Return the content of the arrays' file; raises as `load_arrays`."""
+    file = paths.arrays(dataset_id)
+    require_file(file)
+    content = file.read_bytes()
+    if hashlib.sha256(content).hexdigest() != read_manifest(dataset_id)["sha256"]:
+        raise CorruptFileError(file, "the content does not match its manifest")
+    return content
+
+
+def read_manifest(dataset_id: str) -> dict[str, Any]:
+    """Return what was noted of a prepared data set; raises as `load_arrays`."""
+    file = paths.manifest(dataset_id)
+    require_file(file)
+    try:
+        manifest = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError:
+        manifest = None
+    if not isinstance(manifest, dict) or "sha256" not in manifest:
+        raise CorruptFileError(file, "not a data manifest")
+    return manifest

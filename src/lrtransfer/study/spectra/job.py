@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -40,7 +39,7 @@ def compute_spectra(
     began = time.monotonic()
     # Read and hashed once, not for every checkpoint.
     arrays = cache(load_arrays)
-    missing = [item for item in wanted if not _finished(layout.work_spectrum(item.key))]
+    missing = [item for item in wanted if not _finished(item, layout)]
     for done, item in enumerate(missing, start=1):
         write_table(layout.work_spectrum(item.key), *_compute(item, layout, arrays, device))
         left = (time.monotonic() - began) / done * (len(missing) - done)
@@ -54,9 +53,9 @@ def compute_spectra(
         link(layout.work_spectrum(item.key), layout.spectrum(item.key))
 
 
-def _finished(path: Path) -> bool:
+def _finished(item: expand.Spectrum, layout: Layout) -> bool:
     try:
-        read_table(path)
+        read_table(layout.work_spectrum(item.key), {"key": item.key})
     except FileNotFoundError:
         return False
     except CorruptFileError as error:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 _POLL_SECONDS = 0.5
+_HOLDER_LENGTH = 200
 
 
 class LockHeldError(RuntimeError):
@@ -35,15 +36,15 @@ def acquire(
 
     Raises:
         LockHeldError: Another process holds the lock.
+        RuntimeError: Something else than a file stands there, or may not be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = path.open("a+", encoding="utf-8")
+    lock = _opened(path)
     deadline = time.monotonic() + wait_seconds
     while not (held := _try_lock(lock)) and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)
     if not held:
         lock.seek(0)
-        holder = lock.read().strip()
+        holder = lock.read(_HOLDER_LENGTH).strip()
         lock.close()
         raise LockHeldError(path, holder)
     lock.seek(0)
@@ -62,6 +63,19 @@ def locked(path: Path, about: str, *, wait_seconds: float = 0.0) -> Iterator[Non
         yield
     finally:
         lock.close()
+
+
+def _opened(path: Path) -> IO[str]:
+    """Open the file at ``path``, made if missing; through no link, which another user may plant."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise RuntimeError(
+            f"{path} cannot be a lock ({error.strerror}: {error.filename}). Remove what stands "
+            "there, if it is yours, and start again."
+        ) from None
+    return os.fdopen(handle, "r+", encoding="utf-8", errors="replace")
 
 
 def _try_lock(lock: IO[str]) -> bool:

@@ -74,6 +74,11 @@ class Layout:
         return self.results / "claims.json"
 
     @property
+    def claims_sums(self) -> Path:
+        """The digests of ledger and metrics."""
+        return self.results / "claims.sha256"
+
+    @property
     def metrics(self) -> Path:
         """The ledger's and the estimates' numbers by name, for ``dvc metrics``."""
         return self.results / "metrics.json"
@@ -81,6 +86,10 @@ class Layout:
     def figures(self, experiment: str) -> Path:
         """Folder of an experiment's figures."""
         return self.results / "figures" / experiment
+
+    def figures_sums(self, experiment: str) -> Path:
+        """The digests of an experiment's figures."""
+        return self.figures(experiment) / "figures.sha256"
 
     @property
     def report(self) -> Path:

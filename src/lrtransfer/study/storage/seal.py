@@ -7,6 +7,7 @@ by the sha256 of all other bytes. Checking needs neither torch nor pyarrow.
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 _MARK = b"lrtransfer-seal:"
@@ -19,9 +20,9 @@ class CorruptFileError(RuntimeError):
 
     def __init__(self, path: Path, problem: str) -> None:
         super().__init__(
-            f"{path}: {problem}. Delete the file and run the study again: it will be made anew."
+            f"{path}: {problem}. Run the study again: it sets the file aside and makes it anew."
         )
-        self.path = path
+        self.path, self.problem = path, problem
 
 
 def seal(content: bytes) -> bytes:
@@ -37,8 +38,7 @@ def read_sealed(path: Path) -> bytes:
         CorruptFileError: The file is truncated, damaged or not one of ours.
         FileNotFoundError: There is no such file.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file")
+    require_file(path)
     content = path.read_bytes()
     try:
         place = _place(content)
@@ -47,6 +47,18 @@ def read_sealed(path: Path) -> bytes:
     if content[place : place + _LENGTH] != _digest(content, place):
         raise CorruptFileError(path, "the content does not match its digest")
     return content
+
+
+def require_file(path: Path) -> None:
+    """Raise `FileNotFoundError` where nothing is; `CorruptFileError` where it is no plain file.
+
+    A pipe would be waited for, a folder or a dangling link taken for a result by its name.
+    """
+    if path.is_file():
+        return
+    if os.path.lexists(path):
+        raise CorruptFileError(path, "a folder, pipe or dangling link where a file should be")
+    raise FileNotFoundError(f"{path}: no such file")
 
 
 def _place(content: bytes) -> int:

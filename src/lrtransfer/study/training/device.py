@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
+import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import torch
@@ -48,6 +49,8 @@ def gpu_of_its_own(device: torch.device, slots: Path = _SLOTS) -> Iterator[torch
     where all are taken: more jobs than GPUs share them.
     """
     count = torch.cuda.device_count() if device.type == "cuda" and device.index is None else 0
+    if count > 1:
+        _own_folder(slots)
     for number in range(count if count > 1 else 0):
         try:
             with locked(slots / str(number), f"process {os.getpid()}"):
@@ -57,3 +60,20 @@ def gpu_of_its_own(device: torch.device, slots: Path = _SLOTS) -> Iterator[torch
             if error.path != slots / str(number):
                 raise
     yield device
+
+
+def _own_folder(folder: Path) -> None:
+    """Make ``folder`` for this user alone; its parent is a place where anyone may write.
+
+    Raises:
+        RuntimeError: It is another user's, or no folder.
+    """
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700, parents=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise RuntimeError(
+            f"{folder} is not this user's own folder, so jobs cannot share out the GPUs by locks "
+            "in it. Set TMPDIR to a folder of your own."
+        )
+    folder.chmod(0o700)

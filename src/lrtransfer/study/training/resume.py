@@ -30,8 +30,17 @@ def load_state(path: Path, run: TrainingRun, key: str) -> bool:
     except CorruptFileError as error:
         print(f"warning: {error} Starting this run from step 0.", file=sys.stderr, flush=True)
         return False
-    if about["key"] != key:
+    if about.get("key") != key:
         return False
-    rows = {int(step): row for step, row in about["rows"]}
-    run.load_state(State(about["step"], rows, about["numbers"], tensors))
+    try:
+        rows = {int(step): row for step, row in about["rows"]}
+        state = State(about["step"], rows, about["numbers"], tensors)
+    except (KeyError, TypeError, ValueError):
+        print(
+            f"warning: {path} holds no state of a run. Starting this run from step 0.",
+            file=sys.stderr,
+            flush=True,
+        )
+        return False
+    run.load_state(state)
     return True

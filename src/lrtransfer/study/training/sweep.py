@@ -101,7 +101,9 @@ def _finished(run: Run, layout: Layout) -> bool:
     try:
         read_run(folder / "run.parquet", run.key)
         for step in run.checkpoints:
-            load_tensors(folder / f"{step}.safetensors")
+            path = folder / f"{step}.safetensors"
+            if load_tensors(path)[1].get("key") != run.key:
+                raise CorruptFileError(path, "holds another run's weights")
     except FileNotFoundError:
         return False
     except CorruptFileError as error:
@@ -197,7 +199,7 @@ def _about(run: Run, log: Log, seconds: float, job: Job) -> dict[str, Any]:
 def _seconds(folder: Path) -> float:
     try:
         return float(json.loads((folder / "seconds.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError):
+    except (OSError, ValueError, TypeError):
         return 0.0
 
 

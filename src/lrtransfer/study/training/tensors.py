@@ -7,11 +7,12 @@ import struct
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
 from lrtransfer.study.storage.atomic import write_bytes
-from lrtransfer.study.storage.seal import PLACEHOLDER, read_sealed, seal
+from lrtransfer.study.storage.seal import PLACEHOLDER, CorruptFileError, read_sealed, seal
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
@@ -29,7 +30,10 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         FileNotFoundError: There is no such file.
     """
     content = read_sealed(path)
-    (length,) = struct.unpack("<Q", content[:8])
-    header = json.loads(content[8 : 8 + length])
-    about: dict[str, Any] = json.loads(header["__metadata__"]["about"])
-    return load(content), about
+    try:
+        (length,) = struct.unpack("<Q", content[:8])
+        header = json.loads(content[8 : 8 + length])
+        about: dict[str, Any] = json.loads(header["__metadata__"]["about"])
+        return load(content), about
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise CorruptFileError(path, f"sealed, but no tensors ({error})") from None

@@ -12,6 +12,7 @@ from lrtransfer.study.evidence.edge_of_stability import edge_factor
 from lrtransfer.study.plan.run_config import RunConfig
 from lrtransfer.study.workflow.stages import read_frame
 from lrtransfer.study.workflow.start import Selection
+from lrtransfer.study.workflow.targets import table_settings
 from lrtransfer.transfer.optimum import Optimum, optima
 from lrtransfer.transfer.predict import Prediction, PredictionRefused, predict
 from lrtransfer.transfer.size import Axis, size_axis
@@ -53,7 +54,9 @@ def predictions(
         raise ValueError(
             f"--experiment {experiment!r} is none of {', '.join(chosen.plan.experiments)}"
         )
-    runs = read_frame(chosen.layout.table(experiment, "runs"))
+    runs = read_frame(
+        chosen.layout.table(experiment, "runs"), table_settings(chosen.plan, experiment)
+    )
     axis = size_axis(runs)
     asked = {"width": width, "depth": depth}
     size, fixed = asked[axis], asked[_OTHER[axis]]

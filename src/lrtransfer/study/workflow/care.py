@@ -80,9 +80,13 @@ def stored_runs(layout: Layout) -> tuple[dict[str, dict[str, Any]], list[str]]:
     damaged: list[str] = []
     for path in sorted(layout.runs.glob("*.parquet")):
         try:
-            found[path.stem] = read_about(path)
+            about = read_about(path, {"key": path.stem})
+            _grid_point(about["config"])
+            found[path.stem] = about
         except CorruptFileError as error:
             damaged.append(str(error))
+        except (KeyError, TypeError):
+            damaged.append(str(CorruptFileError(path, "does not say which run it is of")))
     return found, damaged
 
 
@@ -147,11 +151,16 @@ def unasked_files(plan: Plan, layout: Layout) -> list[Path]:
     runs = {run.key for run in plan.runs}
     spectra = {spectrum.key for spectrum in plan.spectra}
     kept = {str(layout.checkpoint(r.key, step)) for r in plan.runs for step in r.checkpoints}
-    checkpoints = [path for path in layout.checkpoints.glob("*/*") if str(path) not in kept]
+    # Not through a link: what lies behind it is not ours.
+    folders = [path for path in layout.checkpoints.glob("*") if not path.is_symlink()]
+    inside = [path for folder in folders for path in folder.glob("*")]
+    checkpoints = [path for path in inside if str(path) not in kept]
+    links = [path for path in layout.checkpoints.glob("*") if path.is_symlink()]
     datasets = {dataset.id for dataset in plan.datasets}
     stray = [
         *_others(layout.runs.glob("*.parquet"), runs),
         *checkpoints,
+        *_others(links, runs),
         *_others(layout.spectrum("x").parent.glob("*.parquet"), spectra),
         *_others(layout.work_spectrum("x").parent.glob("*.parquet"), spectra),
         *_others(layout.work_run("x").parent.glob("*"), runs),
@@ -161,9 +170,9 @@ def unasked_files(plan: Plan, layout: Layout) -> list[Path]:
 
 
 def remove(files: Iterable[Path]) -> None:
-    """Remove files and folders, and checkpoint folders that become empty."""
+    """Remove files, links and folders, and checkpoint folders that become empty."""
     for path in files:
-        if path.is_dir():
+        if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
             continue
         path.unlink()
@@ -172,9 +181,9 @@ def remove(files: Iterable[Path]) -> None:
 
 
 def size(path: Path) -> int:
-    """Return the bytes of a file or a folder."""
-    files = path.rglob("*") if path.is_dir() else [path]
-    return sum(file.stat().st_size for file in files if file.is_file())
+    """Return the bytes of a file or a folder; of a link, its own."""
+    files = path.rglob("*") if path.is_dir() and not path.is_symlink() else [path]
+    return sum(file.lstat().st_size for file in files if file.is_symlink() or file.is_file())
 
 
 def _others(files: Iterable[Path], kept: set[str]) -> list[Path]:

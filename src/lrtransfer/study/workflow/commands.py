@@ -5,11 +5,28 @@ from __future__ import annotations
 import json
 import sys
 from argparse import Namespace
+from collections.abc import Callable
+from functools import wraps
 from typing import TYPE_CHECKING
+
+Command = Callable[[Namespace], None]
 
 if TYPE_CHECKING:
     from lrtransfer.study.plan.expand import Run
     from lrtransfer.study.workflow.start import Selection
+
+
+def _stage(command: Command) -> Command:
+    """Let a stage set aside the damaged result that it meets, so that the next call heals it."""
+
+    @wraps(command)
+    def run(options: Namespace) -> None:
+        from lrtransfer.study.workflow.safeguard import setting_aside
+
+        with setting_aside():
+            command(options)
+
+    return run
 
 
 def _selected(options: Namespace) -> Selection:
@@ -51,7 +68,7 @@ def workflow(options: Namespace) -> None:
     from lrtransfer.study.workflow.start import run_snakemake
 
     chosen = _selected(options)
-    if any(not chosen.layout.run(run.key).exists() for run in chosen.plan.runs):
+    if any(not chosen.layout.run(run.key).is_file() for run in chosen.plan.runs):
         from lrtransfer.study.workflow.cost import note_costs
         from lrtransfer.study.workflow.preflight import check_runs
 
@@ -114,17 +131,26 @@ def figures(options: Namespace) -> None:
 
 
 def prune(options: Namespace) -> None:
-    """List what no experiment asks for, and remove it on confirmation."""
-    from lrtransfer.study.workflow.care import remove, size, unasked_files
+    """List what no experiment asks for, and remove it on confirmation; not beside a study."""
+    from lrtransfer.study.storage.locks import locked
+    from lrtransfer.study.storage.paths import STUDY_LOCK
+    from lrtransfer.study.workflow.start import this_process
 
     chosen = _selected(options) if options.experiments else _all(options)
+    with locked(STUDY_LOCK, this_process()):
+        _prune(chosen, yes=options.yes)
+
+
+def _prune(chosen: Selection, *, yes: bool) -> None:
+    from lrtransfer.study.workflow.care import remove, size, unasked_files
+
     stray = unasked_files(chosen.plan, chosen.layout)
     for path in stray:
         print(f"{size(path):>12,} bytes  {path}")
     if not stray:
         print("nothing to prune")
         return
-    if options.yes or _confirmed(f"remove these {len(stray)} files and folders? [y/N] "):
+    if yes or _confirmed(f"remove these {len(stray)} files and folders? [y/N] "):
         remove(stray)
         print(f"removed {len(stray)}")
     else:
@@ -222,6 +248,7 @@ def prepare(options: Namespace) -> None:
     print(f"prepared {folder}", file=sys.stderr)
 
 
+@_stage
 def train(options: Namespace) -> None:
     """Train the runs behind the given files, each in as many processes as the study asks for."""
     from lrtransfer.study.training.distributed.launch import (
@@ -254,6 +281,7 @@ def _train(runs: list[Run], chosen: Selection, threads: int) -> None:
     print(f"trained {count} of {len(runs)} runs; the others were finished", file=sys.stderr)
 
 
+@_stage
 def spectra(options: Namespace) -> None:
     """Compute the spectra behind the given files."""
     import torch
@@ -269,6 +297,7 @@ def spectra(options: Namespace) -> None:
         compute_spectra(wanted, chosen.layout, device)
 
 
+@_stage
 def tables(options: Namespace) -> None:
     """Write the tables over the runs of one experiment."""
     from lrtransfer.study.workflow.stages import write_run_tables
@@ -277,6 +306,7 @@ def tables(options: Namespace) -> None:
     write_run_tables(chosen.plan, chosen.layout, options.experiment)
 
 
+@_stage
 def spectra_table(options: Namespace) -> None:
     """Write the table over the spectra of one experiment."""
     from lrtransfer.study.workflow.stages import write_spectra_table
@@ -285,6 +315,7 @@ def spectra_table(options: Namespace) -> None:
     write_spectra_table(chosen.plan, chosen.layout, options.experiment)
 
 
+@_stage
 def estimates(options: Namespace) -> None:
     """Write the estimates of one experiment."""
     from lrtransfer.study.workflow.stages import write_estimates
@@ -293,6 +324,7 @@ def estimates(options: Namespace) -> None:
     write_estimates(chosen.plan, chosen.layout, options.experiment)
 
 
+@_stage
 def ledger(options: Namespace) -> None:
     """Write the ledger and the metrics of all experiments that have estimates."""
     from lrtransfer.study.workflow.stages import write_ledger
@@ -301,6 +333,7 @@ def ledger(options: Namespace) -> None:
     write_ledger(chosen.plan, chosen.layout)
 
 
+@_stage
 def draw(options: Namespace) -> None:
     """Draw the figures of one experiment."""
     from lrtransfer.study.workflow.reporting import draw_figures
@@ -309,6 +342,7 @@ def draw(options: Namespace) -> None:
     draw_figures(chosen.plan, chosen.layout, options.experiment)
 
 
+@_stage
 def report(options: Namespace) -> None:
     """Write the report."""
     from lrtransfer.study.workflow.reporting import write_report

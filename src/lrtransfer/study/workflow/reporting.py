@@ -11,10 +11,16 @@ from lrtransfer.study.figures.tables import Arm, Settings, Tables
 from lrtransfer.study.plan.expand import Plan
 from lrtransfer.study.plan.schema import Grid, of_arm
 from lrtransfer.study.report.report import ExperimentReport, Meta, ReportFigure, render
-from lrtransfer.study.storage.atomic import write_text
+from lrtransfer.study.storage.atomic import write_bytes
 from lrtransfer.study.storage.paths import RUN_TABLES, Layout
+from lrtransfer.study.storage.seal import PLACEHOLDER, seal
+from lrtransfer.study.storage.sums import check_sum, write_sums
 from lrtransfer.study.workflow.stages import read_frame, read_ledger
-from lrtransfer.study.workflow.targets import estimate_files
+from lrtransfer.study.workflow.targets import (
+    estimate_files,
+    estimate_settings,
+    table_settings,
+)
 
 _VERSIONS = ("lrtransfer", "torch", "numpy", "pandas", "scipy", "snakemake", "dvc")
 
@@ -23,8 +29,10 @@ def draw_figures(plan: Plan, layout: Layout, experiment: str) -> None:
     """Draw every figure of one experiment."""
     tables = _tables(plan, layout, experiment)
     settings = _settings(plan, experiment)
-    for name in plan.study.study[experiment].figures:
-        draw(name, tables, settings, layout.figures(experiment))
+    folder = layout.figures(experiment)
+    drawn = [draw(name, tables, settings, folder) for name in plan.study.study[experiment].figures]
+    files = [file for figure in drawn for file in (figure.png, figure.pdf, figure.csv)]
+    write_sums(layout.figures_sums(experiment), files)
 
 
 def write_report(plan: Plan, layout: Layout) -> None:
@@ -41,7 +49,8 @@ def write_report(plan: Plan, layout: Layout) -> None:
         redo=[f"make study SCALE={plan.study.scale}", "make figures"],
     )
     ledger = read_ledger(layout, plan.experiments)
-    write_text(layout.report, render(experiments, ledger, meta))
+    page = f"{render(experiments, ledger, meta)}<!-- {PLACEHOLDER} -->\n"
+    write_bytes(layout.report, seal(page.encode()))
 
 
 def _experiment_report(plan: Plan, layout: Layout, name: str) -> ExperimentReport:
@@ -55,25 +64,29 @@ def _experiment_report(plan: Plan, layout: Layout, name: str) -> ExperimentRepor
         arms={arm: found.label for arm, found in settings.arms.items()},
         tables=tables,
         description=settings.description,
-        figures=[
-            ReportFigure.read(layout.figures(name) / f"{figure}.png") for figure in spec.figures
-        ],
+        figures=[_figure(layout, name, figure) for figure in spec.figures],
         redo=[f"make study SCALE={plan.study.scale} EXPERIMENTS={name}"],
         confidence=plan.study.fits.confidence,
     )
 
 
+def _figure(layout: Layout, experiment: str, name: str) -> ReportFigure:
+    png = layout.figures(experiment) / f"{name}.png"
+    check_sum(png, layout.figures_sums(experiment))
+    return ReportFigure.read(png)
+
+
 def _tables(plan: Plan, layout: Layout, experiment: str) -> Tables:
     """Read the tables of an experiment; it need not have spectra, courses or forecasts."""
-    files = {name: layout.table(experiment, name) for name in RUN_TABLES}
-    if plan.grid(experiment).spectra is not None:
-        files["spectra"] = layout.table(experiment, "spectra")
+    of = table_settings(plan, experiment)
+    spectra = ("spectra",) if plan.grid(experiment).spectra is not None else ()
+    found = {n: read_frame(layout.table(experiment, n), of) for n in (*RUN_TABLES, *spectra)}
     made = estimate_files(plan, layout, experiment)
     for name in ("estimates", "courses", "forecasts"):
         path = getattr(layout, name)(experiment)
         if path in made:
-            files[name] = path
-    return Tables(**{name: read_frame(path) for name, path in files.items()})
+            found[name] = read_frame(path, estimate_settings(plan, experiment))
+    return Tables(**found)
 
 
 def _settings(plan: Plan, experiment: str) -> Settings:

@@ -1,4 +1,4 @@
-"""What guards finished results: seals, second names, and Snakemake's records of what made them.
+"""What guards finished results: quarantine, second names, and Snakemake's records of their making.
 
 Snakemake deletes a job's declared files before it runs the job again. With a second name in the
 work folder a finished run survives that, and its job publishes it again instead of training it.
@@ -8,80 +8,61 @@ that nothing needs to run.
 
 from __future__ import annotations
 
-import json
+import itertools
+import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from lrtransfer.study.plan.expand import Plan
-from lrtransfer.study.storage.atomic import link, write_text
+from lrtransfer.study.storage.atomic import link
 from lrtransfer.study.storage.paths import WORK, Layout
-from lrtransfer.study.storage.seal import CorruptFileError, read_sealed
+from lrtransfer.study.storage.seal import CorruptFileError
+from lrtransfer.study.workflow.soundness import check_published
 
-_VERIFIED = WORK / "verified.json"
 _QUARANTINE = WORK / "quarantine"
 _RECORDS = Path(".snakemake/metadata")
 _KEPT_RECORDS = Path("results/provenance")
 
 
-@dataclass
-class Checked:
-    """What a look at the published results found.
-
-    Attributes:
-        sound: Number of undamaged files.
-        damaged: One message per damaged file.
-    """
-
-    sound: int = 0
-    damaged: list[CorruptFileError] = field(default_factory=list)
-
-
-def check_results(plan: Plan, layout: Layout) -> Checked:
-    """Verify the digest of every published file that changed since it was last verified."""
-    known = _read_verified()
-    found = Checked()
-    verified = dict(known)
-    for path, _ in _published(plan, layout):
-        verified.pop(str(path), None)
-        if not path.is_file():
-            continue
-        signature = _signature(path)
-        try:
-            if known.get(str(path)) != signature:
-                read_sealed(path)
-        except CorruptFileError as error:
-            found.damaged.append(error)
-            continue
-        found.sound += 1
-        verified[str(path)] = signature
-    # Those of other selections count on, as long as the files are there.
-    verified = {name: seen for name, seen in verified.items() if Path(name).is_file()}
-    if verified != known:
-        write_text(_VERIFIED, json.dumps(verified))
-    return found
-
-
 def set_aside(error: CorruptFileError) -> Path:
-    """Move a damaged file out of the results, so that the study makes it anew."""
-    target = _QUARANTINE / error.path
+    """Move what is damaged out of the results, so that the study makes it anew."""
+    wanted = _QUARANTINE / error.path
+    numbered = (wanted.with_name(f"{wanted.name}.{n}") for n in itertools.count(2))
+    target = next(p for p in itertools.chain([wanted], numbered) if not os.path.lexists(p))
     target.parent.mkdir(parents=True, exist_ok=True)
-    error.path.replace(target)
+    shutil.move(error.path, target)
     return target
+
+
+@contextmanager
+def setting_aside() -> Iterator[None]:
+    """Set aside the damaged result that the block meets: the next call makes it anew.
+
+    A result that was found sound before and rots, its time stamp kept, is met by its reader alone.
+    """
+    try:
+        yield
+    except CorruptFileError as error:
+        # Another job may have met it too.
+        if os.path.lexists(error.path):
+            set_aside(error)
+        raise
 
 
 def keep_copies(plan: Plan, layout: Layout) -> None:
     """Give every sound published file a second name in the work folder."""
-    damaged = {error.path for error in check_results(plan, layout).damaged}
-    for path, copy in _published(plan, layout):
-        if path.is_file() and path not in damaged:
+    sound = check_published(plan, layout).sound
+    for path, copy in _copies(plan, layout):
+        if path in sound:
             link(path, copy)
 
 
-def _published(plan: Plan, layout: Layout) -> Iterator[tuple[Path, Path]]:
+def _copies(plan: Plan, layout: Layout) -> Iterator[tuple[Path, Path]]:
     """Yield every run, checkpoint and spectrum file of the plan with its place in the work."""
     for run in plan.runs:
         folder = layout.work_run(run.key)
@@ -92,17 +73,16 @@ def _published(plan: Plan, layout: Layout) -> Iterator[tuple[Path, Path]]:
         yield layout.spectrum(spectrum.key), layout.work_spectrum(spectrum.key)
 
 
-def _signature(path: Path) -> list[int]:
-    stat = path.stat()
-    return [stat.st_size, stat.st_mtime_ns, stat.st_ino]
+def date_back(files: Iterable[Path]) -> int:
+    """Date files of the future to now; return their number.
 
-
-def _read_verified() -> dict[str, list[int]]:
-    try:
-        content: dict[str, list[int]] = json.loads(_VERIFIED.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content
+    Snakemake discards what a job makes from files that are newer than the clock.
+    """
+    now = time.time()
+    ahead = [path for path in files if path.is_file() and path.stat().st_mtime > now]
+    for path in ahead:
+        os.utime(path, (now, now))
+    return len(ahead)
 
 
 def save_provenance() -> int:

@@ -19,32 +19,39 @@ from lrtransfer.study.plan.claims import FILE, load_claims
 from lrtransfer.study.plan.expand import Plan
 from lrtransfer.study.storage.atomic import write_text
 from lrtransfer.study.storage.paths import RUN_TABLES, Layout
-from lrtransfer.study.storage.seal import CorruptFileError
+from lrtransfer.study.storage.seal import require_file
+from lrtransfer.study.storage.sums import check_sum, write_sums
 from lrtransfer.study.storage.tables import read_table, write_table
 from lrtransfer.study.workflow.targets import (
     estimate_files,
     estimate_settings,
     estimated_experiments,
+    table_settings,
 )
 from lrtransfer.transfer import held_out
+
+# What every record of a ledger says.
+_COMPARED = {"id", "experiment", "paper", "verdict", "value", "ci_low", "ci_high"}
 
 
 def write_run_tables(plan: Plan, layout: Layout, experiment: str) -> None:
     """Write the runs of one experiment and their thinned curves."""
     tables = runs_and_curves(plan.part(experiment), layout)
     for name, frame in zip(RUN_TABLES, tables, strict=True):
-        write_table(layout.table(experiment, name), to_arrow(frame), _about(plan))
+        about = table_settings(plan, experiment)
+        write_table(layout.table(experiment, name), to_arrow(frame), about)
 
 
 def write_spectra_table(plan: Plan, layout: Layout, experiment: str) -> None:
     """Write the eigenvalues and densities of one experiment's checkpoints, in long form."""
     found = spectra_table(plan.part(experiment).spectra, layout)
-    write_table(layout.table(experiment, "spectra"), found, _about(plan))
+    write_table(layout.table(experiment, "spectra"), found, table_settings(plan, experiment))
 
 
 def write_estimates(plan: Plan, layout: Layout, experiment: str) -> None:
     """Write what one experiment's tables say: estimates, and courses and forecasts where it has."""
-    own = Experiment(*(read_frame(layout.table(experiment, name)) for name in RUN_TABLES))
+    of = table_settings(plan, experiment)
+    own = Experiment(*(read_frame(layout.table(experiment, name), of) for name in RUN_TABLES))
     confidence = plan.study.fits.confidence
     made = {
         layout.estimates(experiment): lambda: table(experiment, own.estimates()),
@@ -52,15 +59,18 @@ def write_estimates(plan: Plan, layout: Layout, experiment: str) -> None:
         layout.forecasts(experiment): lambda: to_arrow(held_out.forecasts(own.sweeps, confidence)),
     }
     for path in estimate_files(plan, layout, experiment):
-        write_table(path, made[path](), estimate_settings(plan))
+        write_table(path, made[path](), estimate_settings(plan, experiment))
 
 
 def write_ledger(plan: Plan, layout: Layout) -> None:
     """Write claims and metrics of every experiment that has estimates, selected now or not."""
     names = estimated_experiments(plan, layout)
-    estimates = {name: Estimates(read_frame(layout.estimates(name))) for name in names}
+    settings = {name: estimate_settings(plan, name) for name in names}
+    estimates = {
+        name: Estimates(read_frame(layout.estimates(name), of)) for name, of in settings.items()
+    }
     forecasts = [
-        read_frame(layout.forecasts(name))
+        read_frame(layout.forecasts(name), settings[name])
         for name in names
         if layout.forecasts(name) in estimate_files(plan, layout, name)
     ]
@@ -73,11 +83,21 @@ def write_ledger(plan: Plan, layout: Layout) -> None:
     )
     _write_json(layout.claims, records)
     _write_json(layout.metrics, _metrics(records, estimates))
+    write_sums(layout.claims_sums, (layout.claims, layout.metrics))
 
 
-def read_frame(path: Path) -> pd.DataFrame:
-    """Return a Parquet table as a frame; raise `CorruptFileError` where it is damaged."""
-    found, _ = read_table(path)
+def read_frame(path: Path, of: Mapping[str, Any]) -> pd.DataFrame:
+    """Return a Parquet table as a frame.
+
+    Args:
+        path: The file.
+        of: Whose table is asked for: `table_settings` or `estimate_settings`.
+
+    Raises:
+        CorruptFileError: The file is damaged, or another's.
+        FileNotFoundError: There is no such file.
+    """
+    found, _ = read_table(path, of)
     frame: pd.DataFrame = found.to_pandas()
     return frame
 
@@ -86,33 +106,37 @@ def read_ledger(layout: Layout, experiments: Sequence[str]) -> list[dict[str, An
     """Return the stored claims on these experiments, and those on all.
 
     Raises:
-        CorruptFileError: The ledger is damaged.
+        CorruptFileError: The ledger is not what the study wrote.
         FileNotFoundError: There is none yet.
     """
+    if layout.claims.exists():
+        check_sum(layout.claims, layout.claims_sums)
+    records = read_claims(layout.claims)
     chosen = {*experiments, "all"}
-    return [record for record in read_claims(layout.claims) if record["experiment"] in chosen]
+    return [record for record in records if record["experiment"] in chosen]
 
 
 def read_claims(path: Path) -> list[dict[str, Any]]:
-    """Return the records of a ledger.
+    """Return the records of a ledger, of this study or another.
 
     Raises:
-        CorruptFileError: The file is no ledger.
+        ValueError: The file is no ledger.
         FileNotFoundError: There is none yet.
     """
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no ledger yet. Run the study: `make study`.")
+    require_file(path)
     try:
         records = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{path}: no ledger yet. Run the study: `make study`.") from None
-    except (ValueError, UnicodeDecodeError):
-        raise CorruptFileError(path, "not readable as JSON") from None
-    if not isinstance(records, list):
-        raise CorruptFileError(path, "holds no list of claims")
+    except ValueError:
+        records = None
+    if not (isinstance(records, list) and all(map(_is_record, records))):
+        raise ValueError(f"{path}: no ledger of claims. Give a claims.json that a study wrote.")
     return records
 
 
-def _about(plan: Plan) -> dict[str, Any]:
-    return {"scale": plan.study.scale}
+def _is_record(found: Any) -> bool:
+    return isinstance(found, dict) and found.keys() >= _COMPARED
 
 
 def _write_json(path: Path, content: Any) -> None:

@@ -21,7 +21,8 @@ from lrtransfer.study.plan.load import load_study
 from lrtransfer.study.storage.locks import LockHeldError, acquire
 from lrtransfer.study.storage.paths import STUDY_LOCK, Layout
 from lrtransfer.study.storage.starter import announce_starter
-from lrtransfer.study.workflow.safeguard import check_results, set_aside
+from lrtransfer.study.workflow.safeguard import date_back, set_aside
+from lrtransfer.study.workflow.soundness import check_results
 
 # What a command may choose instead of params.yaml; jobs inherit it as LRTRANSFER_SCALE, ….
 _OVERRIDES = ("scale", "experiments")
@@ -82,14 +83,10 @@ def run_snakemake(
     Raises:
         LockHeldError: Another study runs in this folder.
     """
-    about = (
-        f"process {os.getpid()} on {platform.node()}, started {time.strftime('%Y-%m-%d %H:%M:%S')}"
-    )
-    lock = acquire(STUDY_LOCK, about, inheritable=True)
-    for error in check_results(plan, layout).damaged:
-        kept = set_aside(error)
-        print(f"warning: {error} Set aside as {kept}.", file=sys.stderr, flush=True)
-    snakemake = [sys.executable, "-m", "snakemake"]
+    lock = acquire(STUDY_LOCK, this_process(), inheritable=True)
+    _heal(plan, layout)
+    # Safe path: a file torch.py beside params.yaml is no package.
+    snakemake = [sys.executable, "-P", "-m", "snakemake"]
     if any(Path(".snakemake/locks").glob("*")):
         subprocess.run([*snakemake, "--unlock", "--quiet", "all"], check=True)
     command = [*snakemake, "--cores", str(cores), "--rerun-incomplete"]
@@ -99,6 +96,31 @@ def run_snakemake(
         command += ["--config", *(f"{name}={value}" for name, value in settings.items())]
     environment = {**os.environ, _LOCK_VARIABLE: str(lock.fileno())}
     os.execve(sys.executable, [*command, "--", *targets], environment)
+
+
+def this_process() -> str:
+    """Return what a lock says of its holder."""
+    started = time.strftime("%Y-%m-%d %H:%M:%S")
+    return f"process {os.getpid()} on {platform.node()}, started {started}"
+
+
+def _heal(plan: Plan, layout: Layout) -> None:
+    """Set aside what is damaged and date back what is of the future, saying so."""
+    found = check_results(plan, layout)
+    for error in found.damaged:
+        kept = set_aside(error)
+        print(
+            f"warning: {error.path}: {error.problem}. Set aside as {kept}, to be made anew.",
+            file=sys.stderr,
+            flush=True,
+        )
+    if count := date_back(found.sound):
+        print(
+            f"warning: {count} results are dated after this machine's clock. Dated back: Snakemake "
+            "would discard what is made of them. Is the clock right?",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def _profile_settings() -> dict[str, Any]:
@@ -130,6 +152,8 @@ def prepare_environment(overrides: Mapping[str, str]) -> None:
         overrides: ``scale`` and ``experiments`` where they differ from params.yaml.
     """
     announce_starter()
+    # Jobs are `python -m lrtransfer`, which would import torch.py of this folder before torch.
+    os.environ["PYTHONSAFEPATH"] = "1"
     # The profile is for the Snakemake that submits jobs, not for the one inside a job.
     os.environ.pop("SNAKEMAKE_PROFILE", None)
     folder = str(Path(sys.executable).parent)
@@ -154,12 +178,11 @@ def cancel_orphans(wait_seconds: float = _WAIT_SECONDS) -> list[str]:
     Snakemake does not know them any more and would submit their work a second time. Cancelled, they
     save their state, and the new jobs go on from it.
 
-    While another study runs in this folder, they are its own, and nothing is cancelled. A job whose
-    node does not answer may outlast the wait: its runs stay locked, and a new job for them fails
-    and is tried again.
+    The caller holds the study's lock, so they are nobody else's. A job whose node does not answer
+    may outlast the wait: its runs stay locked, and a new job for them fails and is tried again.
     """
     orphans = _jobs()
-    if not orphans or not _alone():
+    if not orphans:
         return []
     print(f"cancelling jobs that were left behind: {' '.join(orphans)}", file=sys.stderr)
     subprocess.run(["scancel", *orphans], check=False)  # noqa: S607
@@ -171,17 +194,29 @@ def cancel_orphans(wait_seconds: float = _WAIT_SECONDS) -> list[str]:
     return orphans
 
 
-def _alone() -> bool:
-    """Return whether this folder's lock is ours: from ``lrtransfer workflow``, or taken here."""
-    if _LOCK_VARIABLE in os.environ:
-        return True
+def hold_lock() -> None:
+    """Hold the study's lock until this Snakemake ends, unless `lrtransfer workflow` gave it to us.
+
+    Without it a study that starts beside a bare Snakemake would clear that one's own locks away.
+
+    Raises:
+        SystemExit: Another study runs in this folder; stderr names its process.
+    """
+    if _inherited():
+        return
     try:
-        # Kept open: the lock is let go when this process ends.
-        _held.append(acquire(STUDY_LOCK, f"process {os.getpid()} on {platform.node()}"))
+        _held.append(acquire(STUDY_LOCK, this_process()))
     except LockHeldError as error:
-        print(f"jobs in the queue belong to another study: {error}", file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        raise SystemExit(1) from None
+
+
+def _inherited() -> bool:
+    given = os.environ.get(_LOCK_VARIABLE, "")
+    try:
+        return given.isdigit() and os.path.samestat(os.fstat(int(given)), STUDY_LOCK.stat())
+    except OSError:
         return False
-    return True
 
 
 def _jobs() -> list[str]:

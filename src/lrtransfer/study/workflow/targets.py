@@ -22,6 +22,8 @@ from lrtransfer.study.workflow.cost import known_costs, runtime_minutes
 
 # Stands for the run of a job in a rule for many jobs: Snakemake's wildcard.
 _ANY_KEY = "{key}"
+# Of stored tables and estimates: raise it with their columns, and those of before are made anew.
+_FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -200,6 +202,15 @@ class Targets:
         names = self.plan.study.study[experiment].figures
         return [str(folder / f"{name}.{kind}") for name in names for kind in ("png", "pdf", "csv")]
 
+    def figures_sums(self, experiment: str) -> list[str]:
+        """The digests of one experiment's figures."""
+        return [str(self.layout.figures_sums(experiment))]
+
+    @property
+    def ledger(self) -> list[str]:
+        """The ledger, the metrics and their digests."""
+        return [str(self.layout.claims), str(self.layout.metrics), str(self.layout.claims_sums)]
+
     def each(self, files: Callable[[str], list[str]]) -> list[str]:
         """Return ``files`` of every selected experiment, as in ``each(targets.figures)``."""
         return [file for name in self.plan.experiments for file in files(name)]
@@ -306,7 +317,6 @@ def estimated_experiments(plan: Plan, layout: Layout) -> list[str]:
     So the ledger keeps what it says of an experiment that a narrower selection hides, and leaves
     out one whose stored estimates are of another scale, other seeds or another confidence.
     """
-    settings = estimate_settings(plan)
     return [
         name
         for name, experiment in plan.study.study.items()
@@ -314,19 +324,25 @@ def estimated_experiments(plan: Plan, layout: Layout) -> list[str]:
         or (
             plan.study.scale in experiment.scales
             and layout.estimates(name).is_file()
-            and _about(layout.estimates(name)) == settings
+            and _about(layout.estimates(name)) == estimate_settings(plan, name)
         )
     ]
 
 
-def estimate_settings(plan: Plan) -> dict[str, Any]:
-    """Return what stored estimates say of the study that they are of."""
+def table_settings(plan: Plan, experiment: str) -> dict[str, Any]:
+    """Return what a stored table says of itself: whose it is, and in which form."""
     study = plan.study
     return {
+        "experiment": experiment,
         "scale": study.scale,
         "seed_offset": study.seed_offset,
-        "confidence": study.fits.confidence,
+        "format": _FORMAT,
     }
+
+
+def estimate_settings(plan: Plan, experiment: str) -> dict[str, Any]:
+    """Return what stored estimates say of themselves."""
+    return table_settings(plan, experiment) | {"confidence": plan.study.fits.confidence}
 
 
 def _about(path: Path) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Damage to what the study keeps on disk."""
