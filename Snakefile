@@ -34,4 +34,4 @@ rule all:
 onstart:
     cancel_orphans()
     keep_copies(PLAN, LAYOUT)
-    watch(PLAN, LAYOUT)
+    watch(TARGETS, SELECTION.overrides, log)
