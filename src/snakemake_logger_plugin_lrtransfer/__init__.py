@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # Snakemake's own last words; a list of what failed says more.
 _SUMMARIES = ("Exiting because a job", "WorkflowError:\nAt least one job did not")
+# At Ctrl-C, and at SIGTERM.
+_STOPPING = ("Terminating processes on user request", "Will exit after finishing")
 # A job's exit status in many words; its log says why.
 _EXIT_STATUS = "returned non-zero exit status"
 
@@ -73,7 +75,7 @@ def _tell(shown: Terminal, record: logging.LogRecord) -> None:
                 shown.fail(_failed(job | {"log": [*job["log"], *about["aux_logs"]]}))
         case LogEvent.ERROR if about.get("exception") == "KeyboardInterrupt":
             shown.stop()
-        case _ if text.startswith("Terminating processes on user request"):
+        case _ if text.startswith(_STOPPING):
             shown.stop()
         case LogEvent.ERROR | None if _matters(record, text):
             shown.say(text)
@@ -87,5 +89,5 @@ def _failed(about: dict[str, Any]) -> FailedJob:
 
 def _matters(record: logging.LogRecord, text: str) -> bool:
     if record.levelno < logging.WARNING:
-        return text.startswith(("Nothing to be done", "Will exit after finishing"))
+        return text.startswith("Nothing to be done")
     return not text.startswith(_SUMMARIES) and _EXIT_STATUS not in text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from argparse import Namespace
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def workflow(options: Namespace) -> None:
         from lrtransfer.study.workflow.cost import note_costs
         from lrtransfer.study.workflow.preflight import check_runs
 
+        print(f"checking and pricing {len(chosen.plan.runs)} runs", file=sys.stderr, flush=True)
         check_runs(chosen.plan)
         note_costs(chosen.plan)
     run_snakemake(chosen.plan, chosen.layout, options.targets, options.cores, chosen.overrides)
@@ -63,6 +65,7 @@ def workflow(options: Namespace) -> None:
 def claims(options: Namespace) -> None:
     """Print the ledger."""
     from lrtransfer.study.evidence.ledger import counts, table
+    from lrtransfer.study.workflow.claims_text import COLUMNS, claims_text
     from lrtransfer.study.workflow.stages import read_claims, read_ledger
 
     chosen = _selected(options)
@@ -76,9 +79,9 @@ def claims(options: Namespace) -> None:
     if options.json:
         print(json.dumps(records, indent=2, ensure_ascii=False))
         return
-    print(table(records))
+    print(table(records) if options.wide else claims_text(records))
     every = [r for r in read_claims(chosen.layout.claims) if r["paper"] != "lrtransfer"]
-    print(f"\n{counts(records, family=len(every))}")
+    print(f"\n{fill(counts(records, family=len(every)), COLUMNS)}")
 
 
 def predict(options: Namespace) -> None:

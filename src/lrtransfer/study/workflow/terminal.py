@@ -5,6 +5,7 @@ Plain text, without a control code but the carriage return by which a terminal's
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 import threading
@@ -41,6 +42,7 @@ _PRINTED_SECONDS = 30.0
 _JOB_SECONDS = 5.0
 _LOG_LINES = 15
 _LOGS_SHOWN = 3
+_ESCAPED = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 
 
 @dataclass(frozen=True)
@@ -142,12 +144,15 @@ class Terminal:
         """Note that a job failed; it may yet succeed at another attempt."""
         with self._lock:
             self._running.pop(job.number, None)
-            self._failed[job.number] = job
+            if not self._stopped:
+                self._failed[job.number] = job
 
     def stop(self) -> None:
         """Note that the user stops the study: what fails from now on was stopped."""
         with self._lock:
-            self._stopped = True
+            if not self._stopped:
+                self._stopped = True
+                self.say("stopping: waiting for the running jobs")
 
     def say(self, text: str) -> None:
         """Print a text that stays."""
@@ -175,10 +180,10 @@ class Terminal:
             self._closed = True
             self._erase()
             took = duration(time.monotonic() - self._began)
-            if self._stopped:
-                self.say(f"stopped after {took}. The same command goes on from here.")
-            elif self._failed:
+            if self._failed:
                 self._explain(took)
+            if self._stopped:
+                self.say(f"stopped after {took}; the same command goes on from here")
             elif self.total and self.done == self.total:
                 self.say(f"{_jobs(self.total)} done in {took}")
 
@@ -267,6 +272,7 @@ def terminal() -> Terminal:
 
 def plain(text: str) -> str:
     """Return a text without control codes, which would move a terminal's cursor or colour it."""
+    text = _ESCAPED.sub("", text)
     return "".join(c for c in text if c == "\t" or unicodedata.category(c) not in ("Cc", "Cf"))
 
 
