@@ -5,21 +5,20 @@ Plain text, without a control code but the carriage return by which a terminal's
 
 from __future__ import annotations
 
-import re
 import shlex
 import sys
 import threading
 import time
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from shutil import get_terminal_size
 from typing import TextIO
 
-from lrtransfer.study.training.progress import duration
+from lrtransfer.study.training.progress import duration, plain
 from lrtransfer.study.workflow.forecast import Forecast
 
 # A rule's name begins with one of these, the longer of two first.
@@ -42,7 +41,6 @@ _PRINTED_SECONDS = 30.0
 _JOB_SECONDS = 5.0
 _LOG_LINES = 15
 _LOGS_SHOWN = 3
-_ESCAPED = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 
 
 @dataclass(frozen=True)
@@ -240,14 +238,11 @@ class Terminal:
         self._shown = ""
 
     def _write(self, text: str) -> None:
-        try:
-            self.stream.write(text)
+        encoding = self.stream.encoding or "utf-8"
+        # Where the terminal is closed the study goes on.
+        with suppress(OSError, ValueError):
+            self.stream.write(text.encode(encoding, "replace").decode(encoding))
             self.stream.flush()
-        except (OSError, ValueError):
-            # The terminal was closed: the study goes on.
-            pass
-        except UnicodeEncodeError:
-            self.stream.write(text.encode("ascii", "replace").decode())
 
     def _left(self) -> str:
         if self._forecast is None:
@@ -268,12 +263,6 @@ class Terminal:
 def terminal() -> Terminal:
     """Return the terminal of this process."""
     return Terminal()
-
-
-def plain(text: str) -> str:
-    """Return a text without control codes, which would move a terminal's cursor or colour it."""
-    text = _ESCAPED.sub("", text)
-    return "".join(c for c in text if c == "\t" or unicodedata.category(c) not in ("Cc", "Cf"))
 
 
 def repeating(job: FailedJob, options: Sequence[str] = ()) -> str:
