@@ -51,7 +51,8 @@ def test_a_stage_is_a_line_once_all_its_jobs_are_done() -> None:
         shown.finish(number)
     shown.close()
     assert _text(shown).splitlines() == [
-        "3 jobs, 1 at a time: data 1, training 2",
+        "3 jobs, 1 at a time",
+        "data 1, training 2",
         "data: 1 job done in 0 s",
         "training: 2 jobs done in 0 s",
         "3 jobs done in 0 s",
@@ -66,6 +67,20 @@ def test_the_line_counts_the_running_stages_and_says_how_long_the_rest_takes(
     assert shown.line() == "training 0 of 2, 0 of 1 runs trained; about 5 min left"
     shown.finish(1)
     assert shown.line().startswith("1 of 3 jobs")
+
+
+def test_what_jobs_took_beside_their_training_corrects_the_time_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, journal = 0.0, tmp_path / "journal.jsonl"
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    shown = _shown(foresee=lambda rules: Forecast("ab", {"a": 5.0, "b": 10.0}, journal))
+    shown.start(1, "train_a")
+    assert shown.line().endswith("about 30 s left"), "15 s of training, three starts"
+    now = 30.0
+    journal.write_text('{"key": "a", "seconds": 10.0}\n')
+    shown.finish(1)
+    assert shown.line().endswith("about 60 s left"), "20 s of training, two starts of 20 s"
 
 
 def test_on_a_terminal_the_line_is_rewritten_without_any_other_control_code(
@@ -107,6 +122,7 @@ def test_a_failed_job_is_shown_with_the_end_of_its_log_and_the_command_that_repe
     shown.close()
     shown.close()
     lines = _text(shown).splitlines()
+    assert lines[:2] == ["3 jobs, 1 at a time; logs: logs/", "data 1, training 2"]
     assert lines[2:6] == ["", "error: train_a failed.", f"The end of {log}:", "  | line 86"]
     assert lines[-4:] == [
         "  | no space",
@@ -206,8 +222,9 @@ def test_snakemake_s_events_become_lines_and_its_prose_does_not(handler: LogHand
     _log(handler, logging.WARNING, "the clock is behind")
     _log(handler, logging.ERROR, "WorkflowError:\nProtected", event=LogEvent.ERROR, exception="W")
     handler.close()
-    assert _text(handler._terminal).splitlines()[:6] == [
-        "3 jobs, 2 at a time: data 1, training 2",
+    assert _text(handler._terminal).splitlines()[:7] == [
+        "3 jobs, 2 at a time",
+        "data 1, training 2",
         "data: 1 job done in 0 s",
         "the clock is behind",
         "WorkflowError:",

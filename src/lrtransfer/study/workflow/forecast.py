@@ -18,6 +18,10 @@ class Forecast:
         keys: Of the runs that are to be trained.
         prices: Key -> estimated seconds; a run without one is taken for a run like the others.
         journal: Where a line says which run was trained and how long that took.
+
+    Attributes:
+        waiting: Key -> price of the runs that are not trained yet.
+        measured: Seconds that the trained ones took.
     """
 
     def __init__(self, keys: Iterable[str], prices: Mapping[str, float], journal: Path) -> None:
@@ -29,7 +33,7 @@ class Forecast:
         self.total = len(self.waiting)
         self._journal = journal
         self._read = journal.stat().st_size if journal.is_file() else 0
-        self._priced = self._measured = 0.0
+        self._priced = self.measured = 0.0
         self._last = time.monotonic()
 
     @property
@@ -47,11 +51,11 @@ class Forecast:
         for key, seconds in self._news():
             if key in self.waiting:
                 self._priced += self.waiting.pop(key)
-                self._measured += seconds
+                self.measured += seconds
                 self._last = time.monotonic()
-        if self._unpriced and self.waiting and not self._measured:
+        if self._unpriced and self.waiting and not self.measured:
             return None
-        ratio = self._measured / self._priced if self._priced else 1.0
+        ratio = self.measured / self._priced if self._priced else 1.0
         left = ratio * sum(self.waiting.values())
         return max(left - at_once * (time.monotonic() - self._last), left / 2)
 

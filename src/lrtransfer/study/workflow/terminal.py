@@ -37,7 +37,7 @@ _STAGES = {
 _ASKING = ("all", "prepare_all", "train_all", "spectra_all", "evidence_all", "figures_all")
 _REWRITTEN_SECONDS = 1.0
 _PRINTED_SECONDS = 30.0
-# A job that has no price, and the start of one that has.
+# Of a job beside its training, until some were measured.
 _JOB_SECONDS = 5.0
 _LOG_LINES = 15
 _LOGS_SHOWN = 3
@@ -168,7 +168,8 @@ class Terminal:
         ]
         if self._forecast and self._forecast.waiting and "training" in busy:
             parts.append(f"{self._forecast.trained} of {self._forecast.total} runs trained")
-        return (", ".join(parts) or f"{self.done} of {self.total} jobs") + self._left()
+        done = ", ".join(parts) or f"{self.done} of {self.total} jobs"
+        return f"{done}; {left} left" if (left := self._left()) else done
 
     def close(self) -> None:
         """Print how it ended: what failed, its log's last lines, and what repeats it."""
@@ -191,10 +192,11 @@ class Terminal:
             return
         self._opened = True
         self._forecast = self.foresee(self._rules)
-        jobs = ", ".join(f"{name} {stage.total}" for name, stage in self.stages.items())
-        self.say(f"{_jobs(self.total)}, {self.slots} at a time: {jobs}{self._left()}")
-        if self.logs:
-            self.say(f"logs: {', '.join(self.logs)}")
+        about = [f"{_jobs(self.total)}, {self.slots} at a time"]
+        about += [left] if (left := self._left()) else []
+        about += [f"logs: {', '.join(self.logs)}"] if self.logs else []
+        self.say("; ".join(about))
+        self.say(", ".join(f"{name} {stage.total}" for name, stage in self.stages.items()))
         threading.Thread(target=self._watch, daemon=True).start()
 
     def _explain(self, took: str) -> None:
@@ -245,18 +247,27 @@ class Terminal:
             self.stream.flush()
 
     def _left(self) -> str:
+        """Say how long the rest takes: what training is forecast, and what each job adds to that.
+
+        A job adds its start and, of other stages, its work: on the average of those of its stage
+        that were measured, or of all.
+        """
         if self._forecast is None:
             return ""
-        training = sum(name == "training" for name, _ in self._running.values())
-        seconds = self._forecast.seconds_left(training)
+        now = time.monotonic()
+        training = [now - began for name, began in self._running.values() if name == "training"]
+        seconds = self._forecast.seconds_left(len(training))
         if seconds is None:
             return ""
-        for name, stage in self.stages.items():
-            known = stage.done and name != "training"
-            each = stage.seconds / stage.done if known else _JOB_SECONDS
-            seconds += each * (stage.total - stage.done)
+        each = {name: s.seconds / s.done for name, s in self.stages.items() if s.done}
+        if "training" in each:
+            stage = self.stages["training"]
+            spare = stage.seconds + sum(training) - self._forecast.measured
+            each["training"] = max(spare, 0.0) / (stage.done + len(training))
+        usual = sum(each.values()) / len(each) if each else _JOB_SECONDS
+        seconds += sum(each.get(n, usual) * (s.total - s.done) for n, s in self.stages.items())
         slots = max(min(self.slots, self.total - self.done), 1)
-        return f"; about {duration(seconds / slots)} left"
+        return f"about {duration(seconds / slots)}"
 
 
 @cache
