@@ -35,4 +35,4 @@ onstart:
     hold_lock()
     cancel_orphans()
     keep_copies(PLAN, LAYOUT)
-    watch(PLAN, LAYOUT)
+    watch(TARGETS, SELECTION.overrides, log)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 Adding = Callable[..., argparse.ArgumentParser]
 
@@ -37,6 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
+    except BrokenPipeError:
+        # Whoever read our output has read enough, as `head` does.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except _FAULTS as error:
         if os.environ.get("LRTRANSFER_TRACEBACK"):
             raise
@@ -46,12 +51,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, without the usage before it."""
+
+    def error(self, message: str) -> NoReturn:
+        """Exit with status 2."""
+        self.exit(2, f"error: {message}. `{self.prog} --help` says more.\n")
+
+
+def _cores(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no number of cores. Give a whole number from 1 on, as --cores 2 or JOBS=2"
+        )
+    return int(text)
+
+
 def _own(module: str | None) -> bool:
     return module is None or module.partition(".")[0] == "lrtransfer"
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="lrtransfer", description="Does the learning rate found on a small network transfer?"
     )
     parser.set_defaults(params=Path("params.yaml"), scale=None, experiments=None)
@@ -90,7 +111,9 @@ def _study_commands(add: Adding) -> None:
 
     study = _selecting(add("workflow", help="run the study, or one stage of it, under Snakemake"))
     study.add_argument("targets", nargs="*", default=["all"], help="stages (train_all) or files")
-    study.add_argument("--cores", type=int, default=int(os.environ.get("JOBS", "2")))
+    study.add_argument(
+        "--cores", type=_cores, default=os.environ.get("JOBS", "2"), help="jobs at a time [JOBS, 2]"
+    )
 
     _selecting(add("status", help="what is finished, missing or stale, and why"))
     _selecting(add("figures", help="redraw every figure and the report from stored results"))
@@ -111,6 +134,9 @@ def _answers(add: Adding) -> None:
     """Commands that tell what was found."""
     claims = _selecting(add("claims", help="print the ledger of claims"))
     claims.add_argument("--json", action="store_true", help="print JSON")
+    claims.add_argument(
+        "--wide", action="store_true", help="one table, with rules, p values and what would decide"
+    )
     claims.add_argument(
         "--against",
         type=Path,

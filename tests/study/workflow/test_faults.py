@@ -84,7 +84,14 @@ def test_a_run_file_of_another_version_is_named_and_made_anew_by_the_next_call(
     refused = project.study(check=False)
     assert refused.returncode == 1
     assert f"results/runs/{path.name}: lacks 'status'" in refused.stdout
-    project.study()
+    said = refused.stdout.splitlines()
+    assert f"error: tables_{EXPERIMENT} failed." in said
+    assert f"The end of logs/results/tables/{EXPERIMENT}.log:" in said
+    assert f"repeat it alone: lrtransfer workflow tables_{EXPERIMENT}" in said
+    assert "Error in rule" in (project.root / "logs/snakemake.log").read_text()
+    said = project.study().stdout.splitlines()
+    assert any(line.startswith("training: 1 job done in") for line in said)
+    assert len(said) < 20, "a line a stage, and not Snakemake's own"
     assert project.trained()[4:] == [path.stem]
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
+import unicodedata
 from collections.abc import Sequence
 
 from lrtransfer.study.plan.expand import Run
 from lrtransfer.study.plan.run_config import RunConfig
 
 LINE_SECONDS = 5.0
+_ESCAPED = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 
 
 class Progress:
@@ -69,6 +72,12 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def plain(text: str) -> str:
+    """Return a text without control codes, which would move a terminal's cursor or colour it."""
+    text = _ESCAPED.sub("", text)
+    return "".join(c for c in text if c == "\t" or unicodedata.category(c) not in ("Cc", "Cf"))
 
 
 def _measured_steps(config: RunConfig) -> Sequence[int]:

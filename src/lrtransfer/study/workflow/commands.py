@@ -7,6 +7,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Callable
 from functools import wraps
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 Command = Callable[[Namespace], None]
@@ -72,6 +73,7 @@ def workflow(options: Namespace) -> None:
         from lrtransfer.study.workflow.cost import note_costs
         from lrtransfer.study.workflow.preflight import check_runs
 
+        print(f"checking and pricing {len(chosen.plan.runs)} runs", file=sys.stderr, flush=True)
         check_runs(chosen.plan)
         note_costs(chosen.plan)
     run_snakemake(chosen.plan, chosen.layout, options.targets, options.cores, chosen.overrides)
@@ -80,6 +82,7 @@ def workflow(options: Namespace) -> None:
 def claims(options: Namespace) -> None:
     """Print the ledger."""
     from lrtransfer.study.evidence.ledger import counts, table
+    from lrtransfer.study.workflow.claims_text import COLUMNS, claims_text
     from lrtransfer.study.workflow.stages import read_claims, read_ledger
 
     chosen = _selected(options)
@@ -93,9 +96,9 @@ def claims(options: Namespace) -> None:
     if options.json:
         print(json.dumps(records, indent=2, ensure_ascii=False))
         return
-    print(table(records))
+    print(table(records) if options.wide else claims_text(records))
     every = [r for r in read_claims(chosen.layout.claims) if r["paper"] != "lrtransfer"]
-    print(f"\n{counts(records, family=len(every))}")
+    print(f"\n{fill(counts(records, family=len(every)), COLUMNS)}")
 
 
 def predict(options: Namespace) -> None:

@@ -145,7 +145,7 @@ def print_estimate(plan: Plan, layout: Layout, jobs: int) -> None:
         layout: Where its files lie.
         jobs: Processes that it starts, for training and spectra.
     """
-    from lrtransfer.study.training.progress import duration
+    from lrtransfer.study.training.progress import duration, plain
     from lrtransfer.study.workflow.preflight import decay_lines
 
     machine, sizes = calibrate(), dataset_sizes(plan)
@@ -157,7 +157,7 @@ def print_estimate(plan: Plan, layout: Layout, jobs: int) -> None:
         seconds += spectra_seconds(part, sizes, machine)
         total += seconds
         for line in (*_lines(part, name, duration(seconds)), *decay_lines(part, sizes)):
-            print(line)
+            print(plain(line))
     print(
         f"in all about {duration(total)} of one core of this machine, {duration(total / 2)} on "
         "two; within a factor of two or so"

@@ -7,10 +7,10 @@ import platform
 import shutil
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,8 +21,11 @@ from lrtransfer.study.plan.load import load_study
 from lrtransfer.study.storage.locks import LockHeldError, acquire
 from lrtransfer.study.storage.paths import STUDY_LOCK, Layout
 from lrtransfer.study.storage.starter import announce_starter
+from lrtransfer.study.workflow.forecast import forecast
 from lrtransfer.study.workflow.safeguard import date_back, set_aside
 from lrtransfer.study.workflow.soundness import check_results
+from lrtransfer.study.workflow.targets import Targets
+from lrtransfer.study.workflow.terminal import terminal
 
 # What a command may choose instead of params.yaml; jobs inherit it as LRTRANSFER_SCALE, ….
 _OVERRIDES = ("scale", "experiments")
@@ -35,7 +38,8 @@ _LOCK_VARIABLE = "LRTRANSFER_LOCK"
 _JOB_NAME = "lrtransfer"
 _WAIT_SECONDS = 60.0
 _POLL_SECONDS = 1.0
-_WATCH_SECONDS = 15.0
+# As common.smk says it.
+_LOGS = Path("logs")
 _held: list[IO[str]] = []
 
 
@@ -90,6 +94,7 @@ def run_snakemake(
     if any(Path(".snakemake/locks").glob("*")):
         subprocess.run([*snakemake, "--unlock", "--quiet", "all"], check=True)
     command = [*snakemake, "--cores", str(cores), "--rerun-incomplete"]
+    command += ["--logger", "lrtransfer"]
     if overrides:
         # On the command line `--config` replaces a profile's, so that is repeated.
         settings = {**_profile_settings(), **overrides}
@@ -240,29 +245,28 @@ def _jobs() -> list[str]:
     return found
 
 
-def watch(plan: Plan, layout: Layout) -> None:
-    """Start a thread that prints how many runs are trained, and about how long the rest takes."""
-    waiting = {run.key: run for run in plan.runs if not _trained(layout, run.key)}
-    if waiting:
-        threading.Thread(target=_watch, args=(waiting, layout), daemon=True).start()
+def watch(targets: Targets, overrides: Mapping[str, str], logs: Sequence[str]) -> None:
+    """Tell the terminal how to foresee the training, and where the logs are.
+
+    Args:
+        targets: What the study asks for.
+        overrides: ``scale`` and ``experiments`` where they differ from params.yaml.
+        logs: Snakemake's own.
+    """
+    shown = terminal()
+    shown.foresee = partial(forecast, targets)
+    shown.options = [part for name, value in overrides.items() for part in (f"--{name}", value)]
+    folder = f"{_LOGS}/{targets.layout.results}/"
+    shown.logs = [folder, *(_linked(Path(log)) for log in logs[-1:])]
 
 
-def _watch(waiting: dict[str, object], layout: Layout) -> None:
-    total = len(waiting)
-    began = time.monotonic()
-    while waiting:
-        time.sleep(_WATCH_SECONDS)
-        for key in [key for key in waiting if _trained(layout, key)]:
-            del waiting[key]
-        done = total - len(waiting)
-        seconds = time.monotonic() - began
-        left = f"; about {_minutes(seconds / done * len(waiting))} of training left" if done else ""
-        print(f"trained {done} of {total} runs{left}", file=sys.stderr, flush=True)
-
-
-def _trained(layout: Layout, key: str) -> bool:
-    return (layout.work_run(key) / "run.parquet").is_file()
-
-
-def _minutes(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+def _linked(log: Path) -> str:
+    """Give Snakemake's own log a name that stays; where that fails it keeps its own."""
+    name = _LOGS / "snakemake.log"
+    try:
+        name.parent.mkdir(exist_ok=True)
+        name.unlink(missing_ok=True)
+        name.symlink_to(os.path.relpath(log, name.parent))
+    except OSError:
+        return os.path.relpath(log)
+    return str(name)
