@@ -245,6 +245,7 @@ def state_of_first() -> Path:
     return LAYOUT.work_run(slow_runs()[0].key) / "state.safetensors"
 
 
+@pytest.mark.process
 def test_sigterm_saves_and_a_second_call_goes_on_to_the_same_result(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -276,6 +277,7 @@ def test_sigterm_saves_and_a_second_call_goes_on_to_the_same_result(
     assert science(first) == resumed
 
 
+@pytest.mark.process
 def test_a_trainer_whose_parent_is_killed_saves_and_stops() -> None:
     with start("parent") as parent:
         assert parent.stdout is not None

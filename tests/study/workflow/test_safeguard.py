@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from lrtransfer.study.plan.expand import Plan
 from lrtransfer.study.storage.paths import Layout
+from lrtransfer.study.storage.seal import read_sealed
 from lrtransfer.study.storage.tables import write_table
 from lrtransfer.study.workflow import safeguard
 from lrtransfer.study.workflow.care import Candidate, sample, study_status
@@ -32,8 +34,12 @@ def test_a_narrower_selection_forgets_no_verified_file(
     stored: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[Path] = []
-    sealed = safeguard.read_sealed
-    monkeypatch.setattr(safeguard, "read_sealed", lambda path: (read.append(path), sealed(path))[1])
+
+    def reading(path: Path) -> Any:
+        read.append(path)
+        return read_sealed(path)
+
+    monkeypatch.setattr(safeguard, "read_sealed", reading)
     assert check_results(stored, Layout()).sound == len(read) == len(stored.runs)
     narrow = replace(stored, sweeps=stored.sweeps[:1])
     assert check_results(narrow, Layout()).sound == len(narrow.runs)
