@@ -57,15 +57,26 @@ def refused(*_: object, **__: object) -> NoReturn:
     pytest.fail("the test starts a process: mark it @pytest.mark.process")
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, bool, bool]:
-    """Run a test; without a mark it starts no process."""
-    item.stash[STARTED] = time.process_time()
+def starting_nothing(item: pytest.Item) -> Generator[None, None, None]:
+    """Refuse processes to a test without the mark; what a session shares may end by one."""
     with pytest.MonkeyPatch.context() as patch:
         if not marked(item, MAY_START):
             for name in STARTERS:
                 patch.setattr(name, refused)
-        return (yield)
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
+    """Start the clock, and make the test's fixtures."""
+    item.stash[STARTED] = time.process_time()
+    yield from starting_nothing(item)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """Run the test."""
+    yield from starting_nothing(item)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -24,6 +24,16 @@ WAYS: dict[str, Callable[[], object]] = {
 def test_a_test_without_the_mark_starts_no_process(way: str) -> None:
     with pytest.raises(pytest.fail.Exception, match=r"mark it @pytest\.mark\.process"):
         WAYS[way]()
+
+
+@pytest.fixture
+def ending() -> Iterator[None]:
+    yield
+    assert subprocess.run(["true"], check=True).returncode == 0
+
+
+def test_what_ends_after_a_test_may_start_one(ending: None) -> None:
+    pass
 
 
 @pytest.mark.process
