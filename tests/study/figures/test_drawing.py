@@ -43,6 +43,7 @@ def test_every_figure_draws_the_synthetic_study(drawn: dict[str, Drawn]) -> None
         assert "nan" not in (figure.caption + figure.alt).lower()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("case", "arms", "says"),
     [

@@ -75,6 +75,7 @@ def test_a_comment_docstring_or_layout_changes_no_key(
 ALL_RUNS = {"measured", "unmeasured", "spectra"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "added", "kinds"),
     [
