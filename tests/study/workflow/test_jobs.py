@@ -18,6 +18,8 @@ from lrtransfer.study.workflow.start import _profile_settings, cancel_orphans, s
 from lrtransfer.study.workflow.targets import Targets, runs_behind
 from tests.tiny import ROOT, tiny_plan
 
+pytestmark = pytest.mark.process
+
 
 def test_a_job_s_time_limit_follows_its_estimate_and_grows_with_the_attempt() -> None:
     costs = {"a": 600.0, "b": 1200.0}
@@ -150,14 +152,12 @@ def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cancelled"
 
 
-@pytest.mark.process
 def test_only_this_folder_s_jobs_of_this_study_are_cancelled(queue: Path) -> None:
     assert cancel_orphans() == ["1"]
     assert queue.read_text() == "1\n"
     assert cancel_orphans() == []
 
 
-@pytest.mark.process
 def test_jobs_of_a_study_that_runs_are_left_alone(
     queue: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -168,7 +168,6 @@ def test_jobs_of_a_study_that_runs_are_left_alone(
         assert cancel_orphans() == ["1"], "the lock is inherited"
 
 
-@pytest.mark.process
 def test_a_study_inside_a_job_does_not_cancel_itself(
     queue: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -177,7 +176,6 @@ def test_a_study_inside_a_job_does_not_cancel_itself(
     assert not queue.exists()
 
 
-@pytest.mark.process
 def test_a_bare_snakemake_holds_the_lock_while_it_runs(queue: Path) -> None:
     assert cancel_orphans() == ["1"]
     with pytest.raises(LockHeldError, match="process"), locked(STUDY_LOCK, "a second one"):
