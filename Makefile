@@ -11,9 +11,12 @@ PEERS := $(VENV)/.peers-installed
 # One thread per job: two processes with one thread each beat one with two (see docs/architecture.md).
 export OMP_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
+PYTEST = $(BIN)/python -m pytest -n $(JOBS) --no-loadscope-reorder
+FAST := not (process or workflow or slurm or s3 or slow or long)
 SELECT := $(if $(SCALE),--scale $(SCALE)) $(if $(EXPERIMENTS),--experiments $(EXPERIMENTS))
 
-.PHONY: study figures test test-all lint bench check coordcheck repro push pull install clean-venv
+.PHONY: study figures test test-fast test-workflow test-slurm test-s3 test-all lint bench check \
+	coordcheck repro push pull install clean-venv
 
 study: $(READY)
 	$(BIN)/lrtransfer workflow all --cores $(JOBS) $(SELECT)
@@ -29,13 +32,24 @@ check: $(READY)
 coordcheck: $(READY)
 	$(BIN)/lrtransfer coordcheck --out results/coordinate_check.csv
 
-# In parallel but for the tests that start a Slurm, of which a machine has one.
+# The tiers of the tests: docs/test-all.md. In all of them one worker has all tests on Slurm, of which
+# a machine has one, and starts with them: they mostly wait.
 test: $(READY)
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not long and not slurm"
-	$(BIN)/python -m pytest -m "slurm and not long"
+	$(PYTEST) -m "not long"
 
+test-fast: $(READY)
+	$(PYTEST) -m "$(FAST)"
+
+test-workflow: $(READY)
+	$(PYTEST) -m "workflow and not (slurm or s3 or long)"
+
+test-slurm test-s3: $(READY)
+	$(PYTEST) -m "$(@:test-%=%) and not long"
+
+# Everything; then, one test at a time, that none of the fast ones takes over two seconds.
 test-all: $(READY)
-	$(BIN)/python -m pytest
+	$(PYTEST)
+	$(BIN)/python -m pytest -m "$(FAST)" --hold-seconds
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -35,6 +35,7 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_committed_figures_are_what_the_committed_tables_give(clone: Path) -> None:
     committed = sorted((RESULTS / "figures").glob("*/*.png"))
     assert committed
@@ -46,6 +47,7 @@ def test_committed_figures_are_what_the_committed_tables_give(clone: Path) -> No
         assert drawn.with_suffix(".csv").read_text() == picture.with_suffix(".csv").read_text()
 
 
+@pytest.mark.slow
 def test_committed_claims_follow_from_the_committed_tables(clone: Path) -> None:
     claims = clone / "results" / "claims.json"
     committed = json.loads(claims.read_text(encoding="utf-8"))

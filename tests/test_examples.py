@@ -8,11 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import lrtransfer
 
 ROOT = Path(__file__).parents[1]
 
 
+@pytest.mark.process
 def test_own_model_shows_a_rate_that_transfers_under_mup_alone() -> None:
     paths = [str(Path(lrtransfer.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     found = subprocess.run(

@@ -12,6 +12,7 @@ import pytest
 import lrtransfer as lt
 
 
+@pytest.mark.process
 def test_importing_the_package_loads_no_torch() -> None:
     code = "import sys, lrtransfer; print({'torch', 'numpy', 'pandas', 'yaml'} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -42,6 +42,7 @@ def _modules() -> Iterator[tuple[str, ast.Module]]:
         yield path.relative_to(PACKAGE).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", GUARDED)
 def test_nothing_that_runs_what_it_reads_is_called(call: str) -> None:
     found = {

@@ -10,6 +10,8 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 import lrtransfer as lt
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -70,11 +72,13 @@ def _imported(path: Path) -> Iterator[str]:
             yield node.module
 
 
+@pytest.mark.process
 def test_the_library_works_without_the_extra() -> None:
     done = _run(LIBRARY)
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.process
 def test_a_study_command_without_the_extra_says_what_to_install() -> None:
     for command in ("check", "status", "workflow"):
         done = _run(f"from lrtransfer.cli import main\nsys.exit(main([{command!r}]))")
@@ -106,6 +110,7 @@ def test_every_other_extra_builds_on_that_of_studies() -> None:
     assert all("lrtransfer[study]" in extra for extra in extras.values())
 
 
+@pytest.mark.process
 def test_the_help_lists_commands_for_people_alone() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "lrtransfer", "--help"], capture_output=True, text=True, check=True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -61,7 +63,7 @@ def test_tokens_are_drawn_for_an_embedding_and_other_inputs_are_asked_for() -> N
     def image(width: int) -> nn.Module:
         return nn.Sequential(nn.Conv2d(1, width, 3), nn.Flatten(), nn.Linear(4 * width, 3))
 
-    short = {"widths": [16, 32], "rule": "mup", "seeds": (0, 1)}
+    short: dict[str, Any] = {"widths": [16, 32], "rule": "mup", "seeds": (0, 1)}
     assert {j.coordinates.module for j in coordinate_check(text, **short).coordinates} == {"0", "1"}
     with pytest.raises(ValueError, match=r"inputs is not told.*Conv2d"):
         coordinate_check(image, **short)
@@ -81,8 +83,8 @@ def test_what_parameterize_must_be_told_is_passed_on() -> None:
             outputs: Tensor = self.readout(hidden + self.block(hidden.relu()))
             return outputs
 
-    short = {"widths": [16, 32], "rule": "depth_mup", "seeds": (0, 1)}
-    layout = {"branches": "block", "depth": 1, "base_depth": 1}
+    short: dict[str, Any] = {"widths": [16, 32], "rule": "depth_mup", "seeds": (0, 1)}
+    layout: dict[str, Any] = {"branches": "block", "depth": 1, "base_depth": 1}
     assert coordinate_check(Residual, **short, **layout).coordinates
     with pytest.raises(ValueError, match="branches"):
         coordinate_check(Residual, **short)
@@ -98,7 +100,7 @@ def test_what_parameterize_must_be_told_is_passed_on() -> None:
         ({"rule": "mupp"}, "mupp"),
     ],
 )
-def test_a_bad_argument_is_named(argument: dict[str, object], message: str) -> None:
+def test_a_bad_argument_is_named(argument: dict[str, Any], message: str) -> None:
     arguments = {"widths": [16, 32], "rule": "mup"} | argument
     with pytest.raises(ValueError, match=message):
         coordinate_check(mlp, **arguments)

@@ -150,7 +150,7 @@ def _cases() -> list[Case]:
             inputs = torch.randn(10, *shape, dtype=torch.float64)
             with torch.no_grad():
                 for parameter in model.parameters():
-                    parameter += 0.3 * torch.randn_like(parameter)
+                    parameter.add_(0.3 * torch.randn_like(parameter))
                 training = model.training
                 outputs = model.eval()(inputs).shape[1]
                 model.train(training)

@@ -85,7 +85,7 @@ def test_interaction_predicts_the_mean_rise_of_sgd_on_a_quadratic() -> None:
         gradient = torch.autograd.grad(squared_loss(model(x), y), list(model.parameters()))
         with torch.no_grad():
             for p, g in zip(model.parameters(), gradient, strict=True):
-                p -= 2 / found.value * g
+                p.sub_(2 / found.value * g)
             moved.append(squared_loss(model(TANH.inputs), TANH.targets).item())
             for p, old in zip(model.parameters(), start, strict=True):
                 p.copy_(old)

@@ -1,5 +1,7 @@
 """What counts as a batch."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -9,17 +11,17 @@ X, Y = torch.zeros(4, 2), torch.zeros(4)
 
 
 @pytest.mark.parametrize("batch", [(X, Y), [X, Y], ({"x": X}, Y)])
-def test_a_pair_is_one_chunk(batch: object) -> None:
+def test_a_pair_is_one_chunk(batch: Any) -> None:
     assert len(chunks_of(batch)) == 1
 
 
 @pytest.mark.parametrize("batch", [[(X, Y), (X, Y)], ([X, Y], [X, Y]), iter([(X, Y), (X, Y)])])
-def test_pairs_are_chunks(batch: object) -> None:
+def test_pairs_are_chunks(batch: Any) -> None:
     assert len(chunks_of(batch)) == 2
 
 
 @pytest.mark.parametrize("batch", [X, {"x": X}, [], [X, X, X], [(X, Y, Y)]])
-def test_anything_else_raises(batch: object) -> None:
+def test_anything_else_raises(batch: Any) -> None:
     with pytest.raises(ValueError, match=r"batch must be \(x, y\)"):
         chunks_of(batch)
 
@@ -30,7 +32,7 @@ def test_inputs_alone_may_be_chunked_in_a_list() -> None:
 
 
 @pytest.mark.parametrize("inputs", [(X, Y), [], [(X, Y)]])
-def test_a_pair_in_place_of_inputs_raises(inputs: object) -> None:
+def test_a_pair_in_place_of_inputs_raises(inputs: Any) -> None:
     with pytest.raises(ValueError, match="pass x"):
         input_chunks_of(inputs)
 
@@ -41,6 +43,6 @@ def test_samples_are_counted_along_the_first_axis_of_the_first_tensor() -> None:
 
 
 @pytest.mark.parametrize("inputs", [torch.tensor(1.0), torch.zeros(0, 2), {"causal": True}])
-def test_inputs_without_samples_raise(inputs: object) -> None:
+def test_inputs_without_samples_raise(inputs: Any) -> None:
     with pytest.raises(ValueError, match="at least one sample"):
         sample_count(inputs)

@@ -76,7 +76,7 @@ def test_the_bracket_holds_on_networks(case: Case) -> None:
         pieces = step.split([p.numel() for p in trainable])
         with torch.no_grad():
             for p, piece in zip(trainable, pieces, strict=True):
-                p += eta * piece.view_as(p)
+                p.add_(eta * piece.view_as(p))
             changes.append(case.loss_fn(moved(case.inputs), case.targets) - found.loss)
     assert changes[0] <= 1e-12
     assert changes[1] > -1e-12

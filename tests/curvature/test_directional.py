@@ -1,5 +1,7 @@
 """Directional sharpness against dense quotients."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -53,7 +55,7 @@ def test_ascent_directions_have_negative_step_sharpness() -> None:
 
 
 def test_directions_that_do_not_fit_raise() -> None:
-    def measure(direction: object, scale: object = None) -> None:
+    def measure(direction: Any, scale: Any = None) -> None:
         directional_sharpness(TANH.model, TANH.loss_fn, TANH.batch, direction, scale=scale)
 
     dim = HessianOperator(TANH.model, TANH.loss_fn, TANH.batch).dim

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
 from torch import nn
+from torch.multiprocessing.spawn import spawn
 
 import lrtransfer as lt
 from lrtransfer.curvature import (
@@ -99,10 +99,11 @@ def measured_in(rank: int) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     folder = tmp_path_factory.mktemp("processes")
-    mp.spawn(process, args=(str(folder),), nprocs=2)
+    spawn(process, args=(str(folder),), nprocs=2)
     return [torch.load(folder / f"{rank}.pt") for rank in (0, 1)]
 
 
+@pytest.mark.process
 def test_both_processes_have_the_answer_of_one_with_all_samples(
     answers: list[dict[str, Any]],
 ) -> None:
@@ -114,6 +115,7 @@ def test_both_processes_have_the_answer_of_one_with_all_samples(
         )
 
 
+@pytest.mark.process
 def test_a_failure_in_one_process_is_raised_in_both(answers: list[dict[str, Any]]) -> None:
     assert answers[1]["nan"].startswith(NonFiniteCurvatureError.__name__)
     assert answers[0]["nan"].startswith(NonFiniteCurvatureError.__name__)
@@ -122,11 +124,13 @@ def test_a_failure_in_one_process_is_raised_in_both(answers: list[dict[str, Any]
     assert answers[0]["output"].startswith("RuntimeError: the operator could not be built in 1 o")
 
 
+@pytest.mark.process
 def test_nothing_keeps_the_group_after_a_failure(answers: list[dict[str, Any]]) -> None:
     # What outlives destroy_process_group meets the end of the interpreter with gloo's threads.
     assert not any(answer["group left"] for answer in answers)
 
 
+@pytest.mark.process
 def test_unequal_parameters_or_vectors_are_noticed(answers: list[dict[str, Any]]) -> None:
     for answer in answers:
         assert "parameters differ" in answer["parameters"]
@@ -138,9 +142,9 @@ def test_a_group_of_one_process_changes_nothing(tmp_path: Path) -> None:
     try:
         model, batch = network(), data()
         plain = HessianOperator(model, squared_loss, batch)
-        summed = SummedOperator(
-            model, lambda: HessianOperator(model, squared_loss, batch), dist.group.WORLD
-        )
+        world = dist.group.WORLD
+        assert world is not None
+        summed = SummedOperator(model, lambda: HessianOperator(model, squared_loss, batch), world)
         vector = torch.ones(plain.dim, dtype=torch.float64)
         assert torch.equal(summed(vector), plain(vector))
         assert (summed.samples, summed.loss, summed.products) == (10, plain.loss, 1)

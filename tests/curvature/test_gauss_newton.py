@@ -1,5 +1,7 @@
 """The Gauss-Newton operator against JᵀHJ from dense differences."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -58,7 +60,7 @@ def test_non_finite_loss_raises() -> None:
 
 def test_outputs_that_are_not_one_tensor_raise() -> None:
     class Pair(torch.nn.Linear):
-        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        def forward(self, x: Tensor) -> Any:
             return super().forward(x), x
 
     with pytest.raises(ValueError, match="it returned tuple"):

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -176,7 +177,7 @@ def test_loss_linear_in_the_parameters_has_zero_curvature() -> None:
 
 
 @pytest.mark.parametrize("batch", [TANH.batch, TANH.ragged])
-def test_changed_parameters_raise(batch: object) -> None:
+def test_changed_parameters_raise(batch: Any) -> None:
     model = nn.Linear(5, 3).double()
     operator = HessianOperator(model, squared_loss, batch)
     with torch.no_grad():

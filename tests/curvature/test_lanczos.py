@@ -1,6 +1,7 @@
 """Extreme eigenvalues against dense spectra."""
 
 import copy
+from typing import Any
 
 import pytest
 import torch
@@ -157,7 +158,7 @@ def test_a_warm_start_helps_on_a_slightly_moved_network() -> None:
     with torch.no_grad():
         step = operator.gradient.split([p.numel() for p in moved.parameters()])
         for parameter, piece in zip(moved.parameters(), step, strict=True):
-            parameter -= 0.02 * piece.view_as(parameter)
+            parameter.sub_(0.02 * piece.view_as(parameter))
     cold = eigenvalues(HessianOperator(moved, squared_loss, batch))
     warm = eigenvalues(HessianOperator(moved, squared_loss, batch), start=before.vectors[0])
     assert warm.products < cold.products
@@ -214,7 +215,7 @@ def test_a_start_orthogonal_to_the_top_eigenvector_of_a_network(case: Case) -> N
         ({"warm_products": 1}, "warm_products"),
     ],
 )
-def test_arguments_out_of_range_raise(arguments: dict[str, object], message: str) -> None:
+def test_arguments_out_of_range_raise(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         eigenvalues(DiagonalOperator(torch.ones(5)), **arguments)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -122,6 +122,7 @@ def operator_of(family: str) -> HessianOperator:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_both_ends_of_the_spectrum_equal_the_dense_ones(family: str) -> None:
     exact, _ = dense(family)
+    which: Literal["largest", "smallest"]
     for which, expected in (("largest", exact.flip(0)[:3]), ("smallest", exact[:3])):
         pairs = eigenvalues(operator_of(family), 3, which=which, tolerance=1e-8, max_products=3000)
         assert pairs.converged

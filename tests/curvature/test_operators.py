@@ -24,7 +24,7 @@ from lrtransfer.curvature import (
 from .cases import CASES, Case
 
 TANH = next(case for case in CASES if case.name == "tanh_mlp-cross_entropy")
-ARGUMENTS: tuple[Any, ...] = (TANH.model, TANH.loss_fn, TANH.batch)
+ARGUMENTS: tuple[Any, Any, Any] = (TANH.model, TANH.loss_fn, TANH.batch)
 
 
 def adam(model: nn.Module) -> torch.optim.Adam:

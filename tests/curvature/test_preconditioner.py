@@ -1,5 +1,6 @@
 """The optimizer's diagonal against the updates that torch's optimizers make."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -28,7 +29,7 @@ def train(model: nn.Module, optimizer: torch.optim.Optimizer, steps: int) -> Non
         optimizer.step()
 
 
-OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict[str, Any]]] = {
+OPTIMIZERS: dict[str, tuple[Callable[..., torch.optim.Optimizer], dict[str, Any]]] = {
     "adam": (torch.optim.Adam, {}),
     "adam_other_betas": (torch.optim.Adam, {"betas": (0.7, 0.95), "eps": 1e-3}),
     "amsgrad": (torch.optim.Adam, {"amsgrad": True, "betas": (0.9, 0.5)}),
@@ -91,7 +92,7 @@ def test_preconditioned_sharpness_is_that_of_the_unsymmetric_product() -> None:
     assert found.value == pytest.approx(expected, rel=1e-9)
 
 
-def quadratic(kind: type[torch.optim.Optimizer], factor: float, **options: Any) -> float:
+def quadratic(kind: type[Any], factor: float, **options: Any) -> float:
     """Return the loss after many steps at `factor` times the edge, ν held at its value."""
     model = nn.Linear(4, 1, bias=False).double()
     x = torch.randn(30, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -168,7 +169,7 @@ def test_the_optimizer_is_left_as_found() -> None:
 @pytest.mark.parametrize(
     "kind", [torch.optim.SGD, torch.optim.NAdam, torch.optim.Adagrad, torch.optim.Adamax]
 )
-def test_unsupported_optimizers_are_refused_by_name(kind: type[torch.optim.Optimizer]) -> None:
+def test_unsupported_optimizers_are_refused_by_name(kind: type[Any]) -> None:
     model = network()
     optimizer = kind(model.parameters(), lr=0.01)
     train(model, optimizer, 1)

@@ -1,5 +1,7 @@
 """The residual part against the difference of dense Hessian and Gauss-Newton matrices."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -49,7 +51,7 @@ def test_bad_outputs_and_losses_raise() -> None:
         ResidualOperator(TANH.model, lambda f, y: f.detach().sum(), TANH.batch)
 
     class Pair(nn.Linear):
-        def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        def forward(self, x: torch.Tensor) -> Any:
             return super().forward(x), x
 
     with pytest.raises(ValueError, match="returned tuple"):

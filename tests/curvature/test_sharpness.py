@@ -1,6 +1,7 @@
 """Sharpness as one call."""
 
 import copy
+from typing import Any
 
 import pytest
 import torch
@@ -46,7 +47,7 @@ def test_eigenvector_residual_and_loss_belong_to_the_value(case: Case) -> None:
 def test_fewer_warm_products_are_fewer_products_of_the_same_value(case: Case) -> None:
     before = sharpness(case.model, case.loss_fn, case.batch)
     default = sharpness(case.model, case.loss_fn, case.batch, start=before.eigenvector)
-    arguments = {"start": before.eigenvector, "warm_products": 3}
+    arguments: dict[str, Any] = {"start": before.eigenvector, "warm_products": 3}
     fewer = sharpness(case.model, case.loss_fn, case.batch, **arguments)
     pairs = lt.eigenvalues(case.model, case.loss_fn, case.batch, **arguments)
     assert fewer.products == pairs.products

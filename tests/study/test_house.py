@@ -18,6 +18,8 @@ import lrtransfer
 from lrtransfer.study.plan import catalog
 from tests.tiny import ROOT, tiny_params
 
+pytestmark = pytest.mark.process
+
 MEMBERS = Path(__file__).with_name("added_members")
 # Room -> the file in `added_members` that becomes its member `added`.
 FILES = {

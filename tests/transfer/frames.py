@@ -4,15 +4,24 @@ import json
 from collections.abc import Callable, Iterable
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from lrtransfer.transfer.size import with_size
 
 INITIAL_LOSS = 2.3
 
+Array = npt.NDArray[np.float64]
+Place = Callable[[int, int], float]
+"""An optimum of size and seed."""
+Loss = Callable[[int, int, float], float]
+"""A final loss of size, seed and log2 of the rate."""
+Quantity = Callable[[int, int, Array], Array]
+"""A curve of size, seed and steps."""
+
 
 def make_runs(
-    loss: Callable[[int, int, float], float],
+    loss: Loss,
     *,
     arm: str = "mup",
     sizes: Iterable[int] = (32, 64, 128),
@@ -57,7 +66,7 @@ def make_runs(
 def make_curves(
     runs: pd.DataFrame,
     steps: Iterable[int],
-    **quantities: Callable[[int, int, np.ndarray], np.ndarray],
+    **quantities: Quantity,
 ) -> pd.DataFrame:
     """Curves of the measured runs: quantity = function(size, seed, steps)."""
     t = np.array(list(steps))
@@ -75,7 +84,7 @@ def make_curves(
     return pd.concat(tables, ignore_index=True)
 
 
-def parabola(optimum: Callable[[int, int], float], curvature: float = 0.1):
+def parabola(optimum: Place, curvature: float = 0.1) -> Loss:
     """A symmetric valley of the log loss, for `make_runs`."""
 
     def loss(width: int, seed: int, log2_lr: float) -> float:

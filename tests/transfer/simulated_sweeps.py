@@ -11,6 +11,8 @@ import numpy as np
 
 from lrtransfer.transfer import valley
 
+from .frames import Array
+
 GRID = np.arange(-5.0, 7.0)
 LOG2_WIDTH = np.arange(5.0, 10.0)
 SEEDS = 3
@@ -32,23 +34,23 @@ class Simulated:
         return position
 
 
-def mean_valley(x, curvature, asymmetry):
+def mean_valley(x: Array, curvature: float, asymmetry: Array) -> Array:
     """log loss above the optimum's, x octaves from it."""
     left = curvature * x**2 / (1 + 0.3 * np.abs(x))
     return np.where(x < 0, left, curvature * asymmetry * x**2)
 
 
 def simulate(
-    n,
-    slope,
+    n: int,
+    slope: float,
     *,
-    seed=0,
-    shift=0.15,
-    offset=0.1,
-    noise=0.02,
-    curvature=0.15,
-    log2_width=LOG2_WIDTH,
-):
+    seed: int = 0,
+    shift: float = 0.15,
+    offset: float = 0.1,
+    noise: float = 0.02,
+    curvature: float = 0.15,
+    log2_width: Array = LOG2_WIDTH,
+) -> Simulated:
     """Draw n studies of 5 widths and 3 seeds whose optimum drifts by `slope` octaves per octave."""
     rng = np.random.default_rng(seed)
     widths = len(log2_width)

@@ -20,16 +20,17 @@ from lrtransfer.transfer.estimate import (
     paired,
     welch,
 )
-from lrtransfer.transfer.rules import Above, Below, Within, verdict
+from lrtransfer.transfer.intervals import Interval
+from lrtransfer.transfer.rules import Above, Below, Rule, Within, verdict
 
 NAN, INF = float("nan"), float("inf")
 
 
-def limits(estimate, confidence=0.95):
+def limits(estimate: Estimate, confidence: float = 0.95) -> tuple[float, float]:
     return estimate.interval(confidence)[1:]
 
 
-def test_the_interval_of_a_mean_is_the_student_interval():
+def test_the_interval_of_a_mean_is_the_student_interval() -> None:
     x = np.array([1.0, 2.0, 4.0])
     oracle = stats.t.interval(0.9, 2, loc=x.mean(), scale=stats.sem(x))
     found = of_seeds(x, [0, 1, 2])
@@ -37,7 +38,7 @@ def test_the_interval_of_a_mean_is_the_student_interval():
     assert found.units == (Unit(0, 0, 1.0), Unit(1, 0, 2.0), Unit(2, 0, 4.0))
 
 
-def test_missing_values_are_left_out_and_one_value_has_no_interval():
+def test_missing_values_are_left_out_and_one_value_has_no_interval() -> None:
     found = of_seeds([1.0, NAN, 3.0, INF], [4, 5, 6, 7], size=32)
     assert found == of_seeds([1.0, 3.0], [4, 6], size=32)
     single = of_seeds([5.0, NAN], [0, 1])
@@ -47,17 +48,17 @@ def test_missing_values_are_left_out_and_one_value_has_no_interval():
     assert nothing.units == ()
 
 
-def test_equal_variances_add_their_degrees_of_freedom():
+def test_equal_variances_add_their_degrees_of_freedom() -> None:
     both = Estimate(0.0, (welch(Part(1.0, 2), Part(1.0, 2)),))
     assert both.half_width(0.05) == pytest.approx(stats.t.ppf(0.975, 4) * math.sqrt(2))
 
 
-def test_a_part_without_variance_takes_no_degrees_of_freedom():
+def test_a_part_without_variance_takes_no_degrees_of_freedom() -> None:
     assert welch(Part(1.0, 2), Part(0.0, 5)) == Part(1.0, 2)
     assert Estimate(0.0, (welch(Part(0.0, 2)),)).half_width(0.05) == 0
 
 
-def test_unequal_variances_have_the_degrees_of_freedom_of_welchs_test():
+def test_unequal_variances_have_the_degrees_of_freedom_of_welchs_test() -> None:
     a, b = np.array([1.0, 4.0, 9.0, 2.0]), np.array([0.1, 0.2, 0.4])
     parts = [Part(float(x.var(ddof=1)) / len(x), len(x) - 1) for x in (a, b)]
     difference = Estimate(float(a.mean() - b.mean()), (welch(*parts),))
@@ -66,21 +67,21 @@ def test_unequal_variances_have_the_degrees_of_freedom_of_welchs_test():
     assert limits(difference) == pytest.approx(tuple(oracle.confidence_interval(0.95)))
 
 
-def test_a_shared_variance_widens_the_mean():
+def test_a_shared_variance_widens_the_mean() -> None:
     units = [Unit(seed, 0, float(seed)) for seed in range(3)]
     shared = of_mean(units, extra=Part(4.0, 2))
     assert shared.parts == (welch(Part(1 / 3, 2), Part(4.0, 2)),)
     assert shared.half_width(0.05) > 2 * of_mean(units).half_width(0.05)
 
 
-def test_the_systematic_error_counts_with_the_normal_quantile_in_quadrature():
+def test_the_systematic_error_counts_with_the_normal_quantile_in_quadrature() -> None:
     found = Estimate(1.0, (Part(0.04, 3),), systematic=0.5)
     half = math.hypot(0.2 * stats.t.ppf(0.975, 3), 0.5 * stats.norm.ppf(0.975))
     assert limits(found) == pytest.approx((1 - half, 1 + half))
     assert limits(known_exactly(2.0)) == (2.0, 2.0)
 
 
-def mover(a, b):
+def mover(a: Interval, b: Interval) -> tuple[float, float, float]:
     """Zou & Donner (2008), eq. 3."""
     value = a.value - b.value
     low = value - math.sqrt((a.value - a.low) ** 2 + (b.high - b.value) ** 2)
@@ -102,12 +103,14 @@ UNKNOWN = Estimate(1.0)
 @pytest.mark.parametrize("a", [A, opened(A, low=True, high=False), opened(A, low=True, high=True)])
 @pytest.mark.parametrize("b", [B, opened(B, low=True, high=False), opened(B, low=False, high=True)])
 @pytest.mark.parametrize("confidence", [0.5, 0.95, 0.999])
-def test_a_difference_adds_the_facing_sides_in_quadrature(a, b, confidence):
+def test_a_difference_adds_the_facing_sides_in_quadrature(
+    a: Estimate, b: Estimate, confidence: float
+) -> None:
     oracle = mover(a.interval(confidence), b.interval(confidence))
     assert a.minus(b).interval(confidence) == pytest.approx(oracle, rel=1e-12)
 
 
-def test_a_difference_is_open_where_a_side_is_and_else_unknown_where_a_scatter_is():
+def test_a_difference_is_open_where_a_side_is_and_else_unknown_where_a_scatter_is() -> None:
     assert np.isnan(limits(A.minus(UNKNOWN))).all()
     assert np.isnan(limits(UNKNOWN.minus(A))).all()
     half_open = opened(A, low=False, high=True).minus(UNKNOWN).interval(0.95)
@@ -117,7 +120,7 @@ def test_a_difference_is_open_where_a_side_is_and_else_unknown_where_a_scatter_i
     assert np.isnan(limits(A.minus(stored))).all(), "a stored unknown is as unknown"
 
 
-def test_the_difference_of_a_difference_keeps_every_part():
+def test_the_difference_of_a_difference_keeps_every_part() -> None:
     found = A.minus(B).minus(B)
     assert found.parts == (*A.parts, *B.parts, *B.parts)
     assert found.systematic == pytest.approx(math.sqrt(0.2**2 + 2 * 0.4**2))
@@ -126,25 +129,25 @@ def test_the_difference_of_a_difference_keeps_every_part():
 
 @pytest.mark.parametrize("freedom", [1, 2, 4, 10, 10_000, INF])
 @pytest.mark.parametrize("value", [-30.0, -0.4, 1e-3, 0.3, 0.9, 300.0])
-def test_the_p_value_of_one_part_is_that_of_the_t_test(value, freedom):
+def test_the_p_value_of_one_part_is_that_of_the_t_test(value: float, freedom: float) -> None:
     expected = 2 * stats.t.sf(abs(value) / 0.3, freedom)
     for rule in (Above(0.0), Below(0.0)):
         found = Estimate(value, (Part(0.09, freedom),)).p(rule)
         assert found == pytest.approx(expected, rel=1e-9)
 
 
-def distance_p(estimate, distance):
+def distance_p(estimate: Estimate, distance: float) -> float:
     """The level at which the half width is `distance`, by another road."""
     return optimize.brentq(lambda level: estimate.half_width(level) - distance, 1e-12, 1 - 1e-12)
 
 
-def test_the_p_value_of_several_parts_is_where_the_half_width_is_the_distance():
+def test_the_p_value_of_several_parts_is_where_the_half_width_is_the_distance() -> None:
     found = A.minus(B)
     assert found.p(Above(2.5)) == pytest.approx(distance_p(found, 1.5), rel=1e-6)
     assert found.p(Below(5.5)) == pytest.approx(distance_p(found, 1.5), rel=1e-6)
 
 
-def test_the_p_value_of_a_region_counts_the_limit_that_decides():
+def test_the_p_value_of_a_region_counts_the_limit_that_decides() -> None:
     found = A.minus(B)  # 4
     assert found.p(Within(2.5, 9.0)) == pytest.approx(distance_p(found, 1.5), rel=1e-6), "inside"
     assert found.p(Within(2.5, 5.0)) == pytest.approx(distance_p(found, 1.0), rel=1e-6)
@@ -152,7 +155,7 @@ def test_the_p_value_of_a_region_counts_the_limit_that_decides():
     assert found.p(Within(6.0, 9.0)) == pytest.approx(distance_p(found, 2.0), rel=1e-6), "below"
 
 
-def test_an_open_side_decides_nothing_and_the_other_one_may():
+def test_an_open_side_decides_nothing_and_the_other_one_may() -> None:
     up = opened(A, low=False, high=True)
     assert up.p(Above(0.0)) == A.p(Above(0.0)) < 0.01
     assert (up.p(Above(6.0)), up.p(Below(6.0)), up.p(Within(0.0, 9.0))) == (1.0, 1.0, 1.0)
@@ -160,7 +163,7 @@ def test_an_open_side_decides_nothing_and_the_other_one_may():
     assert Estimate(5.0, open_low=True, open_high=True).p(Above(0.0)) == 1.0
 
 
-def test_an_unknown_scatter_or_value_has_no_p_value():
+def test_an_unknown_scatter_or_value_has_no_p_value() -> None:
     assert UNKNOWN.p(Above(0.0)) is None
     assert Estimate(1.0, open_high=True).p(Above(0.0)) is None
     assert Estimate(1.0, (Part(NAN, 3),)).p(Above(0.0)) is None
@@ -168,7 +171,9 @@ def test_an_unknown_scatter_or_value_has_no_p_value():
     assert Estimate(NAN, (Part(1.0, 3),)).p(Above(0.0)) is None
 
 
-def test_a_value_without_scatter_is_decided_at_every_level_and_one_at_the_threshold_at_none():
+def test_a_value_without_scatter_is_decided_at_every_level_and_one_at_the_threshold_at_none() -> (
+    None
+):
     assert known_exactly(1.0).p(Above(0.0)) == 0.0
     assert Estimate(0.0, (Part(1.0, 4),)).p(Above(0.0)) == pytest.approx(1.0, abs=1e-6)
 
@@ -206,7 +211,9 @@ RULES = st.one_of(
 @given(st.one_of(ESTIMATES, CORRELATIONS), RULES, st.floats(0.01, 0.9999))
 @example(Estimate(0.0, (Part(0.0, 4),)), Above(0.0), 0.95)
 @example(Estimate(1.0, (Part(1.0, 1),)), Within(-1.0, 1.0), 0.95)
-def test_a_verdict_at_a_confidence_and_the_p_value_never_disagree(estimate, rule, confidence):
+def test_a_verdict_at_a_confidence_and_the_p_value_never_disagree(
+    estimate: Estimate, rule: Rule, confidence: float
+) -> None:
     p = estimate.p(rule)
     level = 1 - confidence
     assume(p is None or p in (0.0, 1.0) or abs(p / level - 1) > 1e-9)  # rounding alone decides
@@ -214,20 +221,20 @@ def test_a_verdict_at_a_confidence_and_the_p_value_never_disagree(estimate, rule
     assert decided == (p is not None and p <= level)
 
 
-def correlation(rho, n, *, variance=None):
+def correlation(rho: float, n: int, *, variance: float | None = None) -> Estimate:
     variance = (1 + rho**2 / 2) / (n - 3) if variance is None else variance
     return Estimate(rho, (Part(variance, INF),), scale="fisher", units=(Unit(-1, 0, rho),) * n)
 
 
 @pytest.mark.parametrize("rho", [-0.9, 0.0, 0.4])
-def test_a_correlation_has_the_interval_of_bonett_and_wright(rho):
+def test_a_correlation_has_the_interval_of_bonett_and_wright(rho: float) -> None:
     half = stats.norm.ppf(0.975) * math.sqrt((1 + rho**2 / 2) / 10)
     expected = (math.tanh(math.atanh(rho) - half), math.tanh(math.atanh(rho) + half))
     assert limits(correlation(rho, 13)) == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-def test_a_perfect_order_counts_as_the_next_one_and_its_interval_holds_it(sign):
+def test_a_perfect_order_counts_as_the_next_one_and_its_interval_holds_it(sign: int) -> None:
     n = 8
     next_one = stats.spearmanr(range(n), [1, 0, *range(2, n)]).statistic
     low, high = limits(correlation(1.0, n, variance=0.3))
@@ -248,7 +255,7 @@ def test_a_perfect_order_counts_as_the_next_one_and_its_interval_holds_it(sign):
         Estimate(NAN),
     ],
 )
-def test_a_row_holds_all_that_an_interval_needs(estimate):
+def test_a_row_holds_all_that_an_interval_needs(estimate: Estimate) -> None:
     row = estimate.as_row()
     back = Estimate.from_row(row)
     np.testing.assert_equal(back.as_row(), row)
@@ -256,12 +263,12 @@ def test_a_row_holds_all_that_an_interval_needs(estimate):
     assert back.p(Above(0.0)) == estimate.p(Above(0.0))
 
 
-def test_a_difference_is_not_stored():
+def test_a_difference_is_not_stored() -> None:
     with pytest.raises(ValueError, match="store its operands"):
         A.minus(B).as_row()
 
 
-def test_paired_estimates_use_the_seeds_that_all_share():
+def test_paired_estimates_use_the_seeds_that_all_share() -> None:
     a = of_seeds([1.0, 2.0, 3.0, 99.0], [0, 1, 2, 7])
     b = of_seeds([0.5, 1.4, 2.6], [2, 1, 0])
     found = paired([(2.0, a), (-1.0, b)])
@@ -271,7 +278,7 @@ def test_paired_estimates_use_the_seeds_that_all_share():
     assert math.isnan(paired([(1.0, a), (1.0, of_seeds([1.0], [5]))]).value)
 
 
-def test_what_seeds_share_cancels_in_pairs_but_not_in_independent_differences():
+def test_what_seeds_share_cancels_in_pairs_but_not_in_independent_differences() -> None:
     shared = np.array([0.0, 5.0, -3.0])
     a, b = of_seeds(shared + 1.0, [0, 1, 2]), of_seeds(shared, [0, 1, 2])
     assert limits(paired([(1.0, a), (-1.0, b)])) == pytest.approx((1.0, 1.0))
@@ -279,7 +286,7 @@ def test_what_seeds_share_cancels_in_pairs_but_not_in_independent_differences():
     assert low < -5 and high > 5
 
 
-def test_the_half_widths_of_dependent_estimates_are_averaged():
+def test_the_half_widths_of_dependent_estimates_are_averaged() -> None:
     found = mean_of_dependent([A, B])
     assert found.value == (A.value + B.value) / 2
     assert found.half_width(0.05) == pytest.approx((A.half_width(0.05) + B.half_width(0.05)) / 2)
@@ -291,13 +298,13 @@ def test_the_half_widths_of_dependent_estimates_are_averaged():
             refused()
 
 
-def test_opening_keeps_what_is_open():
+def test_opening_keeps_what_is_open() -> None:
     once = opened(A, low=True, high=False)
     assert limits(opened(once, low=False, high=True)) == (-INF, INF)
     assert opened(A, low=False, high=False) == A
 
 
 @pytest.mark.parametrize("confidence", [0.0, 1.0, 95, NAN])
-def test_impossible_confidence_is_refused(confidence):
+def test_impossible_confidence_is_refused(confidence: float) -> None:
     with pytest.raises(ValueError, match="confidence"):
         A.interval(confidence)

@@ -13,14 +13,14 @@ from lrtransfer.transfer.intervals import (
 )
 
 
-def test_mean_interval_is_the_student_interval():
+def test_mean_interval_is_the_student_interval() -> None:
     x = np.array([1.0, 2.0, 4.0])
     found = mean_interval(x, 0.95)
     oracle = stats.t.interval(0.95, 2, loc=x.mean(), scale=stats.sem(x))
     assert found == pytest.approx((x.mean(), *oracle), rel=1e-12)
 
 
-def test_missing_values_are_left_out_and_one_value_has_no_interval():
+def test_missing_values_are_left_out_and_one_value_has_no_interval() -> None:
     assert mean_interval([1.0, np.nan, 3.0], 0.9) == mean_interval([1.0, 3.0], 0.9)
     single = mean_interval([5.0, np.nan], 0.95)
     assert single.value == 5
@@ -28,7 +28,7 @@ def test_missing_values_are_left_out_and_one_value_has_no_interval():
     assert math.isnan(mean_interval([], 0.95).value)
 
 
-def test_line_agrees_with_linregress():
+def test_line_agrees_with_linregress() -> None:
     x, y = np.array([0.0, 1.0, 1.0, 3.0, 5.0]), np.array([1.0, 0.5, 2.0, 4.0, 4.5])
     fit, oracle = line(x, y), stats.linregress(x, y)
     assert float(fit.slope) == pytest.approx(oracle.slope, rel=1e-12)
@@ -37,16 +37,16 @@ def test_line_agrees_with_linregress():
 
 
 @pytest.mark.parametrize("x", [[], [1.0], [2.0, 2.0, 2.0]])
-def test_line_without_two_distinct_positions_is_unknown(x):
+def test_line_without_two_distinct_positions_is_unknown(x: list[float]) -> None:
     assert np.isnan(line(np.array(x), np.arange(len(x), dtype=float)).slope)
 
 
-def test_difference_adds_facing_sides_in_quadrature():
+def test_difference_adds_facing_sides_in_quadrature() -> None:
     found = difference(Interval(5.0, 2.0, 6.0), Interval(1.0, 0.0, 5.0))
     assert found == pytest.approx((4.0, 4 - 5.0, 4 + math.sqrt(2)))
 
 
-def test_difference_keeps_unknown_and_open_limits():
+def test_difference_keeps_unknown_and_open_limits() -> None:
     nan, inf = float("nan"), float("inf")
     found = difference(Interval(5.0, 4.0, inf), Interval(1.0, nan, 2.0))
     assert found.low == pytest.approx(4 - math.sqrt(2))
@@ -54,13 +54,13 @@ def test_difference_keeps_unknown_and_open_limits():
     assert difference(Interval(5.0, 4.0, inf), Interval(1.0, 0.0, 2.0)).high == inf
 
 
-def test_jackknife_of_the_mean_is_its_squared_standard_error():
+def test_jackknife_of_the_mean_is_its_squared_standard_error() -> None:
     x = np.array([1.0, 3.0, 4.0, 9.0])
     leave_one_out = np.array([np.delete(x, i).mean() for i in range(4)])
     assert jackknife_variance(leave_one_out) == pytest.approx(stats.sem(x) ** 2)
 
 
 @pytest.mark.parametrize("confidence", [0.0, 1.0, 95])
-def test_impossible_confidence_is_refused(confidence):
+def test_impossible_confidence_is_refused(confidence: float) -> None:
     with pytest.raises(ValueError, match="confidence"):
         mean_interval([1.0, 2.0], confidence)

@@ -1,5 +1,7 @@
 """Predictions on sweeps with known truth: coverage, refusals, regret, what one more sweep buys."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,25 +9,25 @@ import pytest
 from lrtransfer.transfer import laws
 from lrtransfer.transfer.optimum import pooled_variance
 from lrtransfer.transfer.predict import PredictionRefused, known_optima, predict, reach
-from lrtransfer.transfer.sweeps import sweeps
+from lrtransfer.transfer.sweeps import Sweep, sweeps
 
-from .frames import make_runs, parabola
+from .frames import Place, make_runs, parabola
 from .simulated_sweeps import SEEDS, simulate
 
 GRID = range(-6, 7)
 SIZES = (32, 64, 128, 256)
 
 
-def group(optimum, **options):
+def group(optimum: Place, **options: Any) -> list[Sweep]:
     settings = {"grid": GRID, "sizes": SIZES, **options}
     return list(sweeps(make_runs(parabola(optimum), **settings)))
 
 
-def drifting(slope, scatter=0.05):
+def drifting(slope: float, scatter: float = 0.05) -> Place:
     return lambda size, seed: slope * np.log2(size / 64) + scatter * (seed - 1)
 
 
-def covered(n, *, fitted, ahead, slope, shift, seed=0):
+def covered(n: int, *, fitted: int, ahead: int, slope: float, shift: float, seed: int = 0) -> float:
     """Share of studies whose held-out sweep finds its optimum in the interval."""
     x = np.arange(5.0, 5.0 + fitted + ahead)
     studies = simulate(n, slope, shift=shift, seed=seed, log2_width=x).vertices
@@ -41,7 +43,7 @@ def covered(n, *, fitted, ahead, slope, shift, seed=0):
 
 
 @pytest.mark.parametrize(("fitted", "ahead"), [(4, 1), (4, 2), (5, 1)])
-def test_intervals_hold_the_held_out_optimum_at_their_nominal_rate(fitted, ahead):
+def test_intervals_hold_the_held_out_optimum_at_their_nominal_rate(fitted: int, ahead: int) -> None:
     shares = [
         covered(60, fitted=fitted, ahead=ahead, slope=slope, shift=shift, seed=seed)
         for seed, slope in enumerate((0.0, 0.05, 0.1, -0.2, 0.4))
@@ -54,13 +56,15 @@ def test_intervals_hold_the_held_out_optimum_at_their_nominal_rate(fitted, ahead
 @pytest.mark.parametrize("fitted", [3, 4, 5])
 @pytest.mark.parametrize("slope", [0.0, 0.05, 0.1, 0.2, 0.4])
 @pytest.mark.parametrize("shift", [0.05, 0.15, 0.3])
-def test_intervals_hold_the_held_out_optimum_at_every_drift(fitted, slope, shift):
+def test_intervals_hold_the_held_out_optimum_at_every_drift(
+    fitted: int, slope: float, shift: float
+) -> None:
     share = covered(800, fitted=fitted, ahead=1, slope=slope, shift=shift)
     # Lowest from three sizes, whose two degrees of freedom cannot tell a drift from scatter.
     assert share >= (0.86 if fitted == 3 else 0.9)
 
 
-def test_a_planted_power_law_is_extrapolated():
+def test_a_planted_power_law_is_extrapolated() -> None:
     found = predict(group(drifting(0.5)), 1024)
     assert found.log2_lr.value == pytest.approx(2.0, abs=0.1)
     assert found.log2_lr.low < 2.0 < found.log2_lr.high
@@ -69,35 +73,35 @@ def test_a_planted_power_law_is_extrapolated():
     assert found.keeping.expected > found.regret.expected
 
 
-def test_optima_that_stand_still_are_predicted_to_stay_and_keeping_costs_little():
+def test_optima_that_stand_still_are_predicted_to_stay_and_keeping_costs_little() -> None:
     found = predict(group(drifting(0.0)), 512)
     assert found.log2_lr.value == pytest.approx(0.0, abs=0.05)
     assert found.keeping.high < 0.05
     assert not found.regret.is_bound
 
 
-def test_depth_is_predicted_as_width_is():
+def test_depth_is_predicted_as_width_is() -> None:
     of_width = predict(group(drifting(0.3)), 512)
     of_depth = predict(group(drifting(0.3), axis="depth"), 512)
     assert of_depth.axis == "depth"
     assert of_depth.log2_lr == of_width.log2_lr
 
 
-def test_the_interval_widens_with_distance_and_one_more_sweep_narrows_it():
+def test_the_interval_widens_with_distance_and_one_more_sweep_narrows_it() -> None:
     near, far = (predict(group(drifting(0.4, 0.3)), size) for size in (512, 2048))
     assert far.half_width > near.half_width
     assert far.one_more.half_width < far.half_width
     assert far.one_more.size == 1024
 
 
-def test_the_reach_is_the_span_and_half_of_it_from_three_sizes():
+def test_the_reach_is_the_span_and_half_of_it_from_three_sizes() -> None:
     assert reach([32, 64]) == 0
     assert reach([32, 64, 128]) == 1
     assert reach([32, 64, 128, 256]) == 3
     assert reach([64, 256, 1024, 4096]) == 6
 
 
-def test_a_size_beyond_the_reach_is_refused_with_the_sweep_that_would_support_it():
+def test_a_size_beyond_the_reach_is_refused_with_the_sweep_that_would_support_it() -> None:
     with pytest.raises(PredictionRefused, match=r"4\.0 octaves.*32 to 256.*sweep width 512 too"):
         predict(group(drifting(0.0)), 4096)
     with pytest.raises(PredictionRefused, match="half of what they span"):
@@ -116,18 +120,20 @@ def test_a_size_beyond_the_reach_is_refused_with_the_sweep_that_would_support_it
         ({}, lambda size, seed: 9.0 if size == 64 else 0.1 * seed, "width 64 lies at the high end"),
     ],
 )
-def test_data_that_support_no_law_are_refused(options, optimum, said):
+def test_data_that_support_no_law_are_refused(
+    options: dict[str, Any], optimum: Place, said: str
+) -> None:
     with pytest.raises(PredictionRefused, match=said):
         predict(group(optimum, **options), 256)
 
 
-def test_an_arm_that_diverged_everywhere_is_refused():
+def test_an_arm_that_diverged_everywhere_is_refused() -> None:
     runs = make_runs(lambda size, seed, lr: np.inf, sizes=SIZES, grid=GRID)
     with pytest.raises(PredictionRefused, match="diverged"):
         known_optima(list(sweeps(runs)))
 
 
-def test_mixed_arms_are_refused():
+def test_mixed_arms_are_refused() -> None:
     both = pd.concat(
         [make_runs(parabola(drifting(0.0)), arm=arm, sizes=SIZES, grid=GRID) for arm in ("a", "b")]
     )
@@ -135,6 +141,6 @@ def test_mixed_arms_are_refused():
         predict(list(sweeps(both)), 512)
 
 
-def test_a_regret_that_leaves_the_grid_is_a_bound():
+def test_a_regret_that_leaves_the_grid_is_a_bound() -> None:
     wild = predict(group(drifting(0.0, 1.4), grid=range(-2, 3)), 2048)
     assert wild.regret.is_bound

@@ -1,21 +1,24 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
-from lrtransfer.transfer.regret import regrets
+from lrtransfer.transfer.intervals import Interval
+from lrtransfer.transfer.regret import Regret, regrets
 from lrtransfer.transfer.sweeps import sweeps
 
-from .frames import INITIAL_LOSS, make_runs, parabola
+from .frames import INITIAL_LOSS, Loss, make_runs, parabola
 
 
-def by_size(loss, **options):
+def by_size(loss: Loss, **options: Any) -> dict[int, Regret]:
     return {r.sweep.size: r for r in regrets(list(sweeps(make_runs(loss, **options))))}
 
 
-def interval(loss, size=128, **options):
+def interval(loss: Loss, size: int = 128, **options: Any) -> Interval:
     return by_size(loss, **options)[size].loss.interval(0.95)
 
 
-def test_regret_is_the_loss_above_the_valley_floor_in_nats():
+def test_regret_is_the_loss_above_the_valley_floor_in_nats() -> None:
     every = by_size(parabola(lambda w, s: 0.5 * np.log2(w / 64) + 0.02 * (s - 1)))
     found = every[128]
     value, low, high = found.loss.interval(0.95)
@@ -25,7 +28,7 @@ def test_regret_is_the_loss_above_the_valley_floor_in_nats():
     assert low < value < high
 
 
-def test_units_are_pseudo_values_of_both_nets_seeds():
+def test_units_are_pseudo_values_of_both_nets_seeds() -> None:
     found = by_size(parabola(lambda w, s: 0.5 * np.log2(w / 64) + 0.02 * (s - 1)))[128].loss
     assert {(u.seed, u.size) for u in found.units} == {(s, n) for s in range(3) for n in (32, 128)}
     variances = [
@@ -34,12 +37,12 @@ def test_units_are_pseudo_values_of_both_nets_seeds():
     assert found.parts[0].variance == pytest.approx(sum(variances))
 
 
-def test_the_narrowest_net_regrets_nothing():
+def test_the_narrowest_net_regrets_nothing() -> None:
     assert interval(parabola(lambda w, s: 0.1 * s), 32) == (0, 0, 0)
 
 
-def test_the_reference_is_the_smallest_net_that_has_an_optimum():
-    def loss(width, seed, log2_lr):
+def test_the_reference_is_the_smallest_net_that_has_an_optimum() -> None:
+    def loss(width: int, seed: int, log2_lr: float) -> float:
         return np.inf if width == 32 else np.exp(-1 + 0.1 * (log2_lr - 0.1 * seed) ** 2)
 
     found = by_size(loss)
@@ -47,8 +50,8 @@ def test_the_reference_is_the_smallest_net_that_has_an_optimum():
     assert np.isnan(found[32].loss.value) and found[64].loss.value == 0
 
 
-def test_transfer_over_the_cliff_costs_up_to_the_initial_loss():
-    def loss(width, seed, log2_lr):
+def test_transfer_over_the_cliff_costs_up_to_the_initial_loss() -> None:
+    def loss(width: int, seed: int, log2_lr: float) -> float:
         optimum = 2.0 if width == 32 else -1.0
         return np.inf if log2_lr > optimum else 0.5 * 1.5 ** (optimum - log2_lr)
 
@@ -56,8 +59,8 @@ def test_transfer_over_the_cliff_costs_up_to_the_initial_loss():
     assert found.value == pytest.approx(INITIAL_LOSS - 0.5, rel=0.05)
 
 
-def test_scatter_of_the_narrow_optimum_widens_the_interval():
-    def widths(scatter):
+def test_scatter_of_the_narrow_optimum_widens_the_interval() -> None:
+    def widths(scatter: float) -> float:
         valley = parabola(lambda w, s: 1.0 if w > 32 else scatter * (s - 1))
         _, low, high = interval(valley, 64, sizes=(32, 64))
         return high - low
@@ -65,19 +68,19 @@ def test_scatter_of_the_narrow_optimum_widens_the_interval():
     assert widths(0.2) > 5 * widths(0.01)
 
 
-def test_an_optimum_at_the_edge_leaves_the_interval_open():
+def test_an_optimum_at_the_edge_leaves_the_interval_open() -> None:
     wide = interval(parabola(lambda w, s: 5.0 if w == 128 else 0.0))
     assert wide.high == np.inf and np.isfinite(wide.low)
     narrow = interval(parabola(lambda w, s: 5.0 if w == 32 else 0.0))
     assert (narrow.low, narrow.high) == (-np.inf, np.inf)
 
 
-def test_one_seed_has_a_regret_without_an_interval():
+def test_one_seed_has_a_regret_without_an_interval() -> None:
     found = interval(parabola(lambda w, s: np.log2(w / 64)), seeds=(0,))
     assert found.value > 0
     assert np.isnan(found.low)
 
 
-def test_nothing_is_claimed_where_everything_diverged():
+def test_nothing_is_claimed_where_everything_diverged() -> None:
     found = by_size(lambda w, s, lr: np.inf).values()
     assert np.isnan([own.loss.value for own in found]).all()

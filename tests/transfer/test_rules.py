@@ -3,7 +3,7 @@ import math
 import pytest
 
 from lrtransfer.transfer.intervals import Interval
-from lrtransfer.transfer.rules import Above, Below, Within, verdict
+from lrtransfer.transfer.rules import Above, Below, Rule, Within, verdict
 
 INF = math.inf
 
@@ -26,7 +26,7 @@ INF = math.inf
         (Within(-0.1, 0.1), -2.0, -0.2, "contradicted"),
     ],
 )
-def test_the_whole_interval_decides(rule, low, high, expected):
+def test_the_whole_interval_decides(rule: Rule, low: float, high: float, expected: str) -> None:
     assert verdict(rule, Interval(0.0, low, high)) == expected
 
 
@@ -35,16 +35,16 @@ def test_the_whole_interval_decides(rule, low, high, expected):
     "effect",
     [None, Interval(5, math.nan, math.nan), Interval(5, math.nan, 6), Interval(5, 4, math.nan)],
 )
-def test_an_unknown_effect_or_limit_is_inconclusive(rule, effect):
+def test_an_unknown_effect_or_limit_is_inconclusive(rule: Rule, effect: Interval | None) -> None:
     assert verdict(rule, effect) == "inconclusive"
 
 
-def test_text_follows_the_thresholds():
+def test_text_follows_the_thresholds() -> None:
     assert str(Above(0.0)) == "> 0"
     assert str(Below(0.25)) == "< 0.25"
     assert str(Within(-0.1, 2.0)) == "in [-0.1, 2]"
 
 
-def test_an_empty_region_is_refused():
+def test_an_empty_region_is_refused() -> None:
     with pytest.raises(ValueError, match="below high"):
         Within(1.0, 1.0)

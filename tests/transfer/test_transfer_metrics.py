@@ -6,7 +6,7 @@ import pytest
 
 from lrtransfer.transfer.rules import Below, verdict
 from lrtransfer.transfer.sweeps import sweeps
-from lrtransfer.transfer.transfer_metrics import transfer_metrics
+from lrtransfer.transfer.transfer_metrics import TransferMetrics, transfer_metrics
 
 from .frames import make_runs
 
@@ -14,10 +14,19 @@ SIZES = (32, 64, 128, 256, 512)
 GRID = np.arange(-5.0, 5.5, 0.5)
 
 
-def runs(arm="mup", *, drift=0.0, limit=0.0, gap=1.0, flatter=0.0, level=0.0, scatter=0.02):
+def runs(
+    arm: str = "mup",
+    *,
+    drift: float = 0.0,
+    limit: float = 0.0,
+    gap: float = 1.0,
+    flatter: float = 0.0,
+    level: float = 0.0,
+    scatter: float = 0.02,
+) -> pd.DataFrame:
     """Log loss: level + gap / size-ish + curvature (x − u)²; the optimum moves to `limit`."""
 
-    def loss(size, seed, x):
+    def loss(size: int, seed: int, x: float) -> float:
         relative = size / SIZES[0]
         at = drift * np.log2(relative) + limit / relative + scatter * (seed - 1)
         curvature = 0.2 * relative**-flatter
@@ -26,11 +35,11 @@ def runs(arm="mup", *, drift=0.0, limit=0.0, gap=1.0, flatter=0.0, level=0.0, sc
     return make_runs(loss, arm=arm, sizes=SIZES, grid=GRID)
 
 
-def metrics(*tables):
+def metrics(*tables: pd.DataFrame) -> dict[str, TransferMetrics]:
     return {own.arm: own for own in transfer_metrics(list(sweeps(pd.concat(tables))))}
 
 
-def test_a_power_law_fits_and_a_jump_does_not():
+def test_a_power_law_fits_and_a_jump_does_not() -> None:
     jump = runs(drift=0.5)
     moved = jump["width"] == SIZES[2]
     jump.loc[moved, ["log2_lr", "lr"]] = np.column_stack(
@@ -42,14 +51,14 @@ def test_a_power_law_fits_and_a_jump_does_not():
     assert metrics(jump)["mup"].fit_error > 0.3
 
 
-def test_valleys_that_flatten_are_robust():
+def test_valleys_that_flatten_are_robust() -> None:
     value, low, high = metrics(runs(flatter=0.5))["mup"].robustness.interval(0.95)
     assert value == pytest.approx(0.5, abs=0.05)
     assert low <= 0.5 <= high
     assert metrics(runs())["mup"].robustness.value == pytest.approx(0.0, abs=0.05)
 
 
-def test_the_penalty_is_against_the_best_arm_at_the_largest_size():
+def test_the_penalty_is_against_the_best_arm_at_the_largest_size() -> None:
     found = metrics(runs("mup"), runs("sp", level=0.1))
     assert found["mup"].penalty == pytest.approx(0.0, abs=1e-9)
     assert found["sp"].penalty == pytest.approx(np.exp(0.1) - 1, rel=0.02)
@@ -57,7 +66,7 @@ def test_the_penalty_is_against_the_best_arm_at_the_largest_size():
     assert {own.penalty_size for own in found.values()} == {512}
 
 
-def test_an_optimum_that_converges_quickly_transfers_fast_and_a_power_law_does_not():
+def test_an_optimum_that_converges_quickly_transfers_fast_and_a_power_law_does_not() -> None:
     fast = metrics(runs(limit=2.0, gap=3.0, scatter=0.01))["mup"]
     slow = metrics(runs(drift=0.6, scatter=0.01))["mup"]
     assert fast.rate.value == pytest.approx(-1.5, abs=0.3)
@@ -67,13 +76,13 @@ def test_an_optimum_that_converges_quickly_transfers_fast_and_a_power_law_does_n
     assert slow.given_up.value > fast.given_up.value
 
 
-def test_a_loss_that_does_not_fall_with_size_has_no_share():
+def test_a_loss_that_does_not_fall_with_size_has_no_share() -> None:
     own = metrics(runs(gap=-1.0))["mup"]
     assert np.isnan(own.given_up.value)
     assert verdict(Below(0.0), own.rate.interval(0.95)) == "inconclusive"
 
 
-def test_one_seed_gives_values_without_intervals_and_edges_give_none():
+def test_one_seed_gives_values_without_intervals_and_edges_give_none() -> None:
     single = make_runs(
         lambda size, seed, x: float(np.exp(10 / size + 0.2 * (x - 0.3) ** 2 - 2)),
         seeds=(0,), sizes=SIZES, grid=GRID,
@@ -85,7 +94,7 @@ def test_one_seed_gives_values_without_intervals_and_edges_give_none():
     assert np.isnan([edge.fit_error, edge.penalty, edge.robustness.value]).all()
 
 
-def test_units_are_pseudo_values_of_the_seeds():
+def test_units_are_pseudo_values_of_the_seeds() -> None:
     own = metrics(runs(flatter=0.5))["mup"].robustness
     assert [(u.seed, u.size) for u in own.units] == [(0, 0), (1, 0), (2, 0)]
     assert own.parts[0].df == 2

@@ -8,9 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
+@pytest.mark.process
 def test_the_example_trains_at_the_edge_without_a_learning_rate() -> None:
     done = subprocess.run(
         [sys.executable, ROOT / "examples" / "cdat.py"],

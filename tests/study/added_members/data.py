@@ -30,7 +30,7 @@ class Blobs:
         centres = random.normal(size=(3, 6))
         targets = np.arange(self.samples, dtype=np.int64) % 3
         inputs = centres[targets] + 0.3 * random.normal(size=(self.samples, 6))
-        part = {"inputs": inputs.astype(np.float32), "targets": targets}
+        part: Arrays = {"inputs": inputs.astype(np.float32), "targets": targets}
         return {f"{p}_{k}": array for p in ("train", "test") for k, array in part.items()}
 
 

@@ -57,6 +57,7 @@ def test_a_missing_file_and_a_dead_host_name_the_url_and_the_remedy(server: Serv
         fetch("http://127.0.0.1:9/x")
 
 
+@pytest.mark.process
 def test_a_download_killed_half_way_leaves_nothing_that_is_used(
     server: Served, tmp_path: Path
 ) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from lrtransfer.study.data import Arrays, prepare
+from lrtransfer.study.plan import catalog
 from lrtransfer.study.storage import paths
 from lrtransfer.study.storage.seal import CorruptFileError
 from tests.tiny import blobs
@@ -37,7 +38,7 @@ class Blobs:
 @pytest.fixture(autouse=True)
 def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(prepare.catalog, "load", lambda room, name: Blobs)
+    monkeypatch.setattr(catalog, "load", lambda room, name: Blobs)
 
 
 def test_arrays_come_back_as_prepared() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -55,6 +56,7 @@ def test_the_first_merge_is_the_most_frequent_pair() -> None:
     assert max(test[1], train[2]) < 256
 
 
+@pytest.mark.process
 def test_another_process_trains_the_same_pairs() -> None:
     code = (
         "import hashlib; from lrtransfer.study.data.tokens import Tokenization;"
@@ -79,7 +81,7 @@ def test_another_process_trains_the_same_pairs() -> None:
 @pytest.mark.parametrize(("train", "test", "part"), [("ab", TEXT, "train"), (TEXT, "ab", "test")])
 @pytest.mark.parametrize("tokens", ["bytes", "bpe"])
 def test_a_part_shorter_than_a_block_is_refused(
-    train: str, test: str, part: str, tokens: str
+    train: str, test: str, part: str, tokens: Literal["bytes", "bpe"]
 ) -> None:
     with pytest.raises(ValueError, match=rf"the {part} text has 2 tokens.*Lower block_length"):
         Tokenization(tokens=tokens, vocabulary=256, block_length=2).tokenized(train, test)

@@ -8,15 +8,16 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from tests.transfer.frames import make_curves, make_runs, parabola
+from tests.transfer.frames import Quantity, make_curves, make_runs, parabola
 
 DRIFTS = (-1.0, -0.6, -0.3, 0.0, 0.2, 0.5, 0.8)
+FALLING = tuple(-drift for drift in DRIFTS)
 UPDATES = "relative_update_without_decay"
 STEPS = (0, 1, 8, 16)
 
 
 def study(
-    sharpness: Sequence[float] = tuple(-d for d in DRIFTS),
+    sharpness: Sequence[float] = FALLING,
     updates: Sequence[float] = (0.3, -0.2, 0.1, 0.4, -0.5, 0.2, -0.1),
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """One arm per drift; both quantities go as powers of the size, with 1 % between seeds."""
@@ -28,7 +29,7 @@ def study(
 
         own = make_runs(parabola(optimum), arm=f"arm_{index}", grid=range(-5, 6))
 
-        def law(exponent: float):  # type: ignore[no-untyped-def]
+        def law(exponent: float) -> Quantity:
             return lambda size, seed, t: size**exponent * 1.01**seed * np.ones(len(t))
 
         runs.append(own)

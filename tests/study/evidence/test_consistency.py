@@ -1,3 +1,6 @@
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -7,9 +10,9 @@ from lrtransfer.study.evidence.consistency import (
     distances,
     fit_distance,
 )
-from lrtransfer.study.evidence.measured import measured_curves, quantity_curves
+from lrtransfer.study.evidence.measured import Curves, measured_curves, quantity_curves
 from lrtransfer.transfer.size import POOLED
-from tests.transfer.frames import make_curves, make_runs, parabola
+from tests.transfer.frames import Array, Quantity, make_curves, make_runs, parabola
 
 from .rows import shown, stored
 
@@ -17,18 +20,24 @@ STEPS = [0, 1, 2, 4, 8, 16, 32, 64]
 JITTER = {0: 0.9, 1: 1.0, 2: 1.1}
 
 
-def curves_of(function, *, sizes=(32, 64, 128), seeds=(0, 1, 2), steps=STEPS):
+def curves_of(
+    function: Quantity,
+    *,
+    sizes: tuple[int, ...] = (32, 64, 128),
+    seeds: tuple[int, ...] = (0, 1, 2),
+    steps: Iterable[int] = STEPS,
+) -> Curves:
     runs = make_runs(parabola(lambda w, s: 0.0), sizes=sizes, seeds=seeds)
     measured = measured_curves(runs, make_curves(runs, steps, sharpness=function))
     return next(quantity_curves(measured, "sharpness"))
 
 
-def power_law(width, seed, t):
+def power_law(width: int, seed: int, t: Array) -> Array:
     """10 at the widest net, below it by (32 / width)·t^0.7·jitter elsewhere."""
     return 10.0 - (width < 128) * 32 / width * JITTER[seed] * t**0.7
 
 
-def test_fit_agrees_with_polyfit_and_skips_step_zero():
+def test_fit_agrees_with_polyfit_and_skips_step_zero() -> None:
     t = np.array([0.0, 1, 3, 10, 50])
     g = np.array([99.0, 1, 2.5, 4, 30])
     fit = fit_distance(t, 10 + g, np.full(5, 10.0))
@@ -38,7 +47,7 @@ def test_fit_agrees_with_polyfit_and_skips_step_zero():
     assert fit.overlap == pytest.approx(np.mean(g[1:] / 10))
 
 
-def test_zeros_and_gaps_are_left_out_of_the_slope():
+def test_zeros_and_gaps_are_left_out_of_the_slope() -> None:
     t = np.array([1.0, 2, 4, 8, 16, 32])
     g = t**0.5
     g[1], g[3] = 0.0, np.nan
@@ -47,12 +56,12 @@ def test_zeros_and_gaps_are_left_out_of_the_slope():
     assert fit.overlap == pytest.approx(np.nanmean(g) / 10)
 
 
-def test_two_points_are_too_few_for_a_slope():
+def test_two_points_are_too_few_for_a_slope() -> None:
     fit = fit_distance(np.array([1.0, 2]), np.array([3.0, 4]), np.zeros(2))
     assert np.isnan(fit.beta) and np.isnan(fit.overlap)
 
 
-def test_planted_power_law_is_found_per_width_and_pooled():
+def test_planted_power_law_is_found_per_width_and_pooled() -> None:
     rows = stored(consistency(curves_of(power_law)))
     beta = shown(rows, "distance_exponent", "size")
     assert beta.index.tolist() == [32, 64, POOLED]
@@ -63,24 +72,24 @@ def test_planted_power_law_is_found_per_width_and_pooled():
     overlap = shown(rows, "distance_ratio", "size")
     assert overlap.loc[32, "value"] == pytest.approx(time_mean)
     assert overlap.loc[POOLED, "value"] == pytest.approx(0.75 * time_mean)
-    pooled = [(unit["seed"], unit["value"]) for unit in overlap.loc[POOLED, "units"]]
-    expected = [(seed, 0.75 * time_mean * jitter) for seed, jitter in JITTER.items()]
+    pooled: Any = [(unit["seed"], unit["value"]) for unit in overlap.loc[POOLED, "units"]]
+    expected: Any = [(seed, 0.75 * time_mean * jitter) for seed, jitter in JITTER.items()]
     np.testing.assert_allclose(pooled, expected)
 
 
-def test_spread_of_the_reference_widens_the_interval():
-    def noisy(width, seed, t):
+def test_spread_of_the_reference_widens_the_interval() -> None:
+    def noisy(width: int, seed: int, t: Array) -> Array:
         return power_law(width, seed, t) + (width == 128) * (seed - 1) * 2
 
-    def half(function):
+    def half(function: Quantity) -> float:
         row = shown(consistency(curves_of(function)), "distance_ratio").iloc[-1]
         return row["ci_high"] - row["ci_low"]
 
     assert half(noisy) > 1.3 * half(power_law)
 
 
-def test_distance_is_to_the_seed_mean_of_the_largest_net():
-    def value(width, seed, t):
+def test_distance_is_to_the_seed_mean_of_the_largest_net() -> None:
+    def value(width: int, seed: int, t: Array) -> Array:
         return np.full(len(t), 5.0) if width < 128 else np.full(len(t), 6.0 + seed)
 
     table = distances(curves_of(value))
@@ -90,8 +99,8 @@ def test_distance_is_to_the_seed_mean_of_the_largest_net():
     assert table["step"].dtype == int
 
 
-def test_steps_that_a_reference_seed_did_not_reach_are_left_out():
-    def cut(width, seed, t):
+def test_steps_that_a_reference_seed_did_not_reach_are_left_out() -> None:
+    def cut(width: int, seed: int, t: Array) -> Array:
         gone = (width == 128) & (seed == 0) & (t > 16)
         return np.where(gone, np.nan, power_law(width, seed, t))
 
@@ -100,7 +109,7 @@ def test_steps_that_a_reference_seed_did_not_reach_are_left_out():
     assert beta[32] == pytest.approx(0.7)
 
 
-def test_one_width_has_no_rows_and_one_seed_no_interval():
+def test_one_width_has_no_rows_and_one_seed_no_interval() -> None:
     alone = curves_of(power_law, sizes=(128,))
     assert list(consistency(alone)) == [] and distances(alone).empty
     single = stored(consistency(curves_of(power_law, seeds=(0,))))
@@ -113,7 +122,15 @@ def test_one_width_has_no_rows_and_one_seed_no_interval():
 GEOMETRIC = np.unique(np.round(np.geomspace(1, 256, 23)))
 
 
-def betas(exponent, amplitude, noise, *, n=150, widths=4, base=3.0):
+def betas(
+    exponent: float,
+    amplitude: float,
+    noise: float,
+    *,
+    n: int = 150,
+    widths: int = 4,
+    base: float = 3.0,
+) -> Any:
     """The pooled exponent's interval and the pooled overlap of simulated studies."""
     rng = np.random.default_rng(2)
     rows = []
@@ -126,12 +143,12 @@ def betas(exponent, amplitude, noise, *, n=150, widths=4, base=3.0):
     return rows
 
 
-def test_exponent_intervals_cover_a_power_law_that_stands_above_the_noise():
+def test_exponent_intervals_cover_a_power_law_that_stands_above_the_noise() -> None:
     inside = [beta.low <= 0.7 <= beta.high for beta, _ in betas(0.7, 0.1, 0.0005)]
     assert 0.92 <= np.mean(inside) <= 1
 
 
-def test_identical_processes_have_exponent_zero_and_the_overlap_of_their_noise():
+def test_identical_processes_have_exponent_zero_and_the_overlap_of_their_noise() -> None:
     rows = betas(0.0, 0.0, 0.1)
     assert np.mean([beta.value for beta, _ in rows]) == pytest.approx(0, abs=0.02)
     assert np.mean([ratio for _, ratio in rows]) == pytest.approx(0.092, abs=0.003)
@@ -139,5 +156,5 @@ def test_identical_processes_have_exponent_zero_and_the_overlap_of_their_noise()
     assert np.mean([beta.low > 0 for beta, _ in rows]) <= 0.04
 
 
-def test_noise_above_a_power_law_flattens_its_exponent():
+def test_noise_above_a_power_law_flattens_its_exponent() -> None:
     assert np.mean([beta.value for beta, _ in betas(0.7, 0.03, 0.02, n=40)]) < 0.6

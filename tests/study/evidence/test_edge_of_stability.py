@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -6,40 +8,44 @@ from lrtransfer.study.evidence.edge_of_stability import (
     edge_factor,
     edge_of_stability,
 )
+from lrtransfer.study.evidence.estimates import Estimates
 from lrtransfer.study.evidence.measured import measured_curves
-from tests.transfer.frames import make_curves, make_runs, parabola
+from tests.transfer.frames import Quantity, make_curves, make_runs, parabola
 
 from .rows import shown, stored
 
 
-def estimates(function, *, quantity="sharpness", options=None):
+def estimates(
+    function: Quantity, *, quantity: str = "sharpness", options: dict[str, float] | None = None
+) -> Estimates:
     runs = make_runs(parabola(lambda w, s: 0.0), reference=2.0, options=options)
     curves = make_curves(runs, [0, 16], **{quantity: function})
     return stored(edge_of_stability(runs, measured_curves(runs, curves)))
 
 
-def config(**options):
+def config(**options: Any) -> dict[str, Any]:
     return {"optimizer": {"name": "any", "options": options}}
 
 
-def test_ratio_is_the_final_sharpness_over_two_over_the_learning_rate():
+def test_ratio_is_the_final_sharpness_over_two_over_the_learning_rate() -> None:
     own = estimates(lambda w, s, t: (0.5 + 0.1 * (s - 1)) * np.where(t == 16, 1, 9) * w / 64)
     found = shown(own, "edge_ratio", "size")
     assert found["value"].to_dict() == pytest.approx({32: 0.5, 64: 1.0, 128: 2.0, 0: 3.5 / 3})
-    assert found.loc[0, "ci_low"] < 3.5 / 3 < found.loc[0, "ci_high"]
+    low, high = found.loc[0, ["ci_low", "ci_high"]]
+    assert low < 3.5 / 3 < high
     edge = own.one("edge", arm="mup", quantity="sharpness")
     assert edge is not None and edge.value == 0.5
     assert np.isnan(edge.interval(0.95).low)
 
 
-def test_a_run_that_did_not_reach_the_end_is_not_counted():
+def test_a_run_that_did_not_reach_the_end_is_not_counted() -> None:
     own = estimates(lambda w, s, t: np.where((t == 16) & (s == 0) & (w == 32), np.nan, 0.5))
     found = shown(own, "edge_ratio", "size")
     assert found["n_seeds"].to_dict() == {32: 2, 64: 3, 128: 3, 0: 3}
     assert found.loc[32, "value"] == pytest.approx(1.0)
 
 
-def test_the_edge_of_adam_is_that_of_the_preconditioned_sharpness():
+def test_the_edge_of_adam_is_that_of_the_preconditioned_sharpness() -> None:
     assert edge_factor(config(beta1=0.9), "preconditioned_sharpness") == pytest.approx(38)
     assert edge_factor(config(beta1=0.0), "preconditioned_sharpness") == 2
     assert np.isnan(edge_factor(config(beta1=0.9), "sharpness"))
@@ -53,13 +59,13 @@ def test_the_edge_of_adam_is_that_of_the_preconditioned_sharpness():
     assert estimates(lambda w, s, t: 0 * t + 9.5, options=options).frame.empty
 
 
-def test_momentum_moves_the_edge():
+def test_momentum_moves_the_edge() -> None:
     assert edge_factor(config(momentum=0.9), "sharpness") == pytest.approx(3.8)
     nesterov = edge_factor(config(momentum=0.9, nesterov=True), "sharpness")
     assert nesterov == pytest.approx(3.8 / 2.8)
 
 
-def test_the_bounded_quantity_is_the_preconditioned_one_only_where_it_has_values():
+def test_the_bounded_quantity_is_the_preconditioned_one_only_where_it_has_values() -> None:
     runs = make_runs(parabola(lambda w, s: 0.0))
     both = {"sharpness": lambda w, s, t: 1.0 + t, "preconditioned_sharpness": lambda w, s, t: t}
     measured = measured_curves(runs, make_curves(runs, [0, 1], **both))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -51,7 +52,7 @@ def test_the_table_has_the_schema_also_without_rows() -> None:
 
 
 def test_every_row_gives_back_its_estimate(estimates: Estimates) -> None:
-    for row, (place, estimate) in zip(estimates.frame.to_dict("records"), ROWS, strict=True):
+    for (_, row), (place, estimate) in zip(estimates.frame.iterrows(), ROWS, strict=True):
         named = {name: row[name] for name in vars(place)}
         np.testing.assert_equal(named, vars(place))
         back = estimate_of(row)
@@ -61,7 +62,7 @@ def test_every_row_gives_back_its_estimate(estimates: Estimates) -> None:
     assert estimates.frame["n_seeds"].tolist() == [3, 0, 0, 0, 0], "units of arms are no seeds"
 
 
-def test_a_file_keeps_the_table(tmp_path, estimates: Estimates) -> None:  # type: ignore[no-untyped-def]
+def test_a_file_keeps_the_table(tmp_path: Path, estimates: Estimates) -> None:
     pq.write_table(table("planted", ROWS), tmp_path / "planted.parquet")
     read = pq.read_table(tmp_path / "planted.parquet")
     assert read.equals(table("planted", ROWS)) or read.schema == SCHEMA

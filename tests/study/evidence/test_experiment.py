@@ -1,13 +1,16 @@
 """All estimates of an experiment: which there are, of what, and on what data."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from lrtransfer.study.evidence.consistency import distances
+from lrtransfer.study.evidence.estimates import Estimates
 from lrtransfer.study.evidence.experiment import Experiment
 from lrtransfer.study.evidence.measured import measured_curves, quantity_curves
-from tests.transfer.frames import make_curves, make_runs, parabola
+from tests.transfer.frames import Array, make_curves, make_runs, parabola
 
 from . import decay_runs, predictor_runs
 from .rows import shown, stored, stored_courses
@@ -39,19 +42,19 @@ QUANTITIES = {"sharpness", "preconditioned_sharpness", "subset_loss", "ntk", "ga
 
 
 @pytest.fixture
-def runs():
+def runs() -> pd.DataFrame:
     return make_runs(parabola(lambda w, s: 0.1 * s))
 
 
-def fit(runs, curves):
+def fit(runs: pd.DataFrame, curves: pd.DataFrame) -> Estimates:
     return stored(Experiment(runs, curves).estimates())
 
 
-def statistics(runs, curves):
+def statistics(runs: pd.DataFrame, curves: pd.DataFrame) -> set[str]:
     return set(fit(runs, curves).frame["statistic"])
 
 
-def test_a_study_has_the_statistics_of_what_it_measured(runs):
+def test_a_study_has_the_statistics_of_what_it_measured(runs: pd.DataFrame) -> None:
     assert statistics(runs.assign(measured=False), make_curves(runs, [0])) == OF_SWEEPS
     curvature = dict.fromkeys(QUANTITIES, lambda w, s, t: 1.0 + t / w + 0.01 * s)
     of_curvature = make_curves(runs, [0, 1, 4, 16, 64], **curvature)
@@ -72,7 +75,7 @@ def test_a_study_has_the_statistics_of_what_it_measured(runs):
     assert statistics(tuners, curves) == OF_SWEEPS | OF_TUNERS
 
 
-def test_quantities_are_compared_and_curvatures_also_followed(runs):
+def test_quantities_are_compared_and_curvatures_also_followed(runs: pd.DataFrame) -> None:
     curvature = dict.fromkeys(QUANTITIES, lambda w, s, t: 1.0 + t / w + 0.01 * s)
     found = fit(runs, make_curves(runs, [0, 1, 4, 16, 64], **curvature))
     assert set(found.rows("distance_ratio")["quantity"]) == QUANTITIES
@@ -80,7 +83,7 @@ def test_quantities_are_compared_and_curvatures_also_followed(runs):
     assert set(found.rows("change")["quantity"]) == QUANTITIES - {"subset_loss"}
 
 
-def test_courses_are_of_the_implicit_warmup_and_the_predicted_updates():
+def test_courses_are_of_the_implicit_warmup_and_the_predicted_updates() -> None:
     found = stored_courses(Experiment(*decay_runs.study()).courses())
     quantities = found.frame.groupby("statistic")["quantity"].unique().map(set).to_dict()
     assert quantities == {
@@ -89,7 +92,7 @@ def test_courses_are_of_the_implicit_warmup_and_the_predicted_updates():
     }
 
 
-def test_rows_say_of_which_net_they_are(runs):
+def test_rows_say_of_which_net_they_are(runs: pd.DataFrame) -> None:
     found = fit(runs, make_curves(runs, [0, 1, 4], sharpness=lambda w, s, t: w + s + t))
     of_net = ["arm", "axis", "fixed", "size"]
     nets = [("mup", "width", 3, size) for size in (32, 64, 128)]
@@ -102,24 +105,26 @@ def test_rows_say_of_which_net_they_are(runs):
 
 
 @pytest.mark.parametrize("study", [decay_runs.study, predictor_runs.study])
-def test_no_two_rows_are_of_the_same(study):
+def test_no_two_rows_are_of_the_same(
+    study: Callable[[], tuple[pd.DataFrame, pd.DataFrame]],
+) -> None:
     frame = fit(*study()).frame
     named = ["statistic", "arm", "baseline", "fixed", "size", "rate", "quantity", "at"]
     assert not frame[named].duplicated().any()
 
 
-def test_the_side_of_a_censored_optimum_is_in_its_row():
+def test_the_side_of_a_censored_optimum_is_in_its_row() -> None:
     runs = make_runs(parabola(lambda w, s: 5.0 if w == 128 else 0.1 * s))
     rows = shown(fit(runs, make_curves(runs, [0])), "optimum", "size")
     assert rows["at"].to_dict() == {32: "", 64: "", 128: "high"}
     assert rows["ci_high"].map(np.isinf).to_dict() == {32: False, 64: False, 128: True}
 
 
-def test_depth_is_estimated_as_width_is():
-    def optimum(size, seed):
+def test_depth_is_estimated_as_width_is() -> None:
+    def optimum(size: int, seed: int) -> float:
         return 0.3 * np.log2(size / 64) + 0.05 * seed
 
-    def curve(size, seed, t):
+    def curve(size: int, seed: int, t: Array) -> Array:
         return 1.0 + t / size + 0.01 * seed * (1 + t)
 
     frames = {}
@@ -133,10 +138,10 @@ def test_depth_is_estimated_as_width_is():
     pd.testing.assert_frame_equal(of_depth, of_width)
 
 
-def test_arms_may_differ_in_their_steps(runs):
+def test_arms_may_differ_in_their_steps(runs: pd.DataFrame) -> None:
     long = make_runs(parabola(lambda w, s: 0.0), arm="long")
 
-    def curve(size, seed, t):
+    def curve(size: int, seed: int, t: Array) -> Array:
         return 1.0 + 0.01 * seed + t / size
 
     curves = pd.concat(
@@ -152,15 +157,15 @@ def test_arms_may_differ_in_their_steps(runs):
     assert ratio["long", 32] == pytest.approx((1.01 + 64 / 32) / 2)
 
 
-def test_one_learning_rate_has_open_intervals_and_a_measured_end():
+def test_one_learning_rate_has_open_intervals_and_a_measured_end() -> None:
     single = make_runs(parabola(lambda w, s: 0.0), grid=(0,))
     found = fit(single, make_curves(single, [0, 4], ntk=lambda w, s, t: w + s + t))
     assert np.isinf(shown(found, "drift")[["ci_low", "ci_high"]]).all(axis=None)
     assert not found.rows("trend").empty
 
 
-def test_a_largest_net_without_a_common_step_has_no_distance(runs):
-    def value(size, seed, t):
+def test_a_largest_net_without_a_common_step_has_no_distance(runs: pd.DataFrame) -> None:
+    def value(size: int, seed: int, t: Array) -> Array:
         return np.where((size == 128) & (t != seed), np.nan, 1.0 + t)
 
     curves = make_curves(runs, [0, 1, 2, 4], sharpness=value)
@@ -170,7 +175,7 @@ def test_a_largest_net_without_a_common_step_has_no_distance(runs):
     assert len(rows) and rows["value"].isna().all()
 
 
-def test_arms_keep_their_order_of_appearance(runs):
+def test_arms_keep_their_order_of_appearance(runs: pd.DataFrame) -> None:
     both = pd.concat([make_runs(parabola(lambda w, s: 0.0), arm="sp"), runs])
     found = fit(both, make_curves(both, [0], sharpness=lambda w, s, t: w + t))
     for statistic in ("drift", "optimum", "best_rate", "edge", "given_up"):
@@ -178,7 +183,7 @@ def test_arms_keep_their_order_of_appearance(runs):
         assert arms == ["sp", "mup"], statistic
 
 
-def test_everything_diverged_is_defined():
+def test_everything_diverged_is_defined() -> None:
     runs = make_runs(lambda w, s, lr: np.inf)
     found = fit(runs, make_curves(runs, [0]))
     assert (found.rows("optimum")["n_seeds"] == 0).all()
@@ -190,7 +195,7 @@ def test_everything_diverged_is_defined():
     assert initial.tolist() == pytest.approx([np.log2(2.3)] * len(initial))
 
 
-def test_no_runs_and_several_experiments_are_refused(runs):
+def test_no_runs_and_several_experiments_are_refused(runs: pd.DataFrame) -> None:
     curves = make_curves(runs, [0])
     with pytest.raises(ValueError, match="runs is empty"):
         Experiment(runs.iloc[:0], curves)

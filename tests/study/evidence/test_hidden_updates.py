@@ -81,5 +81,5 @@ def test_conditions_name_what_fails() -> None:
 
 def test_the_widest_net_of_standard_decay_is_judged_by_the_base() -> None:
     row = of_net("standard", 128, *study())
-    assert row.loc["total_decay", "value"] < 4
+    assert row["value"]["total_decay"] < 4
     assert tuple(row.loc["steady_state", ["value", "note"]]) == (1.0, "")

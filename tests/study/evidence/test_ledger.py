@@ -13,7 +13,7 @@ from lrtransfer.study.evidence.estimates import Estimates
 from lrtransfer.study.evidence.experiment import Experiment
 from lrtransfer.study.evidence.ledger import counts, ledger, table
 from lrtransfer.transfer.held_out import forecasts
-from tests.transfer.frames import make_curves, make_runs, parabola
+from tests.transfer.frames import Array, make_curves, make_runs, parabola
 
 from .planted import CLAIMS, estimates, on, row
 from .rows import stored
@@ -62,16 +62,22 @@ def planted(sign: int, seeds: tuple[int, ...] = (0, 1, 2)) -> Experiment:
         moved = sign * drift if arm != "mup" else (0.0 if sign > 0 else 0.5)
         middle = reference + 0.2
 
-        def optimum(width, seed, moved=moved, middle=middle):
+        def optimum(width: int, seed: int, moved: float = moved, middle: float = middle) -> float:
             return middle + moved * np.log2(width / 90) + 0.02 * (seed - 1)
 
-        def sharpness(width, seed, t, exponent=exponent, reference=reference):
+        def sharpness(
+            width: int,
+            seed: int,
+            t: Array,
+            exponent: float = exponent,
+            reference: float = reference,
+        ) -> Array:
             edge = 2 / 2.0**reference * (width / 90) ** (sign * exponent)
             if sign < 0 and ARMS["mup"][3] == exponent:
                 edge = edge * (3 + (256 - width) / 256 * t)
             return edge * (t + 2) / (t + 2.2) * (1 + 0.01 * rng.normal(size=len(t)))
 
-        def growing(width, seed, t, arm=arm):
+        def growing(width: int, seed: int, t: Array, arm: str = arm) -> Array:
             gap = (256 / width - 1) * 0.01 * (1.0 + t) ** (0.7 * sign)
             return 3 + gap * (1 + 0.05 * (seed - 1)) + 1e-4 * rng.normal(size=len(t))
 

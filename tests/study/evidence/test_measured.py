@@ -8,7 +8,7 @@ from lrtransfer.transfer.size import POOLED
 from tests.transfer.frames import make_curves, make_runs, parabola
 
 
-def test_only_measured_runs_are_kept_with_their_settings():
+def test_only_measured_runs_are_kept_with_their_settings() -> None:
     runs = make_runs(parabola(lambda w, s: 0.0))
     curves = make_curves(runs, [0, 1], sharpness=lambda w, s, t: w + s + t)
     foreign = pd.DataFrame({"key": ["other"], "step": [0], "loss": [1.0], "sharpness": [7.0]})
@@ -21,20 +21,20 @@ def test_only_measured_runs_are_kept_with_their_settings():
     assert found.place == {"arm": "mup", "axis": "width", "fixed": 3, "quantity": "sharpness"}
 
 
-def test_a_quantity_that_was_not_measured_has_no_curves():
+def test_a_quantity_that_was_not_measured_has_no_curves() -> None:
     runs = make_runs(parabola(lambda w, s: 0.0))
     measured = measured_curves(runs, make_curves(runs, [0, 1]))
     assert list(quantity_curves(measured, "ntk")) == []
 
 
-def test_two_reference_learning_rates_in_an_arm_are_refused():
+def test_two_reference_learning_rates_in_an_arm_are_refused() -> None:
     runs = make_runs(parabola(lambda w, s: 0.0))
     runs["measured"] = runs["log2_lr"].isin([0, 1])
     with pytest.raises(ValueError, match="one reference learning rate"):
         measured_curves(runs, make_curves(runs, [0, 1]))
 
 
-def test_the_pooled_estimate_is_over_each_seeds_mean_over_sizes():
+def test_the_pooled_estimate_is_over_each_seeds_mean_over_sizes() -> None:
     values = pd.DataFrame({8: [1.0, 2.0, np.nan], 16: [3.0, 6.0, 5.0]}, index=[4, 5, 6])
     rows = dict(means_over_seeds(values))
     assert list(rows) == [8, 16, POOLED]

@@ -1,5 +1,7 @@
 """Holm's correction, and false verdicts in simulated ledgers."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -7,17 +9,19 @@ from scipy import stats
 from lrtransfer.study.evidence.significance import corrected, holm
 
 
-def test_holm_is_what_its_definition_says():
+def test_holm_is_what_its_definition_says() -> None:
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([0.5, 0.9]) == pytest.approx([1.0, 1.0])
     assert holm([]) == []
 
 
-def record(p, paper="super-consistency", said="supported"):
+def record(
+    p: float | None, paper: str = "super-consistency", said: str = "supported"
+) -> dict[str, Any]:
     return {"paper": paper, "p_value": p, "verdict": said}
 
 
-def test_correction_keeps_firm_verdicts_and_counts_what_was_asked():
+def test_correction_keeps_firm_verdicts_and_counts_what_was_asked() -> None:
     records = [record(0.001), record(0.02, said="contradicted"), record(None, said="inconclusive")]
     found = corrected(records, 0.05)
     assert [r["verdict_corrected"] for r in found] == ["supported", "contradicted", "inconclusive"]
@@ -27,13 +31,13 @@ def test_correction_keeps_firm_verdicts_and_counts_what_was_asked():
     assert many[1]["verdict_corrected"] == "inconclusive"
 
 
-def test_a_record_of_the_program_itself_is_not_of_the_family():
+def test_a_record_of_the_program_itself_is_not_of_the_family() -> None:
     found = corrected([record(0.04), record(None, paper="lrtransfer")], 0.05)
     assert found[0]["p_corrected"] == pytest.approx(0.04)
     assert (found[1]["p_corrected"], found[1]["verdict_corrected"]) == (None, "supported")
 
 
-def test_forty_claims_at_their_thresholds_seldom_give_a_single_corrected_verdict():
+def test_forty_claims_at_their_thresholds_seldom_give_a_single_corrected_verdict() -> None:
     rng = np.random.default_rng(0)
     any_plain = any_corrected = 0
     for _ in range(200):

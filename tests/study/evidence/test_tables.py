@@ -100,7 +100,7 @@ def test_a_diverged_run_has_no_final_loss(plan: Plan) -> None:
     write(run, [2.0, 3.0], status="diverged", diverged_step=2)
     runs, curves = runs_and_curves(plan, LAYOUT)
     row = runs.set_index("key").loc[run.key]
-    assert math.isnan(row["final_loss"]) and row["initial_loss"] == 2.0
+    assert np.isnan(row["final_loss"]) and row["initial_loss"] == 2.0
     assert (row["status"], row["diverged_step"]) == ("diverged", 2)
     assert curves.loc[curves["key"] == run.key, "step"].max() == 2
 

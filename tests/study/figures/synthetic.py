@@ -75,7 +75,7 @@ def tables(
     config = run_config(_SGD)
     runs, curves, found = [], [], []
     for arm in arms:
-        reference = np.log2(ARMS[arm].reference_learning_rate)
+        reference = np.log2(ARMS[arm].reference_learning_rate or np.nan)
         for size in sizes:
             for seed in seeds:
                 octaves = np.log2(size / 32)

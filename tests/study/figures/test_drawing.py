@@ -33,6 +33,7 @@ def test_a_figure_names_a_study_that_tests_can_draw_it_from(name: str) -> None:
     assert catalog.constant("figures", name, "DRAWN_FROM") in STUDIES
 
 
+@pytest.mark.slow
 def test_every_figure_draws_the_synthetic_study(drawn: dict[str, Drawn]) -> None:
     for figure in drawn.values():
         assert all(path.stat().st_size > 500 for path in (figure.png, figure.pdf, figure.csv))
@@ -42,6 +43,7 @@ def test_every_figure_draws_the_synthetic_study(drawn: dict[str, Drawn]) -> None
         assert "nan" not in (figure.caption + figure.alt).lower()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("case", "arms", "says"),
     [
@@ -64,6 +66,7 @@ def test_missing_pieces_are_said_and_do_not_crash(
     assert figure.png.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_depth_study_speaks_of_depths(name: str, tmp_path: Path) -> None:
     tables = synthetic.tables(sizes=[3, 6, 12], axis="depth")
@@ -86,6 +89,7 @@ def test_a_single_seed_has_no_bands_and_the_caption_says_so() -> None:
     assert drawing.plotted["low"].isna().all()
 
 
+@pytest.mark.slow
 def test_a_width_without_spectra_is_named(tmp_path: Path) -> None:
     tables = synthetic.tables()
     wide = tables.runs.loc[tables.runs["size"] == 512, "key"]
@@ -104,6 +108,7 @@ def test_seeds_behind_the_spectra_are_counted_not_those_of_the_runs() -> None:
     assert "A single seed, so no bars." in caption
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["width_transfer", "consistency", "eigenvalues_by_rank"])
 def test_stored_tables_read_back_draw_the_same(
     name: str, drawn: dict[str, Drawn], tmp_path: Path
@@ -168,6 +173,7 @@ def test_settings_refuse_no_arms_and_an_impossible_confidence() -> None:
         Settings("e", {"mup": Arm("μP", 1.0, 10, 5)}, "smoke", confidence=95.0)
 
 
+@pytest.mark.process
 def test_figures_and_report_import_no_torch() -> None:
     rooms = "lrtransfer.study.figures, lrtransfer.study.report"
     code = f"import sys, {rooms}; sys.exit('torch' in sys.modules)"

@@ -26,6 +26,7 @@ def _save(folder: Path, **changes: object) -> output.Paths:
     return output.save(figure, table, folder, "plot", **{**values, **changes})  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["width_transfer", "consistency"])
 def test_two_draws_give_the_same_bytes(name: str, drawn: dict[str, Drawn], tmp_path: Path) -> None:
     again = draw(name, synthetic.tables(), synthetic.settings(), tmp_path)
@@ -34,12 +35,14 @@ def test_two_draws_give_the_same_bytes(name: str, drawn: dict[str, Drawn], tmp_p
         assert first.read_bytes() == second.read_bytes(), suffix
 
 
+@pytest.mark.slow
 def test_the_style_does_not_leak(drawn: dict[str, Drawn], tmp_path: Path) -> None:
     before = dict(mpl.rcParams)
     draw("spectral_density", synthetic.tables(), synthetic.settings(), tmp_path)
     assert dict(mpl.rcParams) == before
 
 
+@pytest.mark.slow
 def test_the_png_carries_fingerprint_caption_and_alt(drawn: dict[str, Drawn]) -> None:
     for figure in drawn.values():
         assert describe(figure.png) == (figure.fingerprint, figure.caption, figure.alt)
@@ -47,6 +50,7 @@ def test_the_png_carries_fingerprint_caption_and_alt(drawn: dict[str, Drawn]) ->
             assert image.info["lrtransfer-fingerprint"] == figure.fingerprint
 
 
+@pytest.mark.slow
 def test_the_fingerprint_follows_data_caption_and_name(drawn: dict[str, Drawn]) -> None:
     table = pd.DataFrame({"x": [1.0]})
     one = output.fingerprint("a", table, "c")

@@ -84,6 +84,7 @@ def test_every_figure_is_saved_with_words(name: str, tmp_path: Path) -> None:
     assert "nan" not in (made.caption + made.alt).lower()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [n for n in TUNERS if n != "tuned_model"])
 @pytest.mark.parametrize("case", ["one seed", "bare", "all diverged", "no arm"])
 def test_missing_pieces_do_not_crash(name: str, case: str, tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ from tests.study.evidence import decay_runs
 
 from . import synthetic
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("decay_alignment", "decay_changes", "implicit_warmup", "late_updates")
 ARMS = {name: Arm(name, 0.0625, decay_runs.STEPS, 40) for name in decay_runs.ARMS}
 

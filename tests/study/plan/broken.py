@@ -14,7 +14,7 @@ PREFIXES = {
     "P": f"study/{EXPERIMENT}/scales/paper",
 }
 OWN = {"description": "mine", "source": "me"}
-RULES = {"input": {}, "hidden": {}, "output": {}, "branch": {}}
+RULES: dict[str, Any] = {"input": {}, "hidden": {}, "output": {}, "branch": {}}
 ALONE = {
     "question": "Why?",
     "parameterization": "sp",

@@ -251,6 +251,7 @@ def test_measured_runs_are_those_at_the_reference_rate() -> None:
         assert run.checkpoints == ((2, 6) if run.measured and run.seed == 0 else ())
 
 
+@pytest.mark.process
 def test_a_thousand_runs_expand_without_torch_or_pandas(tmp_path: Path) -> None:
     content = tiny_params()
     tiny_grid(content)["seeds"] = list(range(60))

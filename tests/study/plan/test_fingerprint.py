@@ -75,6 +75,7 @@ def test_a_comment_docstring_or_layout_changes_no_key(
 ALL_RUNS = {"measured", "unmeasured", "spectra"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "added", "kinds"),
     [
@@ -173,6 +174,6 @@ def test_the_code_of_a_member_never_reads_what_it_says_of_itself(room: str) -> N
 
 
 def test_relative_imports_would_hide_from_the_fingerprint_and_are_not_used() -> None:
-    for path in fingerprint.PACKAGE.rglob("*.py"):
+    for path in catalog.PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             assert not (isinstance(node, ast.ImportFrom) and node.level), path

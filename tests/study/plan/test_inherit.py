@@ -199,8 +199,15 @@ def test_an_inherited_fault_is_told_once_and_where_it_stands() -> None:
     assert len(caught.value.lines) == 1
 
 
-@pytest.mark.parametrize("scale", ["smoke", "laptop", "paper"])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("name", "scale"),
+    [(name, "laptop") for name in NAMES]
+    + [
+        pytest.param(name, scale, marks=() if name == "joint" else pytest.mark.long)
+        for name in NAMES
+        for scale in ("smoke", "paper")
+    ],
+)
 def test_an_experiment_written_out_is_the_same_without_its_parents(name: str, scale: str) -> None:
     content = read_params(PARAMS)
     made = plan(load_study(PARAMS, scale=scale, experiments=name))

@@ -132,6 +132,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         load_study(tmp_path / "none.yaml")
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("name", ["typo in a grid", "reference rate not in the axis"])
 def test_check_of_a_broken_file_exits_with_2_and_starts_nothing(tmp_path: Path, name: str) -> None:
     fault = next(fault for fault in FAULTS if fault.name == name)

@@ -21,7 +21,10 @@ from . import browser
 from .conftest import claim
 
 PROGRAM = browser.find()
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no Chromium: install chromium to run this")
+pytestmark = [
+    pytest.mark.process,
+    pytest.mark.skipif(PROGRAM is None, reason="no Chromium: install chromium to run this"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -39,6 +39,7 @@ def holder(lock: Path) -> Iterator[subprocess.Popen[str]]:
         process.kill()
 
 
+@pytest.mark.process
 def test_a_second_process_is_refused_and_told_the_holder(
     lock: Path, holder: subprocess.Popen[str]
 ) -> None:
@@ -47,6 +48,7 @@ def test_a_second_process_is_refused_and_told_the_holder(
     assert caught.value.holder == "process of the test"
 
 
+@pytest.mark.process
 def test_a_refused_process_leaves_the_holder_s_name(
     lock: Path, holder: subprocess.Popen[str]
 ) -> None:
@@ -55,6 +57,7 @@ def test_a_refused_process_leaves_the_holder_s_name(
             acquire(lock, "me")
 
 
+@pytest.mark.process
 def test_a_killed_holder_lets_go(lock: Path, holder: subprocess.Popen[str]) -> None:
     holder.send_signal(signal.SIGKILL)
     holder.wait()
@@ -78,14 +81,15 @@ def test_a_block_lets_go_even_if_it_fails(lock: Path) -> None:
         assert lock.read_text(encoding="utf-8") == "third"
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("inheritable", [False, True])
 def test_only_an_inheritable_lock_outlives_its_opener_in_a_child(
     lock: Path, inheritable: bool
 ) -> None:
     held = acquire(lock, "me", inheritable=inheritable)
     command = [sys.executable, "-c", "print('up', flush=True); input()"]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen(command, **pipes, text=True, close_fds=False) as child:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, close_fds=False) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == "up\n"
         held.close()

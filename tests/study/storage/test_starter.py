@@ -21,6 +21,7 @@ def test_a_living_starter_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     assert starter_lives()
 
 
+@pytest.mark.process
 def test_a_dead_starter_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()

@@ -98,6 +98,7 @@ def test_a_run_spends_no_more_than_its_share(share: float | None) -> None:
     assert all("sharpness" in row for row in log.rows.values())
 
 
+@pytest.mark.slow
 def test_twice_the_samples_are_measured_about_half_as_often() -> None:
     few, many = (
         TrainingRun(shared_run(0.6, samples).config, blobs(), CPU).execute(Hooks())

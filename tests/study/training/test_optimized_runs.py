@@ -74,7 +74,7 @@ def test_a_resumed_run_on_text_is_bit_equal(tmp_path: Path) -> None:
     assert interrupted(config, text(), tmp_path / "state") == straight(config, text())
 
 
-def convnet(**changes: Any) -> dict[str, Any]:
+def convnet(**changes: Any) -> RunConfig:
     """Return a run of a residual convolutional network with batch norm on 8×8 images."""
     options = {"image_size": 8, "stride": 1, "activation": "tanh", "norm": "batch"}
     model = {"family": "residual_convnet", "width": 3, "depth": 3, "options": options}

@@ -58,12 +58,14 @@ def bits(found: dict[str, Any]) -> tuple[str, dict[str, bytes]]:
     return repr({name: value for name, value in found.items() if name != "weights"}), weights
 
 
+@pytest.mark.process
 def test_every_process_ends_with_the_same_bits(seen: list[dict[str, Any]]) -> None:
     for found in seen[1:]:
         for name in cases(len(seen)):
             assert bits(found[name]) == bits(seen[0][name]), name
 
 
+@pytest.mark.process
 def test_losses_rows_and_weights_are_those_of_one_process(seen: list[dict[str, Any]]) -> None:
     for name, case in cases(len(seen)).items():
         alone, found = trained(case, SingleProcess()), seen[0][name]
@@ -87,11 +89,13 @@ def test_the_cases_are_what_they_are_meant_to_be() -> None:
     assert 2 < len(trained(cases(2)["share"], SingleProcess())["rows"]) < 7
 
 
+@pytest.mark.process
 def test_a_resumed_run_equals_the_uninterrupted_one_to_the_bit(seen: list[dict[str, Any]]) -> None:
     for found in seen:
         assert bits(found["adamw resumed"]) == bits(found["adamw"])
 
 
+@pytest.mark.process
 def test_the_error_of_one_process_ends_all_and_is_told_by_it_alone(
     seen: list[dict[str, Any]],
 ) -> None:
@@ -177,6 +181,7 @@ def alone(runs: list[Run]) -> list[dict[str, Any]]:
     return [science(run) for run in runs]
 
 
+@pytest.mark.process
 def test_a_killed_and_a_stopped_process_leave_states_to_go_on_from(folder: Path) -> None:
     run = slow_runs()[0]
     with torchrun() as job:
@@ -206,6 +211,7 @@ def test_a_killed_and_a_stopped_process_leave_states_to_go_on_from(folder: Path)
     assert_near(together, alone([run])[0], rel=1e-4)  # in float32
 
 
+@pytest.mark.process
 def test_the_command_of_the_workflow_starts_the_processes_that_the_study_asks_for(
     folder: Path,
 ) -> None:

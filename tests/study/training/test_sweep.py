@@ -268,6 +268,7 @@ def state_of_first() -> Path:
     return LAYOUT.work_run(slow_runs()[0].key) / "state.safetensors"
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_saves_and_a_second_call_goes_on_to_the_same_result(
     number: signal.Signals,
@@ -309,6 +310,7 @@ def test_signals_are_handled_as_before_once_a_job_is_done() -> None:
     ]
 
 
+@pytest.mark.process
 def test_a_trainer_whose_parent_is_killed_saves_and_stops() -> None:
     with start("parent") as parent:
         assert parent.stdout is not None

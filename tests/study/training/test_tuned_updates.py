@@ -29,7 +29,7 @@ def tuned(name: str, optimizer: str = "sgd", **changes: Any) -> RunConfig:
     """Return a configuration with a tuner, in float64."""
     options = {k: option.default for k, option in catalog.options("optim/tuners", name).items()}
     spec = {"name": name, "options": options | SMALL.get(name, {})}
-    return configured(optimizer, **{"tuner": spec, "learning_rate": 1.0} | changes)
+    return configured(optimizer, **{"tuner": spec, "learning_rate": 1.0, **changes})
 
 
 def without_average(config: RunConfig) -> RunConfig:

@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -50,7 +51,12 @@ def test_longer_axes_train_only_the_new_runs_and_taking_them_back_trains_none(
     project.study("train_all")
     assert len(project.trained()) == 4 + 2, "two widths of the new arm"
     longer = {"widths": [8, 16, 32], "seeds": [0, 1]}
-    project.change(lambda own: (own.update(longer), own["arms"]["mup"].update(lr=[0.5, 1.0, 2.0])))
+
+    def lengthen(own: dict[str, Any]) -> None:
+        own.update(longer)
+        own["arms"]["mup"].update(lr=[0.5, 1.0, 2.0])
+
+    project.change(lengthen)
     project.study("train_all")
     assert len(project.trained()) == len(set(project.trained())) == 3 * 2 * 4
     after = {path.name: path.read_bytes() for path in project.run_files()}

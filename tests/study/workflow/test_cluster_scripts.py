@@ -10,6 +10,8 @@ import pytest
 
 from tests.tiny import ROOT
 
+pytestmark = pytest.mark.process
+
 SCRIPTS = ROOT / "profiles/cluster-generic"
 
 

@@ -26,6 +26,8 @@ from lrtransfer.study.workflow.start import (
 from lrtransfer.study.workflow.targets import Targets, runs_behind
 from tests.tiny import ROOT, tiny_plan
 
+pytestmark = pytest.mark.process
+
 
 def test_a_job_s_time_limit_follows_its_estimate_and_grows_with_the_attempt() -> None:
     costs = {"a": 600.0, "b": 1200.0}

@@ -23,6 +23,7 @@ def study_with(**changes: Any) -> Plan:
     return plan(parse_study(content))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", ["smoke", "laptop", "paper"])
 def test_every_experiment_of_the_repository_passes(scale: str) -> None:
     content = real_params() | {"scale": scale, "experiments": "all"}

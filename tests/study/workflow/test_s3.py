@@ -11,7 +11,7 @@ import pytest
 from tests.study.workflow.project import Project
 from tests.study.workflow.s3 import BUCKET, OnStore, Store
 
-pytestmark = pytest.mark.workflow
+pytestmark = [pytest.mark.workflow, pytest.mark.s3]
 
 
 @pytest.fixture(scope="module")
