@@ -76,8 +76,8 @@ def test_a_tuner_without_second_derivatives_takes_such_a_function() -> None:
 def test_the_other_checkpointing_trains_as_none() -> None:
     trial, twin = Trial("cdat"), Trial("cdat")
     for one in (trial, twin):
-        one.model[3].p = 0.0
-        one.model[1].momentum = 0.0
+        one.model[3].__dict__.update(p=0.0)
+        one.model[1].__dict__.update(momentum=0.0)
 
     def loss() -> Tensor:
         outputs = checkpoint(trial.model, trial.inputs, use_reentrant=False)

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from lrtransfer.study.storage.paths import Layout
-from lrtransfer.study.workflow import forecast as module
 from lrtransfer.study.workflow.forecast import Forecast, forecast
 from lrtransfer.study.workflow.targets import Targets
 from tests.tiny import tiny_plan
@@ -60,7 +59,7 @@ def test_it_falls_as_time_passes_to_a_half_at_most(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 100.0
-    monkeypatch.setattr(module.time, "monotonic", lambda: now)
+    monkeypatch.setattr("time.monotonic", lambda: now)
     found = Forecast(PRICES, PRICES, tmp_path / "none")
     now += 10
     assert found.seconds_left(at_once=2) == 60 - 20

@@ -12,7 +12,7 @@ import pytest
 
 from lrtransfer.study.plan.expand import Plan, Run
 from lrtransfer.study.storage.paths import WORK, Layout
-from lrtransfer.study.storage.seal import CorruptFileError
+from lrtransfer.study.storage.seal import CorruptFileError, read_sealed
 from lrtransfer.study.storage.tables import write_table
 from lrtransfer.study.workflow import soundness
 from lrtransfer.study.workflow.care import Candidate, sample, study_status
@@ -40,8 +40,12 @@ def test_a_narrower_selection_forgets_no_verified_file(
     stored: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[Path] = []
-    sealed = soundness.read_sealed
-    monkeypatch.setattr(soundness, "read_sealed", lambda path: (read.append(path), sealed(path))[1])
+
+    def reading(path: Path) -> bytes:
+        read.append(path)
+        return read_sealed(path)
+
+    monkeypatch.setattr(soundness, "read_sealed", reading)
 
     def sound(plan: Plan) -> int:
         read.clear()
