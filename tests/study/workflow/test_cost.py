@@ -31,10 +31,13 @@ class Steady(Machine):
 
 @pytest.mark.parametrize("share", [0.01, 0.15, 2.0])
 @pytest.mark.parametrize("steps", [6, 400, 4000])
-def test_measuring_under_a_share_is_priced_as_often_as_it_happens(share: float, steps: int) -> None:
+@pytest.mark.parametrize("probes", [("sharpness", "subset_loss"), ("subset_loss",)])
+def test_measuring_under_a_share_is_priced_as_often_as_it_happens(
+    share: float, steps: int, probes: tuple[str, ...]
+) -> None:
     run = tiny_run()
     assert run.config.measure is not None
-    measure = replace(run.config.measure, steps=None, share=share)
+    measure = replace(run.config.measure, probes=probes, steps=None, share=share)
     run = replace(run, config=replace(run.config, steps=steps, measure=measure))
     price = sum(catalog.constant("probes", name, "PRICE") for name in measure.probes)
     cadence, count = Cadence(measure, steps, run.config.batch_size), 0

@@ -32,6 +32,7 @@ _FILE = WORK / "costs.json"
 _MARGIN = 3.0
 _START_MINUTES = 5
 
+
 def run_seconds(run: Run, sizes: Sizes, machine: Machine) -> float:
     """Return the estimated time of one run, in seconds of one core.
 
@@ -49,8 +50,9 @@ def run_seconds(run: Run, sizes: Sizes, machine: Machine) -> float:
         count = len(measure.steps)
     else:
         # The first and the last step are measured whatever they cost (`training.cadence`).
-        price = gradients * measure.samples / config.batch_size
-        count = max(2, 1 + int((measure.share or 0.0) * config.steps / max(price, 1.0)))
+        share, price = measure.share or 0.0, gradients * measure.samples / config.batch_size
+        affordable = int(share * config.steps / price) if price else config.steps
+        count = 1 + max(1, min(affordable, config.steps))
     return seconds + count * gradients * machine.gradient(config, sizes, measure.samples)
 
 

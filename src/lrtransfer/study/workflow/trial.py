@@ -9,8 +9,9 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from dataclasses import replace
-from functools import cached_property, partial
-from statistics import median
+from functools import cached_property
+from itertools import pairwise
+from statistics import mean, median
 from typing import Any
 
 import numpy as np
@@ -123,8 +124,8 @@ def _try(config: RunConfig, sizes: Sizes) -> float | None:
     if len(ends) < 2:
         return None
     # A tuner's updates differ among themselves; others are told apart by disturbances alone.
-    typical = np.mean if config.tuner else partial(np.quantile, q=0.25)
-    return float(typical(np.diff(ends)))
+    typical = mean if config.tuner else median
+    return typical(after - before for before, after in pairwise(ends))
 
 
 def _random(config: RunConfig, sizes: Sizes) -> Arrays:
