@@ -17,6 +17,7 @@ TARGETS = (
     "growth",
     "learning_rate_axis",
     "planning",
+    "prices",
     "scale",
     "training",
     "tuners",

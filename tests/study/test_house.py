@@ -46,7 +46,8 @@ from lrtransfer.study.storage.paths import Layout
 from lrtransfer.study.storage.run_file import read_run
 from lrtransfer.study.training.sweep import Job, train_runs
 from lrtransfer.study.workflow import reporting, stages
-from lrtransfer.study.workflow.cost import Machine, run_seconds
+from lrtransfer.study.workflow.cost import run_seconds
+from lrtransfer.study.workflow.trial import Machine
 
 made, layout = plan(load_study(Path("params.yaml"))), Layout()
 (dataset,), (run,) = made.datasets, made.runs
@@ -64,7 +65,7 @@ print(json.dumps({
     "code": sorted(run.code), "losses": log["loss"].to_pylist()[1:],
     "columns": log.column_names, "claim": claim,
     "caption": describe(layout.figures(run.experiment) / f"{name}.png").caption,
-    "seconds": run_seconds(run, (6, 3), Machine(1e-6, 1e9)),
+    "seconds": run_seconds(run, (6, 3), Machine()),
 }))
 """
 
