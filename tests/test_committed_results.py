@@ -19,7 +19,7 @@ from lrtransfer.study.workflow.start import select
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results"
 LIMIT_BYTES = 25_000_000
-_KEPT = ("tables", "estimates", "claims.json", "metrics.json", "figures")
+_KEPT = ("tables", "estimates", "claims.json", "claims.sha256", "metrics.json", "figures")
 
 
 @pytest.fixture

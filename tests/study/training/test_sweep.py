@@ -164,15 +164,20 @@ def test_a_damaged_state_is_named_and_the_run_starts_again(
 
 
 @pytest.mark.parametrize(
-    "about", [{}, {"rows": None, "step": 1, "numbers": {}}, {"rows": [[1, 2, 3]], "step": 1}]
+    ("about", "seconds"),
+    [
+        ({}, "[]"),
+        ({"rows": None, "step": 1, "numbers": {}}, "NaN"),
+        ({"rows": [[1, 2, 3]]}, "1e999"),
+    ],
 )
 def test_a_sealed_file_that_holds_no_state_is_named_and_the_run_starts_again(
-    about: dict[str, object], capsys: pytest.CaptureFixture[str]
+    about: dict[str, object], seconds: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = runs()[2]
     work = LAYOUT.work_run(run.key)
     save_tensors(work / "state.safetensors", {}, about | {"key": run.key})
-    (work / "seconds.json").write_text("[]", encoding="utf-8")
+    (work / "seconds.json").write_text(seconds, encoding="utf-8")
     assert train_runs([run], JOB) == 1
     assert "holds no state of a run. Starting this run from step 0." in capsys.readouterr().err
     assert science(run)[1] == "ok"

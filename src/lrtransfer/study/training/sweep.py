@@ -8,6 +8,7 @@ published by a hard link from there, so a restarted job trains only what was nev
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import signal
@@ -198,9 +199,10 @@ def _about(run: Run, log: Log, seconds: float, job: Job) -> dict[str, Any]:
 
 def _seconds(folder: Path) -> float:
     try:
-        return float(json.loads((folder / "seconds.json").read_text(encoding="utf-8")))
+        seconds = float(json.loads((folder / "seconds.json").read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return 0.0
+    return seconds if math.isfinite(seconds) else 0.0
 
 
 def _note_seconds(folder: Path, seconds: float) -> None:
