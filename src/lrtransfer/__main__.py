@@ -1,4 +1,4 @@
-"""``python -m lrtransfer``: what the workflow's jobs run."""
+"""`python -m lrtransfer`: what the workflow's jobs run."""
 
 import os
 import sys

@@ -19,7 +19,7 @@ _FAULTS = (LookupError, RuntimeError, ValueError, OSError)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit status: 2 for a faulty study, 1 for other faults.
 
-    Without what the extra ``study`` installs, that too is one line and 2.
+    Without what the extra `study` installs, that too is one line and 2.
     """
     options = _parser().parse_args(arguments)
     try:

@@ -1,4 +1,4 @@
-"""Snakemake's events for the terminal of a study: ``snakemake --logger lrtransfer``.
+"""Snakemake's events for the terminal of a study: `snakemake --logger lrtransfer`.
 
 A package of its own, because Snakemake finds its plugins by their names. It imports them all at
 every start, in any folder: this one takes nothing of lrtransfer before it is used.

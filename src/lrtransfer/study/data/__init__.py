@@ -1,6 +1,6 @@
 """Enter by `prepare.prepare`: named data sets -> prepared arrays with pinned checksums.
 
-A data set is the file ``data/<source>.py`` with a class named by ``DATASET``; its keyword arguments
+A data set is the file `data/<source>.py` with a class named by `DATASET`; its keyword arguments
 are the options that params.yaml may set. Preparation uses no torch.
 """
 
@@ -26,4 +26,4 @@ class Source(Protocol):
         """Return the raw content whose sha256 params.yaml pins."""
 
     def arrays(self, raw: bytes) -> Arrays:
-        """Return named arrays: ``train_inputs`` (n, …), ``train_targets`` (n,), ``test_…``."""
+        """Return named arrays: `train_inputs` (n, …), `train_targets` (n,), `test_…`."""

@@ -1,4 +1,4 @@
-"""Several files pinned by one checksum: a list of their sha256, in the form of ``sha256sum``."""
+"""Several files pinned by one checksum: a list of their sha256, in the form of `sha256sum`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def listing(files: Mapping[str, Path]) -> bytes:
-    """Return one line ``<sha256>  <name>`` for each file, in the order of ``files``.
+    """Return one line `<sha256>  <name>` for each file, in the order of `files`.
 
     Contents are read in pieces, so a file may be larger than the memory.
 

@@ -27,7 +27,7 @@ class CIFAR(Downloaded):
         labels: The entry of a batch that holds the class numbers.
         train: Files of the training batches, without their folder.
         test: The file of the test batch.
-        url: Where the archive ``cifar-*-python.tar.gz`` or a copy of it lies (address or path).
+        url: Where the archive `cifar-*-python.tar.gz` or a copy of it lies (address or path).
         train_per_class: Training images of each class, the first ones; 0 takes all.
         test_per_class: Test images of each class, the first ones; 0 takes all.
     """
@@ -64,10 +64,10 @@ class CIFAR(Downloaded):
 
 
 def batches(raw: bytes, names: tuple[str, ...], label_key: str) -> Labelled:
-    """Return the images of the named batches, in the order of ``names``.
+    """Return the images of the named batches, in the order of `names`.
 
     Args:
-        raw: The archive, ``cifar-*-python.tar.gz``.
+        raw: The archive, `cifar-*-python.tar.gz`.
         names: Files of the batches, without their folder.
         label_key: The batch's entry that holds the class numbers.
 

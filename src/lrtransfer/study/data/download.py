@@ -1,6 +1,6 @@
 """Files from the network: fetched once into a cache folder, whole or not at all.
 
-What a file must contain is pinned in params.yaml and checked by ``prepare``; this file sees to it
+What a file must contain is pinned in params.yaml and checked by `prepare`; this file sees to it
 that a broken transfer is tried again and never leaves something that a later run would take for
 the file.
 """
@@ -31,7 +31,7 @@ class Downloaded:
     """The part of a data source that is one file at a URL.
 
     Args:
-        url: An http or https address, a ``file:`` URL, or the path of a file.
+        url: An http or https address, a `file:` URL, or the path of a file.
     """
 
     url: str
@@ -50,10 +50,10 @@ class Downloaded:
 
 
 def fetch(url: str) -> Path:
-    """Return the local copy of ``url``; a path or a ``file:`` URL is used where it lies.
+    """Return the local copy of `url`; a path or a `file:` URL is used where it lies.
 
     The transfer goes to a temporary file that takes its name when complete. A dropped connection
-    is tried again up to ``RETRIES`` times, one that trickles is given up. Progress shows on a
+    is tried again up to `RETRIES` times, one that trickles is given up. Progress shows on a
     terminal only.
 
     Raises:
@@ -69,13 +69,13 @@ def fetch(url: str) -> Path:
 
 
 def discard(url: str) -> None:
-    """Delete the cached copy of ``url``; a user's own file is left alone."""
+    """Delete the cached copy of `url`; a user's own file is left alone."""
     if _local(url) is None:
         _cached(url).unlink(missing_ok=True)
 
 
 def _cached(url: str) -> Path:
-    """Return the cache's name for ``url``: mirrors of one file do not share it."""
+    """Return the cache's name for `url`: mirrors of one file do not share it."""
     name = unquote(urlsplit(url).path).rpartition("/")[2] or "content"
     # What any file system takes as a name.
     plain = re.sub(r"[^ -~]|[\\/:]", "_", name)[-_NAME_LENGTH:]
@@ -83,7 +83,7 @@ def _cached(url: str) -> Path:
 
 
 def _local(url: str) -> Path | None:
-    """Return the path that ``url`` names on this machine, or None for a remote one."""
+    """Return the path that `url` names on this machine, or None for a remote one."""
     parts = urlsplit(url)
     if parts.scheme in ("http", "https"):
         return None

@@ -1,7 +1,7 @@
 """Fashion-MNIST (Xiao et al., 2017): 60,000 + 10,000 grey images of 28 × 28 pixels, 10 classes.
 
 It has four official files; what params.yaml pins is the sha256 of their listing (one line
-``<sha256>  <name>`` each). Of the official files, 31 MB, it is
+`<sha256>  <name>` each). Of the official files, 31 MB, it is
 70ee1da676459df5750e84d47b246d54e6770d05677de8951072a64ebb08b84f.
 """
 

@@ -1,7 +1,7 @@
 """A user's folder of class folders, ImageNet's own layout among them.
 
 What params.yaml pins is the sha256 of the listing of the image files that are used: one line
-``<sha256>  <path>`` each, paths relative to the folder.
+`<sha256>  <path>` each, paths relative to the folder.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ class ImageFolder:
     Args:
         path: The folder.
         classes: Number of class folders; a network needs it before the folder is read.
-        layout: ``split``: the folder holds a training and a test folder of class folders.
-            ``flat``: it holds the class folders, and a share of each class is held out.
-        train_folder: Name of the training folder (``split``).
-        test_folder: Name of the test folder (``split``).
-        test_fraction: Share of each class that is held out (``flat``, between 0 and 1).
-        split_seed: Seed of the choice of held-out images (``flat``).
+        layout: `split`: the folder holds a training and a test folder of class folders.
+            `flat`: it holds the class folders, and a share of each class is held out.
+        train_folder: Name of the training folder (`split`).
+        test_folder: Name of the test folder (`split`).
+        test_fraction: Share of each class that is held out (`flat`, between 0 and 1).
+        split_seed: Seed of the choice of held-out images (`flat`).
         image_size: Height and width (pixels): the shorter side is scaled, the middle kept.
         train_per_class: Training images of each class, the first by name; 0 takes all.
         test_per_class: Test images of each class, the first by name; 0 takes all.
@@ -76,7 +76,7 @@ class ImageFolder:
         """Return the listing of all files that are used.
 
         Raises:
-            ValueError: The folder is missing, has one class or another number than ``classes``,
+            ValueError: The folder is missing, has one class or another number than `classes`,
                 or a class has no image.
         """
         chosen = (file for part in self._parts() for files in part.files.values() for file in files)

@@ -33,7 +33,7 @@ class Imagenette(Downloaded):
     """The official split as square images, standardised per channel with the training pixels.
 
     Args:
-        url: Where ``imagenette2-160.tgz``, a larger one or a copy lies (address or path).
+        url: Where `imagenette2-160.tgz`, a larger one or a copy lies (address or path).
         image_size: Height and width (pixels): the shorter side is scaled, the middle kept.
         train_per_class: Training images of each class, the first of the archive; 0 takes all.
         test_per_class: Test images of each class, the first of the archive; 0 takes all.

@@ -32,12 +32,12 @@ class Labelled:
     labels: Labels
 
     def first_of_each_class(self, number: int, classes: int, part: str) -> Labelled:
-        """Return the first ``number`` images of each class in their stored order; 0 keeps all.
+        """Return the first `number` images of each class in their stored order; 0 keeps all.
 
         Args:
             number: Images of each class.
             classes: Number of classes.
-            part: ``train`` or ``test``, for the error message.
+            part: `train` or `test`, for the error message.
 
         Raises:
             ValueError: A label is out of range, or a class has none or fewer images.
@@ -67,7 +67,7 @@ class Collector:
         classes: Names of the classes, in the order of their numbers.
         size: Height and width of the decoded images (pixels).
         per_class: Images of each class that are kept, the first to come; 0 keeps all.
-        part: ``train`` or ``test``, for error messages.
+        part: `train` or `test`, for error messages.
     """
 
     def __init__(self, classes: Sequence[str], size: int, per_class: int, part: str) -> None:
@@ -125,7 +125,7 @@ def standardised(train: Labelled, test: Labelled) -> Arrays:
 def decoded(content: bytes, name: str, size: int) -> Pixels:
     """Return an encoded image as RGB, uint8 of shape (3, size, size).
 
-    The shorter side is scaled to ``size`` pixels (bilinear, with antialiasing) and the middle kept.
+    The shorter side is scaled to `size` pixels (bilinear, with antialiasing) and the middle kept.
 
     Args:
         content: The file's bytes: JPEG, PNG or another format that Pillow reads.

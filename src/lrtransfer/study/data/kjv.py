@@ -36,7 +36,7 @@ class KingJamesBible:
         return (Path(spec.origin).parent / "plain_text_bible.py").read_bytes()
 
     def arrays(self, raw: bytes) -> Arrays:
-        """Return uint8 tokens: ``train_tokens`` and ``test_tokens``, one byte each.
+        """Return uint8 tokens: `train_tokens` and `test_tokens`, one byte each.
 
         Verse numbers and the brackets around words that the translators added are left out.
         """

@@ -27,7 +27,7 @@ class LinearTarget:
         target: Every entry of w*.
 
     Raises:
-        ValueError: ``dimension`` is below 1, or ``target`` is not finite.
+        ValueError: `dimension` is below 1, or `target` is not finite.
     """
 
     def __init__(self, *, dimension: int = 100, target: float = 1.0) -> None:
@@ -47,7 +47,7 @@ class LinearTarget:
         """Return float32 inputs (D, D) and targets (D, 1), the same to train and to test on.
 
         Raises:
-            ValueError: ``raw`` is not the recipe that this code follows.
+            ValueError: `raw` is not the recipe that this code follows.
         """
         if raw != self.read():
             raise ValueError("this is not the recipe of linear_target; pass on what read() returns")

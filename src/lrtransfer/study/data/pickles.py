@@ -31,7 +31,7 @@ def load(raw: bytes) -> dict[str, Any]:
 
 
 class _Array:
-    """Stands for ``numpy.ndarray``: keeps the state that a pickled array brings."""
+    """Stands for `numpy.ndarray`: keeps the state that a pickled array brings."""
 
     def __setstate__(self, state: tuple[int, tuple[int, ...], Any, bool, bytes]) -> None:
         self.shape: tuple[int, ...] = state[1]
@@ -45,7 +45,7 @@ class _Array:
 
 
 class _Dtype:
-    """Stands for ``numpy.dtype``: unsigned bytes are the only element type."""
+    """Stands for `numpy.dtype`: unsigned bytes are the only element type."""
 
     def __init__(self, code: str | bytes, *_: Any) -> None:
         if _text(code) not in ("u1", "|u1"):
@@ -60,7 +60,7 @@ def _reconstruct(*_: Any) -> _Array:
 
 
 def _encode(text: str, encoding: str) -> bytes:
-    """Stand for ``_codecs.encode``, which Python 3 writes where Python 2 had byte strings."""
+    """Stand for `_codecs.encode`, which Python 3 writes where Python 2 had byte strings."""
     if encoding != "latin1":
         raise ValueError(f"the encoding {encoding!r} does not belong in these files")
     return text.encode("latin1")

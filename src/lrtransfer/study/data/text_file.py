@@ -31,7 +31,7 @@ class TextFile(Tokenization, Downloaded):
         split("", self.validation_fraction)
 
     def arrays(self, raw: bytes) -> Arrays:
-        """Return ``train_tokens`` and ``test_tokens``: uint8 for bytes, int32 for BPE."""
+        """Return `train_tokens` and `test_tokens`: uint8 for bytes, int32 for BPE."""
         return self.tokenized(*split(decode(raw, self.url), self.validation_fraction))
 
 

@@ -22,7 +22,7 @@ class TinyImageNet(Downloaded):
     """The training part and, for testing, the validation part (the test part has no labels).
 
     Args:
-        url: Where ``tiny-imagenet-200.zip`` or a copy of it lies (address or path).
+        url: Where `tiny-imagenet-200.zip` or a copy of it lies (address or path).
         image_size: Height and width (pixels); 64 keeps the images as they are.
         train_per_class: Training images of each class, the first of the archive; 0 takes all 500.
         test_per_class: Test images of each class, the first of the archive; 0 takes all 50.

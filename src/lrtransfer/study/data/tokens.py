@@ -18,8 +18,8 @@ class Tokenization:
     """How text becomes tokens: the options that data sources of text share.
 
     Args:
-        tokens: ``bytes``, or ``bpe`` trained on the training part.
-        vocabulary: Distinct tokens of ``bpe``, the 256 bytes among them.
+        tokens: `bytes`, or `bpe` trained on the training part.
+        vocabulary: Distinct tokens of `bpe`, the 256 bytes among them.
         block_length: The longest training sample (tokens) that both parts must hold, with the
             token after it.
 
@@ -46,7 +46,7 @@ class Tokenization:
         return (1, BYTES if self.tokens == "bytes" else self.vocabulary)
 
     def tokenized(self, train: str, test: str) -> Arrays:
-        """Return ``train_tokens`` and ``test_tokens``: uint8 for bytes, int32 for BPE, shape (n,).
+        """Return `train_tokens` and `test_tokens`: uint8 for bytes, int32 for BPE, shape (n,).
 
         Raises:
             ValueError: A part is shorter than a block, or the training text is too small for the
@@ -109,7 +109,7 @@ def decode(raw: bytes, name: str) -> str:
 
 
 def split(text: str, held_out: float) -> tuple[str, str]:
-    """Return the beginning of ``text`` and its last part, a share ``held_out`` of its characters.
+    """Return the beginning of `text` and its last part, a share `held_out` of its characters.
 
     Raises:
         ValueError: The share is not between 0 and 1.

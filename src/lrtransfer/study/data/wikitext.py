@@ -17,19 +17,19 @@ class WikiText(Tokenization, Downloaded):
     """The official parts as bytes or byte-pair tokens.
 
     Args:
-        url: Where the archive ``wikitext-*-v1.zip`` or a copy of it lies (address or path); the
+        url: Where the archive `wikitext-*-v1.zip` or a copy of it lies (address or path); the
             raw variants are read too.
         tokens: See `Tokenization`.
         vocabulary: See `Tokenization`.
         block_length: See `Tokenization`.
-        held_out: The official part that becomes ``test_tokens``.
+        held_out: The official part that becomes `test_tokens`.
     """
 
     vocabulary: int = 8192
     held_out: Literal["valid", "test"] = "valid"
 
     def arrays(self, raw: bytes) -> Arrays:
-        """Return ``train_tokens`` and ``test_tokens``: uint8 for bytes, int32 for BPE.
+        """Return `train_tokens` and `test_tokens`: uint8 for bytes, int32 for BPE.
 
         Raises:
             ValueError: A part is missing, is not UTF-8 or is too short.

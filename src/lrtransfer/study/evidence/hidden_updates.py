@@ -121,7 +121,7 @@ def predicted_updates(found: list[Hidden]) -> Iterator[tuple[int, Row]]:
 def conditions(found: list[Hidden]) -> Iterator[Row]:
     """Yield whether runs can show what weight decay does: see `theory.steady_state`.
 
-    ``steady_state`` is 1 or 0, with the reason as its note; beside it B/C and Σηλ. An arm is judged
+    `steady_state` is 1 or 0, with the reason as its note; beside it B/C and Σηλ. An arm is judged
     by Σηλ at its smallest net, where all rules agree.
     """
     for own in found:

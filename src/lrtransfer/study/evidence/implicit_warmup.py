@@ -73,8 +73,8 @@ class Warmup:
     def summaries(self) -> Iterator[Row]:
         """Yield what s_t comes to.
 
-        ``warmup_deviation`` is the mean of |log2 s − log2 predicted|; ``warmup_delay`` log2 of the
-        update at which s passes 1/√2 over that of the simplified form; ``warmup_left`` log2 s in
+        `warmup_deviation` is the mean of |log2 s − log2 predicted|; `warmup_delay` log2 of the
+        update at which s passes 1/√2 over that of the simplified form; `warmup_left` log2 s in
         the second half over log2 1/m, 1 at the start of training and 0 where the warm-up is over.
         """
         steps = np.array(self.steps)

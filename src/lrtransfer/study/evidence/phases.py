@@ -1,7 +1,7 @@
 """Measured quantities at the first update and late in training: levels, slopes, arms compared.
 
-``start`` is the first update, ``late`` the geometric mean over the measured updates of the second
-half of the run, ``change`` the late value over the first. All are in log2, per seed, with one slope
+`start` is the first update, `late` the geometric mean over the measured updates of the second
+half of the run, `change` the late value over the first. All are in log2, per seed, with one slope
 or difference of each seed as one observation.
 """
 
@@ -88,7 +88,7 @@ def slopes(own: Phases) -> Iterator[Row]:
 def differences(every: Iterable[Phases], runs: pd.DataFrame) -> Iterator[Row]:
     """Yield how each arm differs from the first one, seed by seed at the same size.
 
-    Measured quantities by log2 of their ratio, the final loss of the measured runs (phase ``late``)
+    Measured quantities by log2 of their ratio, the final loss of the measured runs (phase `late`)
     by its difference. A seed that diverged in one of the two is left out; without measured
     quantities there is no row.
     """

@@ -45,7 +45,7 @@ class PredictedDrift:
     """What a quantity predicts of an arm's drift, beside what was found.
 
     Attributes:
-        window: ``whole``, the mean over all measured updates, or ``late``, over those of the second
+        window: `whole`, the mean over all measured updates, or `late`, over those of the second
             half of the run.
         predicted: over seeds, a slope of each as one observation. A seed that diverged at one of
             the sizes is left out.
@@ -82,8 +82,8 @@ def predicted_drifts(measured: pd.DataFrame, drifts: list[Drift]) -> list[Predic
 def predictors(drifts: list[PredictedDrift]) -> Iterator[Row]:
     """Yield the predicted drifts, how well each quantity predicts over arms, and the differences.
 
-    ``rank_correlation`` compares directions, ``rank_correlation_absolute`` only whether both stay;
-    their units are the correlations with one arm left out. ``explained`` is 1 minus the squared
+    `rank_correlation` compares directions, `rank_correlation_absolute` only whether both stay;
+    their units are the correlations with one arm left out. `explained` is 1 minus the squared
     error of a straight line at the arm left out over that of the other arms' mean.
     """
     for own in drifts:

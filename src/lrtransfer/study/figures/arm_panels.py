@@ -30,7 +30,7 @@ def frame(arms: Mapping[str, Arm], height: float = 2.9) -> tuple[Figure, dict[st
 
 
 def first_of_rows(places: Mapping[str, Axes]) -> list[Axes]:
-    """Return the first panel of each row of a :func:`frame`."""
+    """Return the first panel of each row of a `frame`."""
     return list(places.values())[::_IN_A_ROW]
 
 

@@ -46,7 +46,7 @@ def learning_rate_panel(axes: Axes, tables: Tables, settings: Settings, name: st
 
 
 def handles(drawn: set[str]) -> list[Line2D]:
-    """Legend entries for what `drawn` names of the panels of :func:`learning_rate_panel`."""
+    """Legend entries for what `drawn` names of the panels of `learning_rate_panel`."""
     look: dict[str, Any] = {"color": "#333333", "linestyle": ""}
     marks = {
         "optimum": Line2D([], [], color="#333333", marker="o", label="optimum, interval"),

@@ -151,7 +151,7 @@ def _drift_text(slope: pd.DataFrame) -> str:
 def _label(axes: Axes, labels: list[tuple[tuple[float, float], str, str]], gap: float) -> None:
     """Name each arm right of its last optimum; labels that would touch are pushed apart.
 
-    ``gap`` is their least distance as a part of the panel's height.
+    `gap` is their least distance as a part of the panel's height.
     """
     bottom, top = axes.get_ylim()
     ordered = sorted(labels, key=lambda label: label[0][1])

@@ -42,9 +42,9 @@ def lines(axes: Axes, summary: pd.DataFrame, sizes: list[int], **look: Any) -> N
 
 
 def bands(axes: Axes, summary: pd.DataFrame, sizes: list[int]) -> None:
-    """One line per size with its interval as a band; arguments as :func:`lines`.
+    """One line per size with its interval as a band; arguments as `lines`.
 
-    ``summary`` has the columns low and high besides; a NaN interval draws no band.
+    `summary` has the columns low and high besides; a NaN interval draws no band.
     """
     lines(axes, summary, sizes)
     colors = style.size_colors(sizes)

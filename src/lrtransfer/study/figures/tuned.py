@@ -94,7 +94,7 @@ def line_panel(
         quantity: What is drawn.
         settings: For arms and confidence.
         log: Whether the vertical axis is logarithmic.
-        x: ``step``, or a column whose mean over seeds at a step is the position.
+        x: `step`, or a column whose mean over seeds at a step is the position.
 
     Returns:
         What is drawn, in long form.

@@ -14,7 +14,7 @@ _ACTIVATIONS: dict[str, type[nn.Module]] = {
 
 
 def activation(name: str) -> nn.Module:
-    """Return a new module of the activation ``name``.
+    """Return a new module of the activation `name`.
 
     Raises:
         ValueError: There is no such activation.

@@ -1,7 +1,7 @@
 """Trained vectors and tables as submodules, and the affine map made of them.
 
 A parameterization multiplies the output of the submodule that holds a tensor. A bias inside
-``nn.Linear`` would share that multiplier with the weight (and pass it twice), so here every
+`nn.Linear` would share that multiplier with the weight (and pass it twice), so here every
 trained tensor is alone in its submodule and enters the network as m·p.
 """
 
@@ -30,7 +30,7 @@ class LearnedTensor(nn.Module):
 
 
 class Affine(nn.Module):
-    """y = W x + b on the last axis, with W in the submodule ``map`` and b in ``bias``.
+    """y = W x + b on the last axis, with W in the submodule `map` and b in `bias`.
 
     Args:
         in_features: Size of the last axis of x.
@@ -49,7 +49,7 @@ class Affine(nn.Module):
 
 
 def linear(in_features: int, out_features: int, *, bias: bool) -> nn.Module:
-    """Return a linear map, with a bias of its own submodule where ``bias`` asks for one."""
+    """Return a linear map, with a bias of its own submodule where `bias` asks for one."""
     if bias:
         return Affine(in_features, out_features)
     return nn.Linear(in_features, out_features, bias=False)

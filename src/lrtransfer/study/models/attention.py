@@ -16,7 +16,7 @@ def head_size(width: int, heads: int) -> int:
     """Return the dimension of each head.
 
     Raises:
-        ValueError: ``heads`` does not divide ``width``.
+        ValueError: `heads` does not divide `width`.
     """
     if heads < 1 or width % heads:
         raise ValueError(f"heads is {heads}, which does not divide width {width}. Give a divisor.")
@@ -51,7 +51,7 @@ class SelfAttention(nn.Module):
         rotary_base: Base of the rotary position embedding; None goes without.
 
     Raises:
-        ValueError: ``heads`` does not divide ``width``, or the head dimension is odd with rotary
+        ValueError: `heads` does not divide `width`, or the head dimension is odd with rotary
             embedding.
     """
 

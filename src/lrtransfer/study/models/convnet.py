@@ -22,7 +22,7 @@ class ConvNet(nn.Module):
     Two convolutions, of strides 2 and 4, are the authors' SimpleConvNet (Fig. 1): a 32×32 or
     28×28 image becomes one pixel. Three, of strides 2, 1 and 1, are a plain 3-layer network: a
     32×32 image becomes 2×2 pixels. No biases. The authors' network without skip connections is
-    the family ``residual_convnet`` with ``skip`` zero.
+    the family `residual_convnet` with `skip` zero.
 
     Args:
         in_features: Numbers per image; inputs of shape (n, …) are read as (n, channels, s, s).
@@ -31,11 +31,11 @@ class ConvNet(nn.Module):
         depth: Number of convolutions: 2 or 3.
         channels: Channels of the image.
         image_size: Side s of the image, in pixels.
-        activation: ``relu``, ``tanh``, ``gelu`` or ``linear``.
+        activation: `relu`, `tanh`, `gelu` or `linear`.
 
     Raises:
-        ValueError: ``depth`` is another number, ``channels`` and ``image_size`` do not fit
-            ``in_features``, or the image is too small for the max-pools.
+        ValueError: `depth` is another number, `channels` and `image_size` do not fit
+            `in_features`, or the image is too small for the max-pools.
     """
 
     def __init__(

@@ -24,7 +24,7 @@ class GPT(nn.Module):
 
     Pre-LN: h ← h + B(LN h), and a norm before the readout. Post-LN: h ← LN(h + B(h)) (Vaswani et
     al. 2017), no norm after. B alternates self-attention and the feed-forward map. Without
-    ``bias`` the norms have gains alone.
+    `bias` the norms have gains alone.
 
     Args:
         in_features: Unused: tokens have no features.
@@ -34,13 +34,13 @@ class GPT(nn.Module):
         block_size: Longest sequence, in tokens.
         heads: Attention heads.
         mlp_ratio: Inner width of the feed-forward map over N.
-        norm_position: ``pre`` or ``post``.
-        activation: ``relu``, ``tanh``, ``gelu`` or ``silu``.
+        norm_position: `pre` or `post`.
+        activation: `relu`, `tanh`, `gelu` or `silu`.
         bias: Whether maps and norms have biases, as in GPT-2.
 
     Raises:
-        ValueError: ``depth`` is odd, ``heads`` does not divide ``width``, or ``block_size`` or
-            ``mlp_ratio`` is below 1.
+        ValueError: `depth` is odd, `heads` does not divide `width`, or `block_size` or
+            `mlp_ratio` is below 1.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class GPT(nn.Module):
         """Return the logits of the next token, shape (n, T, vocabulary), for tokens (n, T).
 
         Raises:
-            ValueError: The tokens are not int64 of shape (n, T), or T exceeds ``block_size``.
+            ValueError: The tokens are not int64 of shape (n, T), or T exceeds `block_size`.
         """
         check_tokens(tokens, self.block_size)
         hidden = self.embed(tokens) + self.positions()[: tokens.shape[1]]

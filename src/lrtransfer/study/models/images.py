@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 def check_image(in_features: int, channels: int, image_size: int) -> None:
-    """Check that an image of the given sizes has ``in_features`` numbers.
+    """Check that an image of the given sizes has `in_features` numbers.
 
     Raises:
         ValueError: It has more or fewer.
@@ -24,10 +24,10 @@ def as_images(inputs: Tensor, channels: int, image_size: int) -> Tensor:
 
 
 def count_patches(image_size: int, patch: int) -> int:
-    """Return the number of square patches of side ``patch`` in an image.
+    """Return the number of square patches of side `patch` in an image.
 
     Raises:
-        ValueError: ``patch`` does not divide ``image_size``.
+        ValueError: `patch` does not divide `image_size`.
     """
     if patch < 1 or image_size % patch:
         raise ValueError(

@@ -26,15 +26,15 @@ class Llama(nn.Module):
         block_size: Longest sequence, in tokens.
         heads: Attention heads; N/heads must be even.
         head_size: Dimension of every head, so that their number grows with the width; 0 goes by
-            ``heads``.
+            `heads`.
         mlp_ratio: Inner width of SwiGLU over N; 3 in the runs of Kosson et al. (2025).
         rotary_base: Base of the rotary position embedding.
         qk_norm: Whether queries and keys pass an RMS norm per head.
 
     Raises:
-        ValueError: ``depth`` is odd, ``heads`` does not divide ``width`` into even parts,
-            ``head_size`` does not divide ``width``, ``block_size`` or ``mlp_ratio`` is below 1, or
-            ``rotary_base`` is not positive.
+        ValueError: `depth` is odd, `heads` does not divide `width` into even parts,
+            `head_size` does not divide `width`, `block_size` or `mlp_ratio` is below 1, or
+            `rotary_base` is not positive.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Llama(nn.Module):
         """Return the logits of the next token, shape (n, T, vocabulary), for tokens (n, T).
 
         Raises:
-            ValueError: The tokens are not int64 of shape (n, T), or T exceeds ``block_size``.
+            ValueError: The tokens are not int64 of shape (n, T), or T exceeds `block_size`.
         """
         check_tokens(tokens, self.block_size)
         hidden = flow(self.embed(tokens), self.branches)
@@ -99,7 +99,7 @@ def head_count(width: int, size: int) -> int:
     """Return the number of heads of one size.
 
     Raises:
-        ValueError: ``size`` does not divide ``width``.
+        ValueError: `size` does not divide `width`.
     """
     if width % size:
         raise ValueError(f"head_size is {size}, which does not divide width {width}.")

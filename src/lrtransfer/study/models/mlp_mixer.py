@@ -38,8 +38,8 @@ class MLPMixer(nn.Module):
     """Patches, branches h ← h + B(LN h), a final norm, the mean over patches, a linear readout.
 
     B alternates token mixing, over the patches, and channel mixing, over the width. No dimension
-    of a token-mixing tensor grows with the width: its role is ``scalar`` or, for a bias,
-    ``scalar_bias`` ("scalar-like" in Yang et al. 2022, Tensor Programs V).
+    of a token-mixing tensor grows with the width: its role is `scalar` or, for a bias,
+    `scalar_bias` ("scalar-like" in Yang et al. 2022, Tensor Programs V).
 
     Args:
         in_features: Numbers per image; inputs of shape (n, …) are read as (n, channels, s, s).
@@ -51,12 +51,12 @@ class MLPMixer(nn.Module):
         patch: Side of a patch, in pixels.
         token_hidden: Inner width of token mixing, the same at every N (96 in Mixer-Ti).
         mlp_ratio: Inner width of channel mixing over N.
-        activation: ``relu``, ``tanh``, ``gelu`` or ``silu``.
+        activation: `relu`, `tanh`, `gelu` or `silu`.
         bias: Whether maps and norms have biases.
 
     Raises:
-        ValueError: ``depth`` is odd, ``patch`` does not divide ``image_size``, ``channels`` and
-            ``image_size`` do not fit ``in_features``, or ``token_hidden`` or ``mlp_ratio`` is
+        ValueError: `depth` is odd, `patch` does not divide `image_size`, `channels` and
+            `image_size` do not fit `in_features`, or `token_hidden` or `mlp_ratio` is
             below 1.
     """
 

@@ -10,7 +10,7 @@ _EPSILON = 1e-5
 
 
 class Norm(nn.Module):
-    """x ↦ g·normalize(x) + b, with g from the submodule ``gain`` and b from ``bias``.
+    """x ↦ g·normalize(x) + b, with g from the submodule `gain` and b from `bias`.
 
     Args:
         normalize: The normalization without trained parameters.
@@ -47,12 +47,12 @@ class ChannelLayerNorm(nn.Module):
 
 
 def layer_norm(width: int, *, bias: bool) -> Norm:
-    """Return layer norm (Ba et al. 2016) over the last axis, of size ``width``."""
+    """Return layer norm (Ba et al. 2016) over the last axis, of size `width`."""
     return Norm(nn.LayerNorm(width, eps=_EPSILON, elementwise_affine=False), width, bias=bias)
 
 
 def rms_norm(width: int) -> Norm:
-    """Return RMS norm (Zhang and Sennrich 2019) over the last axis, of size ``width``."""
+    """Return RMS norm (Zhang and Sennrich 2019) over the last axis, of size `width`."""
     return Norm(nn.RMSNorm(width, eps=_EPSILON, elementwise_affine=False), width, bias=False)
 
 
@@ -60,13 +60,13 @@ def image_norm(kind: str, channels: int, *, groups: int) -> nn.Module:
     """Return a norm for images of shape (n, channels, height, width).
 
     Args:
-        kind: ``none``; ``batch`` (Ioffe and Szegedy 2015); ``layer``, over the channels of each
-            pixel; ``group`` (Wu and He 2018).
+        kind: `none`; `batch` (Ioffe and Szegedy 2015); `layer`, over the channels of each
+            pixel; `group` (Wu and He 2018).
         channels: Number of channels.
         groups: Groups of group norm; unused by the others.
 
     Raises:
-        ValueError: ``kind`` is another one, or ``groups`` does not divide ``channels``.
+        ValueError: `kind` is another one, or `groups` does not divide `channels`.
     """
     if kind == "none":
         return nn.Identity()

@@ -22,9 +22,9 @@ _STAGES = 3
 class ResidualConvNet(nn.Module):
     """Three stages: a 3×3 convolution, L/3 residual branches, a 2×2 max-pool; a linear readout.
 
-    A branch applies the activation, a 3×3 convolution and the norm, ``layers_per_branch`` times:
+    A branch applies the activation, a 3×3 convolution and the norm, `layers_per_branch` times:
     h ← τ h + B(h). All stages have the same number of channels. As in the authors' released
-    ``ConvNet``, the convolution that opens a stage has no activation after it. No biases beside
+    `ConvNet`, the convolution that opens a stage has no activation after it. No biases beside
     the norm's.
 
     Args:
@@ -37,14 +37,14 @@ class ResidualConvNet(nn.Module):
         layers_per_branch: Convolutions k in each branch.
         skip: The skip switch τ: 1 keeps the residual stream, 0 gives a plain network.
         stride: Stride of the first convolution.
-        activation: ``relu``, ``tanh``, ``gelu`` or ``linear``.
-        norm: ``none``, ``batch``, ``layer`` (over channels) or ``group``.
+        activation: `relu`, `tanh`, `gelu` or `linear`.
+        norm: `none`, `batch`, `layer` (over channels) or `group`.
         groups: Groups of group norm.
 
     Raises:
-        ValueError: ``depth`` is no positive multiple of 3, ``layers_per_branch`` or ``stride``
-            is below 1, ``channels`` and ``image_size`` do not fit ``in_features``, the image is
-            too small for the max-pools, or ``groups`` does not divide ``width``.
+        ValueError: `depth` is no positive multiple of 3, `layers_per_branch` or `stride`
+            is below 1, `channels` and `image_size` do not fit `in_features`, the image is
+            too small for the max-pools, or `groups` does not divide `width`.
     """
 
     def __init__(

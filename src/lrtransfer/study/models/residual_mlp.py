@@ -22,7 +22,7 @@ _ACTIVATIONS: dict[str, type[nn.Module]] = {
 class ResidualMLP(nn.Module):
     """h¹ = W⁰x;  h^{l+1} = τ h^l + B_l(h^l), l = 1…L;  f = W^{L+1} φ(h^{L+1}).
 
-    A branch B_l applies the activation φ and then a bias-free linear map, ``layers_per_branch``
+    A branch B_l applies the activation φ and then a bias-free linear map, `layers_per_branch`
     times. The width factors (N^-1/2), the depth factor (L^-α on the branches) and the output
     scale (1/γ) of the paper belong to a parameterization, which adds them from outside.
 
@@ -33,7 +33,7 @@ class ResidualMLP(nn.Module):
         depth: Number L of residual branches.
         layers_per_branch: Linear maps k in each branch.
         skip: The skip switch τ: 1 keeps the residual stream, 0 gives a plain network.
-        activation: φ: ``relu``, ``tanh``, ``gelu`` or ``linear``.
+        activation: φ: `relu`, `tanh`, `gelu` or `linear`.
     """
 
     def __init__(

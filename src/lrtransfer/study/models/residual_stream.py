@@ -6,10 +6,10 @@ from torch import Tensor, nn
 
 
 def count_blocks(depth: int) -> int:
-    """Return the number of blocks of a stream with ``depth`` residual branches, two a block.
+    """Return the number of blocks of a stream with `depth` residual branches, two a block.
 
     Raises:
-        ValueError: ``depth`` is odd or below 2.
+        ValueError: `depth` is odd or below 2.
     """
     if depth < 2 or depth % 2:
         raise ValueError(

@@ -38,14 +38,14 @@ class ResNet(nn.Module):
         variant: 18, 34 or 50.
         channels: Channels of the image.
         image_size: Side s of the image, in pixels.
-        stem: ``imagenet``: 7×7 of stride 2 and a max-pool; ``cifar``: 3×3 of stride 1.
-        activation: φ: ``relu``, ``tanh`` or ``gelu``.
-        norm: ``none``, ``batch``, ``layer`` (over channels) or ``group``.
+        stem: `imagenet`: 7×7 of stride 2 and a max-pool; `cifar`: 3×3 of stride 1.
+        activation: φ: `relu`, `tanh` or `gelu`.
+        norm: `none`, `batch`, `layer` (over channels) or `group`.
         groups: Groups of group norm.
 
     Raises:
-        ValueError: ``depth`` is no multiple of the variant's, ``variant`` or ``stem`` is unknown,
-            ``channels`` and ``image_size`` do not fit ``in_features``, or ``groups`` does not
+        ValueError: `depth` is no multiple of the variant's, `variant` or `stem` is unknown,
+            `channels` and `image_size` do not fit `in_features`, or `groups` does not
             divide the channels.
     """
 

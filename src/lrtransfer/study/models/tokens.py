@@ -17,7 +17,7 @@ def check_block(block_size: int) -> None:
 
 
 def check_tokens(tokens: Tensor, block_size: int) -> None:
-    """Check that ``tokens`` are numbers of shape (n, T) with T ≤ ``block_size``.
+    """Check that `tokens` are numbers of shape (n, T) with T ≤ `block_size`.
 
     Raises:
         ValueError: Another dtype or shape, or a longer sequence.

@@ -19,7 +19,7 @@ class TwoLayerLinear(nn.Module):
         depth: Number of hidden layers, 1 by construction.
 
     Raises:
-        ValueError: ``depth`` is not 1.
+        ValueError: `depth` is not 1.
     """
 
     def __init__(self, *, in_features: int, out_features: int, width: int, depth: int = 1) -> None:

@@ -36,14 +36,14 @@ class ViT(nn.Module):
         patch: Side of a patch, in pixels.
         heads: Attention heads.
         mlp_ratio: Inner width of the feed-forward map over N.
-        pool: What the readout sees: a trained ``class_token`` or the ``mean`` over patches.
-        activation: ``relu``, ``tanh``, ``gelu`` or ``silu``.
+        pool: What the readout sees: a trained `class_token` or the `mean` over patches.
+        activation: `relu`, `tanh`, `gelu` or `silu`.
         bias: Whether maps and norms have biases.
 
     Raises:
-        ValueError: ``depth`` is odd, ``heads`` does not divide ``width``, ``patch`` does not
-            divide ``image_size``, ``channels`` and ``image_size`` do not fit ``in_features``,
-            ``mlp_ratio`` is below 1 or ``pool`` is unknown.
+        ValueError: `depth` is odd, `heads` does not divide `width`, `patch` does not
+            divide `image_size`, `channels` and `image_size` do not fit `in_features`,
+            `mlp_ratio` is below 1 or `pool` is unknown.
     """
 
     def __init__(

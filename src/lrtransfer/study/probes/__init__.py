@@ -1,14 +1,14 @@
 """Enter by `sharpness.SharpnessProbe`: what is logged while training, one file per quantity.
 
-A probe is the file ``probes/<name>.py`` with a class named by ``PROBE``. It measures without
-changing the run: no weight, gradient, buffer or random state differs afterwards. ``PRICE`` is about
-what a measurement costs, in gradient evaluations of the subset, for estimates of time; ``COLUMNS``
-says of each column (and so of ``<column>/<tensor>``) what the evidence makes of it:
+A probe is the file `probes/<name>.py` with a class named by `PROBE`. It measures without
+changing the run: no weight, gradient, buffer or random state differs afterwards. `PRICE` is about
+what a measurement costs, in gradient evaluations of the subset, for estimates of time; `COLUMNS`
+says of each column (and so of `<column>/<tensor>`) what the evidence makes of it:
 
-- ``curvature``: how it changes over training, and with the size;
-- ``compared``: whether it follows the same curve at every size;
-- ``phases``: its slope in the size at the first update and late in training;
-- ``predictor``: whether its slope in the size says where the optimum goes; if also ``times_rate``,
+- `curvature`: how it changes over training, and with the size;
+- `compared`: whether it follows the same curve at every size;
+- `phases`: its slope in the size at the first update and late in training;
+- `predictor`: whether its slope in the size says where the optimum goes; if also `times_rate`,
   a tuner's rate times it.
 """
 
@@ -49,11 +49,11 @@ class Measurement:
         targets: Its targets.
         tolerance: Relative residual at which an iterative probe stops.
         relative_rates: Trained parameter -> learning rate over the global one (the D of D^½HD^½).
-        optimizer: Its state after the last update; one group per parameter, with its ``name``.
+        optimizer: Its state after the last update; one group per parameter, with its `name`.
         generator: Random numbers of this step of this run, for the probe alone.
-        update: The last update, where a probe has ``needs_update``; None before the first.
+        update: The last update, where a probe has `needs_update`; None before the first.
         batch_size: Samples of an update.
-        process_group: The processes that have the rest of the subset, for a probe that ``sums``;
+        process_group: The processes that have the rest of the subset, for a probe that `sums`;
             None where this one has all of it.
     """
 
@@ -75,7 +75,7 @@ class Measurement:
 
 
 class Probe(Protocol):
-    """One logged quantity; ``state`` is what resuming needs to stay bit-equal.
+    """One logged quantity; `state` is what resuming needs to stay bit-equal.
 
     Attributes:
         needs_update: Whether it measures the last update.
@@ -96,4 +96,4 @@ class Probe(Protocol):
         """Return the tensors that the next measurement starts from."""
 
     def load_state(self, state: dict[str, Tensor]) -> None:
-        """Continue from what :meth:`state` returned."""
+        """Continue from what `state` returned."""

@@ -35,20 +35,20 @@ _COLUMNS = (
 
 
 class AlignmentProbe(Stateless):
-    """Columns ``<quantity>/<weight>`` of the update that led to this step (Kosson et al. 2025).
+    """Columns `<quantity>/<weight>` of the update that led to this step (Kosson et al. 2025).
 
-    The quantities are ``weight_alignment`` α_W, ``update_alignment`` α_ΔW, ``alignment_ratio``,
-    ``relative_update`` ‖ΔW‖/‖W‖, ``relative_change`` ‖ΔWX‖/‖WX‖ and ``weight_rms``, with W and X of
+    The quantities are `weight_alignment` α_W, `update_alignment` α_ΔW, `alignment_ratio`,
+    `relative_update` ‖ΔW‖/‖W‖, `relative_change` ‖ΔWX‖/‖WX‖ and `weight_rms`, with W and X of
     the network before the update, on the update's batch. ΔW includes weight decay;
-    ``<quantity>_without_decay`` excludes it, and is NaN where the optimizer does not keep it apart.
-    ``<quantity>_held_out`` is on the fixed subset, which the update saw by chance at most. Weights
-    are as the optimizer holds them: a forward multiplier is in ``weight_rms`` alone, which it
+    `<quantity>_without_decay` excludes it, and is NaN where the optimizer does not keep it apart.
+    `<quantity>_held_out` is on the fixed subset, which the update saw by chance at most. Weights
+    are as the optimizer holds them: a forward multiplier is in `weight_rms` alone, which it
     would scale. Before the first update every value is NaN.
 
-    A column ``<quantity>`` is the geometric mean over the hidden weights, for a model that tells
-    its roles, and so are ``hidden_rate`` and ``hidden_share``, the learning rate of the update and
-    the share of the weights that it took away as decay. ``layer_samples`` B of a whole batch and
-    ``layer_fan_in`` C are of the hidden layer with the fewest samples per input.
+    A column `<quantity>` is the geometric mean over the hidden weights, for a model that tells
+    its roles, and so are `hidden_rate` and `hidden_share`, the learning rate of the update and
+    the share of the weights that it took away as decay. `layer_samples` B of a whole batch and
+    `layer_fan_in` C are of the hidden layer with the fewest samples per input.
 
     Costs two forward passes of as many samples as the subset has: a part of the batch has the
     whole batch's alignment in the mean, for each of its samples has its own part in the update.

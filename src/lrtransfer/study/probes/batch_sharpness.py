@@ -14,11 +14,11 @@ _BATCHES = 16
 
 
 class BatchSharpness(Stateless):
-    """Columns ``batch_sharpness``, ``…_of_means`` and ``…_error``.
+    """Columns `batch_sharpness`, `…_of_means` and `…_error`.
 
     E_B[g·H_B g/‖g‖²] over mini-batches B of the run's size drawn from the subset, in the geometry
-    of D (Andreyev and Beneventano 2024); ``of_means`` is E[g·H_B g]/E‖g‖², of which moving
-    averages of CDAT's n and d are an estimate for u = −g; ``error`` is the standard error.
+    of D (Andreyev and Beneventano 2024); `of_means` is E[g·H_B g]/E‖g‖², of which moving
+    averages of CDAT's n and d are an estimate for u = −g; `error` is the standard error.
     """
 
     def measure(self, at: Measurement) -> dict[str, float]:

@@ -11,7 +11,7 @@ from lrtransfer.study.probes.memory import Stateless
 
 
 class DirectionalSharpness(Stateless):
-    """Columns ``directional_sharpness``, u·Hu/(−g·u), and ``objective_gradient_norm``, ‖g‖.
+    """Columns `directional_sharpness`, u·Hu/(−g·u), and `objective_gradient_norm`, ‖g‖.
 
     u, g and H are those of the next update on the subset, weight decay included. CDAT's rate is σ
     over the first; 2 over it is where the quadratic model along u rises again.

@@ -15,7 +15,7 @@ _COLUMNS = ("edge_sharpness", "edge_residual", "edge_alignment")
 
 
 class Edge(WarmStart):
-    """Columns ``edge_sharpness``, ``edge_residual`` and ``edge_alignment``.
+    """Columns `edge_sharpness`, `edge_residual` and `edge_alignment`.
 
     The value is the algebraic λ_max of SHS with S² = D/P: H the Hessian of the subset's loss plus
     coupled weight decay, D the relative learning rates, P what the optimizer divides its next

@@ -19,7 +19,7 @@ _PARTS: dict[str, Callable[..., LinearOperator]] = {
 
 
 class GaussNewtonProbe(WarmStart):
-    """Columns ``gauss_newton``, λ_max(D^½GD^½), and ``hessian_residual``, λ_max(D^½RD^½).
+    """Columns `gauss_newton`, λ_max(D^½GD^½), and `hessian_residual`, λ_max(D^½RD^½).
 
     G = Jᵀ(∂²L/∂f²)J is the features' part, R = Σ_i (∂L/∂f_i)∇²f_i the errors' part (Noci et al.
     2024, §5 and Lemma 5.2), D the per-tensor learning rates over the global one.

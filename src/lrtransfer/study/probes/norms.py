@@ -9,7 +9,7 @@ from lrtransfer.study.probes.memory import Stateless
 
 
 class Norms(Stateless):
-    """Columns ``gradient_norm``, ``weight_norm`` and ``weight_norm/<tensor>`` (Frobenius).
+    """Columns `gradient_norm`, `weight_norm` and `weight_norm/<tensor>` (Frobenius).
 
     The gradient is of the loss as the optimizer sees it, without learning-rate factors.
     """

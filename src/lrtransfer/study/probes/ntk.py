@@ -12,7 +12,7 @@ from lrtransfer.study.probes.memory import WarmStart
 
 
 class NTKProbe(WarmStart):
-    """Columns ``ntk`` and ``ntk_residual``: λ_max of Θ = (1/n) J D Jᵀ over n samples.
+    """Columns `ntk` and `ntk_residual`: λ_max of Θ = (1/n) J D Jᵀ over n samples.
 
     D are the per-tensor learning rates over the global one, so that Θ carries the factor γ²
     (Noci et al. 2024, Lemma 5.2).

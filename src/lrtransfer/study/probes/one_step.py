@@ -11,7 +11,7 @@ from lrtransfer.study.probes.memory import Stateless
 
 
 class OneStep(Stateless):
-    """Columns ``one_step_greedy`` and ``one_step_on_edge``: f(w + ηu) − f(w).
+    """Columns `one_step_greedy` and `one_step_on_edge`: f(w + ηu) − f(w).
 
     η is n/d for the greedy step and 2n/d for the one on the edge, n = −g·u and d = |u·Hu|, both
     along the next update u on the subset (Roulet et al. 2024, Fig. 16). NaN where u does not

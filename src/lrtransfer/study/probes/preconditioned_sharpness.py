@@ -14,7 +14,7 @@ from lrtransfer.study.probes.memory import WarmStart
 
 
 class PreconditionedSharpness(WarmStart):
-    """Columns ``preconditioned_sharpness``, ``…_residual``, ``…_products``.
+    """Columns `preconditioned_sharpness`, `…_residual`, `…_products`.
 
     The value is the algebraic λ_max of P^-½D^½HD^½P^-½, with D the per-tensor learning rates over
     the global one and P the optimizer's preconditioner: for Adam (1−β₁^t)·[√(ν/(1−β₂^t)) + ε],

@@ -11,7 +11,7 @@ from lrtransfer.study.probes.memory import WarmStart
 
 
 class SharpnessProbe(WarmStart):
-    """Columns ``sharpness``, ``sharpness_smallest``, ``sharpness_residual``, ``…_products``.
+    """Columns `sharpness`, `sharpness_smallest`, `sharpness_residual`, `…_products`.
 
     The value is the algebraic λ_max of D^½HD^½ with D the per-tensor learning rates over the
     global one. Under μP it is γ²·λ_max(H), under NTP and SP λ_max(H) (Noci et al. 2024, §3), and

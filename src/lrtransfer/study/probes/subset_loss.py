@@ -9,7 +9,7 @@ from lrtransfer.study.probes.memory import Stateless
 
 
 class SubsetLoss(Stateless):
-    """Column ``subset_loss``, in the loss's own unit (nats for cross-entropy)."""
+    """Column `subset_loss`, in the loss's own unit (nats for cross-entropy)."""
 
     gradients = 1 / 3
 

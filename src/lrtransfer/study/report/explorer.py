@@ -87,7 +87,7 @@ def _loss(row: Mapping[Any, Any]) -> float | None:
 
 
 def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return a nested configuration by path, such as ``model/width``."""
+    """Return a nested configuration by path, such as `model/width`."""
     flat: dict[str, Any] = {}
     for key, value in config.items():
         path = f"{prefix}{key}"

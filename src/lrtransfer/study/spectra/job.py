@@ -28,7 +28,7 @@ from lrtransfer.study.training.tensors import load_tensors
 def compute_spectra(
     wanted: Sequence[expand.Spectrum], layout: Layout, device: torch.device
 ) -> None:
-    """Publish the spectrum file of every checkpoint in ``wanted``, computing what is missing.
+    """Publish the spectrum file of every checkpoint in `wanted`, computing what is missing.
 
     Finished spectra are kept in the work folder, as runs are. A checkpoint that its run never
     reached, because it diverged, or whose curvature is not finite gets a file without rows.
@@ -85,7 +85,7 @@ def _compute(
 
 
 def _table(found: Spectrum | None) -> pa.Table:
-    """Return long rows: ``kind`` is hessian or ntk (by rank), or density (node and weight)."""
+    """Return long rows: `kind` is hessian or ntk (by rank), or density (node and weight)."""
     rows: list[dict[str, object]] = []
     if found is not None:
         for kind, pairs in (("hessian", found.hessian), ("ntk", found.ntk)):

@@ -43,7 +43,7 @@ def of_run(
     samples: int,
     device: torch.device,
 ) -> Problem:
-    """Return a run's network with ``weights``, on the first ``samples`` of its measured subset.
+    """Return a run's network with `weights`, on the first `samples` of its measured subset.
 
     Raises:
         ValueError: There are fewer samples.

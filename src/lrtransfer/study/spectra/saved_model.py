@@ -32,7 +32,7 @@ class Eigenvalue:
         operator: Which curvature.
         rank: 1 is the largest.
         value: In units of the loss (nats for cross-entropy), for D as told by the problem.
-        residual: An eigenvalue lies within this distance of ``value``.
+        residual: An eigenvalue lies within this distance of `value`.
         products: Products with the operator that all its eigenvalues took together.
         converged: Whether the search met its tolerance.
     """
@@ -48,16 +48,16 @@ class Eigenvalue:
 def measure(
     problem: Problem, operators: Sequence[str], k: int, *, tolerance: float = 0.01
 ) -> list[Eigenvalue]:
-    """Return the ``k`` largest eigenvalues of each operator, or as many as it has.
+    """Return the `k` largest eigenvalues of each operator, or as many as it has.
 
     Args:
         problem: The network, in the mode it is in, its loss and samples.
-        operators: Names as of :func:`lrtransfer.curvature.curvature_operator`.
+        operators: Names as of `lrtransfer.curvature.curvature_operator`.
         k: How many.
         tolerance: Relative residual.
 
     Raises:
-        ValueError: An operator is unknown or does not fit the loss; ``k`` is out of range.
+        ValueError: An operator is unknown or does not fit the loss; `k` is out of range.
         NonFiniteCurvatureError: The weights, the loss or a product is NaN or infinite.
     """
     return [row for name in operators for row in _of_operator(problem, name, k, tolerance)]
@@ -85,7 +85,7 @@ def from_checkpoint(path: Path, samples: int | None) -> tuple[Problem, dict[str,
     """Return the problem of a run's checkpoint, and its run's key, step and configuration.
 
     Args:
-        path: ``results/checkpoints/<key>/<step>.safetensors``.
+        path: `results/checkpoints/<key>/<step>.safetensors`.
         samples: How many of the run's measured subset; None is as many as the run measured.
 
     Raises:
@@ -116,9 +116,9 @@ def from_function(place: str, weights: Path) -> Problem:
     """Return what the user's function gives, with the weights of a safetensors file.
 
     Args:
-        place: ``module:function``; the function takes nothing and returns model, loss function
+        place: `module:function`; the function takes nothing and returns model, loss function
             and batch. The module is looked for in the present folder too.
-        weights: A safetensors file of the model's ``state_dict``. Pickled files are refused,
+        weights: A safetensors file of the model's `state_dict`. Pickled files are refused,
             since loading one runs whatever code it holds.
 
     Raises:

@@ -45,7 +45,7 @@ def spectrum(
     arrays: Arrays,
     device: torch.device,
 ) -> Spectrum:
-    """Compute the spectrum of one checkpoint, on the first ``samples`` of the fixed subset.
+    """Compute the spectrum of one checkpoint, on the first `samples` of the fixed subset.
 
     Args:
         run_config: The run's.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path`` that takes its place once the block succeeds.
+    """Yield a temporary path beside `path` that takes its place once the block succeeds.
 
     The content reaches the disk before the name changes, so a power cut leaves the old file or
     the new one.
@@ -32,13 +32,13 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write ``content`` to ``path``, whole or not at all."""
+    """Write `content` to `path`, whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_bytes(content)
 
 
 def write_text(path: Path, content: str) -> None:
-    """Write ``content`` to ``path`` as UTF-8, whole or not at all."""
+    """Write `content` to `path` as UTF-8, whole or not at all."""
     write_bytes(path, content.encode())
 
 
@@ -53,7 +53,7 @@ def append_line(path: Path, line: str) -> None:
 
 
 def link(source: Path, target: Path) -> None:
-    """Make ``target`` the same file as ``source``: a hard link, or a copy across file systems."""
+    """Make `target` the same file as `source`: a hard link, or a copy across file systems."""
     if target.exists() and target.samefile(source):
         return
     with replacing(target) as temporary:

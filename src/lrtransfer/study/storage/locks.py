@@ -15,7 +15,7 @@ _HOLDER_LENGTH = 200
 
 
 class LockHeldError(RuntimeError):
-    """Another process holds the lock; ``holder`` is what it wrote about itself."""
+    """Another process holds the lock; `holder` is what it wrote about itself."""
 
     def __init__(self, path: Path, holder: str) -> None:
         super().__init__(f"{path} is held by {holder or 'another process'}")
@@ -26,7 +26,7 @@ class LockHeldError(RuntimeError):
 def acquire(
     path: Path, about: str, *, inheritable: bool = False, wait_seconds: float = 0.0
 ) -> IO[str]:
-    """Take the lock at ``path`` and return the open file that holds it; closing it lets go.
+    """Take the lock at `path` and return the open file that holds it; closing it lets go.
 
     Args:
         path: The lock file; it stays on disk and means nothing by itself.
@@ -57,7 +57,7 @@ def acquire(
 
 @contextmanager
 def locked(path: Path, about: str, *, wait_seconds: float = 0.0) -> Iterator[None]:
-    """Hold the lock at ``path`` within the block; arguments and error as :func:`acquire`."""
+    """Hold the lock at `path` within the block; arguments and error as `acquire`."""
     lock = acquire(path, about, wait_seconds=wait_seconds)
     try:
         yield
@@ -66,7 +66,7 @@ def locked(path: Path, about: str, *, wait_seconds: float = 0.0) -> Iterator[Non
 
 
 def _opened(path: Path) -> IO[str]:
-    """Open the file at ``path``, made if missing; through no link, which another user may plant."""
+    """Open the file at `path`, made if missing; through no link, which another user may plant."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)

@@ -19,7 +19,7 @@ class Layout:
     """The files of one study.
 
     Attributes:
-        results: ``results`` for the scale that params.yaml names, ``results/scales/<scale>`` for
+        results: `results` for the scale that params.yaml names, `results/scales/<scale>` for
             another one.
     """
 
@@ -27,7 +27,7 @@ class Layout:
 
     @classmethod
     def of(cls, *, scale: str, default_scale: str) -> Layout:
-        """Return the layout for ``scale`` in a project whose params.yaml names another."""
+        """Return the layout for `scale` in a project whose params.yaml names another."""
         return cls() if scale == default_scale else cls(Path("results/scales") / scale)
 
     @property
@@ -45,7 +45,7 @@ class Layout:
         return self.runs / f"{key}.parquet"
 
     def checkpoint(self, key: str, step: int) -> Path:
-        """The weights of one run after ``step`` updates."""
+        """The weights of one run after `step` updates."""
         return self.checkpoints / key / f"{step}.safetensors"
 
     def spectrum(self, key: str) -> Path:
@@ -53,7 +53,7 @@ class Layout:
         return self.results / "spectra" / "runs" / f"{key}.parquet"
 
     def table(self, experiment: str, name: str) -> Path:
-        """The ``runs``, ``curves`` or ``spectra`` that an experiment's evidence is drawn from."""
+        """The `runs`, `curves` or `spectra` that an experiment's evidence is drawn from."""
         return self.results / "tables" / f"{experiment}.{name}.parquet"
 
     def estimates(self, experiment: str) -> Path:
@@ -80,7 +80,7 @@ class Layout:
 
     @property
     def metrics(self) -> Path:
-        """The ledger's and the estimates' numbers by name, for ``dvc metrics``."""
+        """The ledger's and the estimates' numbers by name, for `dvc metrics`."""
         return self.results / "metrics.json"
 
     def figures(self, experiment: str) -> Path:

@@ -29,7 +29,7 @@ def write_run(
         path: The file.
         losses: Mini-batch training loss of updates 1, 2, …
         rates: Global learning rate of the same updates.
-        measured: Step -> column -> value; the parameters are those after ``step`` updates.
+        measured: Step -> column -> value; the parameters are those after `step` updates.
         about: Key, config, code, data, status, versions, times; JSON-safe.
     """
     steps = range(len(losses) + 1)

@@ -1,6 +1,6 @@
 """Files that carry a digest of themselves: any flipped or missing byte is noticed.
 
-The writer of a format puts :data:`PLACEHOLDER` into the file's metadata; :func:`seal` replaces it
+The writer of a format puts `PLACEHOLDER` into the file's metadata; `seal` replaces it
 by the sha256 of all other bytes. Checking needs neither torch nor pyarrow.
 """
 
@@ -26,7 +26,7 @@ class CorruptFileError(RuntimeError):
 
 
 def seal(content: bytes) -> bytes:
-    """Return ``content`` with the digest in the place of its placeholder."""
+    """Return `content` with the digest in the place of its placeholder."""
     place = _place(content)
     return content[:place] + _digest(content, place) + content[place + _LENGTH :]
 

@@ -11,13 +11,13 @@ from lrtransfer.study.storage.seal import CorruptFileError, require_file
 
 
 def write_sums(path: Path, files: Iterable[Path]) -> None:
-    """Write the digests of ``files`` to ``path``, beside which they lie."""
+    """Write the digests of `files` to `path`, beside which they lie."""
     lines = [f"{_digest(file)}  {file.name}\n" for file in sorted(files)]
     write_text(path, "".join(lines))
 
 
 def check_sum(path: Path, sums: Path) -> None:
-    """Compare the content of ``path`` with the digest that is listed for it.
+    """Compare the content of `path` with the digest that is listed for it.
 
     Raises:
         CorruptFileError: The content is another, or not listed.

@@ -23,7 +23,7 @@ _ABOUT = "lrtransfer"
 
 
 def write_table(path: Path, table: pa.Table, about: dict[str, Any]) -> None:
-    """Write ``table`` with the JSON-safe ``about`` in its metadata, whole or not at all."""
+    """Write `table` with the JSON-safe `about` in its metadata, whole or not at all."""
     text = json.dumps(about, sort_keys=True, allow_nan=False)
     table = table.replace_schema_metadata(None)
     sink = pa.BufferOutputStream()
@@ -35,7 +35,7 @@ def write_table(path: Path, table: pa.Table, about: dict[str, Any]) -> None:
 
 
 def read_table(path: Path, of: Mapping[str, Any] | None = None) -> tuple[pa.Table, dict[str, Any]]:
-    """Return the table at ``path`` and what its metadata says.
+    """Return the table at `path` and what its metadata says.
 
     Args:
         path: The file.
@@ -54,7 +54,7 @@ def read_table(path: Path, of: Mapping[str, Any] | None = None) -> tuple[pa.Tabl
 
 
 def read_about(path: Path, of: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return what the metadata of the table at ``path`` says, without reading the table.
+    """Return what the metadata of the table at `path` says, without reading the table.
 
     Args:
         path: The file.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Cadence:
     """Says at which steps to measure, and keeps the account of what measuring cost.
 
-    With ``steps`` in the configuration those are measured, whatever they cost. With ``share`` the
+    With `steps` in the configuration those are measured, whatever they cost. With `share` the
     first and the last step are, and any step by which the measurements so far and one more, at the
     price of the latest, come to at most that share of the training done.
 
@@ -23,7 +23,7 @@ class Cadence:
     measured on credit: the next measurement waits until training has paid for it.
 
     Args:
-        measure: The run's ``measure`` section, or None: never.
+        measure: The run's `measure` section, or None: never.
         steps: Length of the run.
         batch_size: Samples of an update.
     """
@@ -38,7 +38,7 @@ class Cadence:
         self._never = measure is None
 
     def due(self, step: int) -> bool:
-        """Return whether the network is measured after ``step`` updates."""
+        """Return whether the network is measured after `step` updates."""
         if self._never:
             return False
         if self._fixed is not None:
@@ -46,7 +46,7 @@ class Cadence:
         return step in (0, self._last) or self.spent + self._latest <= self._share * step
 
     def record_cost(self, gradients: float) -> None:
-        """Enter a measurement that cost ``gradients`` gradient evaluations of the subset."""
+        """Enter a measurement that cost `gradients` gradient evaluations of the subset."""
         self._latest = gradients * self._batches
         self.spent += self._latest
 

@@ -18,7 +18,7 @@ _SLOTS = Path(tempfile.gettempdir()) / f"lrtransfer-gpus-{os.getuid()}"
 
 
 def choose_device(wanted: str) -> torch.device:
-    """Return the device for ``auto`` (a GPU if there is one), ``cpu``, ``cuda`` or ``cuda:N``.
+    """Return the device for `auto` (a GPU if there is one), `cpu`, `cuda` or `cuda:N`.
 
     Raises:
         RuntimeError: A GPU is asked for and there is none.
@@ -33,7 +33,7 @@ def choose_device(wanted: str) -> torch.device:
 def processor(device: torch.device) -> str:
     """Return the family of what computes there, on which the last digits of a result depend.
 
-    A GPU's name, or the machine and the vector instructions that torch uses: ``x86_64-avx512``.
+    A GPU's name, or the machine and the vector instructions that torch uses: `x86_64-avx512`.
     """
     if device.type == "cuda":
         return str(torch.cuda.get_device_name(device))
@@ -44,7 +44,7 @@ def processor(device: torch.device) -> str:
 def gpu_of_its_own(device: torch.device, slots: Path = _SLOTS) -> Iterator[torch.device]:
     """Yield a GPU that no other job of this user on this machine holds, within the block.
 
-    Snakemake counts the GPUs of a machine with several, but numbers none. Yields ``device`` itself
+    Snakemake counts the GPUs of a machine with several, but numbers none. Yields `device` itself
     where it is no GPU, is numbered, is the only visible one (a cluster shows a job its own), or
     where all are taken: more jobs than GPUs share them.
     """
@@ -63,7 +63,7 @@ def gpu_of_its_own(device: torch.device, slots: Path = _SLOTS) -> Iterator[torch
 
 
 def _own_folder(folder: Path) -> None:
-    """Make ``folder`` for this user alone; its parent is a place where anyone may write.
+    """Make `folder` for this user alone; its parent is a place where anyone may write.
 
     Raises:
         RuntimeError: It is another user's, or no folder.

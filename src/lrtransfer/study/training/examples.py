@@ -43,7 +43,7 @@ def training_examples(
     """Return the training part of prepared arrays.
 
     Args:
-        arrays: ``train_inputs`` and ``train_targets``, or ``train_tokens``.
+        arrays: `train_inputs` and `train_targets`, or `train_tokens`.
         dtype: Of numbers; tokens and classes stay whole numbers.
         device: Where to put them.
         block: Tokens of one sample of text; None for a model that takes no tokens.

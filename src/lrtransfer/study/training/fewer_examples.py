@@ -9,7 +9,7 @@ from lrtransfer.study.training.examples import Examples
 
 
 def fewer(examples: Examples, count: int, seed: int) -> Examples:
-    """Return ``count`` examples drawn without replacement; a larger draw holds a smaller one.
+    """Return `count` examples drawn without replacement; a larger draw holds a smaller one.
 
     Raises:
         ValueError: There are fewer.

@@ -25,7 +25,7 @@ def factor_of(
     (Kosson et al. 2025, Eq. 12, where all hidden tensors have the same m).
 
     Args:
-        config: Of a run with ``group_warmup`` and ``decay``.
+        config: Of a run with `group_warmup` and `decay`.
         roles: The role of each tensor.
         table: The parameterization's numbers of each tensor.
         scaled: What the run's rule has made of them.

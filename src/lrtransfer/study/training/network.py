@@ -55,7 +55,7 @@ class Network:
 def build(model: ModelConfig, in_features: int, out_features: int) -> nn.Module:
     """Return a model as its family makes it, on the device of the context.
 
-    Under ``torch.device("meta")`` it has shapes alone and costs no memory.
+    Under `torch.device("meta")` it has shapes alone and costs no memory.
 
     Args:
         model: Family, options and size.
@@ -91,7 +91,7 @@ def network(
         parameterization: Rules and constants.
         in_features: Numbers per sample; of no meaning for tokens.
         out_features: Numbers of outputs.
-        precision: ``float32`` or ``float64``.
+        precision: `float32` or `float64`.
         seed: Of the weights.
 
     Raises:

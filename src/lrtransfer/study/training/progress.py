@@ -34,7 +34,7 @@ class Progress:
         self.last = time.monotonic()
 
     def step(self, run: Run, step: int) -> None:
-        """Note that ``step`` updates of ``run`` are done; print a line if one is due."""
+        """Note that `step` updates of `run` are done; print a line if one is due."""
         now = time.monotonic()
         kind = "measurement" if step in _measured_steps(run.config) else "update"
         self.seconds[kind] += now - self.last
@@ -45,7 +45,7 @@ class Progress:
             self._print(run, step)
 
     def finish(self, run: Run) -> None:
-        """Note that ``run`` is published."""
+        """Note that `run` is published."""
         self.waiting.pop(run.key, None)
 
     def _print(self, run: Run, step: int) -> None:
@@ -68,7 +68,7 @@ class Progress:
 
 
 def duration(seconds: float) -> str:
-    """Return ``40 s``, ``12 min`` or ``2.5 h``."""
+    """Return `40 s`, `12 min` or `2.5 h`."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -11,7 +11,7 @@ from lrtransfer.study.training.tensors import load_tensors, save_tensors
 
 
 def save_state(path: Path, run: TrainingRun, key: str) -> None:
-    """Write the state of ``run`` to ``path``."""
+    """Write the state of `run` to `path`."""
     state = run.state()
     rows = [[step, row] for step, row in state.rows.items()]
     about = {"key": key, "step": state.step, "rows": rows, "numbers": state.numbers}
@@ -19,7 +19,7 @@ def save_state(path: Path, run: TrainingRun, key: str) -> None:
 
 
 def load_state(path: Path, run: TrainingRun, key: str) -> bool:
-    """Bring ``run`` to the state at ``path``; return False where there is none of use.
+    """Bring `run` to the state at `path`; return False where there is none of use.
 
     A damaged state is named on stderr and left aside: the run then starts from the beginning.
     """

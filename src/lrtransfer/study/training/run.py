@@ -46,7 +46,7 @@ class Log:
     Attributes:
         losses: Mini-batch loss of updates 1…, cut before the first non-finite one.
         learning_rates: Global learning rate of the same updates.
-        rows: Step -> measured columns; the parameters are those after ``step`` updates.
+        rows: Step -> measured columns; the parameters are those after `step` updates.
         diverged_step: The update whose loss was not finite, or None.
         measuring: What the measurements cost, in gradient evaluations of a training batch.
         seconds: Wall time of this process's part of the run.
@@ -61,7 +61,7 @@ class Log:
 
     @property
     def status(self) -> str:
-        """``ok`` or ``diverged``."""
+        """`ok` or `diverged`."""
         return "ok" if self.diverged_step is None else "diverged"
 
 
@@ -70,7 +70,7 @@ class Hooks:
     """What a caller may attach to a run; none of it changes the result.
 
     Attributes:
-        checkpoint: Called with (step, weights by name) at the steps in ``checkpoints``.
+        checkpoint: Called with (step, weights by name) at the steps in `checkpoints`.
         after_step: Called with (steps done, the run) after every update; may raise to stop.
         checkpoints: Steps whose weights are handed out.
     """
@@ -90,7 +90,7 @@ class TrainingRun:
     """One training trajectory that can be stopped at any step and resumed bit-equal.
 
     Args:
-        config: A resolved run configuration (:class:`lrtransfer.study.plan.run_config.RunConfig`).
+        config: A resolved run configuration (`lrtransfer.study.plan.run_config.RunConfig`).
         arrays: The prepared data set.
         device: Where to compute.
 
@@ -187,7 +187,7 @@ class TrainingRun:
         return loss
 
     def _is_kept(self, step: int) -> bool:
-        """Return whether a probe needs the update that leads to ``step``."""
+        """Return whether a probe needs the update that leads to `step`."""
         needed = any(measured.needs_update for measured in self.probes.values())
         return needed and self.cadence.due(step)
 
@@ -303,7 +303,7 @@ def check_passes(config: RunConfig, samples: int) -> None:
     """Refuse a run that is to take one pass and is longer than that.
 
     Raises:
-        ValueError: It would see one of its ``samples`` training samples twice.
+        ValueError: It would see one of its `samples` training samples twice.
     """
     needed = config.steps * config.batch_size
     if config.one_pass and needed > samples:

@@ -20,11 +20,11 @@ _FAMILIES = frozenset({"probe", "spectrum"})
 
 
 def generator(stream: str, seed: int, *position: int) -> torch.Generator:
-    """Return a CPU generator for one stream of ``seed`` at a position (epoch or step).
+    """Return a CPU generator for one stream of `seed` at a position (epoch or step).
 
     Args:
-        stream: What the numbers are for: a name in the table, ``probe/<name>`` or
-            ``spectrum/<name>``.
+        stream: What the numbers are for: a name in the table, `probe/<name>` or
+            `spectrum/<name>`.
         seed: The run's.
         position: Where in the run.
 
@@ -70,7 +70,7 @@ class BatchOrder:
         self._epoch, self._order = -1, torch.empty(0, dtype=torch.long)
 
     def __call__(self, step: int) -> torch.Tensor:
-        """Return the sample numbers of update ``step`` (0-based), shape (batch_size,)."""
+        """Return the sample numbers of update `step` (0-based), shape (batch_size,)."""
         epoch, place = divmod(step, self.batches)
         if epoch != self._epoch:
             random = generator("order", self.seed, epoch)

@@ -63,7 +63,7 @@ class Job:
 
 
 def train_runs(runs: Sequence[Run], job: Job) -> int:
-    """Publish every run in ``runs``, training those without a finished copy; return their number.
+    """Publish every run in `runs`, training those without a finished copy; return their number.
 
     Of processes that train together each calls this with the same runs; one writes.
 

@@ -16,14 +16,14 @@ from lrtransfer.study.storage.seal import PLACEHOLDER, CorruptFileError, read_se
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
-    """Write tensors and the JSON-safe ``about`` to ``path``."""
+    """Write tensors and the JSON-safe `about` to `path`."""
     kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     metadata = {"seal": PLACEHOLDER, "about": json.dumps(about, sort_keys=True)}
     write_bytes(path, seal(save(kept, metadata=metadata)))
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return the tensors at ``path`` (on the CPU) and what was said about them.
+    """Return the tensors at `path` (on the CPU) and what was said about them.
 
     Raises:
         CorruptFileError: The file is truncated, damaged or not one of ours.

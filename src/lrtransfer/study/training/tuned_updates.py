@@ -26,7 +26,7 @@ class TunedUpdates:
 
     Args:
         tuner: Name and options.
-        optimizer: One group per parameter, with its ``relative_rate``.
+        optimizer: One group per parameter, with its `relative_rate`.
         steps: Length of the run.
     """
 
@@ -41,7 +41,7 @@ class TunedUpdates:
         self.previous: Tensor | None = None
 
     def step(self, step: int, closure: Callable[[], Tensor]) -> Tensor:
-        """Take update ``step`` (0-based) and return the loss before it.
+        """Take update `step` (0-based) and return the loss before it.
 
         NaN stands for a loss, gradient or curvature that was not finite; nothing moved then.
         """
@@ -62,16 +62,16 @@ class TunedUpdates:
         return loss
 
     def learning_rates(self, count: int) -> list[float]:
-        """Return the learning rate of the first ``count`` updates."""
+        """Return the learning rate of the first `count` updates."""
         found: list[float] = self.columns["rate"][:count].tolist()
         return found
 
     def rows(self, count: int) -> dict[int, dict[str, float]]:
-        """Return what is known at every step from 0 to ``count``.
+        """Return what is known at every step from 0 to `count`.
 
-        ``rate``, ``update_cosine`` (between the update's direction and the one before) and
-        ``step_sharpness`` (u·Hu/(−g·u) on the update's batch, where the tuner measures it) are
-        those of the update that leaves the parameters of that step; ``gradient_evaluations`` is
+        `rate`, `update_cosine` (between the update's direction and the one before) and
+        `step_sharpness` (u·Hu/(−g·u) on the update's batch, where the tuner measures it) are
+        those of the update that leaves the parameters of that step; `gradient_evaluations` is
         the price of all updates that led there.
         """
         price = [0.0, *self.columns["gradient_evaluations"].tolist()]
@@ -95,7 +95,7 @@ class TunedUpdates:
         return numbers, tensors
 
     def load_state(self, found: dict[str, Any], device: torch.device) -> None:
-        """Go on from numbers and tensors that :meth:`state` returned."""
+        """Go on from numbers and tensors that `state` returned."""
         lists: dict[str, dict[int, Any]] = {}
         for place, value in found.items():
             kind, _, rest = place.partition("/")

@@ -20,7 +20,7 @@ def apply_decay_rule(
     """Return what a run's decay rule makes of the table's numbers of its tensors.
 
     Args:
-        config: Of an AdamW run with ``decay``.
+        config: Of an AdamW run with `decay`.
         model: Its network; its weights may be on the meta device.
         roles: The role of each tensor.
         scaled: The table's numbers of each tensor.

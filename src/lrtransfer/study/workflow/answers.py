@@ -1,4 +1,4 @@
-"""What ``lrtransfer predict`` and ``lrtransfer sharpness`` print, as text or as JSON."""
+"""What `lrtransfer predict` and `lrtransfer sharpness` print, as text or as JSON."""
 
 from __future__ import annotations
 

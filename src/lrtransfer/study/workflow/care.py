@@ -113,7 +113,7 @@ def _grid_point(config: dict[str, Any]) -> tuple[int, int, float, int]:
 
 
 def _reason(run: Run, stored: list[dict[str, Any]]) -> str:
-    """Say why none of the stored runs at the same grid point counts as ``run``."""
+    """Say why none of the stored runs at the same grid point counts as `run`."""
     config = run.config.to_json()
     for about in stored:
         if about["config"] == config:
@@ -141,10 +141,10 @@ def _differences(now: dict[str, Any], then: dict[str, Any], path: str = "") -> l
 
 
 def unasked_files(plan: Plan, layout: Layout) -> list[Path]:
-    """Return files and folders under results, data and the work folder that ``plan`` lacks.
+    """Return files and folders under results, data and the work folder that `plan` lacks.
 
     Args:
-        plan: A plan of ALL experiments at the scale of ``layout``, so that a narrowed selection
+        plan: A plan of ALL experiments at the scale of `layout`, so that a narrowed selection
             loses nothing.
         layout: Where the files lie.
     """
@@ -224,7 +224,7 @@ def candidates(plan: Plan, layout: Layout) -> list[Candidate]:
 
 
 def sample(found: list[Candidate], size: int, seed: int) -> list[Candidate]:
-    """Return up to ``size`` candidates of each kind, by a seeded draw.
+    """Return up to `size` candidates of each kind, by a seeded draw.
 
     Runs of one kind were trained by the same files, before and now, and take the same branches in
     them: their configurations differ in numbers alone. A sample over all of them together could
@@ -244,7 +244,7 @@ def sample(found: list[Candidate], size: int, seed: int) -> list[Candidate]:
 def adopt(
     found: list[Candidate], chosen: list[Candidate], layout: Layout, retrain: Retrain
 ) -> None:
-    """Retrain ``chosen``; if all come out bit-equal, re-key the rest of ``found``.
+    """Retrain `chosen`; if all come out bit-equal, re-key the rest of `found`.
 
     The proof is recorded in the metadata of every re-keyed run: which runs were retrained, when,
     and which files had changed.

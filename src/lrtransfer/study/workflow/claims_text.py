@@ -1,4 +1,4 @@
-"""What ``lrtransfer claims`` prints: the ledger, experiment by experiment, in 100 columns."""
+"""What `lrtransfer claims` prints: the ledger, experiment by experiment, in 100 columns."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _GAP = "  "
 
 
 def claims_text(records: Sequence[dict[str, Any]]) -> str:
-    """Return the records as lines of at most :data:`COLUMNS` characters, verdict first.
+    """Return the records as lines of at most `COLUMNS` characters, verdict first.
 
     A claim whose name is too long for its column stands on a line of its own, its numbers below.
     """

@@ -108,9 +108,9 @@ def runtime_minutes(
 
     Args:
         keys: The job's runs.
-        costs: From :func:`known_costs`.
+        costs: From `known_costs`.
         ceiling: The most that a first attempt asks for, and what is asked where a run's cost is
-            unknown: ``resources.train.runtime_minutes`` of params.yaml.
+            unknown: `resources.train.runtime_minutes` of params.yaml.
         attempt: 1 for the first; a later one goes on from the saved state, with more time.
     """
     if not all(key in costs for key in keys):

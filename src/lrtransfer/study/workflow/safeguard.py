@@ -86,12 +86,12 @@ def date_back(files: Iterable[Path]) -> int:
 
 
 def save_provenance() -> int:
-    """Make ``results/provenance`` a copy of Snakemake's records; return their number."""
+    """Make `results/provenance` a copy of Snakemake's records; return their number."""
     return _mirror(_RECORDS, _KEPT_RECORDS)
 
 
 def restore_provenance() -> int:
-    """Give Snakemake the records that lie in ``results/provenance``; return their number."""
+    """Give Snakemake the records that lie in `results/provenance`; return their number."""
     if not _KEPT_RECORDS.is_dir():
         raise FileNotFoundError(
             f"{_KEPT_RECORDS}: no provenance. Pull the results first: `dvc pull`, or "
@@ -101,7 +101,7 @@ def restore_provenance() -> int:
 
 
 def pull_results(arguments: list[str]) -> None:
-    """Run ``dvc pull``; raise ``CalledProcessError`` where that fails."""
+    """Run `dvc pull`; raise `CalledProcessError` where that fails."""
     subprocess.run([sys.executable, "-m", "dvc", "pull", *arguments], check=True)
 
 

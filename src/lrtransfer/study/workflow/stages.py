@@ -170,7 +170,7 @@ def _metrics(
 
 
 def _numbers(rows: pd.DataFrame) -> dict[str, float]:
-    """Return the finite values under names such as ``mup depth 3 width 64``."""
+    """Return the finite values under names such as `mup depth 3 width 64`."""
     found = [(_label(row), float(row["value"])) for row in rows.to_dict("records")]
     return {label: number for label, number in found if math.isfinite(number)}
 

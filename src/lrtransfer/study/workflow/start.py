@@ -53,7 +53,7 @@ class Selection:
 
 
 def select(params: Path, scale: str | None = None, experiments: str | None = None) -> Selection:
-    """Return what to do for a params.yaml and the options ``--scale`` and ``--experiments``.
+    """Return what to do for a params.yaml and the options `--scale` and `--experiments`.
 
     Raises:
         StudyError: The file or an option is faulty.
@@ -82,7 +82,7 @@ def run_snakemake(
         layout: Where its files lie.
         targets: Rules or files to make.
         cores: How many cores may be used on this machine.
-        overrides: ``scale`` and ``experiments`` where they differ from params.yaml.
+        overrides: `scale` and `experiments` where they differ from params.yaml.
 
     Raises:
         LockHeldError: Another study runs in this folder.
@@ -129,7 +129,7 @@ def _heal(plan: Plan, layout: Layout) -> None:
 
 
 def _profile_settings() -> dict[str, Any]:
-    """Return ``config:`` of the profile that the environment names.
+    """Return `config:` of the profile that the environment names.
 
     Raises:
         FileNotFoundError: It is no folder that can be read from here.
@@ -154,7 +154,7 @@ def prepare_environment(overrides: Mapping[str, str]) -> None:
     The interpreter that runs Snakemake comes first in PATH, also where nothing was activated.
 
     Args:
-        overrides: ``scale`` and ``experiments`` where they differ from params.yaml.
+        overrides: `scale` and `experiments` where they differ from params.yaml.
     """
     announce_starter()
     # Jobs are `python -m lrtransfer`, which would import torch.py of this folder before torch.
@@ -173,7 +173,7 @@ def prepare_environment(overrides: Mapping[str, str]) -> None:
 
 
 def override(name: str) -> str | None:
-    """Return what the starting process chose instead of params.yaml's ``name``, if anything."""
+    """Return what the starting process chose instead of params.yaml's `name`, if anything."""
     return os.environ.get(_PREFIX + name.upper()) or None
 
 
@@ -250,7 +250,7 @@ def watch(targets: Targets, overrides: Mapping[str, str], logs: Sequence[str]) -
 
     Args:
         targets: What the study asks for.
-        overrides: ``scale`` and ``experiments`` where they differ from params.yaml.
+        overrides: `scale` and `experiments` where they differ from params.yaml.
         logs: Snakemake's own.
     """
     shown = terminal()

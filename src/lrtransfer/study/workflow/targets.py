@@ -28,7 +28,7 @@ _FORMAT = 1
 
 @dataclass(frozen=True)
 class TrainJob:
-    """Runs that share one training job; ``name`` is unique and fit for a rule and a log file."""
+    """Runs that share one training job; `name` is unique and fit for a rule and a log file."""
 
     name: str
     keys: tuple[str, ...]
@@ -41,7 +41,7 @@ class TrainRule:
     """A rule of train.smk.
 
     Attributes:
-        name: Of the rule, after ``train_``.
+        name: Of the rule, after `train_`.
         log: Name of its log files.
         outputs: The files of the runs; the common rule's has Snakemake's wildcard in its name.
         keys: The runs; empty for the common rule.
@@ -128,12 +128,12 @@ class Targets:
         """Return the files of the data sets that runs are trained on.
 
         Raises:
-            LookupError: As :func:`runs_behind`.
+            LookupError: As `runs_behind`.
         """
         return list(_datasets([_lookup(self._by_key, key, "run") for key in keys]))
 
     def minutes(self, keys: Sequence[str], attempt: int) -> int:
-        """Return the time limit of a job of these runs at its ``attempt``, counted from 1."""
+        """Return the time limit of a job of these runs at its `attempt`, counted from 1."""
         ceiling = self.plan.study.resources.train.runtime_minutes
         return runtime_minutes(keys, self._costs, ceiling, attempt)
 
@@ -212,7 +212,7 @@ class Targets:
         return [str(self.layout.claims), str(self.layout.metrics), str(self.layout.claims_sums)]
 
     def each(self, files: Callable[[str], list[str]]) -> list[str]:
-        """Return ``files`` of every selected experiment, as in ``each(targets.figures)``."""
+        """Return `files` of every selected experiment, as in `each(targets.figures)`."""
         return [file for name in self.plan.experiments for file in files(name)]
 
     def identity(self, stage: str, experiment: str = "") -> str:
@@ -221,8 +221,8 @@ class Targets:
         Runs and spectra have none: their names hold their identity.
 
         Args:
-            stage: ``tables``, ``spectra_table``, ``estimates``, ``ledger``, ``figures`` or
-                ``report``.
+            stage: `tables`, `spectra_table`, `estimates`, `ledger`, `figures` or
+                `report`.
             experiment: Whose files; for the ledger and the report, those of all.
         """
         study = self.plan.study
@@ -353,7 +353,7 @@ def _about(path: Path) -> dict[str, Any]:
 
 
 def runs_behind(plan: Plan, files: Sequence[str]) -> list[Run]:
-    """Return the runs whose logs are among ``files``, in the plan's order.
+    """Return the runs whose logs are among `files`, in the plan's order.
 
     Raises:
         LookupError: A file is no run of the plan: params.yaml or the code changed meanwhile.
@@ -364,7 +364,7 @@ def runs_behind(plan: Plan, files: Sequence[str]) -> list[Run]:
 
 
 def spectra_behind(plan: Plan, files: Sequence[str]) -> list[Spectrum]:
-    """Return the spectra that ``files`` hold; raise ``LookupError`` as :func:`runs_behind`."""
+    """Return the spectra that `files` hold; raise `LookupError` as `runs_behind`."""
     by_key = {spectrum.key: spectrum for spectrum in plan.spectra}
     return [_lookup(by_key, Path(file).stem, "spectrum") for file in files]
 
@@ -388,7 +388,7 @@ def _job_name(sweep: str, number: int) -> str:
 
 
 def _code(own: str, *roots: str | Path) -> list[Any]:
-    """Return the code of ``roots`` with all they import, and of the stage's own file alone."""
+    """Return the code of `roots` with all they import, and of the stage's own file alone."""
     return [fingerprint.code(*roots), fingerprint.file_hash(PACKAGE / "study/workflow" / own)]
 
 

@@ -234,7 +234,7 @@ class Terminal:
                 self._shown = shown
 
     def _erase(self, keep: int = 0) -> None:
-        """Overwrite what is left of the line, or what is longer than ``keep``."""
+        """Overwrite what is left of the line, or what is longer than `keep`."""
         if len(self._shown) > keep:
             self._write(f"\r{' ' * len(self._shown)}\r")
         self._shown = ""

@@ -12,9 +12,9 @@ from lrtransfer.study.storage.paths import Layout
 
 
 def train_together(options: Namespace, processes: int) -> None:
-    """Run ``lrtransfer stage train`` with these options in so many processes of this machine.
+    """Run `lrtransfer stage train` with these options in so many processes of this machine.
 
-    As ``torchrun --standalone --nproc-per-node PROCESSES -m lrtransfer stage train …`` does, which
+    As `torchrun --standalone --nproc-per-node PROCESSES -m lrtransfer stage train …` does, which
     may be typed too, but without torchrun's own report of a failure that a process has told.
 
     Args:
@@ -65,7 +65,7 @@ def train_part(runs: list[Run], layout: Layout, device: str, threads: int) -> No
     Args:
         runs: The same in every process.
         layout: Where their files lie.
-        device: ``device`` of params.yaml.
+        device: `device` of params.yaml.
         threads: Of this process.
     """
     import torch

@@ -96,8 +96,8 @@ def joined(wanted: str) -> Iterator[ProcessReplicas]:
     which fail for want of it, exit without a word.
 
     Args:
-        wanted: ``device`` of params.yaml. With ``cuda`` process k computes on GPU k, by NCCL;
-            with ``cpu`` they talk by gloo.
+        wanted: `device` of params.yaml. With `cuda` process k computes on GPU k, by NCCL;
+            with `cpu` they talk by gloo.
 
     Raises:
         ValueError: One GPU is asked for by number, or there are fewer GPUs than processes.
@@ -121,7 +121,7 @@ def joined(wanted: str) -> Iterator[ProcessReplicas]:
 
 
 def own_device(wanted: str, rank: int, count: int) -> torch.device:
-    """Return the device of process ``rank`` of ``count`` on this machine.
+    """Return the device of process `rank` of `count` on this machine.
 
     Raises:
         ValueError: One GPU is asked for by number, or there are fewer GPUs than processes.

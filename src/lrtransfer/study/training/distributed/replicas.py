@@ -40,7 +40,7 @@ class Replicas(Protocol):
         """Return in all processes whether one of them raised the flag."""
 
     def training_run(self, config: RunConfig, arrays: Arrays, device: torch.device) -> TrainingRun:
-        """Return this process's part of a run; arguments and errors as :class:`TrainingRun`."""
+        """Return this process's part of a run; arguments and errors as `TrainingRun`."""
 
 
 class Sharing(Protocol):

@@ -81,7 +81,7 @@ class ReplicatedRun(TrainingRun):
 class _Shared:
     """A probe of all processes, which answer alike: the leading one's answer counts.
 
-    A probe that ``sums`` measures in every process, on a part of the subset; another one in the
+    A probe that `sums` measures in every process, on a part of the subset; another one in the
     leading process alone.
     """
 
