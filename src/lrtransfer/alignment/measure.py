@@ -174,6 +174,16 @@ def _dot(one: Tensor, other: Tensor) -> Tensor:
 @contextmanager
 def _session(model: nn.Module) -> Iterator[None]:
     devices = {parameter.device for parameter in model.parameters()}
-    draws = RepeatedDraws([device for device in devices if device.type == "cuda"])
-    with LOCK, draws.session(), torch.no_grad():
+    with ExitStack() as stack:
+        stack.enter_context(LOCK)
+        draws = RepeatedDraws([device for device in devices if device.type == "cuda"])
+        stack.enter_context(draws.session())
+        stack.enter_context(torch.no_grad())
+        for kind in {device.type for device in devices}:
+            stack.enter_context(torch.autocast(kind, enabled=False))
+        if any(
+            m._compiled_call_impl is not None or "_orig_mod" in m._modules for m in model.modules()
+        ):
+            # Compiled code does not see hooks that are added to it.
+            stack.enter_context(torch.compiler.set_stance("force_eager"))
         yield

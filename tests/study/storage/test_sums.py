@@ -43,6 +43,7 @@ def test_a_list_that_lost_its_end_vouches_for_nothing(listed: tuple[Path, Path])
         check_sum(file, sums)
 
 
+@pytest.mark.process
 @pytest.mark.skipif(shutil.which("sha256sum") is None, reason="no sha256sum here")
 def test_the_list_is_read_by_sha256sum(listed: tuple[Path, Path]) -> None:
     file, sums = listed

@@ -89,7 +89,7 @@ def test_the_ledger_counts_plain_and_corrected_verdicts(
     for stage in ("estimates two_layer_sharpening", "ledger --experiments two_layer_sharpening"):
         assert main(["stage", *stage.split()]) == 0
     assert main(["claims", "--experiments", "two_layer_sharpening"]) == 0
-    text = capsys.readouterr().out
+    text = " ".join(capsys.readouterr().out.split())
     assert "2 claims: 2 supported" in text
     assert "corrected for the 2 claims of the ledger (Holm): 2 supported" in text
     assert main(["claims", "--experiments", "two_layer_sharpening", "--json"]) == 0
