@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -66,6 +67,13 @@ def test_longer_axes_train_only_the_new_runs_and_taking_them_back_trains_none(
     project.study()
     assert len(project.trained()) == 3 * 2 * 4
     assert "runs: 4 of 4 finished" in project.run("lrtransfer", "status").stdout
+
+    # Snakemake has no record of how the tables were made, as in a clone.
+    shutil.rmtree(project.root / ".snakemake/metadata")
+    project.change(lambda own: own["arms"]["mup"].update(lr=[0.5, 1.0]))
+    project.study()
+    table = pd.read_parquet(project.root / f"results/tables/{EXPERIMENT}.runs.parquet")
+    assert set(table["lr"]) == {0.5, 1.0}
 
 
 def _with_another_arm(project: Project) -> None:

@@ -17,7 +17,8 @@ from lrtransfer.study.storage.tables import write_table
 from lrtransfer.study.workflow import soundness
 from lrtransfer.study.workflow.care import Candidate, sample, study_status
 from lrtransfer.study.workflow.safeguard import date_back, set_aside
-from lrtransfer.study.workflow.soundness import check_results
+from lrtransfer.study.workflow.soundness import check_results, stale_tables
+from lrtransfer.study.workflow.targets import made_of
 from tests.tiny import tiny_grid, tiny_params, tiny_plan
 
 
@@ -34,6 +35,17 @@ def stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
 def write_run_file(run: Run, **said: object) -> None:
     about = {"key": run.key, "config": run.config.to_json(), "code": run.code, "status": "ok"}
     write_table(Layout().run(run.key), pa.table({"loss": [1.0]}), about | said)
+
+
+def test_a_table_of_other_runs_than_those_asked_for_is_stale(stored: Plan) -> None:
+    (experiment,) = stored.experiments
+    path = Layout().table(experiment, "runs")
+    write_table(path, pa.table({"loss": [1.0]}), {"made_of": made_of(stored, path)})
+    assert stale_tables(stored, Layout()) == []
+    narrow = replace(stored, sweeps=stored.sweeps[:1])
+    assert stale_tables(narrow, Layout()) == [str(path)]
+    write_table(path, pa.table({"loss": [1.0]}), {})
+    assert stale_tables(stored, Layout()) == [str(path)], "of an older form"
 
 
 def test_a_narrower_selection_forgets_no_verified_file(

@@ -19,7 +19,7 @@ from lrtransfer.study.storage.atomic import write_text
 from lrtransfer.study.storage.paths import WORK, Layout
 from lrtransfer.study.storage.seal import CorruptFileError, read_sealed
 from lrtransfer.study.storage.sums import check_sum
-from lrtransfer.study.workflow.targets import Targets, estimate_settings, table_settings
+from lrtransfer.study.workflow.targets import Targets, estimate_settings, made_of, table_settings
 
 _VERIFIED = WORK / "verified.json"
 
@@ -116,6 +116,23 @@ def _derived(plan: Plan, layout: Layout) -> Iterator[tuple[Path, Check]]:
     for path in (layout.claims, layout.metrics):
         yield path, partial(check_sum, sums=layout.claims_sums)
     yield layout.report, read_sealed
+
+
+def stale_tables(plan: Plan, layout: Layout) -> list[str]:
+    """Return the stored tables that are made of other runs or spectra than the plan asks for."""
+    from lrtransfer.study.storage.tables import read_about
+
+    targets = Targets(plan, layout)
+    tables = [
+        Path(table)
+        for name in plan.experiments
+        for table in (*targets.run_tables(name), *targets.spectra_tables(name))
+    ]
+    return [
+        str(table)
+        for table in tables
+        if table.is_file() and read_about(table).get("made_of") != made_of(plan, table)
+    ]
 
 
 def _check_data(path: Path) -> None:

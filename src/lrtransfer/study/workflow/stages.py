@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from lrtransfer.study.evidence.estimates import Estimates, courses_table, table
 from lrtransfer.study.evidence.experiment import Experiment
@@ -26,6 +27,7 @@ from lrtransfer.study.workflow.targets import (
     estimate_files,
     estimate_settings,
     estimated_experiments,
+    made_of,
     table_settings,
 )
 from lrtransfer.transfer import held_out
@@ -38,14 +40,17 @@ def write_run_tables(plan: Plan, layout: Layout, experiment: str) -> None:
     """Write the runs of one experiment and their thinned curves."""
     tables = runs_and_curves(plan.part(experiment), layout)
     for name, frame in zip(RUN_TABLES, tables, strict=True):
-        about = table_settings(plan, experiment)
-        write_table(layout.table(experiment, name), to_arrow(frame), about)
+        _write_table(plan, layout.table(experiment, name), to_arrow(frame), experiment)
 
 
 def write_spectra_table(plan: Plan, layout: Layout, experiment: str) -> None:
     """Write the eigenvalues and densities of one experiment's checkpoints, in long form."""
     found = spectra_table(plan.part(experiment).spectra, layout)
-    write_table(layout.table(experiment, "spectra"), found, table_settings(plan, experiment))
+    _write_table(plan, layout.table(experiment, "spectra"), found, experiment)
+
+
+def _write_table(plan: Plan, path: Path, found: pa.Table, experiment: str) -> None:
+    write_table(path, found, table_settings(plan, experiment) | {"made_of": made_of(plan, path)})
 
 
 def write_estimates(plan: Plan, layout: Layout, experiment: str) -> None:

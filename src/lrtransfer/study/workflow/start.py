@@ -23,7 +23,7 @@ from lrtransfer.study.storage.paths import STUDY_LOCK, Layout
 from lrtransfer.study.storage.starter import announce_starter
 from lrtransfer.study.workflow.forecast import forecast
 from lrtransfer.study.workflow.safeguard import date_back, set_aside
-from lrtransfer.study.workflow.soundness import check_results
+from lrtransfer.study.workflow.soundness import check_results, stale_tables
 from lrtransfer.study.workflow.targets import Targets
 from lrtransfer.study.workflow.terminal import terminal
 
@@ -95,6 +95,8 @@ def run_snakemake(
         subprocess.run([*snakemake, "--unlock", "--quiet", "all"], check=True)
     command = [*snakemake, "--cores", str(cores), "--rerun-incomplete"]
     command += ["--logger", "lrtransfer"]
+    if stale := stale_tables(plan, layout):
+        command += ["--forcerun", *stale]
     if overrides:
         # On the command line `--config` replaces a profile's, so that is repeated.
         settings = {**_profile_settings(), **overrides}

@@ -340,6 +340,19 @@ def table_settings(plan: Plan, experiment: str) -> dict[str, Any]:
     }
 
 
+def made_of(plan: Plan, table: Path) -> str:
+    """Return a digest of the runs or spectra that a table is to be made of.
+
+    Snakemake takes a table for made if it has no record of it, as in a clone, or if it was stored
+    by hand; this says of which results it was made.
+    """
+    experiment, kind, _ = table.name.split(".")
+    part = plan.part(experiment)
+    return fingerprint.digest(
+        sorted(one.key for one in (part.spectra if kind == "spectra" else part.runs))
+    )
+
+
 def estimate_settings(plan: Plan, experiment: str) -> dict[str, Any]:
     """Return what stored estimates say of themselves."""
     return table_settings(plan, experiment) | {"confidence": plan.study.fits.confidence}
