@@ -112,8 +112,9 @@ def test_elsewhere_a_line_is_printed_every_so_often(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_failed_job_is_shown_with_the_end_of_its_log_and_the_command_that_repeats_it(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)  # the environment may lie in the folder that we were started in
     log = tmp_path / "a.log"
     log.write_text("".join(f"line {number}\n" for number in range(100)) + "\x1b[31mno space\x1b[0m")
     shown = _shown(options=["--scale", "smoke"], logs=["logs/"])
@@ -187,8 +188,8 @@ def test_the_command_names_a_file_where_many_jobs_share_a_rule(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     job = FailedJob(1, "train_run", [], ["results/runs/0a.parquet"])
-    assert repeating(job) == "lrtransfer workflow results/runs/0a.parquet"
     monkeypatch.chdir(tmp_path)
+    assert repeating(job) == "lrtransfer workflow results/runs/0a.parquet"
     monkeypatch.setattr(sys, "executable", str(tmp_path / ".venv/bin/python"))
     assert repeating(job) == ".venv/bin/lrtransfer workflow results/runs/0a.parquet"
 
