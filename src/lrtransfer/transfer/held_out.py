@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,8 @@ import pandas as pd
 from scipy import stats
 
 from lrtransfer.transfer.intervals import Interval
-from lrtransfer.transfer.laws import fit_laws
-from lrtransfer.transfer.predict import PredictionRefused, excess_loss, known_optima, predict, reach
+from lrtransfer.transfer.optimum import optima
+from lrtransfer.transfer.predict import PredictionRefused, excess_loss, known_law, predict, reach
 from lrtransfer.transfer.rules import Within, verdict
 from lrtransfer.transfer.sweeps import Sweep, groups_of
 
@@ -22,7 +23,6 @@ COLUMNS = [
     "fixed",
     "size",
     "n_fitted",
-    "law",
     "predicted",
     "ci_low",
     "ci_high",
@@ -39,8 +39,6 @@ FORECAST_COLUMNS = [
     "axis",
     "fixed",
     "size",
-    "law",
-    "weight",
     "log2_lr",
     "ci_low",
     "ci_high",
@@ -55,12 +53,10 @@ LAW_COLUMNS = [
     "arm",
     "axis",
     "fixed",
-    "law",
-    "weight",
-    "aicc",
-    "rms",
     "slope",
-    "limit",
+    "ci_low",
+    "ci_high",
+    "rms",
     "n_sizes",
     "refused",
 ]
@@ -79,17 +75,17 @@ def forecasts(sweeps: list[Sweep], confidence: float) -> pd.DataFrame:
     Example:
         >>> from lrtransfer.transfer.held_out import forecasts
         >>> import numpy as np
-        >>> from lrtransfer.transfer.sweeps import Sweep, Valley
+        >>> from lrtransfer.transfer.sweeps import Sweep
         >>> grid = np.arange(-9.0, 0.0)  # log2 of the rate
-        >>> valleys = tuple(
-        ...     Valley(seed, grid, np.exp((grid + 4 + seed) ** 2 / 20), grid > 0) for seed in (0, 1)
-        ... )
-        >>> swept = [Sweep("mup", "width", 2, n, valleys) for n in (64, 128, 256)]
+        >>> losses = np.exp([(grid + 4 + seed) ** 2 / 20 for seed in (0.0, 0.1)])
+        >>> def swept(width):
+        ...     return Sweep("mup", {"width": width}, (0, 1), grid, losses, losses > 1e9)
+        >>> swept = [swept(n) for n in (64, 128, 256)]
         >>> len(forecasts(swept, confidence=0.95))
         4
     """
     kinds = {
-        "law": transfer_laws(sweeps),
+        "law": transfer_laws(sweeps, confidence),
         "held_out": held_out(sweeps, confidence),
         "forecast": forecast(sweeps, confidence),
     }
@@ -117,47 +113,44 @@ def _held_out(group: list[Sweep], confidence: float) -> dict[str, Any]:
     row |= {"arm": last.arm, "axis": last.axis, "fixed": last.fixed, "size": last.size}
     row |= {"n_fitted": len(group) - 1, "losses": _digest(group), "refused": ""}
     try:
-        known_optima(group)
+        known_law(group)
         found = predict(group[:-1], last.size, confidence)
     except PredictionRefused as refused:
         return {**row, "refused": str(refused)}
-    measured = float(last.vertices[0].mean())
-    regret, beyond = excess_loss(last, measured, np.array([found.log2_lr.value - measured]))
+    measured = optima(group)[-1].log2_rate
+    regret, beyond = excess_loss(
+        last, measured.value, np.array([found.log2_rate.value - measured.value])
+    )
+    interval = found.log2_rate.interval(confidence)
+    # What the sweep finds has an error of its own: both agree if their difference may be zero.
+    apart = replace(measured, systematic=0.0).minus(found.log2_rate).interval(confidence)
     return row | {
-        "law": found.laws[0].name,
-        "predicted": found.log2_lr.value,
-        "ci_low": found.log2_lr.low,
-        "ci_high": found.log2_lr.high,
-        "measured": measured,
-        "covered": int(found.log2_lr.low <= measured <= found.log2_lr.high),
+        "predicted": interval.value,
+        "ci_low": interval.low,
+        "ci_high": interval.high,
+        "measured": measured.value,
+        "covered": int(apart.low <= 0 <= apart.high),
         "regret_high": found.regret.high,
         "regret": float(regret[0]),
         "regret_covered": int(regret[0] <= found.regret.high and not beyond[0]),
     }
 
 
-def transfer_laws(sweeps: list[Sweep]) -> pd.DataFrame:
-    """Return one row per arm and law, best first: Akaike weight, residual and parameters.
-
-    `slope` is a power law's exponent (octaves of rate per octave); `limit` is where a law with
-    offset goes for large sizes, log2.
-    """
+def transfer_laws(sweeps: list[Sweep], confidence: float) -> pd.DataFrame:
+    """Return one row per arm: the power law's exponent (`slope`, octaves of rate per octave)."""
     rows = []
     for group in groups_of(sweeps):
-        head = {"arm": group[0].arm, "axis": group[0].axis, "fixed": group[0].fixed}
+        row: dict[str, Any] = dict.fromkeys(LAW_COLUMNS)
+        row |= {"arm": group[0].arm, "axis": group[0].axis, "fixed": group[0].fixed}
+        row |= {"n_sizes": len(group), "refused": ""}
         try:
-            found = fit_laws(known_optima(group))
+            law = known_law(group)
         except PredictionRefused as refused:
-            rows.append({**head, "n_sizes": len(group), "refused": str(refused)})
+            rows.append(row | {"refused": str(refused)})
             continue
-        for fit in found:
-            of_law = {
-                "constant": {"slope": 0.0, "limit": fit.parameters[0]},
-                "power law": {"slope": fit.parameters[-1]},
-                "power law with offset": {"limit": fit.parameters[0]},
-            }[fit.name]
-            row = {"law": fit.name, "weight": fit.weight, "aicc": fit.aicc, "rms": fit.rms}
-            rows.append({**head, **row, **of_law, "n_sizes": len(group), "refused": ""})
+        slope = law.drift.interval(confidence)
+        limits = {"ci_low": slope.low, "ci_high": slope.high}
+        rows.append(row | {"slope": slope.value, **limits, "rms": law.residual})
     return pd.DataFrame(rows, columns=LAW_COLUMNS)
 
 
@@ -180,12 +173,11 @@ def _forecast(group: list[Sweep], size: int, confidence: float) -> dict[str, Any
         found = predict(group, size, confidence)
     except PredictionRefused as refused:
         return {**row, "refused": str(refused)}
+    interval = found.log2_rate.interval(confidence)
     return row | {
-        "law": found.laws[0].name,
-        "weight": found.laws[0].weight,
-        "log2_lr": found.log2_lr.value,
-        "ci_low": found.log2_lr.low,
-        "ci_high": found.log2_lr.high,
+        "log2_lr": interval.value,
+        "ci_low": interval.low,
+        "ci_high": interval.high,
         "regret": found.regret.expected,
         "regret_high": found.regret.high,
         "keeping": found.keeping.expected,
@@ -270,6 +262,5 @@ def _digest(group: list[Sweep]) -> str:
     content = hashlib.sha256()
     for sweep in group:
         content.update(str(sweep.size).encode())
-        for valley in sweep.valleys:
-            content.update(valley.log2_lr.tobytes() + valley.loss.tobytes())
+        content.update(sweep.log2_rate.tobytes() + sweep.loss.tobytes())
     return content.hexdigest()[:16]

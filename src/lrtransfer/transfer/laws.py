@@ -1,274 +1,211 @@
-"""Laws of transfer: how the optimal learning rate depends on size, and what they say of another.
+"""The power law of transfer: log2 of the best rate, linear in the log2 of every size axis.
 
-Three laws of u(N), the log2 of the optimum: constant, u = a; power law, u = a + b·log2 N; power
-law with offset, η* = η_∞ (1 + c N^−p), from `OFFSET_SIZES` sizes on. They are fitted by least
-squares to the size means of the seeds' vertices, and compared by AICc (Hurvich & Tsai 1989) over
-all seeds' vertices. No law is chosen where the data do not: a prediction is the mixture of the
-laws with their Akaike weights (Burnham & Anderson 2002, chapter 4), so that its interval holds the
-doubt between them.
+Its terms are the drifts: octaves of rate per octave of width, depth, batch, … Least squares of
+the seeds' pseudo-values at all sizes (`vertices.py`), with Student's t, in quadrature with what
+seeds do not lessen: each size's own error, and the doubt of how the valley's shape changes.
 
-The variance of a size's mean about a law is what the seeds' scatter and the grid make expect,
-pooled with the scatter of the means about the law; where the latter is larger by an F test at the
-level `POOLING_LEVEL`, the law is off by more than noise and the scatter about it stands alone, with
-its few degrees of freedom. (A preliminary test must be liberal if later intervals are to keep their
-coverage: Paull 1950, Bancroft 1964.)
+The bandwidth is the one of `vertices.bandwidths` at which the drift's interval is narrowest: broad
+valleys bear a wide one, which averages noise away, and pay for it with a floor in proportion.
+
+With one seed a size its scatter is not seen. It is taken from the scatter about the law and from
+the valleys' own residuals, moderated by a standard deviation of `ASSUMED` octaves that counts as
+`ASSUMED_FREEDOM` degrees of freedom.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, stats
+from scipy import stats
 
-from lrtransfer.transfer import valley
-from lrtransfer.transfer.drift import dithering
-from lrtransfer.transfer.intervals import Interval
+from lrtransfer.transfer.estimate import Estimate, Part
+from lrtransfer.transfer.sweeps import Sweep
+from lrtransfer.transfer.vertices import DOUBT_OF_MOVES, Vertices, bandwidths
 
 Array = npt.NDArray[np.float64]
-Name = Literal["constant", "power law", "power law with offset"]
 
-#: The law with an offset has three parameters: fewer sizes cannot tell it from the power law.
-OFFSET_SIZES = 6
+#: The assumed scatter of single seeds' optima, octaves, and how many degrees it counts as.
+ASSUMED, ASSUMED_FREEDOM = 0.2, 4
 
-#: Level of the test whether a law misses the size means by more than noise.
-POOLING_LEVEL = 0.25
+#: Level of the test whether the sizes' optima miss the law by more than seeds explain. A test that
+#: decides how an interval is built must be liberal if the interval is to cover (Bancroft 1964).
+MISS_LEVEL = 0.25
 
 
-@dataclass(frozen=True)
-class Optima:
-    """What is known of one arm's optima.
+@dataclass(frozen=True, eq=False)
+class Law:
+    """The power law of one arm.
 
     Attributes:
-        log2_size: (n,) increasing.
-        mean: (n,) mean vertex over seeds, log2 of the learning rate.
-        seeds: seeds per size, the smallest number of any size.
-        seed_variance: variance of one seed's vertex, pooled over sizes.
-        seed_freedom: its degrees of freedom.
-        spacing: of the learning-rate grid, in octaves.
+        vertices: what it is fitted to.
+        axes: those along which the sizes vary, in the order of its terms.
     """
 
-    log2_size: Array
-    mean: Array
-    seeds: int
-    seed_variance: float
-    seed_freedom: float
-    spacing: float
+    vertices: Vertices
+    axes: tuple[str, ...]
+
+    @cached_property
+    def terms(self) -> dict[str, Estimate]:
+        """`constant` (log2 of the rate at size 1) and each axis (its drift) -> estimate."""
+        columns = np.eye(len(self.axes) + 1)
+        names = ("constant", *self.axes)
+        return {
+            n: self._of(c, is_move=n != "constant") for n, c in zip(names, columns, strict=True)
+        }
 
     @property
-    def expected_variance(self) -> float:
-        """Variance of a size's mean about a law that holds: seeds, and the grid's phase error."""
-        left = float(dithering(np.array(self.seed_variance), self.spacing))
-        phase = valley.PHASE_RESOLUTION * self.spacing * left
-        return self.seed_variance / self.seeds + phase**2
+    def drift(self) -> Estimate:
+        """The term of the one axis; unknown below two sizes."""
+        return self.terms[self.axes[0]] if len(self.axes) == 1 else Estimate(float("nan"))
+
+    def at(self, sizes: Mapping[str, float]) -> Estimate:
+        """Return the law's optimum (log2 of the rate) at a size, with the doubt of its place."""
+        row = np.array([1.0, *(math.log2(sizes[axis]) for axis in self.axes)])
+        found = self._of(row, is_move=False)
+        miss = self._miss
+        if miss is None:
+            return found
+        spread = float(row @ np.linalg.inv(self._sizes.T @ self._sizes) @ row)
+        return replace(found, parts=(Part(miss.variance * (1 + spread), miss.df),))
+
+    @cached_property
+    def residual(self) -> float:
+        """Root mean square of the sizes' optima about the law, in octaves."""
+        return float(np.sqrt(np.mean((self.vertices.position - self._fitted) ** 2)))
+
+    @cached_property
+    def scatter(self) -> Part:
+        """Variance of one seed's optimum about the law, and its degrees of freedom."""
+        values = self.vertices.pseudo
+        squares = sum(
+            float(np.sum((v - at) ** 2)) for v, at in zip(values, self._fitted, strict=True)
+        )
+        freedom = sum(map(len, values)) - len(self.axes) - 1
+        if max(map(len, values)) > 1:
+            return Part(squares / freedom if freedom > 0 else math.nan, freedom)
+        assumed = ASSUMED_FREEDOM * (ASSUMED**2 + self.vertices.noise)
+        whole = ASSUMED_FREEDOM + max(freedom, 0)
+        return Part((assumed + squares) / whole, whole)
+
+    @cached_property
+    def _sizes(self) -> Array:
+        """Design (N, terms) of the sizes."""
+        return np.array(
+            [[1.0, *(math.log2(s.sizes[a]) for a in self.axes)] for s in self.vertices.sweeps]
+        )
+
+    @cached_property
+    def _seeds(self) -> Array:
+        return np.array([len(v) for v in self.vertices.pseudo], dtype=np.float64)
+
+    @cached_property
+    def _covariance(self) -> Array:
+        """Covariance (terms, terms) of the terms in units of one seed's variance."""
+        return np.asarray(np.linalg.inv(self._sizes.T @ (self._seeds[:, None] * self._sizes)))
+
+    @cached_property
+    def _weights(self) -> Array:
+        """How each size's optimum enters each term (terms, N)."""
+        return np.asarray(self._covariance @ (self._sizes * self._seeds[:, None]).T)
+
+    @cached_property
+    def _fitted(self) -> Array:
+        return np.asarray(self._sizes @ (self._weights @ self.vertices.position))
+
+    @cached_property
+    def _miss(self) -> Part | None:
+        """Variance of a size's optimum about a law that misses it by more than seeds explain."""
+        n, terms = self._sizes.shape
+        freedom = n - terms
+        own, of_own = self.scatter, float(np.sum(self._seeds)) - n
+        if freedom < 1 or of_own < 1:
+            return None
+        misses = float(np.sum((self.vertices.position - self._fitted) ** 2)) / freedom
+        within = sum(float(np.sum((v - v.mean()) ** 2)) for v in self.vertices.pseudo) / of_own
+        explained = within / float(self._seeds.mean()) + float(np.mean(self.vertices.floor**2))
+        if explained > 0 and stats.f.sf(misses / explained, freedom, of_own) > MISS_LEVEL:
+            return None
+        return Part(misses, freedom) if misses > own.variance / self._seeds.mean() else None
+
+    def _of(self, row: Array, *, is_move: bool) -> Estimate:
+        """Return row · terms, with its error."""
+        v = self.vertices
+        weights = row @ self._weights
+        scatter = self.scatter
+        shape = float(weights @ v.gap)
+        shared = 0.0 if is_move else float(np.sqrt(np.mean(v.offset**2)))
+        towards = {"low": -1, "high": 1, "both": 0}
+        ends = [w * towards[side] for w, side in zip(weights, v.side, strict=True) if side and w]
+        return Estimate(
+            float(weights @ v.position),
+            (Part(float(row @ self._covariance @ row) * scatter.variance, scatter.df),)
+            if scatter.df > 0
+            else (),
+            systematic=math.hypot(
+                float(np.linalg.norm(weights * v.floor)), DOUBT_OF_MOVES * shape, shared
+            ),
+            open_low=any(end <= 0 for end in ends),
+            open_high=any(end >= 0 for end in ends),
+            units=v.units(),
+        )
 
 
-class Fit(NamedTuple):
-    """One law fitted to an arm's optima.
+def fit(sweeps: Sequence[Sweep]) -> Law:
+    """Return the law of one arm's sweeps, at the bandwidth that tells its drifts best.
 
-    Attributes:
-        name: of the law.
-        parameters: a, or a and b, or a, c and p.
-        rms: root mean square of the size means about the law, in octaves.
-        aicc: Akaike's criterion, corrected for small samples; lower is better.
-        weight: Akaike weight among the laws fitted, summing to 1.
-        variance: of a size's mean about the law.
-        freedom: its degrees of freedom.
-        at: log2 size -> the law's value and its leverage (variance of the value over `variance`).
-    """
-
-    name: Name
-    parameters: tuple[float, ...]
-    rms: float
-    aicc: float
-    weight: float
-    variance: float
-    freedom: float
-    at: Callable[[float], tuple[float, float]]
-
-
-class Component(NamedTuple):
-    """A t distribution of the mixture: weight, centre, scale, degrees of freedom."""
-
-    weight: float
-    centre: float
-    scale: float
-    freedom: float
-
-
-def fit_laws(optima: Optima) -> list[Fit]:
-    """Return the fitted laws, best first.
+    Args:
+        sweeps: of one arm. Sizes without an optimum (every run diverged) are left out; of axes that
+            vary together only the first is kept.
 
     Raises:
-        ValueError: fewer than three sizes, or one seed: nothing would be left to judge a law by.
+        ValueError: no sweep has an optimum.
 
     Example:
-        >>> from lrtransfer.transfer.laws import Optima, fit_laws
+        >>> from lrtransfer.transfer.laws import fit
         >>> import numpy as np
-        >>> log2_size, log2_rate = np.array([6.0, 7.0, 8.0]), np.array([-4.0, -4.5, -5.0])
-        >>> optima = Optima(log2_size, log2_rate, 3, 0.01, 6, spacing=1.0)
-        >>> fit_laws(optima)[0].name
-        'power law'
+        >>> from lrtransfer.transfer.sweeps import Sweep
+        >>> grid = np.arange(-9.0, 0.0)  # log2 of the rate
+        >>> def swept(width, best):
+        ...     losses = np.exp([(grid - best - seed) ** 2 / 20 for seed in (0.0, 0.1)])
+        ...     return Sweep("ntp", {"width": width}, (0, 1), grid, losses, losses > 1e9)
+        >>> law = fit([swept(64, -5.0), swept(128, -4.5), swept(256, -4.0)])
+        >>> round(law.drift.value, 3)
+        0.5
     """
-    n = len(optima.mean)
-    if n < 3:
-        raise ValueError(f"log2_size holds {n} sizes: a law needs at least 3")
-    if optima.seed_freedom < 1:
-        raise ValueError("seeds: at least two are needed to know the scatter of an optimum")
-    fits = [_polynomial(optima, "constant", 0), _polynomial(optima, "power law", 1)]
-    if n >= OFFSET_SIZES:
-        fits.append(_with_offset(optima))
-    best = min(fit.aicc for fit in fits)
-    likelihoods = np.exp([(best - fit.aicc) / 2 for fit in fits])
-    weights = likelihoods / likelihoods.sum()
-    found = [fit._replace(weight=float(w)) for fit, w in zip(fits, weights, strict=True)]
-    return sorted(found, key=lambda fit: fit.aicc)
+    return _fit(tuple(sweeps))
 
 
-def predict_sweep(fits: list[Fit], log2_size: float) -> list[Component]:
-    """Return where a sweep of that size would find its optimum, one component per law.
-
-    Each is a prediction: the law's own uncertainty, and the scatter of one more size about it.
-    """
-    components = []
-    for fit in fits:
-        centre, leverage = fit.at(log2_size)
-        scale = float(np.sqrt(fit.variance * (1 + leverage)))
-        components.append(Component(fit.weight, centre, scale, fit.freedom))
-    return components
+@lru_cache(maxsize=16)
+def _fit(sweeps: tuple[Sweep, ...]) -> Law:
+    """Fit once what optima, drift, regret and prediction of the same sweeps ask for."""
+    usable = tuple(s for s in sweeps if s.has_optimum)
+    if not usable:
+        raise ValueError("no size has a rate at which its runs train: sweep lower learning rates")
+    axes = _independent(usable)
+    narrowest, *wider = (Law(Vertices(usable, b), axes) for b in bandwidths(usable))
+    return min([narrowest, *(law for law in wider if law.vertices.fits)], key=_width)
 
 
-def mixture_interval(components: list[Component], confidence: float) -> Interval:
-    """Return the mixture's mean and its central interval."""
-    mean = sum(c.weight * c.centre for c in components)
-    low, high = quantiles(components, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Interval(float(mean), float(low), float(high))
+def _width(law: Law) -> float:
+    """Return the geometric mean half width of the drifts; of the optima without any."""
+    of = [law.terms[axis] for axis in law.axes] or [law.terms["constant"]]
+    widths = [replace(e, open_low=False, open_high=False).half_width(0.05) for e in of]
+    known = [w for w in widths if w > 0]
+    return float(np.exp(np.mean(np.log(known)))) if known else math.inf
 
 
-def quantiles(components: list[Component], probabilities: npt.ArrayLike) -> Array:
-    """Return quantiles (P,) of the mixture, by inverting its distribution on a fine grid."""
-    wanted = np.asarray(probabilities, dtype=np.float64)
-    ends = [wanted.min(), wanted.max()]
-    each = np.array([c.centre + c.scale * stats.t.ppf(ends, c.freedom) for c in components])
-    where = np.linspace(each.min(), each.max(), 4001)
-    below = sum(c.weight * stats.t.cdf((where - c.centre) / c.scale, c.freedom) for c in components)
-    return np.asarray(np.interp(wanted, below, where))
-
-
-def with_one_more(fit: Fit, optima: Optima, size: float, target: float) -> Component:
-    """Return a law's component at `target` as it would be had `size` (log2) been swept too.
-
-    The scatter about the law is taken to stay as it is; a degree of freedom is gained.
-    """
-    here = fit.at(target)[0]
-    more = Optima(
-        np.append(optima.log2_size, size),
-        np.append(optima.mean, fit.at(size)[0]),
-        optima.seeds,
-        optima.seed_variance,
-        optima.seed_freedom,
-        optima.spacing,
-    )
-    leverage = _leverage(fit, more.log2_size)(target)
-    scale = float(np.sqrt(fit.variance * (1 + leverage)))
-    return Component(fit.weight, here, scale, fit.freedom + 1)
-
-
-def _polynomial(optima: Optima, name: Name, degree: int) -> Fit:
-    x = optima.log2_size
-    coefficients = np.polynomial.polynomial.polyfit(x, optima.mean, degree)
-    residual = optima.mean - np.polynomial.polynomial.polyval(x, coefficients)
-
-    def value(where: float) -> float:
-        return float(np.polynomial.polynomial.polyval(where, coefficients))
-
-    parameters = tuple(float(c) for c in coefficients)
-    return _judged(optima, name, parameters, residual, value)
-
-
-def _with_offset(optima: Optima) -> Fit:
-    """Fit u = a + log2(1 + c·(N/N_1)^−p), c > −1, 0.1 <= p <= 4, N_1 the smallest size."""
-    x = optima.log2_size
-
-    def values(parameters: Array, where: Array) -> Array:
-        a, c, p = parameters
-        return np.asarray(a + np.log2(1 + c * 2.0 ** (-p * (where - x[0]))))
-
-    starts = [(optima.mean[-1], c, p) for c in (-0.5, 0.5, 4.0) for p in (0.3, 1.0, 2.0)]
-    bounds = ([-np.inf, -0.99, 0.1], [np.inf, 1e3, 4.0])
-    found = [
-        optimize.least_squares(lambda t: values(t, x) - optima.mean, start, bounds=bounds)
-        for start in starts
-    ]
-    best = min(found, key=lambda f: float(f.cost)).x
-    residual = optima.mean - values(best, x)
-    parameters = tuple(float(v) for v in best)
-    return _judged(
-        optima,
-        "power law with offset",
-        parameters,
-        residual,
-        lambda where: float(values(best, np.array(where))),
-    )
-
-
-def _judged(
-    optima: Optima,
-    name: Name,
-    parameters: tuple[float, ...],
-    residual: Array,
-    value: Callable[[float], float],
-) -> Fit:
-    n, k = len(residual), len(parameters)
-    about_law = float(np.sum(residual**2))
-    points = optima.seeds * n
-    within = optima.seed_variance * optima.seed_freedom
-    # The grid's error keeps a scatter of nearly zero from making one law certain.
-    floor = points * (optima.expected_variance * optima.seeds - optima.seed_variance)
-    squares = optima.seeds * about_law + within + floor
-    aicc = points * np.log(squares / points) + 2 * (k + 1)
-    aicc += 2 * (k + 1) * (k + 2) / (points - k - 2)
-    variance, freedom = _variance(about_law, n - k, optima)
-    blank = Fit(
-        name,
-        parameters,
-        rms=float(np.sqrt(about_law / n)),
-        aicc=float(aicc),
-        weight=1.0,
-        variance=variance,
-        freedom=freedom,
-        at=lambda where: (value(where), 0.0),
-    )
-    leverage = _leverage(blank, optima.log2_size)
-    return blank._replace(at=lambda where: (value(where), leverage(where)))
-
-
-def _variance(about_law: float, freedom: int, optima: Optima) -> tuple[float, float]:
-    """Return the variance of a size's mean about a law, and its degrees of freedom."""
-    expected, expected_freedom = optima.expected_variance, optima.seed_freedom
-    observed = about_law / freedom
-    if stats.f.sf(observed / expected, freedom, expected_freedom) < POOLING_LEVEL:
-        return observed, float(freedom)
-    total = freedom + expected_freedom
-    return (freedom * observed + expected_freedom * expected) / total, float(total)
-
-
-def _leverage(fit: Fit, x: Array) -> Callable[[float], float]:
-    """Return x -> g(x)ᵀ (JᵀJ)⁻¹ g(x), g the law's gradient by its parameters (delta method)."""
-
-    def gradient(where: float) -> Array:
-        if fit.name == "constant":
-            return np.array([1.0])
-        if fit.name == "power law":
-            return np.array([1.0, where])
-        _, c, p = fit.parameters
-        decay = 2.0 ** (-p * (where - x[0]))
-        inner = (1 + c * decay) * np.log(2)
-        return np.array([1.0, decay / inner, -c * decay * np.log(2) * (where - x[0]) / inner])
-
-    design = np.array([gradient(where) for where in x])
-    inverse = np.linalg.pinv(design.T @ design)
-    return lambda where: float(gradient(where) @ inverse @ gradient(where))
+def _independent(sweeps: Sequence[Sweep]) -> tuple[str, ...]:
+    """Return the axes that vary, without those that others already determine."""
+    kept: list[str] = []
+    columns = [np.ones(len(sweeps))]
+    for axis in sweeps[0].sizes:
+        column = np.log2([s.sizes[axis] for s in sweeps])
+        if np.linalg.matrix_rank(np.stack([*columns, column]), tol=1e-9) > len(columns):
+            kept.append(axis)
+            columns.append(column)
+    return tuple(kept)

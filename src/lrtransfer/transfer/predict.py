@@ -1,48 +1,35 @@
 """The optimal learning rate at a size that was not swept, what it costs to be wrong, and refusals.
 
-The optimum is that which a sweep of the same grid and seeds would find there: the interval holds
-the doubt between the laws, the uncertainty of each, and the scatter of one more size
-(`lrtransfer.transfer.laws`). The regret is that of training at the predicted rate, as a share of
-the loss: the valley of the largest swept net, moved to where the optimum may lie.
+The optimum is that of the arm's power law (`laws.py`), with the doubt of the law and, where the
+sizes miss it by more than seeds explain, the scatter of one more size about it. The regret is that
+of training at the predicted rate, as a share of the loss: the valley of the largest swept net,
+moved to where the optimum may lie.
 
-Not every question is answered. A prediction needs three sizes of at least two seeds, none with an
-optimum at its grid's edge, and reaches as many octaves beyond the sizes as they span (half as
-many from three sizes, where one degree of freedom says whether the power law holds): `reach`.
-
-Found in simulation (tests/transfer/test_predict.py: three seeds, three to five sizes, one and two
-octaves ahead): nominal 95 % intervals hold the optimum that the sweep finds in 95 to 99 % of
-studies on average over drifts, the more the less the seeds scatter; at worst, for a drift of 0.2
-per octave that scatter hides from three sizes, in 89 %.
+Not every question is answered. A prediction needs three sizes along an axis on which it leaves the
+swept ones, none with an optimum at its grid's edge, and reaches as many octaves beyond the sizes as
+they span (half as many from three sizes): `reach`.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from lrtransfer.transfer.intervals import Interval
-from lrtransfer.transfer.laws import (
-    Component,
-    Fit,
-    Optima,
-    fit_laws,
-    mixture_interval,
-    predict_sweep,
-    quantiles,
-    with_one_more,
-)
-from lrtransfer.transfer.optimum import pooled_variance
+from lrtransfer.transfer.estimate import Estimate
+from lrtransfer.transfer.laws import Law, fit
 from lrtransfer.transfer.sweeps import Sweep
+from lrtransfer.transfer.vertices import Vertices
 
 Array = npt.NDArray[np.float64]
 
 MINIMAL_SIZES = 3
 
 #: Quantiles of the predicted optimum over which an expected regret is averaged.
-_POINTS = (np.arange(200) + 0.5) / 200
+_POINTS = (np.arange(100) + 0.5) / 100
 
 
 class PredictionRefused(ValueError):
@@ -77,14 +64,15 @@ class Prediction:
     """The optimum at one size that was not swept.
 
     Attributes:
-        log2_lr: predicted optimum with its interval, log2 of the learning rate.
-        laws: fitted laws, best first, with their Akaike weights.
+        size: along the one axis.
+        sizes: those swept.
+        log2_rate: predicted optimum, log2 of the learning rate.
+        law: fitted to them.
         regret: of training at the predicted optimum.
         keeping: of training at the optimum of the largest swept net instead.
-        valley: rates (log2) whose expected log loss is within 10 % of the optimum's at the largest
+        valley: rates (log2) whose expected loss is within 10 % of the optimum's at the largest
             swept net, moved to the predicted optimum.
         one_more: a further sweep, and the interval's half width with it.
-        half_width: of the interval now, octaves.
     """
 
     arm: str
@@ -92,120 +80,128 @@ class Prediction:
     fixed: int
     size: int
     sizes: tuple[int, ...]
-    log2_lr: Interval
-    laws: tuple[Fit, ...]
+    log2_rate: Estimate
+    law: Law
     regret: Regret
     keeping: Regret
     valley: tuple[float, float]
     one_more: OneMore
-    half_width: float
 
 
-def reach(sizes: list[int]) -> float:
-    """Return how many octaves beyond the largest of `sizes` are answered.
+def reach(sizes: Sequence[float]) -> float:
+    """Return how many octaves beyond `sizes` are answered.
 
     Example:
         >>> from lrtransfer.transfer.predict import reach
         >>> reach([64, 128, 256, 512])
         3.0
     """
-    if len(sizes) < MINIMAL_SIZES:
+    distinct = sorted(set(sizes))
+    if len(distinct) < MINIMAL_SIZES:
         return 0.0
-    span = math.log2(max(sizes) / min(sizes))
-    return span / 2 if len(sizes) == MINIMAL_SIZES else span
+    span = math.log2(distinct[-1] / distinct[0])
+    return span / 2 if len(distinct) == MINIMAL_SIZES else span
 
 
-def known_optima(group: list[Sweep]) -> Optima:
-    """Return the optima of one arm's sweeps (any order).
+def known_law(group: Sequence[Sweep]) -> Law:
+    """Return the law of one arm's sweeps (any order) that predictions may be made from.
 
     Raises:
-        PredictionRefused: fewer than three sizes, one seed, one learning rate, an optimum at the
-            grid's edge, or a size where all diverged.
+        PredictionRefused: one learning rate, a size where all diverged, or an optimum at the
+            grid's edge.
     """
-    group = sorted(group, key=lambda s: s.size)
-    if len(group) < MINIMAL_SIZES:
-        raise PredictionRefused(
-            f"{len(group)} sizes were swept: a law needs at least {MINIMAL_SIZES}; sweep "
-            f"{group[0].axis} {2 * group[-1].size} too"
-        )
-    found = [s.vertices for s in group]
-    for sweep, (vertices, edges) in zip(group, found, strict=True):
-        where = f"{sweep.axis} {sweep.size}"
+    for sweep in group:
+        where = _where(sweep.sizes)
         if not math.isfinite(sweep.spacing):
             raise PredictionRefused(f"{where} was trained at a single learning rate: sweep it")
-        if not np.isfinite(vertices).any():
+        if not sweep.has_optimum:
             raise PredictionRefused(f"every run of {where} diverged: lower its learning rates")
-        if np.any(edges != 0):
-            side = "low" if np.any(edges < 0) else "high"
+    law = fit(group)
+    for sweep, side in zip(law.vertices.sweeps, law.vertices.side, strict=True):
+        if side:
             raise PredictionRefused(
-                f"an optimum of {where} lies at the {side} end of its grid: extend the grid, the "
-                "law would be fitted to a bound"
+                f"an optimum of {_where(sweep.sizes)} lies at the {side} end of its grid: extend "
+                "the grid, the law would be fitted to a bound"
             )
-    groups = [v[np.isfinite(v)] for v, _ in found]
-    if min(len(g) for g in groups) < 2:
-        raise PredictionRefused("a size has one seed: its scatter is unknown; train a second one")
-    variance, freedom = pooled_variance(groups)
-    return Optima(
-        np.log2([s.size for s in group]),
-        np.array([g.mean() for g in groups]),
-        min(len(g) for g in groups),
-        variance,
-        freedom,
-        max(s.spacing for s in group),
-    )
+    return law
+
+
+def predicted(group: Sequence[Sweep], sizes: Mapping[str, float]) -> tuple[Law, Estimate]:
+    """Return the law of one arm and its optimum (log2 of the rate) at a size.
+
+    Args:
+        group: sweeps of one arm.
+        sizes: a value for each axis of the sweeps.
+
+    Raises:
+        PredictionRefused: as `known_law`; fewer than three sizes, or a size beyond the reach along
+            an axis.
+    """
+    axes = list(group[0].sizes)
+    for axis in axes:
+        check_reach(axis, [s.sizes[axis] for s in group], sizes[axis], alone=len(axes) == 1)
+    law = known_law(group)
+    return law, law.at(sizes)
 
 
 def predict(group: list[Sweep], size: int, confidence: float = 0.95) -> Prediction:
     """Predict the optimum of one arm (its sweeps at one `fixed` value) at `size`.
 
     Raises:
-        PredictionRefused: as `known_optima`; or `size` lies beyond the reach, or below the smallest
-            size by more than the reach.
+        PredictionRefused: as `predicted`.
         ValueError: `group` mixes arms.
 
     Example:
         >>> from lrtransfer.transfer.predict import predict
         >>> import numpy as np
-        >>> from lrtransfer.transfer.sweeps import Sweep, Valley
+        >>> from lrtransfer.transfer.sweeps import Sweep
         >>> grid = np.arange(-9.0, 0.0)  # log2 of the rate
-        >>> valleys = tuple(
-        ...     Valley(seed, grid, np.exp((grid + 4 + seed) ** 2 / 20), grid > 0) for seed in (0, 1)
-        ... )
-        >>> swept = [Sweep("mup", "width", 2, n, valleys) for n in (64, 128, 256)]
-        >>> round(predict(swept, 512).log2_lr.value, 2)
-        -4.5
+        >>> losses = np.exp([(grid + 4 + seed) ** 2 / 20 for seed in (0.0, 0.1)])
+        >>> def swept(width):
+        ...     return Sweep("mup", {"width": width}, (0, 1), grid, losses, losses > 1e9)
+        >>> round(predict([swept(64), swept(128), swept(256)], 512).log2_rate.value, 2)
+        -4.05
     """
     group = sorted(group, key=lambda s: s.size)
     if len({(s.arm, s.fixed) for s in group}) != 1:
         raise ValueError("group must hold the sweeps of one arm at one value of the other axis")
-    optima = known_optima(group)
-    sizes = [s.size for s in group]
-    _check_reach(group[0].axis, sizes, size)
-    laws = fit_laws(optima)
-    target = math.log2(size)
-    components = predict_sweep(laws, target)
-    found = mixture_interval(components, confidence)
     largest = group[-1]
-    low, high = _valley_about(largest, float(optima.mean[-1]))
+    law, found = predicted(group, {largest.axis: size})
+    at = float(law.vertices.position[-1])
+    below, above = _valley_about(largest, at)
     return Prediction(
         arm=largest.arm,
         axis=largest.axis,
         fixed=largest.fixed,
         size=size,
-        sizes=tuple(sizes),
-        log2_lr=found,
-        laws=tuple(laws),
-        regret=_regret(largest, float(optima.mean[-1]), components, found.value, confidence),
-        keeping=_regret(
-            largest, float(optima.mean[-1]), components, float(optima.mean[-1]), confidence
-        ),
-        valley=(found.value + low, found.value + high),
-        one_more=_one_more(laws, optima, sizes, size, confidence),
-        half_width=(found.high - found.low) / 2,
+        sizes=tuple(s.size for s in group),
+        log2_rate=found,
+        law=law,
+        regret=_regret(largest, at, found, found.value, confidence),
+        keeping=_regret(largest, at, found, at, confidence),
+        valley=(found.value + below, found.value + above),
+        one_more=_one_more(law, size, confidence),
     )
 
 
-def _check_reach(axis: str, sizes: list[int], size: int) -> None:
+def check_reach(axis: str, swept: Sequence[float], size: float, *, alone: bool = True) -> None:
+    """Refuse a size beyond what the swept ones support along an axis.
+
+    Args:
+        axis: its name.
+        swept: sizes along it, repeated or not.
+        size: asked for.
+        alone: whether it is the only axis: a law needs three sizes then, whatever is asked.
+
+    Raises:
+        PredictionRefused: it does not; the message names the sweeps that would.
+    """
+    sizes = sorted(set(swept))
+    if len(sizes) < MINIMAL_SIZES and (alone or size not in sizes):
+        raise PredictionRefused(
+            f"{len(sizes)} sizes were swept along {axis}: a law needs at least {MINIMAL_SIZES}; "
+            f"sweep {axis} {2 * sizes[-1]:g} too"
+        )
     limit = reach(sizes)
     highest, lowest = sizes[-1] * 2**limit, sizes[0] / 2**limit
     if lowest <= size <= highest:
@@ -213,27 +209,14 @@ def _check_reach(axis: str, sizes: list[int], size: int) -> None:
     more = [*sizes, 2 * sizes[-1]]
     while more[-1] * 2 ** reach(more) < size:
         more.append(2 * more[-1])
-    needed = (
-        f"sweep {axis} {' and '.join(map(str, more[len(sizes) :]))} too"
-        if size > highest
-        else "sweep smaller ones"
-    )
+    further = " and ".join(f"{s:g}" for s in more[len(sizes) :])
+    needed = f"sweep {axis} {further} too" if size > highest else "sweep smaller ones"
     rule = "half of what they span" if len(sizes) == MINIMAL_SIZES else "what they span"
+    away = abs(math.log2(size / (sizes[-1] if size > highest else sizes[0])))
     raise PredictionRefused(
-        f"{axis} {size} is {abs(math.log2(size / (sizes[-1] if size > highest else sizes[0]))):.1f}"
-        f" octaves from the {len(sizes)} swept sizes {sizes[0]} to {sizes[-1]}, which support "
-        f"{limit:.1f} ({rule}), that is {math.ceil(lowest)} to {math.floor(highest)}; {needed}"
-    )
-
-
-def _regret(
-    sweep: Sweep, optimum: float, components: list[Component], rate: float, confidence: float
-) -> Regret:
-    """Return the regret of training at `rate` where the optimum is distributed as `components`."""
-    places = quantiles(components, _POINTS)
-    off, beyond = excess_loss(sweep, optimum, rate - places)
-    return Regret(
-        float(off.mean()), float(np.quantile(off, confidence)), bool(np.mean(beyond) > 0.05)
+        f"{axis} {size:g} is {away:.1f} octaves from the {len(sizes)} swept sizes {sizes[0]:g} to "
+        f"{sizes[-1]:g}, which support {limit:.1f} ({rule}), that is {math.ceil(lowest)} to "
+        f"{math.floor(highest)}; {needed}"
     )
 
 
@@ -246,8 +229,27 @@ def excess_loss(sweep: Sweep, optimum: float, offset: Array) -> tuple[Array, npt
     low, high = sweep.grid
     where = np.clip(optimum + offset, low, high)
     best = float(sweep.mean_loss_at(optimum)[0])
-    off = np.maximum(sweep.mean_loss_at(where) / best - 1, 0.0)
+    off = np.maximum((sweep.mean_loss_at(where) - best) / abs(best), 0.0)
     return off, (optimum + offset < low) | (optimum + offset > high)
+
+
+def _regret(
+    sweep: Sweep, optimum: float, found: Estimate, rate: float, confidence: float
+) -> Regret:
+    """Return the regret of training at `rate` where the optimum is distributed as `found`."""
+    places = np.array([_quantile(found, p) for p in _POINTS])
+    off, beyond = excess_loss(sweep, optimum, rate - places)
+    return Regret(
+        float(off.mean()), float(np.quantile(off, confidence)), bool(np.mean(beyond) > 0.05)
+    )
+
+
+def _quantile(found: Estimate, probability: float) -> float:
+    level = abs(2 * probability - 1)
+    if level == 0:
+        return found.value
+    interval = found.interval(level)
+    return interval.high if probability > 0.5 else interval.low
 
 
 def _valley_about(sweep: Sweep, optimum: float) -> tuple[float, float]:
@@ -261,20 +263,26 @@ def _valley_about(sweep: Sweep, optimum: float) -> tuple[float, float]:
     return float(offsets[min(left, centre)]), float(offsets[max(right, centre)])
 
 
-def _one_more(
-    laws: list[Fit], optima: Optima, sizes: list[int], target: int, confidence: float
-) -> OneMore:
+def _one_more(law: Law, target: int, confidence: float) -> OneMore:
     """Return the sweep that shrinks the interval most.
 
     Candidates: the next octaves short of the target, half the smallest size, and the size half
-    way from the largest to the target.
+    way from the largest to the target. A candidate is taken to repeat the largest sweep, at the
+    law's own optimum.
     """
-    octaves = [2**n * sizes[-1] for n in (1, 2, 3) if 2**n * sizes[-1] < target]
-    between = round(math.sqrt(sizes[-1] * target))
-    candidates = dict.fromkeys([*octaves, max(sizes[0] // 2, 1), between])
+    sweeps = law.vertices.sweeps
+    largest, smallest = sweeps[-1], sweeps[0]
+    octaves = [2**n * largest.size for n in (1, 2, 3) if 2**n * largest.size < target]
+    between = round(math.sqrt(largest.size * target))
     options = []
-    for size in candidates:
-        parts = [with_one_more(f, optima, math.log2(size), math.log2(target)) for f in laws]
-        found = mixture_interval(parts, confidence)
-        options.append(OneMore(size, (found.high - found.low) / 2))
+    for size in dict.fromkeys([*octaves, max(smallest.size // 2, 1), between]):
+        shift = law.at({largest.axis: size}).value - float(law.vertices.position[-1])
+        moved = replace(largest, sizes={largest.axis: size}, log2_rate=largest.log2_rate + shift)
+        more = Law(Vertices((*sweeps, moved), law.vertices.bandwidth), law.axes)
+        found = more.at({largest.axis: target})
+        options.append(OneMore(size, found.half_width(1 - confidence)))
     return min(options, key=lambda option: option.half_width)
+
+
+def _where(sizes: Mapping[str, float]) -> str:
+    return ", ".join(f"{axis} {size:g}" for axis, size in sizes.items())

@@ -1,10 +1,11 @@
-"""Runs of one experiment -> one array per sweep (arm, size): seeds by learning rates."""
+"""Runs -> one array per sweep: the losses of one arm at one size, seeds by learning rates."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,139 +19,205 @@ Array = npt.NDArray[np.float64]
 _NEEDED = ("arm", "seed", "log2_lr", "status", "initial_loss", "final_loss")
 
 
-@dataclass(frozen=True)
-class Valley:
-    """One seed's losses over its learning rates.
-
-    Attributes:
-        seed: of its runs.
-        log2_lr: (L,) increasing, in octaves.
-        loss: (L,) nats; a diverged run counts as the initial loss or the seed's worst finished
-            run, whichever is larger: divergence is never better than not training, never dropped.
-        cliff: (L,) true where the run diverged or ended no better than untrained.
-    """
-
-    seed: int
-    log2_lr: Array
-    loss: Array
-    cliff: npt.NDArray[np.bool_]
-
-    def vertex(self) -> tuple[float, int]:
-        """Return the optimum in log2 of the learning rate and its edge (-1 low, 0, 1 high)."""
-        if len(self.loss) == 0:
-            return float("nan"), 0
-        position, edge = valley.vertices(self.log2_lr, np.log(self.loss), self.cliff)
-        return float(position), int(edge)
-
-    def loss_at(self, where: npt.ArrayLike) -> Array:
-        """Return the interpolated loss in nats at positions (P,); NaN outside the grid."""
-        positions = np.atleast_1d(np.asarray(where, dtype=np.float64))
-        if len(self.loss) == 0:
-            return np.full(positions.shape, np.nan)
-        return valley.loss_at(self.log2_lr, self.loss, self.cliff, positions)
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sweep:
-    """All runs of one arm at one size (and one `fixed` value of the other axis).
+    """All runs of one arm at one size.
 
     Attributes:
-        valleys: one per seed.
+        arm: its name.
+        sizes: axis -> size of the net.
+        seeds: (S,) of the runs.
+        log2_rate: (L,) increasing, in octaves.
+        loss: (S, L); NaN where a run is missing. A diverged run may hold the loss that it counts
+            as (that of the untrained net); without one it counts as the sweep's worst.
+        diverged: (S, L) where a run diverged or ended no better than untrained: such a run says
+            where the valley ends, not how steep it is.
+        fixed: what is held fixed besides, where an experiment has several such values.
     """
 
     arm: str
-    axis: Axis
-    fixed: int
-    size: int
-    valleys: tuple[Valley, ...]
+    sizes: Mapping[str, float]
+    seeds: tuple[int, ...]
+    log2_rate: Array
+    loss: Array
+    diverged: npt.NDArray[np.bool_]
+    fixed: int = 0
+
+    @property
+    def axis(self) -> Axis:
+        """The one axis of size of a study's sweep."""
+        (axis,) = self.sizes
+        return "depth" if axis == "depth" else "width"
+
+    @property
+    def size(self) -> int:
+        """The size along that axis."""
+        (size,) = self.sizes.values()
+        return int(size)
 
     @cached_property
-    def vertices(self) -> tuple[Array, npt.NDArray[np.int64]]:
-        """The vertices (S,) of the seeds, NaN where all diverged, and their edges (S,)."""
-        pairs = [v.vertex() for v in self.valleys]
-        return np.array([p for p, _ in pairs]), np.array([e for _, e in pairs], dtype=np.int64)
+    def logarithmic(self) -> bool:
+        """Whether the log of the loss is the valley's height: every loss is positive."""
+        return bool(np.all(self.loss[np.isfinite(self.loss) & ~self.diverged] > 0))
+
+    @cached_property
+    def height(self) -> Array:
+        """Heights (S, L) of the runs that trained; NaN where a run is missing or diverged."""
+        trained = np.where(self.diverged, np.nan, self.loss)
+        return np.log(trained) if self.logarithmic else trained
+
+    @cached_property
+    def usable(self) -> npt.NDArray[np.bool_]:
+        """The rates (L,) at which at least half of the runs trained."""
+        trained, failed = np.isfinite(self.height).sum(0), self.diverged.sum(0)
+        return np.asarray((trained > 0) & (trained >= failed))
+
+    @cached_property
+    def means(self) -> Array:
+        """Seed-mean heights (L,) at usable rates, NaN elsewhere."""
+        return np.where(self.usable, valley.rate_means(self.height), np.nan)
 
     @property
-    def seeds(self) -> list[int]:
-        """The seed of each valley."""
-        return [valley.seed for valley in self.valleys]
+    def has_optimum(self) -> bool:
+        """Whether any rate is usable."""
+        return bool(self.usable.any())
 
-    @property
-    def has_vertex(self) -> npt.NDArray[np.bool_]:
-        """Which seeds (S,) have a vertex: at one of its rates at least, a run did not diverge."""
-        return np.isfinite(self.vertices[0])
-
-    @property
+    @cached_property
     def spacing(self) -> float:
-        """The widest step of the learning-rate grid, in octaves; NaN for a single rate."""
-        grid = np.unique(np.concatenate([v.log2_lr for v in self.valleys]))
-        return float(np.diff(grid).max()) if len(grid) > 1 else float("nan")
+        """The median step of the grid, in octaves; NaN for a single rate."""
+        return float(np.median(np.diff(self.log2_rate))) if len(self.log2_rate) > 1 else np.nan
 
-    @property
+    @cached_property
     def grid(self) -> tuple[float, float]:
-        """The lowest and highest learning rate of the grid, in log2."""
-        grid = np.concatenate([v.log2_lr for v in self.valleys])
-        return (float(grid.min()), float(grid.max())) if len(grid) else (np.nan, np.nan)
+        """The lowest and highest learning rate, in log2."""
+        return float(self.log2_rate[0]), float(self.log2_rate[-1])
 
-    def mean_loss_at(self, where: npt.ArrayLike) -> Array:
-        """Return the mean over seeds of the interpolated loss, nats; NaN outside any grid."""
-        return np.asarray(np.mean([v.loss_at(where) for v in self.valleys], axis=0))
+    def without(self, seed: int) -> Sweep:
+        """Return the sweep without the runs of one seed."""
+        kept = np.array(self.seeds) != seed
+        seeds = tuple(s for s in self.seeds if s != seed)
+        return replace(self, seeds=seeds, loss=self.loss[kept], diverged=self.diverged[kept])
+
+    def mean_loss_at(
+        self, where: npt.ArrayLike, shape: Literal["smooth", "monotone"] = "smooth"
+    ) -> Array:
+        """Return the mean over seeds of the interpolated loss; NaN outside the grid."""
+        return np.asarray(np.mean([self._loss_at(i, where, shape) for i in self._rows], axis=0))
+
+    def depth_below(self, where: float) -> float:
+        """Return how far below the interpolated loss the seed-mean valley may reach at `where`.
+
+        A convex valley lies above the lines through the two points on either side; this is the
+        distance to them. Zero where a side lacks two usable points.
+        """
+        x, y = self.log2_rate[self.usable], self.means[self.usable]
+        place = int(np.searchsorted(x, where))
+        lines = [
+            y[a] + (y[b] - y[a]) / (x[b] - x[a]) * (where - x[a])
+            for a, b in ((place - 1, place - 2), (place, place + 1))
+            if min(a, b) >= 0 and max(a, b) < len(x)
+        ]
+        if not lines or not 0 < place < len(x):
+            return 0.0
+        chord = float(np.interp(where, x, y))
+        lowest = min(max(lines), chord)
+        if not self.logarithmic:
+            return chord - float(lowest)
+        return float(np.exp(chord) - np.exp(lowest))
+
+    def cut_at(self, where: float) -> bool:
+        """Return whether the cell of the grid that holds `where` ends in a rate not usable."""
+        place = int(np.clip(np.searchsorted(self.log2_rate, where), 1, len(self.log2_rate) - 1))
+        return not bool(self.usable[place - 1 : place + 1].all())
+
+    @cached_property
+    def _rows(self) -> list[int]:
+        """Seeds with at least one run."""
+        return [i for i in range(len(self.seeds)) if (np.isfinite(self.counted[i])).any()]
+
+    @cached_property
+    def counted(self) -> Array:
+        """Losses (S, L) with a diverged run at what it counts as: never better than a trained one.
+
+        NaN where a run is missing.
+        """
+        trained = np.where(self.diverged, np.nan, self.loss)
+        worst = np.nanmax(trained, initial=-np.inf)
+        own = np.where(np.isfinite(self.loss), self.loss, -np.inf)
+        known = np.maximum(own, worst if np.isfinite(worst) else own)
+        return np.where(self.diverged, np.where(np.isfinite(known), known, np.nan), trained)
+
+    def _loss_at(
+        self, row: int, where: npt.ArrayLike, shape: Literal["smooth", "monotone"]
+    ) -> Array:
+        there = np.isfinite(self.counted[row])
+        loss, wall = self.counted[row][there], self.diverged[row][there]
+        if self.logarithmic:
+            # A loss of exactly zero has no logarithm; the smallest float keeps its order.
+            loss = np.maximum(loss, np.finfo(np.float64).tiny)
+        return valley.loss_at(
+            self.log2_rate[there], loss, wall, where, logarithmic=self.logarithmic, shape=shape
+        )
 
 
 def sweeps(runs: pd.DataFrame) -> Iterator[Sweep]:
     """Yield the sweeps of one experiment's runs, by arm (in order of appearance), fixed, size.
 
-    A finished run without a final loss is a missing run and is left out of its valley.
+    A finished run without a final loss is a missing run.
 
     Raises:
         ValueError: a column is missing, a learning rate is repeated within a sweep's seed, or a
-            diverged run has no finite initial loss.
+            run has no finite initial loss.
 
     Example:
         >>> from lrtransfer.transfer.sweeps import sweeps
         >>> import pandas as pd
         >>> runs = pd.DataFrame({"log2_lr": [-3.0, -2.0, -1.0], "final_loss": [1.2, 1.0, 1.2]})
         >>> runs = runs.assign(arm="mup", seed=0, width=64, depth=2, status="ok", initial_loss=2.0)
-        >>> [(sweep.arm, sweep.size, float(sweep.vertices[0][0])) for sweep in sweeps(runs)]
-        [('mup', 64, -2.0)]
+        >>> [(sweep.arm, sweep.size, sweep.grid) for sweep in sweeps(runs)]
+        [('mup', 64, (-3.0, -1.0))]
     """
     missing = [name for name in _NEEDED if name not in runs.columns]
     if missing:
         raise ValueError(f"the table of runs lacks the columns {missing}: add them")
     for arm, of_arm in with_size(runs).groupby("arm", sort=False):
         for _, group in of_arm.groupby(["fixed", "size"]):
-            valleys = tuple(_valley(int(str(seed)), rows) for seed, rows in group.groupby("seed"))
             first = group.iloc[0]
-            yield Sweep(str(arm), first["axis"], int(first["fixed"]), int(first["size"]), valleys)
+            yield _sweep(group, str(arm), {first["axis"]: int(first["size"])}, int(first["fixed"]))
 
 
-def groups_of(sweeps: list[Sweep]) -> list[list[Sweep]]:
+def groups_of(sweeps: Iterable[Sweep]) -> list[list[Sweep]]:
     """Return the sweeps by arm and fixed value, in order of appearance, sizes increasing."""
-    names = dict.fromkeys((s.arm, s.fixed) for s in sweeps)
-    return [
-        sorted((s for s in sweeps if (s.arm, s.fixed) == name), key=lambda s: s.size)
-        for name in names
-    ]
+    groups: dict[tuple[str, int], list[Sweep]] = {}
+    for sweep in sweeps:
+        groups.setdefault((sweep.arm, sweep.fixed), []).append(sweep)
+    return [sorted(group, key=lambda s: tuple(s.sizes.values())) for group in groups.values()]
 
 
-def _valley(seed: int, group: pd.DataFrame) -> Valley:
-    group = group.sort_values("log2_lr")
-    if group["log2_lr"].duplicated().any():
+def _sweep(group: pd.DataFrame, arm: str, sizes: Mapping[str, float], fixed: int) -> Sweep:
+    repeated = group.duplicated(["seed", "log2_lr"])
+    if repeated.any():
         first = group.iloc[0]
         raise ValueError(
-            f"runs repeats a learning rate for arm {first['arm']!r}, {first['axis']} "
-            f"{first['size']}, seed {first['seed']}: pass the runs of one experiment only"
+            f"runs repeats a learning rate for arm {arm!r}, {first['axis']} {first['size']}, seed "
+            f"{group.loc[repeated, 'seed'].iloc[0]}: pass the runs of one experiment only"
         )
-    diverged = group["status"].to_numpy() == "diverged"
-    final = group["final_loss"].to_numpy(dtype=np.float64)
-    initial = group["initial_loss"].to_numpy(dtype=np.float64)
-    kept = diverged | np.isfinite(final)
-    diverged, final, initial = diverged[kept], final[kept], initial[kept]
-    if not np.all(np.isfinite(initial)):
+    if not np.all(np.isfinite(group["initial_loss"].to_numpy(dtype=np.float64))):
         raise ValueError("initial_loss must be finite for every run: give the untrained net's loss")
-    worst = np.max(final[~diverged], initial=0.0)
-    loss = np.where(diverged, np.maximum(initial, worst), final)
-    # A loss of exactly zero has no logarithm; the smallest float keeps its order.
-    loss = np.maximum(loss, np.finfo(np.float64).tiny)
-    log2_lr = group["log2_lr"].to_numpy(dtype=np.float64)[kept]
-    return Valley(seed, log2_lr, loss, diverged | (loss >= initial))
+    diverging = group["status"].eq("diverged").astype(float)
+    table = group.assign(failed=diverging).pivot(
+        index="seed", columns="log2_lr", values=["final_loss", "initial_loss", "failed"]
+    )
+    final, initial, failed = (
+        table[name].to_numpy(dtype=np.float64) for name in ("final_loss", "initial_loss", "failed")
+    )
+    diverged = (failed == 1) | (final >= initial)
+    return Sweep(
+        arm,
+        sizes,
+        tuple(int(seed) for seed in table.index),
+        table["final_loss"].columns.to_numpy(dtype=np.float64),
+        np.where(failed == 1, initial, final),
+        diverged,
+        fixed,
+    )

@@ -10,7 +10,7 @@ show the two to be equivalent for a compute-optimal grid search.
 
 Both are known here by abstract, not by their formulas; the estimators below are this project's own:
 
-- E: root mean square of the sizes' optima about the best law (AICc), in octaves.
+- E: root mean square of the sizes' optima about the power law, in octaves.
 - κ: minus the slope, on log2 size, of log2 of the log loss's rise one octave off the optimum,
   mean of both sides. Positive: an error of the rate costs less on larger nets.
 - R: best loss of the arm over the best loss of any arm at the largest size that all have, minus 1;
@@ -38,10 +38,11 @@ import numpy.typing as npt
 
 from lrtransfer.transfer.estimate import Estimate, Part, Unit
 from lrtransfer.transfer.intervals import jackknife_variance, line
-from lrtransfer.transfer.laws import fit_laws
-from lrtransfer.transfer.predict import PredictionRefused, known_optima
+from lrtransfer.transfer.laws import fit
+from lrtransfer.transfer.predict import PredictionRefused, known_law
 from lrtransfer.transfer.size import Axis
 from lrtransfer.transfer.sweeps import Sweep, groups_of
+from lrtransfer.transfer.vertices import Vertices
 
 Array = npt.NDArray[np.float64]
 
@@ -55,7 +56,6 @@ class TransferMetrics:
 
     Attributes:
         fit_error: E, octaves.
-        law: name of the best law; empty without one.
         robustness: κ.
         penalty: R at `penalty_size`, a share of the best loss; its slope is per octave of size.
         given_up: ρ.
@@ -66,7 +66,6 @@ class TransferMetrics:
     axis: Axis
     fixed: int
     fit_error: float
-    law: str
     robustness: Estimate
     penalty: float
     penalty_size: int
@@ -81,30 +80,28 @@ def transfer_metrics(sweeps: list[Sweep]) -> list[TransferMetrics]:
     Example:
         >>> from lrtransfer.transfer.transfer_metrics import transfer_metrics
         >>> import numpy as np
-        >>> from lrtransfer.transfer.sweeps import Sweep, Valley
+        >>> from lrtransfer.transfer.sweeps import Sweep
         >>> grid = np.arange(-9.0, 0.0)  # log2 of the rate
-        >>> valleys = tuple(
-        ...     Valley(seed, grid, np.exp((grid + 4 + seed) ** 2 / 20), grid > 0) for seed in (0, 1)
-        ... )
-        >>> swept = [Sweep("mup", "width", 2, n, valleys) for n in (64, 128, 256)]
+        >>> losses = np.exp([(grid + 4 + seed) ** 2 / 20 for seed in (0.0, 0.1)])
+        >>> def swept(width):
+        ...     return Sweep("mup", {"width": width}, (0, 1), grid, losses, losses > 1e9)
+        >>> swept = [swept(n) for n in (64, 128, 256)]
         >>> len(transfer_metrics(swept))
         1
     """
-    groups = groups_of(sweeps)
-    best = [{s.size: _best(s) for s in group} for group in groups]
+    groups = [_Found.of(group) for group in groups_of(sweeps)]
+    best = [{s.size: loss for s, loss in zip(g.sweeps, g.best, strict=True)} for g in groups]
     found = []
     for group, own in zip(groups, best, strict=True):
-        first = group[0]
-        rivals = [o for g, o in zip(groups, best, strict=True) if g[0].fixed == first.fixed]
-        error, law = _fit_error(group)
+        first = group.sweeps[0]
+        rivals = [o for g, o in zip(groups, best, strict=True) if g.sweeps[0].fixed == first.fixed]
         penalty, size, slope = _penalty(own, rivals)
         found.append(
             TransferMetrics(
                 arm=first.arm,
                 axis=first.axis,
                 fixed=first.fixed,
-                fit_error=error,
-                law=law,
+                fit_error=_fit_error(group.sweeps),
                 robustness=_jackknifed(group, _robustness),
                 penalty=penalty,
                 penalty_size=size,
@@ -116,57 +113,71 @@ def transfer_metrics(sweeps: list[Sweep]) -> list[TransferMetrics]:
     return found
 
 
-def _fit_error(group: list[Sweep]) -> tuple[float, str]:
+@dataclass(frozen=True)
+class _Found:
+    """One arm's sweeps, sizes increasing, and their optima; NaN where a valley is open."""
+
+    sweeps: list[Sweep]
+    optima: list[float]
+    bandwidth: float
+
+    @classmethod
+    def of(cls, group: list[Sweep]) -> _Found:
+        unknown = float("nan")
+        if not all(s.has_optimum for s in group):
+            return cls(group, [unknown] * len(group), unknown)
+        v = fit(group).vertices
+        at = [unknown if side else float(u) for u, side in zip(v.position, v.side, strict=True)]
+        return cls(group, at, v.bandwidth)
+
+    @property
+    def best(self) -> list[float]:
+        """The loss at each optimum."""
+        return [
+            float(s.mean_loss_at(at)[0]) if math.isfinite(at) else at
+            for s, at in zip(self.sweeps, self.optima, strict=True)
+        ]
+
+    def without(self, place: int) -> _Found:
+        """Return the same without the seed at that place."""
+        kept = [sweep.without(sweep.seeds[place]) for sweep in self.sweeps]
+        left = Vertices(tuple(kept), self.bandwidth) if all(s.has_optimum for s in kept) else None
+        if left is None or any(left.side):
+            return _Found(kept, [float("nan")] * len(kept), self.bandwidth)
+        return _Found(kept, [float(u) for u in left.position], self.bandwidth)
+
+
+def _fit_error(group: list[Sweep]) -> float:
     try:
-        best = fit_laws(known_optima(group))[0]
+        return known_law(group).residual if len(group) > 2 else float("nan")
     except PredictionRefused:
-        return float("nan"), ""
-    return best.rms, best.name
+        return float("nan")
 
 
-def _optimum(sweep: Sweep) -> float:
-    vertices, edges = sweep.vertices
-    usable = np.isfinite(vertices) & (edges == 0)
-    return float(vertices.mean()) if usable.all() and len(vertices) else float("nan")
-
-
-def _best(sweep: Sweep) -> float:
-    where = _optimum(sweep)
-    return float(sweep.mean_loss_at(where)[0]) if math.isfinite(where) else float("nan")
-
-
-def _robustness(group: list[Sweep]) -> float:
+def _robustness(found: _Found) -> float:
     rises = []
-    for sweep in group:
-        at = _optimum(sweep)
+    for sweep, at in zip(found.sweeps, found.optima, strict=True):
         log_loss = np.log(sweep.mean_loss_at([at - OFFSET, at, at + OFFSET]))
         rises.append((log_loss[0] + log_loss[2]) / 2 - log_loss[1])
-    return -_slope(group, np.array(rises))
+    return -_slope(found.sweeps, np.array(rises))
 
 
-def _shares(group: list[Sweep]) -> tuple[Array, Array]:
-    """Return the loss given up at the largest net and the gap in loss, per smaller size."""
-    largest = group[-1]
-    best = _best(largest)
-    given_up = np.array([largest.mean_loss_at(_optimum(s))[0] - best for s in group[:-1]])
-    gap = np.array([_best(s) - best for s in group[:-1]])
-    return given_up, gap
-
-
-def _mean_share(group: list[Sweep]) -> float:
-    if len(group) < 2:
+def _mean_share(found: _Found) -> float:
+    """Return what the largest net loses with the smaller ones' optima, over the gaps in loss."""
+    if len(found.sweeps) < 2:
         return float("nan")
-    given_up, gap = _shares(group)
+    *smaller, least = found.best
+    given_up = found.sweeps[-1].mean_loss_at(found.optima[:-1]) - least
+    gap = np.array(smaller) - least
     return float(given_up.sum() / gap.sum()) if np.all(gap > 0) else float("nan")
 
 
-def _rate(group: list[Sweep]) -> float:
+def _rate(found: _Found) -> float:
     """Return the rate; NaN with fewer than three steps of size, or where the loss does not fall."""
-    if len(group) < 4:
+    if len(found.sweeps) < 4:
         return float("nan")
-    moves = np.diff([_optimum(s) for s in group])
-    falls = -np.diff([_best(s) for s in group])
-    return _slope(group[:-1], moves**2 / falls) if np.all(falls > 0) else float("nan")
+    moves, falls = np.diff(found.optima), -np.diff(found.best)
+    return _slope(found.sweeps[:-1], moves**2 / falls) if np.all(falls > 0) else float("nan")
 
 
 def _slope(group: list[Sweep], values: Array) -> float:
@@ -187,26 +198,22 @@ def _penalty(own: dict[int, float], rivals: list[dict[int, float]]) -> tuple[flo
     return float(ratio[-1] - 1), common[-1], slope
 
 
-def _jackknifed(group: list[Sweep], metric: Callable[[list[Sweep]], float]) -> Estimate:
+def _jackknifed(found: _Found, metric: Callable[[_Found], float]) -> Estimate:
     """Return a metric with its jackknife variance, a seed left out of every size at once.
 
     Its units are the jackknife's pseudo-values.
     """
-    value = metric(group)
-    seeds = {len(s.valleys) for s in group}
+    value = metric(found)
+    seeds = {sweep.seeds for sweep in found.sweeps}
     if not math.isfinite(value):
         return Estimate(float("nan"))
-    if len(seeds) > 1 or min(seeds) < 2:
+    if len(seeds) > 1 or min(map(len, seeds)) < 2:
         return Estimate(value)
-    n = seeds.pop()
-    others = np.array([metric([_without(s, i) for s in group]) for i in range(n)])
+    (names,) = seeds
+    n = len(names)
+    others = np.array([metric(found.without(place)) for place in range(n)])
     if not np.all(np.isfinite(others)):
         return Estimate(value)
     pseudo = n * value - (n - 1) * others
-    units = (Unit(s, 0, float(v)) for s, v in zip(group[0].seeds, pseudo, strict=True))
+    units = (Unit(seed, 0, float(v)) for seed, v in zip(names, pseudo, strict=True))
     return Estimate(value, (Part(float(jackknife_variance(others)), n - 1),), units=tuple(units))
-
-
-def _without(sweep: Sweep, seed: int) -> Sweep:
-    kept = tuple(v for i, v in enumerate(sweep.valleys) if i != seed)
-    return Sweep(sweep.arm, sweep.axis, sweep.fixed, sweep.size, kept)

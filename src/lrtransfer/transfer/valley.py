@@ -1,137 +1,232 @@
-"""The valley of a learning-rate sweep: log loss over log2(learning rate) of one seed.
+"""The valley of a learning-rate sweep: the loss's height over log2(rate), where its bottom lies.
 
-The optimum is the vertex of the parabola through the lowest grid point and its two neighbours. This
-estimator is continuous in the losses (where two grid points tie, both parabolas give the midpoint),
-needs no tuning, and is exact on a symmetric quadratic valley. On other valleys it is off by a
-systematic error that more seeds do not reduce; `RESOLUTION` is its size.
+The bottom is the vertex of a local polynomial about itself: weighted least squares (tricube) of the
+seeds' mean height, centred anew until the centre is the vertex. Centred so, the weights move with
+the valley and not with the grid, and where the optimum lies between grid points hardly matters.
+
+How a valley is lopsided beyond its curvature is not known. Two forms are fitted: a `cubic`, and two
+half parabolas of unequal curvature (`halves`). They agree on any symmetric valley and err to
+opposite sides on many others; the cubic is the estimate, the gap between both says how far to trust
+it (`vertices.py` has the constants, `docs/statistics.md` what they cover).
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import Literal, NamedTuple
+
 import numpy as np
 import numpy.typing as npt
-from scipy.interpolate import CubicHermiteSpline
+from scipy.interpolate import CubicHermiteSpline, PchipInterpolator
 
 Array = npt.NDArray[np.float64]
+Form = Literal["cubic", "halves"]
 
-#: Systematic error of a vertex as a standard deviation, in grid spacings. Calibrated by simulation
-#: (tests/transfer/simulated_sweeps.py: a spacing of one octave, the right side 1 to 4 times as
-#: steep as the left, a divergence cliff 0.7 to 2.5 octaves above the optimum). There the vertex
-#: is low by 0.18 on average, root mean square 0.22; the error is bounded, so 0.185 suffices for
-#: 95 %.
-RESOLUTION = 0.185
+#: Steps towards the vertex; each is shortened, since weights and vertex depend on one another.
+_STEPS = 15
+_SHORTENED = 0.6
 
-#: The part that varies with where the optimum lies between grid points; the rest comes from the
-#: valley's asymmetry, is common to all widths and cancels in a drift. More than its root mean
-#: square of 0.07: the phases of a slowly moving optimum are neighbours, not independent draws.
-PHASE_RESOLUTION = 0.12
-
-#: Relative systematic error of a small move: an optimum that moves by a fraction of a grid step
-#: moves its vertex by about half to one and a half times as much; a vertex that hardly moved may
-#: stand for an optimum that moved nearly twice as far.
-STRETCH = 0.8
-
-#: A cliff next to the minimum counts at most this many times the rise on the other side: a diverged
-#: run says where the valley ends, not how steep it is, and its raw value would push every vertex to
-#: half a step below the minimum. Of 1, 2, 3, 5 and no cap, 2 gave the smallest error.
-CLIFF_RISE = 2.0
+#: Points that weigh less than this count as absent when the degree is chosen.
+_NEGLIGIBLE = 1e-3
 
 
-def vertices(
-    log2_lr: Array, log_loss: Array, cliff: npt.NDArray[np.bool_]
-) -> tuple[Array, npt.NDArray[np.int64]]:
-    """Return the vertex of each valley and whether its minimum lies at the grid's edge.
+class Bottom(NamedTuple):
+    """Where valleys (...) have their bottoms.
+
+    Attributes:
+        position: (...) log2 of the rate; NaN without a usable rate.
+        lowest: (...) index of the lowest grid point.
+        points: (...) rates that bear on the fit.
+        influence: (..., L) how the position changes with each height.
+        misfit: (...) sum of squared residuals of these points about the fit.
+    """
+
+    position: Array
+    lowest: npt.NDArray[np.int64]
+    points: npt.NDArray[np.int64]
+    influence: Array
+    misfit: Array
+
+
+def rate_means(height: Array) -> Array:
+    """Return the means over seeds at each rate, freed of which seeds are missing there.
+
+    Least squares of height = seed + rate: with all runs there, the plain means.
 
     Args:
-        log2_lr: (L,) increasing grid, in octaves.
-        log_loss: (..., L) log of the losses, finite; a diverged run holds a penalty, not NaN.
-        cliff: (..., L) true where the run diverged or ended no better than untrained.
+        height: (..., S, L); NaN where a run is missing.
 
     Returns:
-        Vertices (...) in log2 of the learning rate, NaN where every run is a cliff; at most half a
-        step from the lowest grid point, and equal to it at the edge. Edges (...): -1 low, 1 high,
-        0 inside.
-
-    Raises:
-        ValueError: `log2_lr` is not increasing or `log_loss` is not finite.
+        (..., L); NaN at rates without a run.
 
     Example:
-        >>> from lrtransfer.transfer.valley import vertices
+        >>> from lrtransfer.transfer.valley import rate_means
+        >>> import numpy as np
+        >>> rate_means(np.array([[1.0, 2.0], [3.0, np.nan]])).tolist()  # the second seed lies 2 up
+        [2.0, 3.0]
+    """
+    known = np.isfinite(height)
+    filled = np.where(known, height, 0.0)
+    per_rate, per_seed = np.maximum(known.sum(-2), 1), np.maximum(known.sum(-1), 1)
+    seeds = np.zeros(height.shape[:-1])
+    rates = filled.sum(-2) / per_rate
+    for _ in range(0 if known.all() else 100):
+        seeds = np.where(known, filled - rates[..., None, :], 0.0).sum(-1) / per_seed
+        seeds -= seeds.mean(-1, keepdims=True)
+        rates = np.where(known, filled - seeds[..., None], 0.0).sum(-2) / per_rate
+    return np.where(known.any(-2), rates, np.nan)
+
+
+def bottom(log2_rate: Array, height: Array, bandwidth: float, form: Form = "cubic") -> Bottom:
+    """Return the bottom of each valley.
+
+    Args:
+        log2_rate: (L,) increasing grid, in octaves.
+        height: (..., L); NaN at rates that are not usable.
+        bandwidth: octaves from the vertex at which a point ceases to count.
+        form: of the valley.
+
+    Raises:
+        ValueError: `log2_rate` is not increasing, or `bandwidth` is not positive.
+
+    Example:
+        >>> from lrtransfer.transfer.valley import bottom
         >>> import numpy as np
         >>> grid = np.array([-4.0, -3.0, -2.0, -1.0])
-        >>> vertex, edge = vertices(grid, 0.1 * (grid + 2.3) ** 2, np.zeros(4, bool))
-        >>> float(vertex.round(2)), int(edge)
-        (-2.3, 0)
+        >>> float(bottom(grid, 0.1 * (grid + 2.3) ** 2, bandwidth=2.6).position.round(3))
+        -2.3
     """
-    if log2_lr.ndim != 1 or np.any(np.diff(log2_lr) <= 0):
-        raise ValueError("log2_lr must be one increasing axis: sort it and drop repeated rates")
-    if not np.all(np.isfinite(log_loss)):
-        raise ValueError("log_loss must be finite: give diverged runs a penalty, drop missing ones")
-    last = len(log2_lr) - 1
-    lowest = np.argmin(log_loss, axis=-1)
-    edge = np.where(lowest == 0, -1, np.where(lowest == last, 1, 0))
-    left, right = np.maximum(lowest - 1, 0), np.minimum(lowest + 1, last)
+    if log2_rate.ndim != 1 or np.any(np.diff(log2_rate) <= 0):
+        raise ValueError("log2_rate must be one increasing axis: sort it and drop repeated rates")
+    if not bandwidth > 0:
+        raise ValueError(f"bandwidth must be positive octaves, not {bandwidth}")
+    usable = np.isfinite(height)
+    lowest = np.argmin(np.where(usable, height, np.inf), axis=-1)
+    floor = np.take_along_axis(np.where(usable, height, 0.0), lowest[..., None], -1)
+    rise = np.where(usable, height - floor, 0.0)
+    start = log2_rate[lowest]
+    near = np.abs(log2_rate - start[..., None]) < bandwidth
+    unit = np.where(near, rise, 0.0).max(-1, keepdims=True)
+    unit = np.where(unit > 0, unit, 1.0)
+    reach, stride = bandwidth * 0.3, bandwidth * 0.2
+    centre = start.astype(np.float64)
+    for step in range(_STEPS):
+        fit = _local((log2_rate - centre[..., None]) / bandwidth, rise / unit, usable, form)
+        shift = np.clip(fit.vertex * bandwidth, -stride, stride)
+        whole = step == _STEPS - 1
+        centre = np.clip(
+            centre + (shift if whole else _SHORTENED * shift), start - reach, start + reach
+        )
+    return Bottom(
+        np.where(usable.any(-1), centre, np.nan),
+        lowest,
+        fit.points,
+        fit.influence * bandwidth / unit,
+        fit.misfit * unit[..., 0] ** 2,
+    )
 
-    def at(table: npt.NDArray[np.generic], index: npt.NDArray[np.int64]) -> Array:
-        return np.take_along_axis(table, index[..., None], axis=-1)[..., 0].astype(np.float64)
 
-    bottom = at(log_loss, lowest)
-    rise_left, rise_right = at(log_loss, left) - bottom, at(log_loss, right) - bottom
-    cliff_left, cliff_right = at(cliff, left) > 0, at(cliff, right) > 0
-    capped_left = np.where(cliff_left, np.minimum(rise_left, CLIFF_RISE * rise_right), rise_left)
-    capped_right = np.where(cliff_right, np.minimum(rise_right, CLIFF_RISE * rise_left), rise_right)
-    both = cliff_left & cliff_right
-    rise_left = np.where(both, 1.0, capped_left)
-    rise_right = np.where(both, 1.0, capped_right)
+class _Local(NamedTuple):
+    """A local fit: its vertex in bandwidths from the centre, and what `Bottom` says of it."""
 
-    step_left, step_right = log2_lr[lowest] - log2_lr[left], log2_lr[right] - log2_lr[lowest]
+    vertex: Array
+    points: npt.NDArray[np.int64]
+    influence: Array
+    misfit: Array
+
+
+def _local(x: Array, rise: Array, usable: npt.NDArray[np.bool_], form: Form) -> _Local:
+    """Fit heights at places `x` (..., L), in bandwidths from the centre."""
+    distance = np.minimum(np.abs(x), 1.0)
+    weight = np.where(usable, (1 - distance**3) ** 3, 0.0)
+    bears = weight > _NEGLIGIBLE
+    points = bears.sum(-1)
+    third = x**3 if form == "cubic" else x * np.abs(x)
+    design = np.stack([np.ones_like(x), x, x**2, third], axis=-1)
+    weighted = design * weight[..., None]
+    # A coefficient that too few points determine is held at zero.
+    held = np.where(points[..., None] <= np.arange(4), 1e9, 1e-10)
+    normal = np.einsum("...li,...lj->...ij", weighted, design) + held[..., None] * np.eye(4)
+    solved = np.linalg.solve(normal, np.swapaxes(weighted, -1, -2))
+    found = np.einsum("...il,...l->...i", solved, rise)
+    _, slope, curved, lopsided = np.moveaxis(found, -1, 0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        slope_left, slope_right = rise_left / step_left, rise_right / step_right
-        curvature = (slope_left + slope_right) / (step_left + step_right)
-        offset = (curvature * step_right - slope_right) / (2 * curvature)
-    offset = np.where((edge == 0) & (slope_left + slope_right > 0), offset, 0.0)
-    position = np.where(cliff.all(axis=-1), np.nan, log2_lr[lowest] + offset)
-    return position, np.asarray(edge, dtype=np.int64)
+        if form == "cubic":
+            root = curved**2 - 3 * slope * lopsided
+            steep = curved + np.sqrt(np.maximum(root, 0.0))
+            vertex = np.where((root >= 0) & (steep > 1e-12), -slope / steep, -np.sign(slope))
+        else:
+            steep = curved - np.sign(slope) * lopsided
+            vertex = np.where(steep > 1e-12, -slope / (2 * steep), -np.sign(slope))
+        influence = -solved[..., 1, :] / (2 * curved[..., None])
+    residual = rise - np.einsum("...li,...i->...l", design, found)
+    misfit = np.where(bears, residual**2, 0.0).sum(-1)
+    return _Local(np.nan_to_num(vertex), points, np.nan_to_num(influence), misfit)
 
 
-def loss_at(log2_lr: Array, loss: Array, cliff: npt.NDArray[np.bool_], where: Array) -> Array:
+def loss_at(
+    log2_rate: Array,
+    loss: Array,
+    cliff: npt.NDArray[np.bool_],
+    where: npt.ArrayLike,
+    *,
+    logarithmic: bool = True,
+    shape: Literal["smooth", "monotone"] = "smooth",
+) -> Array:
     """Return one seed's loss between grid points.
 
-    The log loss is a cubic with second-order tangents (exact for a parabola) between points of the
+    The height is a cubic with second-order tangents (exact for a parabola) between points of the
     valley, and a straight line in cells that touch a cliff, over which a cubic would overshoot.
 
     Args:
-        log2_lr: (L,) increasing grid, in octaves.
-        loss: (L,) losses in nats, finite and positive.
+        log2_rate: (L,) increasing grid, in octaves.
+        loss: (L,) finite.
         cliff: (L,) true where the run diverged or ended no better than untrained.
         where: (P,) positions in octaves.
+        logarithmic: whether the height is the log of the loss, which is positive then.
+        shape: `monotone` is the cubic that never leaves the range of a cell's ends: the difference
+            to `smooth` says how uncertain interpolation is.
 
     Returns:
-        (P,) losses in nats; NaN outside the grid, which is never extrapolated.
+        (P,) losses; NaN outside the grid, which is never extrapolated.
 
     Example:
         >>> from lrtransfer.transfer.valley import loss_at
         >>> import numpy as np
         >>> grid = np.array([-4.0, -3.0, -2.0, -1.0])
-        >>> loss_at(grid, np.exp(grid + 4), np.zeros(4, bool), np.array([-2.5])).round(3).tolist()
+        >>> loss_at(grid, np.exp(grid + 4), np.zeros(4, bool), [-2.5]).round(3).tolist()
         [4.482]
     """
-    log_loss = np.log(loss)
-    value = np.interp(where, log2_lr, log_loss, left=np.nan, right=np.nan)
-    start, stop = _valley_floor(log_loss, cliff)
+    at = np.atleast_1d(np.asarray(where, dtype=np.float64))
+    height = np.log(loss) if logarithmic else loss
+    value = np.interp(at, log2_rate, height, left=np.nan, right=np.nan)
+    start, stop = _floor(height, cliff)
     if stop - start >= 3:
-        x, y = log2_lr[start:stop], log_loss[start:stop]
-        inside = (where >= x[0]) & (where <= x[-1])
-        cubic = CubicHermiteSpline(x, y, np.gradient(y, x, edge_order=2))
-        value[inside] = cubic(where[inside])
-    return np.asarray(np.exp(value), dtype=np.float64)
+        x, y = log2_rate[start:stop], height[start:stop]
+        inside = (at >= x[0]) & (at <= x[-1])
+        smooth = shape == "smooth"
+        if inside.any():
+            value[inside] = _curve(x.tobytes(), y.tobytes(), smooth)(at[inside])
+    return np.asarray(np.exp(value) if logarithmic else value, dtype=np.float64)
 
 
-def _valley_floor(log_loss: Array, cliff: npt.NDArray[np.bool_]) -> tuple[int, int]:
+@lru_cache(maxsize=64)
+def _curve(x: bytes, y: bytes, smooth: bool) -> CubicHermiteSpline | PchipInterpolator:
+    """Return the curve through points; one valley is asked for its loss many times in a row."""
+    places, heights = np.frombuffer(x), np.frombuffer(y)
+    if not smooth:
+        return PchipInterpolator(places, heights)
+    return CubicHermiteSpline(places, heights, np.gradient(heights, places, edge_order=2))
+
+
+def _floor(height: Array, cliff: npt.NDArray[np.bool_]) -> tuple[int, int]:
     """Return the slice of grid points around the minimum that no cliff interrupts."""
-    lowest = int(np.argmin(log_loss))
+    lowest = int(np.argmin(height))
+    if cliff[lowest]:
+        return lowest, lowest
     walls = np.flatnonzero(cliff)
     below, above = walls[walls < lowest], walls[walls > lowest]
-    start = int(below[-1]) + 1 if below.size else 0
-    stop = int(above[0]) if above.size else len(log_loss)
-    return (start, stop) if not cliff[lowest] else (lowest, lowest)
+    return (
+        int(below[-1]) + 1 if below.size else 0,
+        int(above[0]) if above.size else len(height),
+    )

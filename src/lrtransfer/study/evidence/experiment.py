@@ -103,7 +103,15 @@ class Experiment:
         for found in optima(self.sweeps):
             place = _place(found.sweep)
             unit = "log2 of the learning rate"
-            yield Of(statistic="optimum", unit=unit, at=found.side, **place), found.log2_rate
+            yield (
+                Of(
+                    statistic="optimum",
+                    unit=unit,
+                    at="" if found.side == "inside" else found.side,
+                    **place,
+                ),
+                found.log2_rate,
+            )
             yield Of(statistic="optimal_loss", unit="loss", **place), Estimate(found.loss)
             ends = {
                 "best_grid_rate": found.best_grid_rate,
@@ -137,7 +145,7 @@ class Experiment:
         for own in transfer_metrics(self.sweeps):
             place: dict[str, Any] = {"arm": own.arm, "axis": own.axis, "fixed": own.fixed}
             place |= {"n_sizes": self._sizes(own.arm, own.fixed)}
-            error = Of(statistic="fit_error", unit="octaves", note=own.law, **place)
+            error = Of(statistic="fit_error", unit="octaves", **place)
             yield error, Estimate(own.fit_error)
             yield Of(statistic="robustness", unit="octaves per octave", **place), own.robustness
             penalty = Of(statistic="penalty", unit="1", size=own.penalty_size, **place)

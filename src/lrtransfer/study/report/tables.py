@@ -147,7 +147,6 @@ def forecast(tables: Tables, arms: Mapping[str, str], confidence: float) -> Tabl
             *_net(row),
             number(_float(row["log2_lr"])),
             interval(_float(row["ci_low"]), _float(row["ci_high"]), 3),
-            _law(row),
             _share(_float(row["regret"])),
             _share(_float(row["keeping"])),
             _next(row),
@@ -160,7 +159,6 @@ def forecast(tables: Tables, arms: Mapping[str, str], confidence: float) -> Tabl
         "depth",
         "log₂ η*",
         _percent(confidence),
-        "best law (weight)",
         "expected regret",
         "keeping the last optimum",
         "one more sweep, or why refused",
@@ -255,11 +253,6 @@ def _beside(tables: Tables, statistic: str, confidence: float, **others: str) ->
 
 def _forecasts(tables: Tables, kind: str) -> pd.DataFrame:
     return tables.forecasts[tables.forecasts["kind"] == kind]
-
-
-def _law(row: Mapping[str, Any]) -> str:
-    weight = _float(row["weight"])
-    return "–" if math.isnan(weight) else f"{row['law']} ({100 * weight:.0f} %)"
 
 
 def _next(row: Mapping[str, Any]) -> str:

@@ -39,6 +39,7 @@ class Answer:
     swept: list[dict[str, Any]]
     prediction: Prediction | None
     refused: str
+    confidence: float
 
 
 def predictions(
@@ -89,7 +90,7 @@ def _answer(group: list[Sweep], axis: Axis, size: int, confidence: float) -> Ans
     except PredictionRefused as reason:
         refused = str(reason)
     swept = [_swept(optimum, confidence) for optimum in optima(group)]
-    return Answer(group[0].arm, axis, size, group[0].fixed, swept, found, refused)
+    return Answer(group[0].arm, axis, size, group[0].fixed, swept, found, refused, confidence)
 
 
 def _swept(found: Optimum, confidence: float) -> dict[str, Any]:
@@ -101,7 +102,7 @@ def _swept(found: Optimum, confidence: float) -> dict[str, Any]:
         "ci_high": interval.high,
         "valley_low": found.valley[0],
         "valley_high": found.valley[1],
-        "at_edge": found.side or "none",
+        "at_edge": "none" if found.side == "inside" else found.side,
     }
 
 
@@ -127,11 +128,12 @@ def _lines(answer: Answer) -> list[str]:
     found = answer.prediction
     if found is None:
         return [*lines, f"  refused: {answer.refused}"]
-    laws = "; ".join(f"{fit.name} {fit.weight:.0%} (off by {fit.rms:.2f})" for fit in found.laws)
-    rate = found.log2_lr
+    rate, drift = found.log2_rate.interval(answer.confidence), found.law.drift
+    slope = drift.interval(answer.confidence)
     return [
         *lines,
-        f"  laws (Akaike weight, root mean square error in octaves): {laws}",
+        f"  power law: {slope.value:+.2f} [{slope.low:+.2f}, {slope.high:+.2f}] octaves per "
+        f"octave of {axis}, the sizes off by {found.law.residual:.2f} (root mean square)",
         f"  predicted rate 2^{rate.value:.2f} = {2**rate.value:.3g}, interval 2^{rate.low:.2f} to "
         f"2^{rate.high:.2f} ({2**rate.low:.3g} to {2**rate.high:.3g})",
         f"  loss within 10 % from 2^{found.valley[0]:.2f} to 2^{found.valley[1]:.2f}, if the "
@@ -141,7 +143,7 @@ def _lines(answer: Answer) -> list[str]:
         f"{found.sizes[-1]} costs {_share(found.keeping.expected)}, "
         f"{_bound(found.keeping.high, found.keeping.is_bound)}",
         f"  one more sweep, at {axis} {found.one_more.size}, would shrink the interval from "
-        f"±{found.half_width:.2f} to ±{found.one_more.half_width:.2f} octaves",
+        f"±{(rate.high - rate.low) / 2:.2f} to ±{found.one_more.half_width:.2f} octaves",
     ]
 
 
@@ -158,22 +160,21 @@ def _record(answer: Answer) -> dict[str, Any]:
     found = answer.prediction
     if found is None:
         return {**head, "refused": answer.refused, "swept": answer.swept}
+    rate, slope = (
+        estimate.interval(answer.confidence) for estimate in (found.log2_rate, found.law.drift)
+    )
     return {
         **head,
         "refused": None,
-        "learning_rate": 2**found.log2_lr.value,
-        "log2_lr": found.log2_lr.value,
-        "ci_low": found.log2_lr.low,
-        "ci_high": found.log2_lr.high,
+        "learning_rate": 2**rate.value,
+        "log2_lr": rate.value,
+        "ci_low": rate.low,
+        "ci_high": rate.high,
         "valley": list(found.valley),
-        "laws": [
-            {"name": f.name, "weight": f.weight, "aicc": f.aicc, "rms": f.rms,
-             "parameters": list(f.parameters)}
-            for f in found.laws
-        ],
+        "law": {**slope._asdict(), "rms": found.law.residual},
         "regret": vars(found.regret),
         "keeping_the_largest_optimum": vars(found.keeping),
-        "one_more_sweep": {**vars(found.one_more), "half_width_now": found.half_width},
+        "one_more_sweep": {**vars(found.one_more), "half_width_now": (rate.high - rate.low) / 2},
         "swept": answer.swept,
     }  # fmt: skip
 

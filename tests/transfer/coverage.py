@@ -1,0 +1,85 @@
+"""How often nominal 95 % intervals hold the truth, cell by cell."""
+
+import numpy as np
+import pandas as pd
+
+from lrtransfer.transfer.estimate import Estimate
+from lrtransfer.transfer.laws import fit
+from lrtransfer.transfer.optimum import of_law
+from lrtransfer.transfer.predict import PredictionRefused, predicted
+from lrtransfer.transfer.regret import regrets
+from lrtransfer.transfer.rules import Within, verdict
+
+from .shapes import CELLS, DRIFTS, study
+
+CONFIDENCE = 0.95
+NARROW = Within(-0.1, 0.1)
+#: A true drift just outside of what `NARROW` allows.
+OUTSIDE = 0.1001
+
+
+def tried(cell: str, sizes: int, seeds: int, studies: int, seed: int = 0) -> pd.DataFrame:
+    """One row per study and quantity: whether it was covered, refused, how wide it was."""
+    rows = []
+    for number in range(studies):
+        rng = np.random.default_rng([seed, number, sizes, seeds])
+        drift = (*DRIFTS, OUTSIDE)[number % 5]
+        own = study(CELLS[cell], rng, sizes=sizes, seeds=seeds, drift=drift)
+        law = fit(own.sweeps)
+        optimum = of_law(law)[0].log2_rate
+        judged: dict[str, tuple[Estimate | None, float]] = {
+            "optimum": (optimum, own.optima[0]),
+            "drift": (law.drift, own.drift),
+            "regret": (regrets(own.sweeps)[-1].loss, own.regret()),
+        }
+        if sizes > 2:
+            width = float(own.sweeps[-1].size)
+            try:
+                answer = predicted(own.sweeps, {"width": 2 * width})[1]
+            except PredictionRefused:
+                answer = None
+            judged["prediction"] = answer, own.optima[-1] + own.drift
+        for quantity, (estimate, truth) in judged.items():
+            low, high = np.nan, np.nan
+            if estimate is not None:
+                _, low, high = estimate.interval(CONFIDENCE)
+            rows.append(
+                {
+                    "cell": cell,
+                    "sizes": sizes,
+                    "seeds": seeds,
+                    "quantity": quantity,
+                    "drift": drift,
+                    "finite": bool(np.isfinite(low) and np.isfinite(high)),
+                    "covered": bool(low <= truth <= high),
+                    "half_width": (high - low) / 2,
+                    "supported": quantity == "drift"
+                    and drift == OUTSIDE
+                    and estimate is not None
+                    and verdict(NARROW, estimate.interval(CONFIDENCE)) == "supported",
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def summary(rows: pd.DataFrame) -> pd.DataFrame:
+    """Coverage of the finite two-sided answers with its binomial standard error."""
+    out = []
+    for key, own in rows.groupby(["cell", "sizes", "seeds", "quantity"], sort=False):
+        finite = own[own["finite"]]
+        share = float(finite["covered"].mean()) if len(finite) else np.nan
+        at_threshold = own[own["drift"] == OUTSIDE]
+        out.append(
+            {
+                **dict(zip(("cell", "sizes", "seeds", "quantity"), key, strict=True)),
+                "studies": len(own),
+                "coverage": share,
+                "error": float(np.sqrt(share * (1 - share) / max(len(finite), 1))),
+                "refused_or_open": 1 - len(finite) / len(own),
+                "half_width": float(finite["half_width"].median()),
+                "false_support": float(at_threshold["supported"].mean())
+                if own["quantity"].iloc[0] == "drift"
+                else np.nan,
+            }
+        )
+    return pd.DataFrame(out)
