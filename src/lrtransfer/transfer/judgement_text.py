@@ -64,7 +64,7 @@ def _runs(judged: Findings) -> str:
     parts.append(_count(len(np.unique(np.concatenate([s.log2_rate for s in sweeps]))), "rate"))
     parts.append(_count(max(judged.swept.n_seeds), "seed"))
     line = ", ".join(parts) + (f"; {_count(failed, 'run')} diverged" if failed else "")
-    return fill(line + f". Brackets are {100 * judged.confidence:g} % intervals.", _WIDTH)
+    return fill(line + f". Brackets are {100 * judged.confidence:g}% intervals.", _WIDTH)
 
 
 def _count(n: int, what: str) -> str:

@@ -92,7 +92,9 @@ def _valleys(panel: Axes, judged: Findings, arm: str) -> None:
     colors = mpl.colormaps["viridis"](np.linspace(0.86, 0.0, max(len(shown), 2)))
     sign = -1.0 if judged.roles.maximize else 1.0
     heights = []
-    tops = np.linspace(0.98, 0.78, _MOST_SIZES)
+    # Legend and crosses lie where the valleys are open.
+    tops = np.linspace(0.02, 0.22, _MOST_SIZES)
+    tops = tops if judged.roles.maximize else 1 - tops
     for sweep, color, top in zip(shown, colors, tops, strict=False):
         trained = np.where(sweep.diverged, np.nan, sweep.loss)
         means = sign * np.array([_mean(column) for column in trained.T])
@@ -116,7 +118,8 @@ def _valleys(panel: Axes, judged: Findings, arm: str) -> None:
         ylabel=judged.roles.loss,
         title=f"{_cut(arm)}: " * bool(judged.roles.arm) + "best rates, with intervals",
     )
-    panel.legend(loc="upper center", frameon=False)
+    place = "lower center" if judged.roles.maximize else "upper center"
+    panel.legend(loc=place, framealpha=0.85, edgecolor="none")
 
 
 def _failed(sweep: Sweep) -> npt.NDArray[np.bool_]:
