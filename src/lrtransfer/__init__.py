@@ -14,17 +14,21 @@ if TYPE_CHECKING:
     from lrtransfer.optim.tuners.cdat import CDAT as CDAT
     from lrtransfer.scaling.groups import rates as rates
     from lrtransfer.scaling.parameterize import parameterize as parameterize
+    from lrtransfer.transfer.judge import judge as judge
+    from lrtransfer.transfer.roles import JudgeError as JudgeError
 
 # Public name -> the module that defines it.
 _PUBLIC = {
     "CDAT": "lrtransfer.optim.tuners.cdat",
+    "JudgeError": "lrtransfer.transfer.roles",
     "eigenvalues": "lrtransfer.curvature.spectrum_of_model",
+    "judge": "lrtransfer.transfer.judge",
     "parameterize": "lrtransfer.scaling.parameterize",
     "rates": "lrtransfer.scaling.groups",
     "sharpness": "lrtransfer.curvature",
 }
 
-__all__ = ["CDAT", "eigenvalues", "parameterize", "rates", "sharpness"]
+__all__ = ["CDAT", "JudgeError", "eigenvalues", "judge", "parameterize", "rates", "sharpness"]
 
 
 def __getattr__(name: str) -> Any:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
@@ -23,9 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
-        from lrtransfer.study.workflow import commands
-
-        getattr(commands, options.command)(options)
+        getattr(import_module(options.module), options.command)(options)
     except subprocess.CalledProcessError as error:
         print(f"error: {' '.join(map(str, error.cmd))} failed; see above", file=sys.stderr)
         return error.returncode or 1
@@ -75,13 +74,19 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="lrtransfer", description="Does the learning rate found on a small network transfer?"
     )
-    parser.set_defaults(params=Path("params.yaml"), scale=None, experiments=None)
+    parser.set_defaults(
+        params=Path("params.yaml"),
+        scale=None,
+        experiments=None,
+        module="lrtransfer.study.workflow.commands",
+    )
     commands = parser.add_subparsers(metavar="COMMAND", dest="called", required=True)
     add = _naming(commands.add_parser)
 
     _study_commands(add)
     _answers(add)
     _measurements(add)
+    _judging(add("judge", help="what anyone's table of runs says of learning-rate transfer"))
     # Without help it is not listed: Snakemake and DVC call it.
     stages = commands.add_parser("stage", description="What Snakemake and DVC call.")
     _stages(_naming(stages.add_subparsers(metavar="STAGE", required=True).add_parser))
@@ -180,6 +185,57 @@ def _measurements(add: Adding) -> None:
     sharpness.add_argument("--samples", type=int, help="for checkpoints [as the run measured]")
     sharpness.add_argument("--tolerance", type=float, default=0.01, help="relative residual [0.01]")
     sharpness.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _judging(parser: argparse.ArgumentParser) -> None:
+    """Flags of `judge`, which needs no study."""
+    parser.set_defaults(module="lrtransfer.transfer.judge_command")
+    parser.add_argument("table", help="csv, tsv or Parquet; one row is one run")
+
+    columns = parser.add_argument_group("columns of the table")
+    for name, needed, meaning in (
+        ("size", True, "how large a net is, on each axis"),
+        ("arm", False, "settings that are compared"),
+        ("tuned", False, "settings over which each rate's loss is minimised"),
+    ):
+        columns.add_argument(
+            f"--{name}",
+            nargs="+",
+            action="extend",
+            default=None if needed else [],
+            required=needed,
+            metavar="COLUMN",
+            help=meaning,
+        )
+    columns.add_argument("--rate", required=True, metavar="COLUMN", help="the learning rate")
+    columns.add_argument("--loss", required=True, metavar="COLUMN", help="what was reached")
+    columns.add_argument("--seed", metavar="COLUMN", help="tells repetitions apart")
+    columns.add_argument(
+        "--status",
+        metavar="COLUMN[=WORD,WORD]",
+        help="anything but `ok` there, or one of these words: the run diverged",
+    )
+    columns.add_argument("--maximize", action="store_true", help="the loss is to be large")
+
+    asked = parser.add_argument_group("what is asked")
+    asked.add_argument("--confidence", type=float, default=0.95, help="of the intervals [0.95]")
+    for name, meaning in (
+        ("reference", "size whose best rate is used elsewhere [the smallest]"),
+        ("predict", "sizes to predict at; several as width=1024,4096"),
+    ):
+        asked.add_argument(
+            f"--{name}",
+            nargs="+",
+            action="extend",
+            default=[],
+            metavar="COLUMN=SIZE",
+            help=meaning,
+        )
+
+    written = parser.add_argument_group("what is written besides the text")
+    written.add_argument("--figure", type=Path, metavar="FILE", help="png, pdf or svg")
+    written.add_argument("--html", type=Path, metavar="FILE", help="one page with all of it")
+    written.add_argument("--tables", type=Path, metavar="FOLDER", help="csv files")
 
 
 def _stages(add: Adding) -> None:

@@ -1,1 +1,1 @@
-"""Enter by `sweeps.sweeps`: a table of runs -> optima, drifts, regrets, predictions. No torch."""
+"""Enter by `judge.judge`: a table of runs -> optima, drifts, regrets, predictions. No torch."""

@@ -1,0 +1,65 @@
+"""The command `lrtransfer judge`: flags -> a judgement, its text, figure, tables and page."""
+
+from __future__ import annotations
+
+import argparse
+
+from lrtransfer.transfer.judge import judge as judged_table
+from lrtransfer.transfer.judgement_text import text
+from lrtransfer.transfer.roles import JudgeError, Status
+
+
+def judge(options: argparse.Namespace) -> None:
+    """Judge a table and print what was found.
+
+    Raises:
+        JudgeError: a flag or the table is not as it should be, or a file cannot be written.
+    """
+    judged = judged_table(
+        options.table,
+        size=options.size,
+        rate=options.rate,
+        loss=options.loss,
+        seed=options.seed,
+        arm=options.arm or None,
+        status=_status(options.status),
+        tuned=options.tuned,
+        maximize=options.maximize,
+        confidence=options.confidence,
+        reference={a: values[0] for a, values in _sizes(options.reference, "reference").items()},
+    )
+    asked = _sizes(options.predict, "predict")
+    predictions = judged.predict(**asked) if asked else None
+    print(text(judged, predictions))
+    try:
+        if options.tables:
+            options.tables.mkdir(parents=True, exist_ok=True)
+            tables = judged.tables(predictions)
+            for name, frame in tables.items():
+                frame.to_csv(options.tables / f"{name}.csv", index=False)
+        if options.figure:
+            judged.figure(options.figure, predict=asked or None)
+        if options.html:
+            from lrtransfer.transfer.judgement_page import page
+
+            options.html.write_text(page(judged, predictions), encoding="utf-8")
+    except OSError as error:
+        raise JudgeError(f"cannot write {error.filename}: {error.strerror}") from error
+
+
+def _status(given: str | None) -> Status | None:
+    if given is None or "=" not in given:
+        return given
+    column, words = given.split("=", 1)
+    return column, [word.strip() for word in words.split(",")]
+
+
+def _sizes(given: list[str], flag: str) -> dict[str, list[float]]:
+    found = {}
+    for pair in given:
+        axis, _, numbers = pair.rpartition("=")
+        try:
+            found[axis] = [float(number) for number in numbers.split(",")]
+        except ValueError:
+            raise JudgeError(f"--{flag} {pair}: give it as AXIS=SIZE, width=4096 say") from None
+    return found

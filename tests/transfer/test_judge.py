@@ -1,0 +1,222 @@
+"""What is said of tables that are not ours."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lrtransfer.transfer.judge import Judgement, judge
+from lrtransfer.transfer.roles import JudgeError
+
+from .tables import sweep_table, two_axis_table
+
+COLUMNS: dict[str, Any] = {
+    "size": "width",
+    "rate": "lr",
+    "loss": "loss",
+    "seed": "seed",
+    "arm": "method",
+}
+TABLE = sweep_table({"stays": 0.0, "falls": -0.5})
+
+
+@pytest.fixture(scope="module")
+def judged() -> Judgement:
+    return judge(TABLE, **COLUMNS)
+
+
+def test_the_frames_have_the_columns_of_the_contract(judged: Judgement) -> None:
+    limits = ["value", "ci_low", "ci_high"]
+    assert list(judged.optima) == ["arm", "width", "rate", *limits[1:], "loss", "n_seeds", "side"]
+    assert list(judged.drift) == ["arm", "axis", *limits, "p_value", "n_sizes"]
+    assert list(judged.regret) == ["arm", "width", *limits]
+    assert list(judged.laws) == ["arm", "term", *limits]
+    found = judged.predict(width=1024)
+    assert list(found) == ["arm", "width", "rate", "ci_low", "ci_high", "refused"]
+
+
+def test_known_drifts_lie_in_their_intervals(judged: Judgement) -> None:
+    for arm, true in (("stays", 0.0), ("falls", -0.5)):
+        row = judged.drift.set_index("arm").loc[arm]
+        assert row.ci_low < true < row.ci_high
+        assert row.ci_high - row.ci_low < 0.3
+        assert row.n_sizes == 4
+    assert judged.drift.set_index("arm").p_value["falls"] < 1e-4
+    assert judged.drift.set_index("arm").p_value["stays"] > 0.05
+
+
+def test_an_optimum_and_what_its_neglect_costs_are_found(judged: Judgement) -> None:
+    optima = judged.optima.set_index(["arm", "width"])
+    assert optima.rate["falls", 64] == pytest.approx(2**-3, rel=0.1)
+    assert optima.rate["falls", 512] == pytest.approx(2**-4.5, rel=0.1)
+    regret = judged.regret.set_index(["arm", "width"]).loc[("falls", 512)]
+    assert regret.ci_low < 0.1 * 1.5**2 < regret.ci_high
+    assert judged.regret.set_index(["arm", "width"]).value["falls", 64] == 0
+
+
+def test_a_prediction_holds_and_one_too_far_says_what_would_help(judged: Judgement) -> None:
+    found = judged.predict(width=[1024, 2**20]).set_index(["arm", "width"])
+    near, far = found.loc[("falls", 1024)], found.loc[("falls", 2**20)]
+    assert near.ci_low < 2**-5 < near.ci_high
+    assert near.refused == ""
+    assert np.isnan(far.rate)
+    assert "sweep width" in far.refused
+
+
+def test_the_text_says_it_in_words(judged: Judgement) -> None:
+    text = " ".join(str(judged).split())
+    assert text.startswith("240 runs, 2 arms, 4 sizes of width (64 to 512), 10 rates, 3 seeds.")
+    assert "falls: - The best rate falls with width: -0.5" in text
+    assert "stays: - No change of the best rate with width is seen" in text
+    assert "At width 512 the best rate of width 64 costs 0.2" in text
+
+
+def test_an_accuracy_is_maximised() -> None:
+    accuracy = TABLE.assign(loss=1 - TABLE.loss)
+    found = judge(accuracy, **COLUMNS, maximize=True)
+    assert found.optima.loss.between(-1.1, -0.9).all()
+    assert (found.optima.side == "inside").all()
+    assert found.regret.value.max() > 0.1
+
+
+@pytest.mark.parametrize("level", [-2.0, -5.0], ids=["at zero", "negative"])
+def test_losses_may_have_any_sign(level: float) -> None:
+    shifted = judge(TABLE.assign(loss=TABLE.loss + level), **COLUMNS).drift.set_index("arm")
+    assert shifted.value["falls"] == pytest.approx(-0.5, abs=0.1)
+
+
+def test_diverged_runs_end_the_valley_however_they_are_told(judged: Judgement) -> None:
+    high = TABLE.lr > 0.3
+    infinite = judge(TABLE.assign(loss=TABLE.loss.mask(high, np.inf)), **COLUMNS)
+    state = np.where(high, "crashed", "done")
+    told = judge(TABLE.assign(state=state), **COLUMNS, status=("state", ["crashed", "failed"]))
+    ok = judge(TABLE.assign(state=np.where(high, "exploded", "ok")), **COLUMNS, status="state")
+    empty = judge(TABLE.assign(loss=TABLE.loss.mask(high)), **COLUMNS)
+    for other in (told, ok, empty):
+        pd.testing.assert_frame_equal(infinite.optima, other.optima)
+    assert "144 runs without a loss: taken as diverged" not in str(told)
+    assert "without a loss: taken as diverged" in str(empty)
+    assert "diverged" in str(infinite)
+
+
+def test_an_empty_loss_of_a_run_that_did_not_fail_is_missing() -> None:
+    gone = TABLE.index % 17 == 3
+    table = TABLE.assign(loss=TABLE.loss.mask(gone), state="ok")
+    found = judge(table, **COLUMNS, status="state")
+    pd.testing.assert_frame_equal(found.optima, judge(TABLE[~gone], **COLUMNS).optima)
+    assert f"{gone.sum()} runs without a loss that did not fail: taken as missing" in str(found)
+
+
+def test_a_valley_open_at_an_end_says_which_rates_to_run() -> None:
+    found = judge(TABLE[TABLE.lr < 0.1], **COLUMNS)
+    row = found.optima.set_index(["arm", "width"]).loc[("stays", 64)]
+    assert row.side == "high"
+    assert row.ci_high == np.inf
+    assert "At width 64 the highest rate is the best" in " ".join(str(found).split())
+    assert "Run 0.125 and 0.25." in " ".join(str(found).split())
+    assert "extend the grid" in found.predict(width=1024).refused[1]
+
+
+def test_one_size_one_seed_and_an_arm_that_never_trains_are_told() -> None:
+    one = judge(TABLE[(TABLE.width == 64) & (TABLE.seed == 0)], **COLUMNS)
+    text = " ".join(str(one).split())
+    assert np.isnan(one.drift.value).all()
+    assert "One width (64): 128 and 256 would tell" in text
+    assert "One seed" in text
+    dead = judge(TABLE.assign(loss=TABLE.loss.mask(TABLE.method == "falls", np.inf)), **COLUMNS)
+    assert set(dead.optima.side[dead.optima.arm == "falls"]) == {"none"}
+    assert "every rate fails: run" in str(dead)
+    assert "diverged" in dead.predict(width=1024).set_index("arm").refused["falls"]
+
+
+def test_one_seed_has_finite_intervals_and_says_where_they_come_from() -> None:
+    found = judge(TABLE[TABLE.seed == 0].drop(columns="seed"), **{**COLUMNS, "seed": None})
+    assert np.isfinite(found.drift[["ci_low", "ci_high"]]).all(axis=None)
+    assert "One seed" in str(found)
+
+
+def test_several_axes_with_a_tuned_column_give_one_law() -> None:
+    found = judge(two_axis_table(0), ["N", "D"], "lr", "loss", seed="seed", tuned="batch")
+    laws = found.laws.set_index("term")
+    for axis, true in (("N", -0.3), ("D", -0.15)):
+        assert laws.ci_low[axis] < true < laws.ci_high[axis]
+    assert set(found.optima.batch) <= {32, 64, 128}
+    assert list(found.optima) == (
+        ["arm", "N", "D", "rate", "ci_low", "ci_high", "loss", "batch", "n_seeds", "side"]
+    )
+    assert found.predict(N=64e7, D=64e9).refused.tolist() == [""]
+    with pytest.raises(JudgeError, match="say at which D"):
+        found.predict(N=64e7)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "draws", [20, pytest.param(200, marks=pytest.mark.long)], ids=["part", "full"]
+)
+def test_exponents_of_a_two_axis_law_lie_in_their_intervals_nine_times_in_ten(draws: int) -> None:
+    covered = np.zeros(2)
+    for draw in range(draws):
+        table = two_axis_table(draw)
+        laws = judge(table, ["N", "D"], "lr", "loss", "seed", tuned=["batch"]).laws.set_index(
+            "term"
+        )
+        for i, (axis, true) in enumerate((("N", -0.3), ("D", -0.15))):
+            covered[i] += laws.ci_low[axis] <= true <= laws.ci_high[axis]
+    assert (covered / draws >= 0.9 - 0.1 * (draws < 200)).all(), covered / draws
+
+
+def test_axes_that_vary_together_are_named() -> None:
+    found = judge(TABLE.assign(depth=TABLE.width / 32), **{**COLUMNS, "size": ["width", "depth"]})
+    drift = found.drift.set_index(["arm", "axis"]).value
+    assert np.isfinite(drift["falls", "width"])
+    assert np.isnan(drift["falls", "depth"])
+    assert "depth varies only together with other sizes" in str(found)
+
+
+def test_the_reference_may_be_another_size_and_must_be_there() -> None:
+    found = judge(TABLE, **COLUMNS, reference={"width": 512}).regret
+    assert (found.value[found.width == 512] == 0).all()
+    assert found[(found.arm == "falls") & (found.width == 64)].value.item() > 0.1
+    with pytest.raises(JudgeError, match="no run has width=100; the table has width 64, 128"):
+        judge(TABLE, **COLUMNS, reference={"width": 100})
+
+
+@pytest.mark.slow
+def test_fifty_thousand_rows_and_thousands_of_sizes_take_seconds() -> None:
+    rng = np.random.default_rng(0)
+    n, k = np.meshgrid(np.geomspace(32, 4096, 2500), np.arange(-10.0, 0.0))
+    tables = []
+    for seed in range(2):
+        away = k + 5 + 0.3 * np.log2(n / 32) / 2 + 0.1 * rng.normal(size=n.shape)
+        loss = 2 + 0.1 * away**2 + 0.01 * rng.normal(size=n.shape)
+        tables.append(
+            pd.DataFrame({"n": n.ravel(), "lr": 2.0 ** k.ravel(), "y": loss.ravel(), "s": seed})
+        )
+    table = pd.concat(tables).assign(name="run of nobody", host="x")
+    assert len(table) == 50_000
+    start = time.process_time()
+    found = judge(table, "n", "lr", "y", seed="s")
+    assert len(found.optima) == len(found.regret) == 2500
+    assert found.drift.value.item() == pytest.approx(-0.15, abs=0.005)
+    assert len(str(found)) < 2000
+    assert time.process_time() - start < 10
+
+
+@pytest.mark.slow
+def test_many_seeds_and_rates_are_taken_together_and_told() -> None:
+    rng = np.random.default_rng(0)
+    sizes = np.repeat([32.0, 64.0, 128.0, 256.0], 12_500)
+    octaves = rng.uniform(-8, 0, len(sizes))
+    away = octaves + 5 + 0.5 * np.log2(sizes / 64) + 0.1 * rng.normal(size=len(sizes))
+    table = pd.DataFrame({"n": sizes, "lr": 2.0**octaves, "y": away**2 + 0.1})
+    table["id"] = [f"run {i}" for i in rng.permutation(len(table))]
+    start = time.process_time()
+    found = judge(table, "n", "lr", "y", seed="id")
+    assert found.drift.value.item() == pytest.approx(-0.5, abs=0.02)
+    assert "rates: those within 1/16 octave are taken together" in " ".join(str(found).split())
+    assert "seeds beyond 50 are taken together" in str(found)
+    assert time.process_time() - start < 10
