@@ -11,7 +11,8 @@ import pytest
 
 from lrtransfer.study.evidence.estimates import Estimates
 from lrtransfer.study.evidence.final_losses import final_losses, losses_at_equal_price
-from lrtransfer.transfer.estimate import Estimate, paired
+from lrtransfer.transfer.estimate import Estimate
+from lrtransfer.transfer.pairing import paired
 
 from .rows import CONFIDENCE, shown, stored
 from .tuner_frames import tuner_curves, tuner_runs

@@ -58,7 +58,7 @@ def test_a_quantity_that_grows_with_the_size_predicts_a_falling_optimum(
 ) -> None:
     for index, drift in enumerate(DRIFTS):
         found = predicted(estimates, f"arm_{index}", "whole")
-        assert found == pytest.approx((drift,) * 3, abs=1e-9)
+        assert found == pytest.approx((drift,) * 3, abs=1e-6)
 
 
 def test_what_is_found_is_the_drift_of_the_arm() -> None:

@@ -11,7 +11,8 @@ from typing import Literal
 
 from lrtransfer.study.evidence.estimates import Estimates
 from lrtransfer.study.evidence.measure import Arm, Arms, Course, Pair, measure
-from lrtransfer.transfer.estimate import Estimate, paired
+from lrtransfer.transfer.estimate import Estimate
+from lrtransfer.transfer.pairing import paired
 
 # Learning rates of CDAT with σ = 2, as factors on the tuner's own.
 _GREEDY, _ON_EDGE = 0.5, 1.0
