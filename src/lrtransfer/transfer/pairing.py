@@ -52,9 +52,16 @@ def paired(terms: Iterable[tuple[float, Estimate]]) -> Estimate:
     # A sum in one rounding: equal runs cancel to zero and to nothing else.
     sums = (math.fsum(c * values[seed] for c, values in by_seed) for seed in shared)
     found = of_mean(Unit(seed, 0, value) for seed, value in zip(shared, sums, strict=True))
-    if len(every) > 1 and len(shared) > 1 and not any(unit.value for unit in found.units):
+    balanced = len(shared) > 1 and math.fsum(c for c, _ in every) == 0
+    exact = balanced and all(e.systematic == 0 for _, e in every)
+    if exact and not any(unit.value for unit in found.units):
         return _NO_DIFFERENCE
-    return replace(found, systematic=math.hypot(*(c * e.systematic for c, e in every)))
+    return replace(
+        found,
+        systematic=math.hypot(*(c * e.systematic for c, e in every)),
+        open_low=any(e.open_low if c > 0 else e.open_high for c, e in every),
+        open_high=any(e.open_high if c > 0 else e.open_low for c, e in every),
+    )
 
 
 def difference(own: Estimate, other: Estimate, *, slope: bool = False) -> Estimate:

@@ -28,11 +28,11 @@ CASES: list[tuple[str, dict[str, Any], list[Any], float]] = [
     ("optimum", {"arm": "a", "minus": "b"}, [row("optimum", 2, arm="a", size=32), row("optimum", 3, arm="a", size=64), row("optimum", 0, arm="b", size=32), row("optimum", 0.5, arm="b", size=64), row("optimum", 99, arm="b", size=128)], 2.25),
     ("regret", {"arm": "a"}, [row("regret", 0, arm="a", size=32, at="reference"), row("regret", 0.3, arm="a", size=64)], 0.3),
     ("regret", {"arm": "a", "minus": "b"}, [row("regret", 0, arm="a", size=32, at="reference"), row("regret", 0.3, arm="a", size=64), row("regret", 0.1, arm="b", size=64), row("regret", 7, arm="b", size=128)], 0.2),
-    ("exponent", {"arm": "a", "quantity": "ntk"}, [row("distance_exponent", v, arm="a", quantity="ntk", size=s) for v, s in ((0.7, POOLED), (9, 32))], 0.7),
-    ("overlap", {"arm": "a", "quantity": "ntk"}, [row("distance_ratio", v, arm="a", quantity="ntk", size=s) for v, s in ((0.2, POOLED), (9, 32))], 0.2),
+    ("distance_growth", {"arm": "a", "quantity": "ntk"}, [row("distance_growth", v, arm="a", quantity="ntk", size=s) for v, s in ((0.7, POOLED), (9, 32))], 0.7),
+    ("overlap", {"arm": "a", "quantity": "ntk"}, [row("overlap", v, arm="a", quantity="ntk", size=s) for v, s in ((0.2, POOLED), (9, 32))], 0.2),
     ("trend", {"arm": "a", "quantity": "ntk", "at": "end"}, [row("trend", v, arm="a", quantity="ntk", at=at) for v, at in ((9, "start"), (-0.5, "end"))], -0.5),
     ("change", {"arm": "a", "quantity": "ntk"}, [row("change", v, arm="a", quantity="ntk", size=s) for v, s in ((1.5, POOLED), (9, 32))], 1.5),
-    ("edge_ratio", {"arm": "a"}, [row("edge_ratio", v, arm="a", quantity="sharpness", size=s) for v, s in ((1.1, POOLED), (9, 32))], 1.1),
+    ("edge_ratio", {"arm": "a", "window": [0.125, 0.5]}, [row("edge_ratio", seeds(v, v + 1, v), arm="a", quantity="sharpness", size=s, at=at) for v, s, at in ((9, POOLED, "0.1"), (1, POOLED, "0.125"), (2, POOLED, "0.5"), (9, POOLED, "1"), (9, 32, "0.5"))], 1.5 + 1 / 3),
     ("slope", {"arm": "a", **LATE}, [row("slope", v, arm="a", quantity="weight_rms", at=at) for v, at in ((9, "start"), (0.25, "late"))], 0.25),
     ("level", {"arm": "a", **LATE}, [row("level", v, arm="a", size=s, **LATE) for v, s in ((9, 32), (0.75, 64))], 0.75),
     ("ratio_to_first", {"arm": "a", "quantity": "weight_rms"}, [row("difference", v, arm="a", baseline="b", size=s, **LATE) for v, s in ((9, 32), (0.5, 64))], 0.5),
@@ -129,10 +129,7 @@ def test_a_difference_of_arms_without_common_seeds_is_that_of_independent_estima
 def test_what_seeds_share_cancels_between_arms(
     name: str, options: dict[str, Any], where: dict[str, Any]
 ) -> None:
-    statistic = {"overlap": "distance_ratio"}.get(name, name)
-    rows = [
-        row(statistic, seeds(v, v + 5, v + 9), arm=arm, **where) for v, arm in ((1, "a"), (0, "b"))
-    ]
+    rows = [row(name, seeds(v, v + 5, v + 9), arm=arm, **where) for v, arm in ((1, "a"), (0, "b"))]
     found = of(name, estimates(*rows), arm="a", minus="b", **options)
     assert found.interval(0.95) == pytest.approx((1.0, 1.0, 1.0), abs=1e-5)
 

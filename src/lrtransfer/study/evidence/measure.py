@@ -34,6 +34,7 @@ Kind = Literal["slope", "mean", "arms"]
 Arm: TypeAlias = str
 Arms: TypeAlias = tuple[str, ...]
 Pair: TypeAlias = tuple[str, str]
+Span: TypeAlias = tuple[float, float]  # two shares of a run, the lower one first
 Curvature: TypeAlias = str
 Compared: TypeAlias = str
 Aligned: TypeAlias = str
