@@ -297,17 +297,17 @@ def test_what_stands_in_the_way_of_a_verdict_is_said() -> None:
 
 def test_a_share_of_every_trial_has_the_interval_of_wilson() -> None:
     every = of_shares([Unit(seed, 0, 1.0) for seed in range(3)], trials=126)
-    t = stats.t.ppf(0.975, 2)
-    assert limits(every) == pytest.approx((126 / (126 + t**2), 1.0))
+    assert limits(every) == pytest.approx((126 / (126 + stats.norm.ppf(0.975) ** 2), 1.0))
     mixed = [Unit(seed, 0, share) for seed, share in enumerate((0.4, 0.4, 0.4))]
     wilson = stats.binomtest(40, 100).proportion_ci(0.95, "wilson")
-    found = replace(of_shares(mixed, trials=100), parts=(Part(1 / 100, INF),))
-    assert limits(found) == pytest.approx((wilson.low, wilson.high))
+    assert limits(of_shares(mixed, trials=100)) == pytest.approx((wilson.low, wilson.high))
 
 
 def test_seeds_that_scatter_more_than_the_trials_would_widen_a_share() -> None:
     calm, wild = ([Unit(i, 0, 0.5 + d * (i - 1)) for i in range(3)] for d in (0.01, 0.3))
     assert of_shares(calm, trials=300).half_width(0.05) < of_shares(wild, 300).half_width(0.05)
+    assert of_shares(wild, trials=300).parts[0].df == 2
+    assert of_shares(calm[:2], trials=300).obstacle, "two seeds decide nothing"
     assert math.isnan(of_shares([Unit(0, 0, 0.5)], trials=50).half_width(0.05))
 
 

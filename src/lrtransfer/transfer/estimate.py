@@ -88,7 +88,7 @@ class Estimate:
     @property
     def observations(self) -> float:
         """How many independent observations there are: the units, or what the scatter is from."""
-        return max(len(self.units), sum(part.df + 1 for part in self.parts))
+        return len(self.units) or sum(part.df + 1 for part in self.parts)
 
     @property
     def obstacle(self) -> str:
@@ -290,14 +290,14 @@ def of_shares(units: Iterable[Unit], trials: float) -> Estimate:
 
     Args:
         units: the share of each seed.
-        trials: independent ones of all seeds together; fewer count where the seeds scatter more
-            than so many trials would.
+        trials: independent ones of all seeds together. Where seeds scatter more than so many
+            trials would, their scatter counts instead.
 
     Example:
         >>> from lrtransfer.transfer.estimate import Unit, of_shares
         >>> every = of_shares([Unit(seed, 64, 1.0) for seed in range(3)], trials=60)
         >>> round(every.interval(0.95).low, 2)
-        0.76
+        0.94
     """
     mean = of_mean(units)
     if not mean.parts or not trials > 0:
@@ -305,8 +305,10 @@ def of_shares(units: Iterable[Unit], trials: float) -> Estimate:
     # As if of four more trials half had gone either way (Agresti & Coull 1998): never 0 or 1.
     inner = (mean.value * trials + 2) / (trials + 4)
     (scatter,) = mean.parts
-    each = max(1 / trials, scatter.variance / (inner * (1 - inner)))
-    return Estimate(mean.value, (Part(each, scatter.df),), scale="share", units=mean.units)
+    part = Part(scatter.variance / (inner * (1 - inner)), scatter.df)
+    if part.variance < 1 / trials:
+        part = Part(1 / trials, math.inf)
+    return Estimate(mean.value, (part,), scale="share", units=mean.units)
 
 
 def welch(*parts: Part) -> Part:
@@ -350,7 +352,8 @@ def _wilson(share: float, trials: float) -> tuple[float, float]:
     """Return Wilson's limits; `trials` is their number over the squared quantile."""
     centre = (share * trials + 0.5) / (trials + 1)
     half = math.sqrt(share * (1 - share) * trials + 0.25) / (trials + 1)
-    return max(centre - half, 0.0), min(centre + half, 1.0)
+    # Rounding must not leave the share outside.
+    return max(min(centre - half, share), 0.0), min(max(centre + half, share), 1.0)
 
 
 def _rounding(value: float) -> float:

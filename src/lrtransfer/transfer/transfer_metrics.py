@@ -139,7 +139,9 @@ def _robustness(group: list[Sweep]) -> float:
     rises = []
     for sweep in group:
         at = _optimum(sweep)
-        log_loss = np.log(sweep.mean_loss_at([at - OFFSET, at, at + OFFSET]))
+        losses = sweep.mean_loss_at([at - OFFSET, at, at + OFFSET])
+        # A loss that is not positive has no logarithm, and the metric no value.
+        log_loss = np.log(np.where(losses > 0, losses, np.nan))
         rises.append((log_loss[0] + log_loss[2]) / 2 - log_loss[1])
     return -_slope(group, np.array(rises))
 
@@ -179,7 +181,8 @@ def _slope(group: list[Sweep], values: Array) -> float:
 
 def _penalty(own: dict[int, float], rivals: list[dict[int, float]]) -> tuple[float, int, float]:
     common = sorted(set(own).intersection(*rivals))
-    ratio = np.array([own[size] / min(of[size] for of in rivals) for size in common])
+    best = np.array([min(of[size] for of in rivals) for size in common])
+    ratio = np.array([own[size] for size in common]) / np.where(best > 0, best, np.nan)
     if not len(ratio) or not np.all(np.isfinite(ratio)):
         return float("nan"), 0, float("nan")
     x = np.log2(np.array(common, dtype=np.float64))

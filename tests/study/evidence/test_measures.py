@@ -13,7 +13,7 @@ import pytest
 
 from lrtransfer.study.evidence.estimates import Estimates
 from lrtransfer.study.evidence.measure import every_measure
-from lrtransfer.transfer.estimate import Estimate, Part, Unit
+from lrtransfer.transfer.estimate import Estimate, Part, Unit, of_shares
 
 from .planted import around, estimates, row, seeds
 
@@ -59,7 +59,7 @@ CASES: list[tuple[str, dict[str, Any], list[Any], float]] = [
     ("late_growth", {"arm": "a", "quantity": "rate"}, [row("late_growth", seeds(1, 2), arm="a", quantity="rate")], 1.5),
     ("fall_from_peak", {"arm": "a", "quantity": "rate"}, [row("fall_from_peak", seeds(-1, -2), arm="a", quantity="rate")], -1.5),
     ("rise_from_start", {"arm": "a", "quantity": "rate"}, [row("rise_from_start", seeds(1, 3), arm="a", quantity="rate")], 2.0),
-    ("share_below", {"arms": ["a", "b"], "quantity": "x<y"}, [row("share_below", seeds(v, 1.0), arm=arm, quantity="x<y") for v, arm in ((0.5, "a"), (0.9, "b"))], 0.85),
+    ("share_below", {"arms": ["a", "b"], "quantity": "x<y"}, [row("share_below", of_shares([Unit(0, 0, v), Unit(1, 0, 1.0)], 40), arm=arm, quantity="x<y") for v, arm in ((0.5, "a"), (0.9, "b"))], 0.85),
 ]  # fmt: skip
 # ruff: noqa: E501
 
@@ -145,6 +145,14 @@ def test_slopes_of_two_arms_are_paired_by_seed_and_size() -> None:
     own = estimates(row("drift", steeper, arm="a"), row("drift", drift, arm="b"))
     found = of("drift", own, arm="a", minus="b")
     assert found.interval(0.95) == pytest.approx((1.0, 1.0, 1.0), abs=1e-5)
+
+
+def test_a_share_of_all_steps_of_two_arms_has_the_trials_of_both() -> None:
+    units = [Unit(seed, 0, 1.0) for seed in range(3)]
+    rows = [row("share_below", of_shares(units, 60), arm=arm, quantity="x<y") for arm in "ab"]
+    found = of("share_below", estimates(*rows), arms=["a", "b"], quantity="x<y")
+    assert found.interval(0.95) == of_shares(units, 120).interval(0.95)
+    assert found.interval(0.95).low < 0.98
 
 
 def test_what_seeds_share_cancels_between_tuners() -> None:
