@@ -24,7 +24,7 @@ it.
 Found in simulation (200 studies a cell of 3, 5 and 10 seeds, noise like that of the core study's
 curves, shared over sizes or not, distances of 0 to 30 %): nominal 95 % intervals cover 92 to 100 %
 of the overlaps and 90 to 100 % of the growths. Seeds of one net against each other are said to
-differ, to grow or to fall apart in 1 % of 200 splits at most (`docs/statistics.md`).
+differ, to grow or to fall in 1.5 % of 200 splits at most (`docs/statistics.md`).
 """
 
 from __future__ import annotations
