@@ -169,6 +169,9 @@ def decides(rule: Rule, truth: float, study: Estimate, confidence: float) -> flo
         truth: the true value.
         study: whose parts, systematic part and scale count.
         confidence: of the interval.
+
+    Raises:
+        ValueError: the estimate is a correlation or a share.
     """
     if study.scale not in ("linear", "root"):
         raise ValueError(f"the scale is {study.scale}: the power of linear and root is known alone")
