@@ -14,14 +14,13 @@ from lrtransfer.transfer.estimate import (
     Part,
     Unit,
     known_exactly,
-    mean_of_dependent,
     of_mean,
     of_seeds,
-    paired,
+    of_shares,
     welch,
 )
 from lrtransfer.transfer.intervals import Interval
-from lrtransfer.transfer.rules import Above, Below, Rule, Within, verdict
+from lrtransfer.transfer.rules import Above, Below, Rule, Within
 
 NAN, INF = float("nan"), float("inf")
 
@@ -55,7 +54,7 @@ def test_equal_variances_add_their_degrees_of_freedom() -> None:
 
 def test_a_part_without_variance_takes_no_degrees_of_freedom() -> None:
     assert welch(Part(1.0, 2), Part(0.0, 5)) == Part(1.0, 2)
-    assert Estimate(0.0, (welch(Part(0.0, 2)),)).half_width(0.05) == 0
+    assert welch(Part(0.0, 2), Part(0.0, 5)) == Part(0.0, 5)
 
 
 def test_unequal_variances_have_the_degrees_of_freedom_of_welchs_test() -> None:
@@ -132,7 +131,7 @@ def test_the_difference_of_a_difference_keeps_every_part() -> None:
 def test_the_p_value_of_one_part_is_that_of_the_t_test(value: float, freedom: float) -> None:
     expected = 2 * stats.t.sf(abs(value) / 0.3, freedom)
     for rule in (Above(0.0), Below(0.0)):
-        found = Estimate(value, (Part(0.09, freedom),)).p(rule)
+        found = Estimate(value, (Part(0.09, freedom),), units=(Unit(0, 0, value),) * 3).p(rule)
         assert found == pytest.approx(expected, rel=1e-9)
 
 
@@ -171,10 +170,10 @@ def test_an_unknown_scatter_or_value_has_no_p_value() -> None:
     assert Estimate(NAN, (Part(1.0, 3),)).p(Above(0.0)) is None
 
 
-def test_a_value_without_scatter_is_decided_at_every_level_and_one_at_the_threshold_at_none() -> (
+def test_a_value_known_by_definition_has_no_p_value_and_one_at_the_threshold_that_of_chance() -> (
     None
 ):
-    assert known_exactly(1.0).p(Above(0.0)) == 0.0
+    assert known_exactly(1.0).p(Above(0.0)) is None, "there is nothing to test"
     assert Estimate(0.0, (Part(1.0, 4),)).p(Above(0.0)) == pytest.approx(1.0, abs=1e-6)
 
 
@@ -217,7 +216,7 @@ def test_a_verdict_at_a_confidence_and_the_p_value_never_disagree(
     p = estimate.p(rule)
     level = 1 - confidence
     assume(p is None or p in (0.0, 1.0) or abs(p / level - 1) > 1e-9)  # rounding alone decides
-    decided = verdict(rule, estimate.interval(confidence)) != "inconclusive"
+    decided = estimate.verdict(rule, confidence) != "inconclusive"
     assert decided == (p is not None and p <= level)
 
 
@@ -251,6 +250,8 @@ def test_a_perfect_order_counts_as_the_next_one_and_its_interval_holds_it(sign: 
         Estimate(0.5, (Part(0.1, 2.7),), systematic=0.2, open_high=True),
         correlation(1.0, 7),
         known_exactly(0.0),
+        of_shares([Unit(seed, 32, 0.9) for seed in range(3)], trials=60),
+        Estimate(-0.2, (Part(0.1, 2),), scale="root", note="a note"),
         UNKNOWN,
         Estimate(NAN),
     ],
@@ -268,43 +269,52 @@ def test_a_difference_is_not_stored() -> None:
         A.minus(B).as_row()
 
 
-def test_paired_estimates_use_the_seeds_that_all_share() -> None:
-    a = of_seeds([1.0, 2.0, 3.0, 99.0], [0, 1, 2, 7])
-    b = of_seeds([0.5, 1.4, 2.6], [2, 1, 0])
-    found = paired([(2.0, a), (-1.0, b)])
-    assert found == of_seeds([2 - 2.6, 4 - 1.4, 6 - 0.5], [0, 1, 2])
-    lost = of_seeds([1.0, NAN], [0, 1])
-    assert [unit.seed for unit in paired([(1.0, a), (1.0, lost)]).units] == [0]
-    assert math.isnan(paired([(1.0, a), (1.0, of_seeds([1.0], [5]))]).value)
+def test_observations_that_are_equal_are_known_to_the_last_digit_and_no_further() -> None:
+    found = of_seeds([0.75] * 3, range(3))
+    assert 0 < found.half_width(0.05) < 1e-6 and "rounding" in found.note
+    p = found.p(Above(0.5))
+    assert p is not None and p > 0, "no p value is zero"
+    assert of_seeds([0.1] * 3, range(3)).parts == (Part(0.0, 2),), "whatever the sum's rounding"
+    assert known_exactly(0.75).half_width(0.05) == 0
 
 
-def test_what_seeds_share_cancels_in_pairs_but_not_in_independent_differences() -> None:
-    shared = np.array([0.0, 5.0, -3.0])
-    a, b = of_seeds(shared + 1.0, [0, 1, 2]), of_seeds(shared, [0, 1, 2])
-    assert limits(paired([(1.0, a), (-1.0, b)])) == pytest.approx((1.0, 1.0))
-    low, high = limits(a.minus(b))
-    assert low < -5 and high > 5
+def test_two_observations_decide_nothing_however_alike_they_are() -> None:
+    two = of_seeds([1.0, 1.001], [0, 1])
+    assert limits(two)[0] > 0.9, "the interval is what it is"
+    assert two.p(Above(0.0)) is None
+    assert two.verdict(Above(0.0), 0.95) == "inconclusive"
+    assert "fewer than 3" in two.obstacle
+    assert of_seeds([1.0, 1.001, 1.002], range(3)).verdict(Above(0.0), 0.95) == "supported"
+    assert two.minus(of_seeds([0.0, 0.001], [2, 3])).obstacle == "", "four observations"
 
 
-def test_the_half_widths_of_dependent_estimates_are_averaged() -> None:
-    found = mean_of_dependent([A, B])
-    assert found.value == (A.value + B.value) / 2
-    assert found.half_width(0.05) == pytest.approx((A.half_width(0.05) + B.half_width(0.05)) / 2)
-    wide = mean_of_dependent([A, opened(B, low=True, high=False)])
-    assert limits(wide)[0] == -INF and math.isfinite(limits(wide)[1])
-    assert math.isnan(mean_of_dependent([A, of_seeds([1.0], [0])]).half_width(0.05))
-    for refused in (lambda: found.minus(A), found.as_row):
-        with pytest.raises(ValueError, match="its terms"):
-            refused()
+def test_what_stands_in_the_way_of_a_verdict_is_said() -> None:
+    assert "one seed" in of_seeds([1.0], [0]).obstacle
+    assert Estimate(NAN, note="why").obstacle == "why"
+    assert "by definition" in known_exactly(0.0).obstacle
+    assert A.obstacle == ""
 
 
-def test_opening_keeps_what_is_open() -> None:
-    once = opened(A, low=True, high=False)
-    assert limits(opened(once, low=False, high=True)) == (-INF, INF)
-    assert opened(A, low=False, high=False) == A
+def test_a_share_of_every_trial_has_the_interval_of_wilson() -> None:
+    every = of_shares([Unit(seed, 0, 1.0) for seed in range(3)], trials=126)
+    assert limits(every) == pytest.approx((126 / (126 + stats.norm.ppf(0.975) ** 2), 1.0))
+    mixed = [Unit(seed, 0, share) for seed, share in enumerate((0.4, 0.4, 0.4))]
+    wilson = stats.binomtest(40, 100).proportion_ci(0.95, "wilson")
+    assert limits(of_shares(mixed, trials=100)) == pytest.approx((wilson.low, wilson.high))
 
 
-@pytest.mark.parametrize("confidence", [0.0, 1.0, 95, NAN])
-def test_impossible_confidence_is_refused(confidence: float) -> None:
-    with pytest.raises(ValueError, match="confidence"):
-        A.interval(confidence)
+def test_seeds_that_scatter_more_than_the_trials_would_widen_a_share() -> None:
+    calm, wild = ([Unit(i, 0, 0.5 + d * (i - 1)) for i in range(3)] for d in (0.01, 0.3))
+    assert of_shares(calm, trials=300).half_width(0.05) < of_shares(wild, 300).half_width(0.05)
+    assert of_shares(wild, trials=300).parts[0].df == 2
+    assert of_shares(calm[:2], trials=300).obstacle, "two seeds decide nothing"
+    assert math.isnan(of_shares([Unit(0, 0, 0.5)], trials=50).half_width(0.05))
+
+
+def test_on_the_root_scale_the_interval_is_that_of_the_square() -> None:
+    found = Estimate(0.3, (Part(0.01, 4),), scale="root")
+    half = stats.t.ppf(0.975, 4) * 0.1
+    assert limits(found) == pytest.approx((-math.sqrt(half - 0.09), math.sqrt(0.09 + half)))
+    assert found.p(Below(0.5)) == pytest.approx(2 * stats.t.sf((0.25 - 0.09) / 0.1, 4), rel=1e-9)
+    gap = found.minus(Estimate(0.5, (Part(0.01, 4),), scale="root"))
+    assert gap.value == pytest.approx(-0.4) and gap.scale == "root"

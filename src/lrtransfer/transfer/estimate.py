@@ -3,6 +3,9 @@
 A half width is √(Σ t(df)²·variance + z²·systematic²): every independent part of the variance with
 its own Student quantile, the part that no seed lessens with the normal one. Added in quadrature
 like this, the parts of a difference give the limits of Zou & Donner (2008, eq. 3, MOVER).
+
+No interval is without width but that of a value known by definition: observations that are equal to
+the last digit are known to that digit. And no verdict comes from fewer than three observations.
 """
 
 from __future__ import annotations
@@ -17,10 +20,15 @@ import numpy.typing as npt
 from scipy import special
 
 from lrtransfer.transfer.intervals import Interval, check_confidence
-from lrtransfer.transfer.rules import Rule, verdict
+from lrtransfer.transfer.rules import Rule, Verdict, verdict
 
-Scale = Literal["linear", "fisher"]
+Scale = Literal["linear", "fisher", "share", "root"]
+_SCALES: tuple[Scale, ...] = ("linear", "fisher", "share", "root")
 _UNKNOWN = float("nan")
+_LEAST_LEVEL = 1e-300
+#: Fewer independent observations decide nothing, however alike they are.
+LEAST_OBSERVATIONS = 3
+ROUNDED = "equal to the last digit: the width is that of rounding"
 
 
 class Unit(NamedTuple):
@@ -54,8 +62,12 @@ class Estimate:
         systematic: error that more seeds do not lessen, as a standard deviation.
         open_low: whether the true value may lie arbitrarily far below.
         open_high: likewise above.
-        scale: `fisher` where variance and intervals are those of artanh(value), a correlation.
+        scale: `linear`; `fisher` where variance and intervals are those of artanh(value), a
+            correlation; `share` where the variance is that of a share p over p(1 − p), and the
+            interval Wilson's; `root` where variance and units are those of the value's square, with
+            the value's sign.
         units: the observations.
+        note: what a reader should know of its interval; empty where there is nothing to say.
     """
 
     value: float
@@ -65,14 +77,47 @@ class Estimate:
     open_high: bool = False
     scale: Scale = "linear"
     units: tuple[Unit, ...] = ()
+    note: str = ""
+
+    @property
+    def exact(self) -> bool:
+        """Whether it holds by definition, so that there is nothing to test."""
+        known = all(part.variance == 0 and math.isinf(part.df) for part in self.parts)
+        return bool(self.parts) and known and self.systematic == 0
+
+    @property
+    def observations(self) -> float:
+        """How many independent observations there are: the units, or what the scatter is from."""
+        return len(self.units) or sum(part.df + 1 for part in self.parts)
+
+    @property
+    def obstacle(self) -> str:
+        """Why it can decide nothing, whatever the rule; empty if it may."""
+        if self.exact:
+            return self.note or "known by definition"
+        if math.isnan(self.value):
+            return self.note or "no value"
+        if self.open_low and self.open_high:
+            return ""
+        if math.isnan(self.half_width(0.5)):
+            return "its scatter is unknown: one seed has none"
+        if self.observations < LEAST_OBSERVATIONS:
+            return f"fewer than {LEAST_OBSERVATIONS} independent observations"
+        return ""
 
     def half_width(self, level: float) -> float:
-        """Return the half width at the two-sided `level` (0.05, say); NaN if it is unknown."""
+        """Return the half width at the two-sided `level` (0.05, say); NaN if it is unknown.
+
+        It is on the estimate's scale, and zero for a value known by definition alone.
+        """
         if not self.parts or any(not part.df >= 1 for part in self.parts):
             return _UNKNOWN
         # Where a variance is zero its quantile, which may be infinite, counts for nothing.
         errors = [_t(level, p.df) * math.sqrt(p.variance) for p in self.parts if p.variance != 0]
-        return math.hypot(*errors, _t(level, math.inf) * self.systematic)
+        half = math.hypot(*errors, _t(level, math.inf) * self.systematic)
+        if self.exact:
+            return half
+        return max(half, _t(level, min(part.df for part in self.parts)) * _rounding(self.value))
 
     def interval(self, confidence: float) -> Interval:
         """Return the value with its limits; NaN limits are unknown, infinite ones open.
@@ -91,18 +136,19 @@ class Estimate:
 
         It is two-sided, like the interval, so that verdict and p value cannot disagree: a value at
         the very threshold is decided at p ≤ 0.05 in 5 % of studies. 1 where no confidence decides,
-        None where the interval is unknown.
+        None where the interval is unknown, where there are fewer than `LEAST_OBSERVATIONS` and
+        where the value holds by definition: nothing was tested.
         """
 
         def decided(log_level: float) -> bool:
             return verdict(rule, self._at_level(math.exp(log_level))) != "inconclusive"
 
         widest = self._at_level(0.5)
-        if math.isnan(widest.low) or math.isnan(widest.high):
+        if self.obstacle or math.isnan(widest.low) or math.isnan(widest.high):
             return None
-        low, high = math.log(1e-300), 0.0
+        low, high = math.log(_LEAST_LEVEL), 0.0
         if decided(low):
-            return 0.0
+            return _LEAST_LEVEL
         if not decided(-1e-12):
             return 1.0
         for _ in range(100):
@@ -110,14 +156,24 @@ class Estimate:
             low, high = (low, middle) if decided(middle) else (middle, high)
         return math.exp(high)
 
+    def verdict(self, rule: Rule, confidence: float) -> Verdict:
+        """Return what the interval at `confidence` says of `rule`; nothing at an `obstacle`."""
+        return "inconclusive" if self.obstacle else verdict(rule, self.interval(confidence))
+
     def minus(self, other: Estimate) -> Estimate:
-        """Return the difference to an independent estimate; its units are none."""
+        """Return the difference to an independent estimate; its units are none.
+
+        The root scale takes the difference of the squares: it has the same sign. Where runs share
+        seeds ask `pairing.difference`.
+        """
+        own, theirs = (squared(e.value) if e.scale == "root" else e.value for e in (self, other))
         return Estimate(
-            value=self.value - other.value,
+            value=on_scale(own - theirs, self.scale),
             parts=self.parts + other.parts if self.parts and other.parts else (),
             systematic=math.hypot(self.systematic, other.systematic),
             open_low=self.open_low or other.open_high,
             open_high=self.open_high or other.open_low,
+            scale="root" if self.scale == "root" else "linear",
         )
 
     def as_row(self) -> dict[str, object]:
@@ -138,6 +194,7 @@ class Estimate:
             "open_high": self.open_high,
             "scale": self.scale,
             "units": [unit._asdict() for unit in self.units],
+            "note": self.note,
         }
 
     @classmethod
@@ -150,23 +207,32 @@ class Estimate:
             systematic=float(str(row["systematic"])),
             open_low=bool(row["open_low"]),
             open_high=bool(row["open_high"]),
-            scale="fisher" if row["scale"] == "fisher" else "linear",
+            scale=next(scale for scale in _SCALES if scale == row["scale"]),
             units=tuple(
                 Unit(unit["seed"], unit["size"], unit["value"])
                 for unit in (units if isinstance(units, Iterable) else ())
             ),
+            note=str(row.get("note") or ""),
         )
 
     def _at_level(self, level: float) -> Interval:
-        half = self.half_width(level)
-        low, high = self.value - half, self.value + half
-        if self.scale == "fisher":
-            low, high = self._fisher(half)
+        low, high = self._limits(self.half_width(level))
         return Interval(
             self.value,
             -math.inf if self.open_low else low,
             math.inf if self.open_high else high,
         )
+
+    def _limits(self, half: float) -> tuple[float, float]:
+        """Return the limits at a half width on the estimate's own scale."""
+        if self.scale == "fisher":
+            return self._fisher(half)
+        if self.scale == "share":
+            return _wilson(self.value, 1 / half / half)
+        if self.scale == "root":
+            square = squared(self.value)
+            return on_scale(square - half, "root"), on_scale(square + half, "root")
+        return self.value - half, self.value + half
 
     def _fisher(self, half: float) -> tuple[float, float]:
         """Return the limits of a correlation of as many observations as there are units.
@@ -212,8 +278,37 @@ def of_mean(units: Iterable[Unit], *, extra: Part | None = None) -> Estimate:
     mean = float(values.mean())
     if len(kept) == 1:
         return Estimate(mean, units=kept)
-    own = Part(float(values.var(ddof=1)) / len(kept), len(kept) - 1)
-    return Estimate(mean, (welch(own, extra) if extra else own,), units=kept)
+    # Not the variance: that of equal numbers need not be zero.
+    spread = float(values.var(ddof=1)) if np.ptp(values) > 0 else 0.0
+    own = Part(spread / len(kept), len(kept) - 1)
+    part = welch(own, extra) if extra else own
+    return Estimate(mean, (part,), units=kept, note="" if part.variance else ROUNDED)
+
+
+def of_shares(units: Iterable[Unit], trials: float) -> Estimate:
+    """Return a share as the mean over seeds, its interval that of Wilson (1927).
+
+    Args:
+        units: the share of each seed.
+        trials: independent ones of all seeds together. Where seeds scatter more than so many
+            trials would, their scatter counts instead.
+
+    Example:
+        >>> from lrtransfer.transfer.estimate import Unit, of_shares
+        >>> every = of_shares([Unit(seed, 64, 1.0) for seed in range(3)], trials=60)
+        >>> round(every.interval(0.95).low, 2)
+        0.94
+    """
+    mean = of_mean(units)
+    if not mean.parts or not trials > 0:
+        return mean
+    # As if of four more trials half had gone either way (Agresti & Coull 1998): never 0 or 1.
+    inner = (mean.value * trials + 2) / (trials + 4)
+    (scatter,) = mean.parts
+    part = Part(scatter.variance / (inner * (1 - inner)), scatter.df)
+    if part.variance < 1 / trials:
+        part = Part(1 / trials, math.inf)
+    return Estimate(mean.value, (part,), scale="share", units=mean.units)
 
 
 def welch(*parts: Part) -> Part:
@@ -227,7 +322,8 @@ def welch(*parts: Part) -> Part:
     total = sum(part.variance for part in parts)
     if not total > 0:
         return Part(total, max(part.df for part in parts))
-    return Part(total, total**2 / sum(part.variance**2 / part.df for part in parts))
+    doubt = sum(part.variance**2 / part.df for part in parts)
+    return Part(total, total**2 / doubt if doubt else math.inf)
 
 
 def of_seeds(values: npt.ArrayLike, seeds: Iterable[int], size: int = 0) -> Estimate:
@@ -242,64 +338,27 @@ def of_seeds(values: npt.ArrayLike, seeds: Iterable[int], size: int = 0) -> Esti
     return of_mean(Unit(int(s), size, float(v)) for s, v in zip(seeds, numbers, strict=True))
 
 
-def paired(terms: Iterable[tuple[float, Estimate]]) -> Estimate:
-    """Return the mean over seeds of Σ coefficient · value, of the seeds that all terms share.
-
-    Runs of equal seed share initialisation and samples: what they share cancels seed by seed.
-
-    Args:
-        terms: coefficient and an estimate with one unit per seed.
-
-    Example:
-        >>> from lrtransfer.transfer.estimate import of_seeds, paired
-        >>> one, two = of_seeds([5.0, 6.0], [0, 1]), of_seeds([1.0, 2.0], [0, 1])
-        >>> paired([(1.0, one), (-1.0, two)]).value
-        4.0
-    """
-    by_seed = [(c, {unit.seed: unit.value for unit in e.units}) for c, e in terms]
-    shared = set.intersection(*(set(values) for _, values in by_seed))
-    return of_mean(
-        Unit(seed, 0, sum(c * values[seed] for c, values in by_seed)) for seed in sorted(shared)
-    )
+def squared(value: float) -> float:
+    """Return the square of a value, with its sign."""
+    return math.copysign(value * value, value)
 
 
-@dataclass(frozen=True)
-class _MeanOfDependent(Estimate):
-    """What `mean_of_dependent` returns; an estimate to be read, not to be subtracted or stored."""
-
-    terms: tuple[Estimate, ...] = ()
-
-    def half_width(self, level: float) -> float:
-        """Return the mean half width of the terms."""
-        return float(np.mean([term.half_width(level) for term in self.terms]))
-
-    def minus(self, other: Estimate) -> Estimate:
-        """Refuse: the sum of its terms' variances is not known."""
-        raise ValueError("a mean of dependent estimates has no difference: subtract its terms")
-
-    def as_row(self) -> dict[str, object]:
-        """Refuse, for the same reason."""
-        raise ValueError("a mean of dependent estimates is not stored: store its terms")
+def on_scale(value: float, scale: Scale) -> float:
+    """Return what is shown of a number on an estimate's scale: on `root` its signed root."""
+    return math.copysign(math.sqrt(abs(value)), value) if scale == "root" else value
 
 
-def mean_of_dependent(terms: Iterable[Estimate]) -> Estimate:
-    """Return the mean of estimates whose errors may go together: half widths are averaged.
+def _wilson(share: float, trials: float) -> tuple[float, float]:
+    """Return Wilson's limits; `trials` is their number over the squared quantile."""
+    centre = (share * trials + 0.5) / (trials + 1)
+    half = math.sqrt(share * (1 - share) * trials + 0.25) / (trials + 1)
+    # Rounding must not leave the share outside.
+    return max(min(centre - half, share), 0.0), min(max(centre + half, share), 1.0)
 
-    Args:
-        terms: at least one, on the linear scale.
 
-    Example:
-        >>> from lrtransfer.transfer.estimate import mean_of_dependent, of_seeds
-        >>> mean_of_dependent([of_seeds([1.0, 2.0], [0, 1]), of_seeds([3.0, 4.0], [0, 1])]).value
-        2.5
-    """
-    every = tuple(terms)
-    return _MeanOfDependent(
-        value=sum(term.value for term in every) / len(every),
-        open_low=any(term.open_low for term in every),
-        open_high=any(term.open_high for term in every),
-        terms=every,
-    )
+def _rounding(value: float) -> float:
+    """Return the standard deviation that rounding to single precision, in which nets train, has."""
+    return float(np.spacing(np.float32(abs(value)))) / math.sqrt(12)
 
 
 def _t(level: float, df: float) -> float:

@@ -157,7 +157,9 @@ def _fit_error(group: list[Sweep]) -> float:
 def _robustness(found: _Found) -> float:
     rises = []
     for sweep, at in zip(found.sweeps, found.optima, strict=True):
-        log_loss = np.log(sweep.mean_loss_at([at - OFFSET, at, at + OFFSET]))
+        losses = sweep.mean_loss_at([at - OFFSET, at, at + OFFSET])
+        # A loss that is not positive has no logarithm, and the metric no value.
+        log_loss = np.log(np.where(losses > 0, losses, np.nan))
         rises.append((log_loss[0] + log_loss[2]) / 2 - log_loss[1])
     return -_slope(found.sweeps, np.array(rises))
 
@@ -190,7 +192,8 @@ def _slope(group: list[Sweep], values: Array) -> float:
 
 def _penalty(own: dict[int, float], rivals: list[dict[int, float]]) -> tuple[float, int, float]:
     common = sorted(set(own).intersection(*rivals))
-    ratio = np.array([own[size] / min(of[size] for of in rivals) for size in common])
+    best = np.array([min(of[size] for of in rivals) for size in common])
+    ratio = np.array([own[size] for size in common]) / np.where(best > 0, best, np.nan)
     if not len(ratio) or not np.all(np.isfinite(ratio)):
         return float("nan"), 0, float("nan")
     x = np.log2(np.array(common, dtype=np.float64))

@@ -11,7 +11,6 @@ from lrtransfer.study.evidence.measure import every_measure
 from lrtransfer.study.plan.claims import FILE, Claim, load_claims
 from lrtransfer.study.plan.load import load_study
 from lrtransfer.transfer.estimate import Estimate, Part, of_seeds
-from lrtransfer.transfer.rules import verdict
 from tests.tiny import PARAMS
 
 from .rows import CONFIDENCE, stored
@@ -43,8 +42,7 @@ def estimates(*rows: Row) -> Estimates:
 def judged(claim: Claim, own: Estimates) -> str:
     """Return the verdict on one experiment's estimates, whatever the claim needs."""
     found = every_measure()[claim.measure](own, **claim.options(own.arms))
-    interval = None if found is None else found.interval(CONFIDENCE)
-    return verdict(rule_of(claim.entry.rule), interval)
+    return "inconclusive" if found is None else found.verdict(rule_of(claim.entry.rule), CONFIDENCE)
 
 
 def on(experiment: str) -> Iterable[Claim]:

@@ -29,7 +29,7 @@ def config(**options: Any) -> dict[str, Any]:
 
 def test_ratio_is_the_final_sharpness_over_two_over_the_learning_rate() -> None:
     own = estimates(lambda w, s, t: (0.5 + 0.1 * (s - 1)) * np.where(t == 16, 1, 9) * w / 64)
-    found = shown(own, "edge_ratio", "size")
+    found = shown(own, "edge_ratio", "size", at="1")
     assert found["value"].to_dict() == pytest.approx({32: 0.5, 64: 1.0, 128: 2.0, 0: 3.5 / 3})
     low, high = found.loc[0, ["ci_low", "ci_high"]]
     assert low < 3.5 / 3 < high
@@ -38,9 +38,18 @@ def test_ratio_is_the_final_sharpness_over_two_over_the_learning_rate() -> None:
     assert np.isnan(edge.interval(0.95).low)
 
 
+def test_the_ratio_is_known_at_every_measured_step_by_its_share_of_the_run() -> None:
+    runs = make_runs(parabola(lambda w, s: 0.0), reference=2.0)
+    runs["config"] = '{"steps": 64, "optimizer": {"name": "sgd", "options": {}}}'
+    curves = make_curves(runs, [0, 16, 64], sharpness=lambda w, s, t: 0.5 + t / 128)
+    own = stored(edge_of_stability(runs, measured_curves(runs, curves)))
+    ratio = own.rows("edge_ratio", size=0).set_index("at")["value"]
+    assert ratio.to_dict() == pytest.approx({"0": 1.0, "0.25": 1.25, "1": 2.0})
+
+
 def test_a_run_that_did_not_reach_the_end_is_not_counted() -> None:
     own = estimates(lambda w, s, t: np.where((t == 16) & (s == 0) & (w == 32), np.nan, 0.5))
-    found = shown(own, "edge_ratio", "size")
+    found = shown(own, "edge_ratio", "size", at="1")
     assert found["n_seeds"].to_dict() == {32: 2, 64: 3, 128: 3, 0: 3}
     assert found.loc[32, "value"] == pytest.approx(1.0)
 
@@ -57,6 +66,12 @@ def test_the_edge_of_adam_is_that_of_the_preconditioned_sharpness() -> None:
     np.testing.assert_allclose(found["value"], 1.0)
     assert set(found["quantity"]) == {"preconditioned_sharpness"}
     assert estimates(lambda w, s, t: 0 * t + 9.5, options=options).frame.empty
+
+
+def test_rmsprop_bounds_the_preconditioned_sharpness_alone() -> None:
+    assert np.isnan(edge_factor(config(beta2=0.99), "sharpness"))
+    assert edge_factor(config(beta2=0.99), "preconditioned_sharpness") == 2
+    assert edge_factor(config(beta2=0.99, momentum=0.9), "preconditioned_sharpness") == 3.8
 
 
 def test_momentum_moves_the_edge() -> None:

@@ -23,7 +23,7 @@ OF_SWEEPS = {
     *("given_up", "transfer_rate", "log2_loss", "best_rate"),
 }
 OF_CURVATURE = {
-    *("distance_exponent", "distance_ratio", "distance_scale", "trend", "change"),
+    *("overlap", "distance_growth", "distance_exponent", "distance_scale", "trend", "change"),
     *("edge_ratio", "edge"),
 }
 OF_ALIGNMENT = {
@@ -78,7 +78,7 @@ def test_a_study_has_the_statistics_of_what_it_measured(runs: pd.DataFrame) -> N
 def test_quantities_are_compared_and_curvatures_also_followed(runs: pd.DataFrame) -> None:
     curvature = dict.fromkeys(QUANTITIES, lambda w, s, t: 1.0 + t / w + 0.01 * s)
     found = fit(runs, make_curves(runs, [0, 1, 4, 16, 64], **curvature))
-    assert set(found.rows("distance_ratio")["quantity"]) == QUANTITIES
+    assert set(found.rows("overlap")["quantity"]) == QUANTITIES
     assert set(found.rows("trend")["quantity"]) == QUANTITIES - {"subset_loss"}
     assert set(found.rows("change")["quantity"]) == QUANTITIES - {"subset_loss"}
 
@@ -152,7 +152,7 @@ def test_arms_may_differ_in_their_steps(runs: pd.DataFrame) -> None:
     measured = measured_curves(both, curves)
     last = {own.arm: distances(own)["step"].max() for own in quantity_curves(measured, "sharpness")}
     assert last == {"mup": 4, "long": 64}
-    ratio = shown(fit(both, curves), "edge_ratio", "arm", "size")["value"]
+    ratio = shown(fit(both, curves), "edge_ratio", "arm", "size", at="1")["value"]
     assert ratio["mup", 32] == pytest.approx((1.01 + 4 / 32) / 2)
     assert ratio["long", 32] == pytest.approx((1.01 + 64 / 32) / 2)
 
@@ -171,8 +171,9 @@ def test_a_largest_net_without_a_common_step_has_no_distance(runs: pd.DataFrame)
     curves = make_curves(runs, [0, 1, 2, 4], sharpness=value)
     (own,) = quantity_curves(measured_curves(runs, curves), "sharpness")
     assert distances(own).empty
-    rows = fit(runs, curves).rows("distance_exponent")
-    assert len(rows) and rows["value"].isna().all()
+    for statistic in ("distance_exponent", "overlap", "distance_growth"):
+        rows = fit(runs, curves).rows(statistic)
+        assert len(rows) and rows["value"].isna().all()
 
 
 def test_arms_keep_their_order_of_appearance(runs: pd.DataFrame) -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from lrtransfer.study.evidence.estimates import Estimates
 from lrtransfer.study.evidence.final_losses import final_losses, losses_at_equal_price
-from lrtransfer.transfer.estimate import Estimate, paired
+from lrtransfer.transfer.estimate import Estimate
+from lrtransfer.transfer.pairing import paired
 
 from .rows import CONFIDENCE, shown, stored
 from .tuner_frames import tuner_curves, tuner_runs
@@ -74,16 +75,48 @@ def test_a_loss_of_zero_has_a_finite_logarithm() -> None:
     assert np.isfinite(one(stored(final_losses(runs)), "log2_loss", arm="a").value)
 
 
-def test_the_best_rate_is_each_seeds_own() -> None:
-    runs = tuner_runs({"cdat_16": {0.5: 0.0, 1.0: 1.0}, "cdat_256": {0.5: 1.0, 1.0: 0.0}})
-    found = stored(final_losses(runs))
-    for arm, rate in (("cdat_16", 0.5), ("cdat_256", 1.0)):
-        best = one(found, "best_rate", arm=arm)
-        assert best.interval(CONFIDENCE) == pytest.approx((rate,) * 3)
-    turned = (runs["arm"] == "cdat_16") & (runs["seed"] == 2) & (runs["lr"] == 1.0)
+VALLEY = {0.25: 1.0, 0.5: 0.0, 1.0: 0.5, 2.0: 2.0}
+
+
+def test_the_best_rate_is_each_seeds_own_between_the_rates_of_the_grid() -> None:
+    runs = tuner_runs({"a": VALLEY})
+    best = one(stored(final_losses(runs)), "best_rate", arm="a")
+    # Rises of 1 and ½ on both sides: a sixth of a step up.
+    assert [unit.value for unit in best.units] == pytest.approx([0.5 * 2 ** (1 / 6)] * 3)
+    turned = (runs["seed"] == 2) & (runs["lr"] == 1.0)
     runs.loc[turned, "final_loss"] = 0.01
-    best = one(stored(final_losses(runs)), "best_rate", arm="cdat_16")
-    assert [unit.value for unit in best.units] == [0.5, 0.5, 1.0]
+    best = one(stored(final_losses(runs)), "best_rate", arm="a")
+    assert best.units[2].value > 0.9 > best.units[1].value
+
+
+def test_a_best_rate_is_known_to_the_step_of_its_grid_and_no_finer() -> None:
+    best = one(stored(final_losses(tuner_runs({"a": VALLEY}))), "best_rate", arm="a")
+    assert best.systematic == pytest.approx(best.value * math.log(2) / math.sqrt(12))
+    low, high = best.interval(CONFIDENCE)[1:]
+    assert low < 0.4 and high > 0.75 and "fewer" not in best.obstacle
+
+
+def test_a_best_rate_at_an_end_of_its_grid_may_lie_beyond() -> None:
+    found = stored(
+        final_losses(
+            tuner_runs({"low": {0.5: 0.0, 1.0: 1.0}, "high": {0.5: 1.0, 1.0: 0.0}, "one": {1.0: 0}})
+        )
+    )
+    low, high, single = (one(found, "best_rate", arm=arm) for arm in ("low", "high", "one"))
+    assert (low.open_low, low.open_high, low.value) == (True, False, 0.5)
+    assert (high.open_low, high.open_high, high.value) == (False, True, 1.0)
+    assert single.open_low and single.open_high
+    shift = paired([(2.0, high), (-2.0, low)])
+    assert shift.open_high and not shift.open_low, "the one lies higher still, the other lower"
+
+
+def test_a_diverged_neighbour_does_not_move_a_best_rate() -> None:
+    best = one(
+        stored(final_losses(tuner_runs({"a": {0.5: 1.0, 1.0: 0.0, 2.0: math.inf}}))),
+        "best_rate",
+        arm="a",
+    )
+    assert best.value == 1.0 and not best.open_high
 
 
 @pytest.mark.parametrize("axis", ["width", "depth"])

@@ -123,7 +123,7 @@ def test_a_study_that_disagrees_contradicts_every_claim() -> None:
 def test_one_seed_leaves_every_claim_inconclusive_and_without_a_p_value() -> None:
     records = judge(1, seeds=(0,))
     assert {(r["verdict"], r["p_value"]) for r in records} == {("inconclusive", None)}
-    assert {r["seeds_needed"] for r in records} == {2}
+    assert {r["seeds_needed"] for r in records} == {3}
 
 
 def test_verdict_and_p_value_agree(supporting: Records) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from lrtransfer.study.evidence.estimates import Estimates
 from lrtransfer.study.evidence.measure import every_measure
-from lrtransfer.transfer.estimate import Estimate, Part
+from lrtransfer.transfer.estimate import Estimate, Part, Unit, of_shares
 
 from .planted import around, estimates, row, seeds
 
@@ -27,11 +28,11 @@ CASES: list[tuple[str, dict[str, Any], list[Any], float]] = [
     ("optimum", {"arm": "a", "minus": "b"}, [row("optimum", 2, arm="a", size=32), row("optimum", 3, arm="a", size=64), row("optimum", 0, arm="b", size=32), row("optimum", 0.5, arm="b", size=64), row("optimum", 99, arm="b", size=128)], 2.25),
     ("regret", {"arm": "a"}, [row("regret", 0, arm="a", size=32, at="reference"), row("regret", 0.3, arm="a", size=64)], 0.3),
     ("regret", {"arm": "a", "minus": "b"}, [row("regret", 0, arm="a", size=32, at="reference"), row("regret", 0.3, arm="a", size=64), row("regret", 0.1, arm="b", size=64), row("regret", 7, arm="b", size=128)], 0.2),
-    ("exponent", {"arm": "a", "quantity": "ntk"}, [row("distance_exponent", v, arm="a", quantity="ntk", size=s) for v, s in ((0.7, POOLED), (9, 32))], 0.7),
-    ("overlap", {"arm": "a", "quantity": "ntk"}, [row("distance_ratio", v, arm="a", quantity="ntk", size=s) for v, s in ((0.2, POOLED), (9, 32))], 0.2),
+    ("distance_growth", {"arm": "a", "quantity": "ntk"}, [row("distance_growth", v, arm="a", quantity="ntk", size=s) for v, s in ((0.7, POOLED), (9, 32))], 0.7),
+    ("overlap", {"arm": "a", "quantity": "ntk"}, [row("overlap", v, arm="a", quantity="ntk", size=s) for v, s in ((0.2, POOLED), (9, 32))], 0.2),
     ("trend", {"arm": "a", "quantity": "ntk", "at": "end"}, [row("trend", v, arm="a", quantity="ntk", at=at) for v, at in ((9, "start"), (-0.5, "end"))], -0.5),
     ("change", {"arm": "a", "quantity": "ntk"}, [row("change", v, arm="a", quantity="ntk", size=s) for v, s in ((1.5, POOLED), (9, 32))], 1.5),
-    ("edge_ratio", {"arm": "a"}, [row("edge_ratio", v, arm="a", quantity="sharpness", size=s) for v, s in ((1.1, POOLED), (9, 32))], 1.1),
+    ("edge_ratio", {"arm": "a", "window": [0.125, 0.5]}, [row("edge_ratio", seeds(v, v + 1, v), arm="a", quantity="sharpness", size=s, at=at) for v, s, at in ((9, POOLED, "0.1"), (1, POOLED, "0.125"), (2, POOLED, "0.5"), (9, POOLED, "1"), (9, 32, "0.5"))], 1.5 + 1 / 3),
     ("slope", {"arm": "a", **LATE}, [row("slope", v, arm="a", quantity="weight_rms", at=at) for v, at in ((9, "start"), (0.25, "late"))], 0.25),
     ("level", {"arm": "a", **LATE}, [row("level", v, arm="a", size=s, **LATE) for v, s in ((9, 32), (0.75, 64))], 0.75),
     ("ratio_to_first", {"arm": "a", "quantity": "weight_rms"}, [row("difference", v, arm="a", baseline="b", size=s, **LATE) for v, s in ((9, 32), (0.5, 64))], 0.5),
@@ -58,7 +59,7 @@ CASES: list[tuple[str, dict[str, Any], list[Any], float]] = [
     ("late_growth", {"arm": "a", "quantity": "rate"}, [row("late_growth", seeds(1, 2), arm="a", quantity="rate")], 1.5),
     ("fall_from_peak", {"arm": "a", "quantity": "rate"}, [row("fall_from_peak", seeds(-1, -2), arm="a", quantity="rate")], -1.5),
     ("rise_from_start", {"arm": "a", "quantity": "rate"}, [row("rise_from_start", seeds(1, 3), arm="a", quantity="rate")], 2.0),
-    ("share_below", {"arms": ["a", "b"], "quantity": "x<y"}, [row("share_below", seeds(v, 1.0), arm=arm, quantity="x<y") for v, arm in ((0.5, "a"), (0.9, "b"))], 0.85),
+    ("share_below", {"arms": ["a", "b"], "quantity": "x<y"}, [row("share_below", of_shares([Unit(0, 0, v), Unit(1, 0, 1.0)], 40), arm=arm, quantity="x<y") for v, arm in ((0.5, "a"), (0.9, "b"))], 0.85),
 ]  # fmt: skip
 # ruff: noqa: E501
 
@@ -109,12 +110,49 @@ def of(name: str, own: Estimates, **options: Any) -> Estimate:
     return found
 
 
-def test_a_difference_of_arms_is_that_of_independent_estimates() -> None:
+def test_a_difference_of_arms_without_common_seeds_is_that_of_independent_estimates() -> None:
     own = estimates(
         row("drift", around(0.5, 0.3), arm="a"), row("drift", around(0.1, 0.4), arm="b")
     )
     width = of("drift", own, arm="a").half_width(0.05)
     assert of("drift", own, arm="a", minus="b").half_width(0.05) == pytest.approx(width * 5 / 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "where"),
+    [
+        ("overlap", {"quantity": "ntk"}, {"size": POOLED, "quantity": "ntk"}),
+        ("late_mean", {"quantity": "rate"}, {"size": 64, "quantity": "rate"}),
+        ("slope", {"quantity": "weight_rms", "at": "late"}, LATE),
+    ],
+)
+def test_what_seeds_share_cancels_between_arms(
+    name: str, options: dict[str, Any], where: dict[str, Any]
+) -> None:
+    rows = [row(name, seeds(v, v + 5, v + 9), arm=arm, **where) for v, arm in ((1, "a"), (0, "b"))]
+    found = of(name, estimates(*rows), arm="a", minus="b", **options)
+    assert found.interval(0.95) == pytest.approx((1.0, 1.0, 1.0), abs=1e-5)
+
+
+def test_slopes_of_two_arms_are_paired_by_seed_and_size() -> None:
+    units = [Unit(seed, size, math.log2(size) * (seed + 1)) for size in (32, 64) for seed in (0, 1)]
+    drift = Estimate(1.5, (Part(9.0, 2),), units=tuple(units))
+    steeper = replace(
+        drift,
+        value=2.5,
+        units=tuple(Unit(u.seed, u.size, u.value + math.log2(u.size)) for u in units),
+    )
+    own = estimates(row("drift", steeper, arm="a"), row("drift", drift, arm="b"))
+    found = of("drift", own, arm="a", minus="b")
+    assert found.interval(0.95) == pytest.approx((1.0, 1.0, 1.0), abs=1e-5)
+
+
+def test_a_share_of_all_steps_of_two_arms_has_the_trials_of_both() -> None:
+    units = [Unit(seed, 0, 1.0) for seed in range(3)]
+    rows = [row("share_below", of_shares(units, 60), arm=arm, quantity="x<y") for arm in "ab"]
+    found = of("share_below", estimates(*rows), arms=["a", "b"], quantity="x<y")
+    assert found.interval(0.95) == of_shares(units, 120).interval(0.95)
+    assert found.interval(0.95).low < 0.98
 
 
 def test_what_seeds_share_cancels_between_tuners() -> None:
@@ -123,17 +161,19 @@ def test_what_seeds_share_cancels_between_tuners() -> None:
         for v, arm in ((1, "a"), (0, "b"))
     ]
     found = of("loss_ratio", estimates(*rows), arm="a", over="b").interval(0.95)
-    assert found == pytest.approx((1.0, 1.0, 1.0))
+    assert found == pytest.approx((1.0, 1.0, 1.0), abs=1e-6)
 
 
-def test_the_limits_of_an_optimum_s_shift_are_averaged_over_sizes() -> None:
+def test_sizes_average_the_scatter_of_an_optimum_s_shift() -> None:
     deviations = {32: (0.3, 0.4), 64: (0.6, 0.8)}
     own = estimates(
         *(row("optimum", around(0.0, d), arm=arm, size=size)
           for size, both in deviations.items() for arm, d in zip("ab", both, strict=True))
     )  # fmt: skip
     one = Estimate(0.0, (Part(1.0, float("inf")),)).half_width(0.05)
-    assert of("optimum", own, arm="a", minus="b").half_width(0.05) == pytest.approx(0.75 * one)
+    assert of("optimum", own, arm="a", minus="b").half_width(0.05) == pytest.approx(
+        math.hypot(0.5, 1.0) / 2 * one
+    )
 
 
 def test_a_censored_optimum_leaves_the_shift_open() -> None:

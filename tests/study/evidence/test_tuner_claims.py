@@ -90,24 +90,25 @@ def world(supports: bool) -> dict[str, Estimates]:
         full["cdat"][1.25] = -1.0
     for name in ("tuners", "tuners_convnet", "tuners_mixer", "tuners_gpt", "tuners_vit"):
         found[name] = known(full, curves, tuners=tuners, references=references)
-    linear = {"constant": {0.5: 0.0}, "line_search": {1.0: 1.0 - s}, "greedy": {1.0: 1.0 - s}}
+    linear = {"constant": {0.5: 0.0}, "line_search": {1.0: 1.1 - s}, "greedy": {1.0: 1.1 - s}}
     found["tuners_linear"] = known(linear)
     rule = {"constant": {0.125: 0.0}, "sigma_two": {1.0: s}, "sigma_three": {1.0: -s}}
     found["tuners_sharpness_rule"] = known(rule)
     found["tuners_schedules"] = known({"cosine": {1.0: -s}, "cdat": {1.0: 0.0}})
-    near, far = {0.5: 0.0, 1.0: 1.0}, {0.5: 1.0, 1.0: 0.0}
+    far = {0.5: 2.0, 0.96875: 0.3, 1.0: 0.0, 1.03125: 0.3}
+    near = {0.25: 1.0, 0.28125: 0.0, 0.3125: 1.0, 1.0: 3.0}
     batch = {
-        "cdat_16": {0.5: 0.0, 0.75: 1.0, 1.0: 1.0} if supports else {0.5: 1.0, 0.75: 1.0, 1.0: 0.0},
-        "cdat_256": {0.5: 1.0, 0.75: -1.0, 1.0: 1.0} if supports else near,
+        "cdat_16": near if supports else {0.4375: 1.0, 0.46875: 0.0, 0.5: 1.0},
+        "cdat_256": {0.5: 1.0, 0.75: -1.0, 0.8: 1.0} if supports else near,
         "cdat_64": {1.0: 0.0},
         "raw_16": near if supports else far,
-        "raw_256": {0.5: 1.0, 1.0: 0.0} if supports else {0.25: 0.0, 1.0: 1.0},
+        "raw_256": far if supports else near,
         "constant_16": {1.0: 0.0},
         "constant_256": {1.0: 0.0 if supports else -1.0},
         "cosine_64": {1.0: -s},
         "plain_constant_64": {1.0: 0.0},
         "plain_line_search_64": {1.0: -s},
-        "plain_greedy_64": {1.0: -s if supports else 3.0},
+        "plain_greedy_64": {1.0: -0.9 if supports else 3.0},
     }
     found["tuners_batch"] = known(batch)
     sizes = {"tuners_width": ("width", 16, 256), "tuners_depth": ("depth", 1, 4)}

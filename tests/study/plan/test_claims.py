@@ -85,6 +85,9 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
     "unknown field of an arm": ({**TUNERS, **measure("loss_ratio", arm={"first": ["greedy"]}, over="constant")}, "measure.loss_ratio.arm.first", "Did you mean 'first_of'?"),
     "list in place of an arm": (measure("drift", arm=["mup", "sp"]), "measure.drift.arm", "Known: mup, ntp, sp."),
     "pair of one": ({**TUNERS, **measure("loss_ratio", arm="cdat", over="constant", minus=["greedy"])}, "measure.loss_ratio.minus", "Give a list of two arms."),
+    "window as a number": (measure("edge_ratio", arm="mup", window=0.5), "measure.edge_ratio.window", "Give two shares of the run, the lower one first."),
+    "window backwards": (measure("edge_ratio", arm="mup", window=[0.5, 0.125]), "measure.edge_ratio.window", "Give two shares of the run, the lower one first."),
+    "window in steps": (measure("edge_ratio", arm="mup", window=[14, 128]), "measure.edge_ratio.window", "Give two shares of the run, the lower one first."),
     "arms as a word": ({**TUNERS, **measure("share_below", arms="greedy", quantity="one_step_greedy<one_step_on_edge")}, "measure.share_below.arms", "Give a list of arms."),
     "empty interval": ({"rule": {"within": [0.1, -0.1]}}, "rule", "Give the lower limit first."),
     "interval of one limit": ({"rule": {"within": [0.1]}}, "rule", "Give two, the lower one first."),
@@ -188,5 +191,7 @@ def test_every_option_is_of_a_kind_that_is_checked() -> None:
     for name, options in measures().items():
         for option in options.values():
             text = option.annotation
-            known = text in {"Arm", "Arms", "Pair", "Course", *KINDS} or text.startswith("Literal[")
+            known = text in {"Arm", "Arms", "Pair", "Span", "Course", *KINDS} or text.startswith(
+                "Literal["
+            )
             assert known or catalog.mismatch(text, object()) is not None, (name, text)

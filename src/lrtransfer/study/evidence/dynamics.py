@@ -10,7 +10,7 @@ import pandas as pd
 
 from lrtransfer.study.evidence.estimates import Of, Row
 from lrtransfer.study.plan.claims import COURSES
-from lrtransfer.transfer.estimate import of_seeds
+from lrtransfer.transfer.estimate import Unit, of_seeds, of_shares
 
 Array = npt.NDArray[np.float64]
 
@@ -79,8 +79,9 @@ def dynamics(measured: pd.DataFrame) -> Iterator[Row]:
                     yield of, of_seeds(numbers, curves, place["size"])
         for smaller, larger in pairs:
             of = Of(statistic="share_below", unit="1", quantity=f"{smaller}<{larger}", **place)
-            shares = [_share(curve, smaller, larger) for curve in curves.values()]
-            yield of, of_seeds(shares, curves, place["size"])
+            below = {seed: _below(curve, smaller, larger) for seed, curve in curves.items()}
+            units = [Unit(s, place["size"], float(b.mean())) for s, b in below.items() if len(b)]
+            yield of, of_shares(units, trials=sum(map(len, below.values())))
 
 
 def _values(curve: pd.DataFrame, quantity: str) -> Array:
@@ -90,7 +91,7 @@ def _values(curve: pd.DataFrame, quantity: str) -> Array:
     return values[np.isfinite(values)]
 
 
-def _share(curve: pd.DataFrame, smaller: str, larger: str) -> float:
-    """Return at which share of the measured steps one quantity is below another."""
+def _below(curve: pd.DataFrame, smaller: str, larger: str) -> npt.NDArray[np.bool_]:
+    """Return at which of the measured steps one quantity is below another."""
     known = curve.dropna(subset=[smaller, larger])
-    return float((known[smaller] < known[larger]).mean()) if len(known) else np.nan
+    return (known[smaller] < known[larger]).to_numpy(dtype=np.bool_)

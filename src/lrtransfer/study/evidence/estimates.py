@@ -77,6 +77,7 @@ def table(experiment: str, rows: Iterable[Row]) -> pa.Table:
             "experiment": experiment,
             **vars(of),
             **estimate.as_row(),
+            "note": of.note or estimate.note,
             "n_seeds": len({unit.seed for unit in estimate.units if unit.seed >= 0}),
             "n_sizes": max(of.n_sizes, len({unit.size for unit in estimate.units})),
         }

@@ -3,18 +3,25 @@
 Runs of equal seed share initialisation and samples, so arms are compared seed by seed. Losses are
 in log2: 1 is a factor of two. A diverged run counts with its initial loss: divergence is never
 better than not training.
+
+The best rate of a seed is the vertex of the parabola through its lowest loss and the two beside it.
+It is known to the grid's step: a systematic error of step/√12, as of a value that was rounded to
+the grid. Where the lowest loss is at the grid's end the best rate lies beyond, which leaves the
+interval open; beside a diverged run, which says where the valley ends and not how steep it is, the
+grid point itself counts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from lrtransfer.study.evidence.estimates import Of, Row
-from lrtransfer.transfer.estimate import of_seeds
+from lrtransfer.transfer.estimate import Estimate, of_seeds
 from lrtransfer.transfer.size import with_size
 
 Array = npt.NDArray[np.float64]
@@ -24,20 +31,25 @@ _PRICE = "gradient_evaluations"
 Spent = dict[str, tuple[Array, Array]]
 
 
+def _failed(runs: pd.DataFrame) -> pd.Series:
+    failed: pd.Series = (runs["status"] != "ok") | ~np.isfinite(runs["final_loss"])
+    return failed
+
+
 def log2_losses(runs: pd.DataFrame) -> pd.Series:
     """Return log2 of the final loss of each run."""
-    failed = (runs["status"] != "ok") | ~np.isfinite(runs["final_loss"])
+    failed = _failed(runs)
     loss = runs["final_loss"].where(~failed, runs["initial_loss"])
     return pd.Series(np.log2(np.maximum(loss, np.finfo(float).tiny)), index=runs.index)
 
 
 def final_losses(runs: pd.DataFrame) -> Iterator[Row]:
-    """Yield the final loss at each learning rate, and the mean over seeds of each one's best rate.
+    """Yield the final loss at each learning rate, and the mean over seeds of each one's best.
 
     Args:
         runs: of one experiment.
     """
-    sized = with_size(runs).assign(log2_loss=log2_losses(runs))
+    sized = with_size(runs).assign(log2_loss=log2_losses(runs), failed=_failed(runs))
     for (arm, fixed, size), group in sized.groupby(["arm", "fixed", "size"], sort=False):
         place = {
             "arm": str(arm),
@@ -49,9 +61,49 @@ def final_losses(runs: pd.DataFrame) -> Iterator[Row]:
         for rate, column in losses.items():
             of = Of(statistic="log2_loss", unit="octaves", rate=float(str(rate)), **place)
             yield of, of_seeds(column, column.index, place["size"])
-        best = losses.idxmin(axis=1).astype(float)
+        failed = group.pivot(index="seed", columns="lr", values="failed")
         of = Of(statistic="best_rate", unit="learning rate", **place)
-        yield of, of_seeds(best, best.index, place["size"])
+        yield of, best_rate(losses, failed.eq(True), place["size"])
+
+
+def best_rate(losses: pd.DataFrame, failed: pd.DataFrame, size: int) -> Estimate:
+    """Return the mean over seeds of the best learning rate.
+
+    Args:
+        losses: seeds by rates, in log2.
+        failed: which of these runs diverged.
+        size: of the net.
+    """
+    found = [_lowest(losses.loc[seed], failed.loc[seed]) for seed in losses.index]
+    log2_rates, steps, ends = (np.array(column) for column in zip(*found, strict=True))
+    best = of_seeds(2.0**log2_rates, losses.index, size)
+    # A step in octaves is step · ln 2 of the rate.
+    error = best.value * np.log(2) * float(np.mean(steps)) / np.sqrt(12)
+    return replace(
+        best,
+        systematic=float(error),
+        open_low=bool(np.any(ends < 0) or np.any(steps == 0)),
+        open_high=bool(np.any(ends > 0) or np.any(steps == 0)),
+    )
+
+
+def _lowest(losses: pd.Series, failed: pd.Series) -> tuple[float, float, int]:
+    """Return one seed's best rate in log2, the step there, and the grid's end at which it is.
+
+    The step is zero where there is one rate; the end −1, 1 or, inside, 0.
+    """
+    known = losses.dropna()
+    x, y = np.log2(known.index.to_numpy(float)), known.to_numpy(float)
+    wall = failed.loc[known.index].to_numpy(bool)
+    at, last = int(np.argmin(y)), len(y) - 1
+    around = slice(max(at - 1, 0), at + 2)
+    step = float(np.mean(np.diff(x[around]))) if last else 0.0
+    if not 0 < at < last:
+        return float(x[at]), step, -1 if at == 0 else 1
+    if wall[around].any():
+        return float(x[at]), step, 0
+    bend, slope, _ = np.polyfit(x[around] - x[at], y[around], 2)
+    return float(x[at] - slope / (2 * bend) if bend > 0 else x[at]), step, 0
 
 
 def losses_at_equal_price(runs: pd.DataFrame, curves: pd.DataFrame) -> Iterator[Row]:

@@ -16,7 +16,7 @@ from lrtransfer.study.plan.claims import Claim
 from lrtransfer.study.plan.claims import Rule as Region
 from lrtransfer.transfer.held_out import coverage_record
 from lrtransfer.transfer.intervals import UNKNOWN
-from lrtransfer.transfer.rules import Above, Below, Rule, Within, verdict
+from lrtransfer.transfer.rules import Above, Below, Rule, Within
 
 _HEADER = (
     "verdict",
@@ -80,9 +80,7 @@ def _record(
         power = Power(None, None, obstacle)
     else:
         seeds, sizes = estimates.extent
-        power = needed(
-            rule, interval, measure.kind, seeds=seeds, sizes=sizes, confidence=confidence
-        )
+        power = needed(rule, effect, measure.kind, seeds=seeds, sizes=sizes, confidence=confidence)
     value, low, high = interval or UNKNOWN
     return {
         "id": claim.id,
@@ -98,7 +96,9 @@ def _record(
         "ci_high": _number(high),
         "p_value": None if obstacle or effect is None else effect.p(rule),
         "rule": str(rule),
-        "verdict": "inconclusive" if obstacle else verdict(rule, interval),
+        "verdict": "inconclusive"
+        if obstacle or effect is None
+        else effect.verdict(rule, confidence),
         "family": claim.family,
         "power": power.text,
         "seeds_needed": power.seeds,

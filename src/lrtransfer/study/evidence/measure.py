@@ -9,8 +9,8 @@ by their annotations (`lrtransfer.study.plan.claims`, which reads the source).
         ...
 
 It returns None where the experiment lacks what it needs. A measure of one `arm` takes `minus:
-another arm`, too: the difference of the two as independent estimates. Where runs share more than
-that (seeds, a reference), it declares `minus` itself.
+another arm`, too: the difference of the two, paired by seed and size (`transfer.pairing`). Where
+that is not one estimate less another, it declares `minus` itself.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from typing import Any, Literal, TypeAlias
 from lrtransfer.study.evidence import measures
 from lrtransfer.study.evidence.estimates import Estimates
 from lrtransfer.transfer.estimate import Estimate
+from lrtransfer.transfer.pairing import difference
 
 Kind = Literal["slope", "mean", "arms"]
 
@@ -33,6 +34,7 @@ Kind = Literal["slope", "mean", "arms"]
 Arm: TypeAlias = str
 Arms: TypeAlias = tuple[str, ...]
 Pair: TypeAlias = tuple[str, str]
+Span: TypeAlias = tuple[float, float]  # two shares of a run, the lower one first
 Curvature: TypeAlias = str
 Compared: TypeAlias = str
 Aligned: TypeAlias = str
@@ -67,7 +69,11 @@ class Measure:
             return self.function(estimates, minus=minus, **options)
         own = self.function(estimates, **options)
         other = self.function(estimates, **{**options, "arm": minus})
-        return None if own is None or other is None else own.minus(other)
+        if own is None or other is None:
+            return None
+        # A slope whose units are of no size is the mean of one slope per seed.
+        by_size = self.kind == "slope" and any(unit.size for unit in own.units)
+        return difference(own, other, slope=by_size)
 
     def words(self, options: Mapping[str, Any], axis: str) -> str:
         """Return what is measured, with its unit.

@@ -1,27 +1,35 @@
-"""What run would decide a claim that is inconclusive, from the present scatter.
+"""What run would decide a claim, and how likely a run is to decide it.
 
-The estimate is taken to stay where it is. Its interval must then shrink until it clears the
-nearest threshold. With S seeds its half width goes like t / √S (Student's t at the degrees of
-freedom that S seeds give); where the effect is a slope over sizes, n sizes an octave apart shrink
-it like 1 / √(n (n² − 1)). Part of an optimum's interval is the grid's, which more seeds do not
-shrink (`lrtransfer.transfer.valley`): the counts are lower limits there. An estimate close to its
-threshold needs more than `MOST_SEEDS`: then no affordable number of seeds decides, and the sentence
-says so.
+An interval has parts. With S seeds a variance goes like 1/S, and every seed brings it as many
+degrees of freedom as each of the present ones has brought; where the effect is a slope over sizes,
+n sizes an octave apart shrink its variance and its systematic error like 1/(n (n² − 1)). No seed
+lessens a systematic error: where it alone keeps the interval from deciding, the sentence says so.
+
+`needed` takes the estimate to stay where it is, so that about every second study of the size it
+names is decided; `decides` and `registered_power` let it scatter about a truth, as the next study's
+will.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import NamedTuple
 
+import numpy as np
+from scipy import special, stats
+
 from lrtransfer.study.evidence.measure import Kind
-from lrtransfer.transfer.intervals import Interval, t_quantile
+from lrtransfer.transfer.estimate import LEAST_OBSERVATIONS, Estimate, Part, on_scale, squared
 from lrtransfer.transfer.rules import Rule, verdict
 
 MOST_SEEDS = 50
 MOST_SIZES = 12
 
 _MOST_TIMES_ARMS = 10.0
+_WIDER = "a wider learning-rate grid: an optimum lies at its edge"
+# Quantiles of the scatter and of its estimate over which a probability is summed.
+_VALUES, _SPREADS = 101, 41
 
 
 class Power(NamedTuple):
@@ -40,7 +48,7 @@ class Power(NamedTuple):
 
 def needed(
     rule: Rule,
-    effect: Interval | None,
+    effect: Estimate | None,
     kind: Kind,
     *,
     seeds: int,
@@ -51,77 +59,170 @@ def needed(
 
     Args:
         rule: of the claim.
-        effect: its interval at `confidence`.
+        effect: its estimate; None where nothing was measured.
         kind: of its measure; sizes help a `slope`, and seeds do not help a statistic over `arms`.
         seeds: seeds of each sweep now.
         sizes: sizes swept now.
         confidence: of the interval, e.g. 0.95.
     """
-    if verdict(rule, effect) != "inconclusive":
-        return Power(None, None, "decided")
-    if effect is None or math.isnan(effect.value):
+    few = seeds < LEAST_OBSERVATIONS and kind != "arms"
+    if effect is None or (math.isnan(effect.value) and not few):
         return Power(None, None, "nothing was measured: train the runs that it is judged on")
-    if math.isnan(effect.low) or math.isnan(effect.high):
-        return Power(2, None, "a second seed: one seed has no scatter")
-    if math.isinf(effect.low) or math.isinf(effect.high):
-        return Power(None, None, "a wider learning-rate grid: an optimum lies at its edge")
-    shrink = _shrink(rule, effect)
+    if few and effect.obstacle and not effect.exact:
+        text = f"at least {LEAST_OBSERVATIONS} seeds: {effect.obstacle}"
+        return Power(LEAST_OBSERVATIONS, None, text)
+    if effect.verdict(rule, confidence) != "inconclusive":
+        return Power(None, None, "decided")
+    is_open = effect.open_low or effect.open_high
+    hindrance = _WIDER if is_open else effect.obstacle
+    if hindrance:
+        return Power(None, None, hindrance)
     if kind == "arms":
-        return Power(None, None, _more_arms(shrink))
-    more_seeds = _seeds(shrink, seeds, confidence)
-    more_sizes = _sizes(shrink, sizes) if kind == "slope" else None
-    return Power(more_seeds, more_sizes, _sentence(more_seeds, more_sizes, seeds, sizes))
+        return Power(None, None, _more_arms(rule, effect, confidence))
 
+    def would(more: Estimate) -> bool:
+        return more.verdict(rule, confidence) != "inconclusive"
 
-def _shrink(rule: Rule, effect: Interval) -> float:
-    """Return the largest factor on both half widths at which the interval decides; 0 if none."""
-
-    def decides(factor: float) -> bool:
-        low = effect.value - factor * (effect.value - effect.low)
-        high = effect.value + factor * (effect.high - effect.value)
-        return verdict(rule, Interval(effect.value, low, high)) != "inconclusive"
-
-    if not decides(1e-6):
-        return 0.0
-    near, far = 1e-6, 1.0
-    for _ in range(40):
-        middle = (near + far) / 2
-        near, far = (middle, far) if decides(middle) else (near, middle)
-    return near
-
-
-def _seeds(shrink: float, seeds: int, confidence: float) -> int | None:
-    def width(count: int) -> float:
-        return float(t_quantile(confidence, max(2 * (count - 1), 1))) / math.sqrt(count)
-
-    start = width(max(seeds, 2))
     counts = range(seeds + 1, MOST_SEEDS + 1)
-    return next((n for n in counts if width(n) / start <= shrink), None)
+    more_seeds = next((n for n in counts if would(with_seeds(effect, seeds, n))), None)
+    counts = range(max(sizes, 1) + 1, MOST_SIZES + 1) if kind == "slope" and sizes > 1 else range(0)
+    more_sizes = next((n for n in counts if would(with_sizes(effect, sizes, n))), None)
+    # Without its systematic part, would it be a matter of seeds?
+    pure = with_seeds(replace(effect, systematic=0.0), seeds, MOST_SEEDS)
+    stuck = more_seeds is None and effect.systematic > 0 and would(pure)
+    return Power(more_seeds, more_sizes, _sentence(more_seeds, more_sizes, seeds, sizes, stuck))
 
 
-def _sizes(shrink: float, sizes: int) -> int | None:
-    def width(count: int) -> float:
-        return 1 / math.sqrt(count * (count**2 - 1))
+def with_seeds(estimate: Estimate, seeds: int, more: int) -> Estimate:
+    """Return an estimate as it would be from `more` seeds a sweep instead of `seeds`.
 
-    if sizes < 2:
-        return None
-    counts = range(sizes + 1, MOST_SIZES + 1)
-    return next((n for n in counts if width(n) / width(sizes) <= shrink), None)
+    Example:
+        >>> from lrtransfer.study.evidence.power import with_seeds
+        >>> from lrtransfer.transfer.estimate import of_seeds
+        >>> with_seeds(of_seeds([1.0, 2.0, 3.0], range(3)), 3, 12).parts[0].df
+        11.0
+    """
+    return replace(
+        estimate,
+        parts=tuple(
+            Part(p.variance * seeds / more, p.df + (more - seeds) * (p.df + 1) / seeds)
+            for p in estimate.parts
+        ),
+    )
 
 
-def _more_arms(shrink: float) -> str:
-    times = 1 / shrink**2 if shrink else math.inf
-    if times > _MOST_TIMES_ARMS:
+def with_sizes(estimate: Estimate, sizes: int, more: int) -> Estimate:
+    """Return a slope as it would be over `more` sizes an octave apart instead of `sizes`."""
+    shrink = sizes * (sizes**2 - 1) / (more * (more**2 - 1))
+    return replace(
+        estimate,
+        parts=tuple(
+            Part(p.variance * shrink, p.df + (more - sizes) * (p.df + 1) / sizes)
+            for p in estimate.parts
+        ),
+        systematic=estimate.systematic * math.sqrt(shrink),
+    )
+
+
+def registered_power(
+    rule: Rule,
+    truth: float,
+    pilot: Estimate,
+    kind: Kind,
+    *,
+    seeds: tuple[int, int],
+    sizes: tuple[int, int],
+    confidence: float = 0.95,
+) -> float:
+    """Return how likely a study is to decide `rule` where the effect is `truth`.
+
+    Args:
+        rule: of the claim.
+        truth: the effect that is taken to be true, on the scale that the estimate shows.
+        pilot: an estimate whose scatter the study's will be like.
+        kind: of the measure; sizes count for a `slope` alone.
+        seeds: of each sweep, of the pilot and of the study.
+        sizes: likewise.
+        confidence: of the study's intervals.
+
+    Example:
+        >>> from lrtransfer.study.evidence.power import registered_power
+        >>> from lrtransfer.transfer.estimate import of_seeds
+        >>> from lrtransfer.transfer.rules import Above
+        >>> pilot = of_seeds([0.0, 1.0, 2.0], range(3))
+        >>> asked = dict(pilot=pilot, kind="mean", sizes=(4, 4))
+        >>> [round(registered_power(Above(0), 1.0, seeds=(3, n), **asked), 1) for n in (3, 12)]
+        [0.2, 0.9]
+    """
+    study = with_seeds(pilot, *seeds)
+    return decides(rule, truth, with_sizes(study, *sizes) if kind == "slope" else study, confidence)
+
+
+def decides(rule: Rule, truth: float, study: Estimate, confidence: float) -> float:
+    """Return how likely an estimate of these parts is to decide `rule` where `truth` is true.
+
+    Its value is normal about the truth, the systematic error included; each variance is estimated
+    with its degrees of freedom, all parts together as Welch and Satterthwaite have it.
+
+    Args:
+        rule: of the claim.
+        truth: the true value.
+        study: whose parts, systematic part and scale count.
+        confidence: of the interval.
+
+    Raises:
+        ValueError: the estimate is a correlation or a share.
+    """
+    if study.scale not in ("linear", "root"):
+        raise ValueError(f"the scale is {study.scale}: the power of linear and root is known alone")
+    total = sum(part.variance for part in study.parts)
+    doubt = sum(part.variance**2 / part.df for part in study.parts)
+    df = total**2 / doubt if doubt else math.inf
+    levels = (np.arange(_SPREADS) + 0.5) / _SPREADS
+    factors = stats.chi2.ppf(levels, df) / df if math.isfinite(df) else np.ones(1)
+    moves = special.ndtri((np.arange(_VALUES) + 0.5) / _VALUES) * math.hypot(
+        math.sqrt(total), study.systematic
+    )
+    centre = squared(truth) if study.scale == "root" else truth
+    found = [
+        replace(
+            study,
+            value=on_scale(centre + float(move), study.scale),
+            parts=tuple(Part(p.variance * float(factor), p.df) for p in study.parts),
+        ).verdict(rule, confidence)
+        != "inconclusive"
+        for factor in factors
+        for move in moves
+    ]
+    return float(np.mean(found))
+
+
+def _more_arms(rule: Rule, effect: Estimate, confidence: float) -> str:
+    """Return how many times as many arms would do; their number shrinks both half widths."""
+    now = effect.interval(confidence)
+
+    def decided(times: float) -> bool:
+        low, high = ((limit - now.value) / math.sqrt(times) for limit in (now.low, now.high))
+        limits = now._replace(low=now.value + low, high=now.value + high)
+        return verdict(rule, limits) != "inconclusive"
+
+    counts = np.arange(1.0, _MOST_TIMES_ARMS + 0.05, 0.1)
+    times = next((float(n) for n in counts if decided(float(n))), None)
+    if times is None:
         return f"too close to its threshold: more than {_MOST_TIMES_ARMS:g} times as many arms"
     return f"would be decided by about {times:.1f} times as many arms"
 
 
-def _sentence(more_seeds: int | None, more_sizes: int | None, seeds: int, sizes: int) -> str:
+def _sentence(
+    more_seeds: int | None, more_sizes: int | None, seeds: int, sizes: int, stuck: bool
+) -> str:
     ways = []
     if more_seeds:
         ways.append(f"{more_seeds} seeds instead of {seeds}")
     if more_sizes:
         ways.append(f"{more_sizes} sizes instead of {sizes}")
+    if stuck:
+        ways.append("a finer learning-rate grid, no number of seeds")
     if ways:
         return "would be decided by " + ", or ".join(ways)
     return f"too close to its threshold: more than {MOST_SEEDS} seeds"

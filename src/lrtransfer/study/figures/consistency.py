@@ -72,9 +72,9 @@ def consistency(tables: Tables, settings: Settings) -> Drawing:
         panels.measured_on(tables, settings, tables.seeds()),
         f"Drawn: g(t), the absolute distance of each net to the seed mean of the {largest} net "
         f"({tables.axis} {max(sizes)}), in the units of the column; dashed, the least-squares "
-        f"power law with its exponent β and {100 * settings.confidence:g} % interval. A distance "
-        "that grows has β > 0. Noise of the seeds alone gives a floor: β near 0 if it is steady, "
-        "above 0 if it grows with the quantity.",
+        f"power law with its exponent β and {100 * settings.confidence:g} % interval. Distance and "
+        "β contain the noise of the seeds, which alone gives β > 0 where it grows in time; the "
+        "claims are on the distance without it.",
         "Thick lines: geometric means over seeds; thin lines: single seeds."
         if tables.seeds() > 1
         else "A single seed.",

@@ -45,7 +45,7 @@ class FirstOf(Section):
     first_of: Names
 
 
-OptionValue = bool | int | float | str | list[str] | FirstOf
+OptionValue = bool | int | float | str | list[str] | list[float] | FirstOf
 Options = dict[Name, OptionValue]
 
 
@@ -279,12 +279,22 @@ def _option(
             return
         for name in names:
             yield from _arm(path, name, experiments)
+    elif annotation == "Span":
+        if not _is_span(value):
+            yield f"{path}: {unfit(value, 'two shares of the run, the lower one first')}"
     elif annotation == "Course" or annotation in KINDS:
         known = COURSES if annotation == "Course" else catalog.columns(KINDS[annotation])
         if value not in known:
             yield f"{path}: {unknown('quantity', str(value), known)}"
     elif (expected := catalog.mismatch(annotation, value)) is not None:
         yield f"{path}: {unfit(value, expected)}"
+
+
+def _is_span(value: object) -> bool:
+    """Return whether a value is two shares of a run, the lower one first."""
+    if not isinstance(value, list) or not all(isinstance(v, (int, float)) for v in value):
+        return False
+    return len(value) == 2 and 0 <= value[0] < value[1] <= 1
 
 
 def _arm(path: str, value: object, experiments: Mapping[str, Experiment]) -> Iterator[str]:

@@ -1,33 +1,39 @@
-"""How curvature compares over sizes, changes in training, and where it ends."""
+"""How curvature compares over sizes, changes in training, and where its edge is."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from lrtransfer.study.evidence.estimates import Estimates
-from lrtransfer.study.evidence.measure import Arm, Compared, Curvature, measure
+from lrtransfer.study.evidence.estimates import Estimates, estimate_of
+from lrtransfer.study.evidence.measure import Arm, Compared, Curvature, Span, measure
 from lrtransfer.transfer.estimate import Estimate
+from lrtransfer.transfer.pairing import paired
 from lrtransfer.transfer.size import POOLED
 
 
 @measure(
-    "β of |S − S_largest| ∝ t^β, S the {quantity} of {arm}, mean over {axis}s",
-    unit="1",
-    kind="mean",
-)
-def exponent(estimates: Estimates, *, arm: Arm, quantity: Compared) -> Estimate | None:
-    """Return the exponent in time of a quantity's distance to the largest net."""
-    return estimates.one("distance_exponent", arm=arm, quantity=quantity, size=POOLED)
-
-
-@measure(
-    "|S − S_largest| / S_largest, S the {quantity} of {arm}, mean over time and {axis}s",
+    "root mean square of S / S_largest − 1, S the {quantity} of {arm}, over log time and {axis}s, "
+    "seeds' noise taken off",
     unit="1",
     kind="mean",
 )
 def overlap(estimates: Estimates, *, arm: Arm, quantity: Compared) -> Estimate | None:
-    """Return a quantity's relative distance to the largest net."""
-    return estimates.one("distance_ratio", arm=arm, quantity=quantity, size=POOLED)
+    """Return a quantity's relative distance to the largest net; that of equal nets is zero.
+
+    The difference of two arms is the root of that of the squares, with its sign.
+    """
+    return estimates.one("overlap", arm=arm, quantity=quantity, size=POOLED)
+
+
+@measure(
+    "root mean square of S / S_largest − 1, S the {quantity} of {arm}, over the last minus the "
+    "first third of log time, seeds' noise taken off",
+    unit="1",
+    kind="mean",
+)
+def distance_growth(estimates: Estimates, *, arm: Arm, quantity: Compared) -> Estimate | None:
+    """Return how a quantity's relative distance to the largest net grows; likewise."""
+    return estimates.one("distance_growth", arm=arm, quantity=quantity, size=POOLED)
 
 
 @measure(
@@ -53,10 +59,15 @@ def change(estimates: Estimates, *, arm: Arm, quantity: Curvature) -> Estimate |
 
 
 @measure(
-    "curvature of {arm} over its edge of stability at the last measured step, mean over {axis}s",
+    "curvature of {arm} over its edge of stability, mean over the steps between {window} of the "
+    "run, and over {axis}s",
     unit="1",
     kind="mean",
 )
-def edge_ratio(estimates: Estimates, *, arm: Arm) -> Estimate | None:
-    """Return where the curvature ends, in units of its edge of stability."""
-    return estimates.one("edge_ratio", arm=arm, size=POOLED)
+def edge_ratio(estimates: Estimates, *, arm: Arm, window: Span) -> Estimate | None:
+    """Return where the curvature is in a part of the run, in units of its edge of stability."""
+    rows = estimates.rows("edge_ratio", arm=arm, size=POOLED)
+    first, last = window
+    within = rows[rows["at"].astype(float).between(first, last)]
+    found = [estimate_of(row) for _, row in within.iterrows()]
+    return paired([(1 / len(found), own) for own in found]) if found else None

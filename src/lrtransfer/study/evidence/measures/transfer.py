@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from lrtransfer.study.evidence.estimates import Estimates
 from lrtransfer.study.evidence.measure import Arm, measure
-from lrtransfer.transfer.estimate import Estimate, mean_of_dependent
+from lrtransfer.transfer.estimate import Estimate
+from lrtransfer.transfer.pairing import difference, mean_difference
 
 
 @measure(
@@ -19,16 +20,16 @@ def drift(estimates: Estimates, *, arm: Arm) -> Estimate | None:
 def optimum(estimates: Estimates, *, arm: Arm, minus: Arm) -> Estimate | None:
     """Return log2 of an arm's optimum over another's, mean over their common sizes.
 
-    Part of an optimum's error is the same at every size (`valley.RESOLUTION`), so that more sizes
-    do not narrow the interval.
+    The systematic part of an optimum's error is the same at every size: more sizes do not lessen
+    it.
     """
     common = set(estimates.sizes("optimum", arm)) & set(estimates.sizes("optimum", minus))
     pairs = (
         [estimates.one("optimum", arm=name, size=size) for name in (arm, minus)]
         for size in sorted(common)
     )
-    shifts = [own.minus(other) for own, other in pairs if own is not None and other is not None]
-    return mean_of_dependent(shifts) if shifts else None
+    both = [(own, other) for own, other in pairs if own is not None and other is not None]
+    return mean_difference(both) if both else None
 
 
 @measure(
@@ -48,4 +49,4 @@ def regret(estimates: Estimates, *, arm: Arm, minus: Arm | None = None) -> Estim
     own, *others = [estimates.one("regret", arm=name, size=max(common)) for name in arms]
     if own is None or not others:
         return own
-    return None if others[0] is None else own.minus(others[0])
+    return None if others[0] is None else difference(own, others[0])

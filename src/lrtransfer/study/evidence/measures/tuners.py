@@ -11,7 +11,8 @@ from typing import Literal
 
 from lrtransfer.study.evidence.estimates import Estimates
 from lrtransfer.study.evidence.measure import Arm, Arms, Course, Pair, measure
-from lrtransfer.transfer.estimate import Estimate, paired
+from lrtransfer.transfer.estimate import Estimate, of_shares
+from lrtransfer.transfer.pairing import paired
 
 # Learning rates of CDAT with σ = 2, as factors on the tuner's own.
 _GREEDY, _ON_EDGE = 0.5, 1.0
@@ -128,7 +129,12 @@ def share_below(
 ) -> Estimate | None:
     """Return at which share of the steps one quantity is below another; a seed's is over arms."""
     found = [estimates.one("share_below", arm=arm, quantity=quantity) for arm in arms]
-    return _paired([(1 / len(found), own) for own in found])
+    mean = _paired([(1 / len(found), own) for own in found])
+    if mean is None:
+        return None
+    # The variance of a share's scale is one over the number of trials.
+    parts = [part for own in found if own is not None for part in own.parts]
+    return of_shares(mean.units, trials=sum(1 / part.variance for part in parts))
 
 
 def _best_rate(estimates: Estimates, arm: str) -> float | None:
