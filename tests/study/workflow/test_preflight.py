@@ -36,6 +36,13 @@ def test_a_size_that_the_model_refuses_is_named_with_its_arm() -> None:
         check_runs(study_with(model=model))
 
 
+def test_a_network_of_a_million_layers_is_refused_in_a_second() -> None:
+    model = {"residual_mlp": {"layers_per_branch": 10**6}}
+    with pytest.raises(StudyError, match=r"arms\.mup .* more than 20,000 tensors\. Lower") as error:
+        check_runs(study_with(model=model))
+    assert len(str(error.value).splitlines()) == 1
+
+
 def test_a_role_that_a_table_lacks_is_named_with_its_tensor() -> None:
     content = tiny_params()
     own = {
