@@ -314,7 +314,7 @@ def _member(room: str, name: str, options: Options, path: str, field: str) -> It
 
 
 def _misfit(room: str, annotation: str, value: object) -> str | None:
-    """Return what an option's value should have been, or None; the sizes of models end somewhere."""
+    """Return what an option's value should have been, or None; models have bounds."""
     if room == "models" and annotation == "int" and isinstance(value, int) and value > _LARGEST:
         return f"a whole number of at most {_LARGEST:,}"
     return catalog.mismatch(annotation, value)
