@@ -13,7 +13,7 @@ from typing import NoReturn
 Adding = Callable[..., argparse.ArgumentParser]
 
 # Faults that a user can mend: one line on stderr, no traceback.
-_FAULTS = (LookupError, RuntimeError, ValueError, OSError)
+_FAULTS = (LookupError, RuntimeError, ValueError, OSError, MemoryError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,7 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if os.environ.get("LRTRANSFER_TRACEBACK"):
             raise
         status: int = getattr(error, "exit_status", 1)
-        print(error if status == 2 else f"error: {error}", file=sys.stderr)
+        said = str(error) or "the memory is full. Close other programs, or lift ulimit -v"
+        print(error if status == 2 else f"error: {said}", file=sys.stderr)
         return status
     return 0
 

@@ -53,6 +53,9 @@ def check(options: Namespace) -> None:
         scale = _selected(options).plan.study.scale
         print(written_out(read_params(options.params), options.resolved, scale))
         return
+    from lrtransfer.study.workflow.machine import check_memory
+
+    check_memory()
     from lrtransfer.study.workflow.cost import print_estimate
     from lrtransfer.study.workflow.preflight import check_runs
     from lrtransfer.study.workflow.targets import Targets
@@ -66,8 +69,11 @@ def check(options: Namespace) -> None:
 
 def workflow(options: Namespace) -> None:
     """Run Snakemake on the study; does not return."""
+    from lrtransfer.study.workflow.machine import check_memory, check_own_folders
     from lrtransfer.study.workflow.start import run_snakemake
 
+    check_memory()
+    check_own_folders()
     chosen = _selected(options)
     if any(not chosen.layout.run(run.key).is_file() for run in chosen.plan.runs):
         from lrtransfer.study.workflow.cost import note_costs
