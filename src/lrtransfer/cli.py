@@ -13,7 +13,7 @@ from typing import NoReturn
 Adding = Callable[..., argparse.ArgumentParser]
 
 # Faults that a user can mend: one line on stderr, no traceback.
-_FAULTS = (LookupError, RuntimeError, ValueError, OSError, MemoryError)
+_FAULTS = (LookupError, RuntimeError, ValueError, OSError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,6 +38,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
+    except (MemoryError, ImportError) as error:
+        short = isinstance(error, MemoryError) or "failed to map segment" in str(error)
+        if os.environ.get("LRTRANSFER_TRACEBACK") or not short:
+            raise
+        print("error: the memory is full. Close other programs, or lift ulimit -v", file=sys.stderr)
+        return 1
     except BrokenPipeError:
         # Whoever read our output has read enough, as `head` does.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -46,8 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if os.environ.get("LRTRANSFER_TRACEBACK"):
             raise
         status: int = getattr(error, "exit_status", 1)
-        said = str(error) or "the memory is full. Close other programs, or lift ulimit -v"
-        print(error if status == 2 else f"error: {said}", file=sys.stderr)
+        print(error if status == 2 else f"error: {error}", file=sys.stderr)
         return status
     return 0
 

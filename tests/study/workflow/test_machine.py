@@ -42,11 +42,14 @@ def test_enough_memory_and_no_limit_pass(monkeypatch: pytest.MonkeyPatch) -> Non
     check_memory()
 
 
+@pytest.mark.parametrize(
+    "error", [MemoryError(), ImportError("libblas.so: failed to map segment from shared object")]
+)
 def test_memory_that_ends_later_is_one_line_too(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail() -> None:
-        raise MemoryError
+        raise error
 
     monkeypatch.setattr("lrtransfer.study.workflow.machine.check_memory", fail)
     assert cli.main(["check"]) == 1
