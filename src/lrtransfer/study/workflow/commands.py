@@ -31,10 +31,15 @@ def _stage(command: Command) -> Command:
 
 
 def _selected(options: Namespace) -> Selection:
+    from lrtransfer.study.plan.messages import unknown
     from lrtransfer.study.workflow.start import override, select
 
     scale = options.scale or override("scale")
-    return select(options.params, scale, options.experiments or override("experiments"))
+    chosen = select(options.params, scale, options.experiments or override("experiments"))
+    name = getattr(options, "experiment", None)
+    if name is not None and name not in chosen.plan.experiments:
+        raise ValueError(unknown("experiment", name, chosen.plan.experiments))
+    return chosen
 
 
 def _all(options: Namespace) -> Selection:
