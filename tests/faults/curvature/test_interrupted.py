@@ -164,3 +164,17 @@ def test_no_interrupt_leaves_a_trace(name: str, alarm: Alarm) -> None:
     cut, torn = interrupts(name, 200, 1, alarm)
     print(f"{name}: {cut} interrupts, {torn} with a trace")
     assert torn == 0
+
+
+def test_an_interrupt_while_a_change_is_taken_back_leaves_it_taken_back() -> None:
+    calls: list[str] = []
+
+    def put_back() -> None:
+        calls.append("begun")
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        calls.append("done")
+
+    with pytest.raises(KeyboardInterrupt):
+        surroundings.Undone(lambda: None, put_back).around(lambda: 1)
+    assert calls == ["begun", "begun", "done"]
