@@ -32,7 +32,7 @@ rule all:
 
 
 onstart:
-    hold_lock()
+    begin(LAYOUT)
     cancel_orphans()
     keep_copies(PLAN, LAYOUT)
     watch(TARGETS, SELECTION.overrides, log)

@@ -37,6 +37,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
+    except (MemoryError, ImportError) as error:
+        short = isinstance(error, MemoryError) or "failed to map segment" in str(error)
+        if os.environ.get("LRTRANSFER_TRACEBACK") or not short:
+            raise
+        print("error: the memory is full. Close other programs, or lift ulimit -v", file=sys.stderr)
+        return 1
     except BrokenPipeError:
         # Whoever read our output has read enough, as `head` does.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

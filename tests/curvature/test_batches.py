@@ -1,11 +1,12 @@
 """What counts as a batch."""
 
+import threading
 from typing import Any
 
 import pytest
 import torch
 
-from lrtransfer.curvature.batches import chunks_of, input_chunks_of, sample_count
+from lrtransfer.curvature.batches import chunks_of, input_chunks_of, one_by_one, sample_count
 
 X, Y = torch.zeros(4, 2), torch.zeros(4)
 
@@ -46,3 +47,21 @@ def test_samples_are_counted_along_the_first_axis_of_the_first_tensor() -> None:
 def test_inputs_without_samples_raise(inputs: Any) -> None:
     with pytest.raises(ValueError, match="at least one sample"):
         sample_count(inputs)
+
+
+@pytest.mark.parametrize("other_threads", [False, True])
+def test_items_draw_on_from_one_another_and_the_random_state_is_put_back(
+    other_threads: bool,
+) -> None:
+    done = threading.Event()
+    if other_threads:
+        threading.Thread(target=done.wait).start()
+    torch.manual_seed(3)
+    expected = torch.rand(4).tolist()
+    torch.manual_seed(3)
+    drawn = []
+    for item in one_by_one(torch.rand(1) for _ in range(4)):
+        drawn.append(item.item())
+        assert torch.rand(1).item() == expected[len(drawn) - 1]
+    done.set()
+    assert drawn == expected

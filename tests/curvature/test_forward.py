@@ -52,15 +52,19 @@ def test_a_model_without_trainable_parameters_raises() -> None:
         FrozenForward(nn.Linear(2, 2).requires_grad_(False))
 
 
-def test_an_error_inside_the_session_still_restores_modes_and_random_state() -> None:
+def test_an_error_inside_a_run_still_restores_modes_and_random_state() -> None:
     model = nn.Dropout(0.5)
     model.weight = nn.Parameter(torch.ones(2))
     forward = FrozenForward(model)
     model.eval()
     random_state = torch.get_rng_state()
-    with pytest.raises(KeyError), forward.session():
+
+    def fail() -> None:
         torch.rand(3)
         assert model.training
         raise KeyError
+
+    with pytest.raises(KeyError):
+        forward.run(fail)
     assert not model.training
     assert torch.equal(torch.get_rng_state(), random_state)

@@ -3,8 +3,8 @@
 from lrtransfer.study.plan.yaml_file import StudyError
 from lrtransfer.study.workflow.safeguard import keep_copies
 from lrtransfer.study.workflow.start import (
+    begin,
     cancel_orphans,
-    hold_lock,
     prepare_environment,
     select,
     watch,

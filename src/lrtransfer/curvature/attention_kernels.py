@@ -16,6 +16,7 @@ FUSED: tuple[Switch, ...] = (
     (cuda.cudnn_sdp_enabled, cuda.enable_cudnn_sdp),
 )
 KERNELS = (EXPLICIT, *FUSED)
+ONLY_EXPLICIT = [kernel is EXPLICIT for kernel in KERNELS]
 
 
 def enabled_kernels() -> list[bool]:
@@ -35,7 +36,7 @@ def explicit_attention() -> Iterator[None]:
     """Run attention on the explicit kernel; `sdpa_kernel` does so too, at ten times the price."""
     before = enabled_kernels()
     try:
-        enable_kernels([kernel is EXPLICIT for kernel in KERNELS])
+        enable_kernels(ONLY_EXPLICIT)
         yield
     finally:
         enable_kernels(before)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lrtransfer.curvature.batches import Batch, Inputs
+from lrtransfer.curvature.batches import Batch, Inputs, one_by_one
 from lrtransfer.curvature.forward import Scale
 from lrtransfer.curvature.hessian import HessianOperator, LossFunction
 from lrtransfer.curvature.krylov import plain_arithmetic
@@ -163,7 +163,7 @@ def _average(
     pairs: list[tuple[float, float]] = []
     error = math.nan
     converged = False
-    for batch in batches:
+    for batch in one_by_one(batches):
         above, below = quotient(batch)
         if below == 0:
             raise ValueError(f"the gradient of mini-batch {len(pairs)} is zero")

@@ -1,7 +1,7 @@
 """Batches as curvature takes them: one (x, y) pair or an iterable of pairs."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor
@@ -13,6 +13,8 @@ Inputs: TypeAlias = Tensor | Mapping[str, Any]
 
 Batch: TypeAlias = tuple[Inputs, Any] | Iterable[tuple[Inputs, Any]]
 """One (inputs, targets) pair, or chunks of one large batch."""
+
+Item = TypeVar("Item")
 
 
 def _is_inputs(item: object) -> bool:
@@ -40,12 +42,26 @@ def chunks_of(batch: Batch) -> list[tuple[Inputs, Any]]:
     return [(inputs, targets) for inputs, targets in chunks]
 
 
-def read(items: Iterable[Any]) -> list[Any]:
-    """Return `items` as a list, with torch's random state (a `DataLoader` draws) put back."""
+def read(items: Iterable[Item]) -> list[Item]:
+    """Return `items`, with torch's random state put back."""
+    return list(one_by_one(items))
+
+
+def one_by_one(items: Iterable[Item]) -> Iterator[Item]:
+    """Yield `items`, with torch's random state (a `DataLoader` draws) put back after each."""
     if isinstance(items, Sequence):
-        return list(items)
-    with RepeatedDraws().session():
-        return list(items)
+        yield from items
+        return
+    draws = RepeatedDraws(anew=False)
+    with draws.session():
+        left = iter(items)
+    while True:
+        with draws.session():
+            try:
+                item = next(left)
+            except StopIteration:
+                return
+        yield item
 
 
 def input_chunks_of(batch_inputs: Inputs | Iterable[Inputs]) -> list[Inputs]:

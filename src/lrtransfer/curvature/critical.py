@@ -110,22 +110,22 @@ def _losses_along(
     check_means(loss_fn, chunks)
     counts = [sample_count(inputs) for inputs, _ in chunks]
 
+    @torch.no_grad()
     def loss(step: float) -> float:
-        with forward.session(), torch.no_grad():
-            moved = {
-                name: parameter + step * piece
-                for name, parameter, piece in zip(
-                    forward.names, forward.parameters, pieces, strict=True
-                )
-            }
-            total = 0.0
-            for (inputs, targets), count in zip(chunks, counts, strict=True):
-                buffers = {name: b.clone() for name, b in model.named_buffers()}
-                outputs = torch.func.functional_call(model, (moved, buffers), (inputs,))
-                total += count / sum(counts) * checked_number(loss_fn(outputs, targets)).item()
+        moved = {
+            name: parameter + step * piece
+            for name, parameter, piece in zip(
+                forward.names, forward.parameters, pieces, strict=True
+            )
+        }
+        total = 0.0
+        for (inputs, targets), count in zip(chunks, counts, strict=True):
+            buffers = {name: b.clone() for name, b in model.named_buffers()}
+            outputs = torch.func.functional_call(model, (moved, buffers), (inputs,))
+            total += count / sum(counts) * checked_number(loss_fn(outputs, targets)).item()
         return total
 
-    return loss
+    return lambda step: forward.run(lambda: loss(step))
 
 
 class _Bracket:

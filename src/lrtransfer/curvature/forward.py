@@ -1,22 +1,21 @@
 """A model's forward pass at frozen parameters: repeatable, and without side effects."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from lrtransfer.curvature.attention_kernels import explicit_attention
 from lrtransfer.curvature.batches import Inputs
 from lrtransfer.curvature.surroundings import (
     LOCK,
     RepeatedDraws,
+    Result,
+    frozen,
     gradient_mode,
-    restored,
-    set_modes,
+    together,
 )
 
 Scale: TypeAlias = Mapping[str, float] | Mapping[str, Tensor] | Mapping[str, float | Tensor]
@@ -26,11 +25,11 @@ Scale: TypeAlias = Mapping[str, float] | Mapping[str, Tensor] | Mapping[str, flo
 class FrozenForward:
     """The map parameters -> outputs of `model`, as it stands when this object is made.
 
-    Every call sees the train/eval flags of that moment and the random state of the first session
+    Every call sees the train/eval flags of that moment and the random state of the first run
     (so dropout draws the same masks in each product), and works on copies of the buffers (so
     BatchNorm statistics do not move). Attention runs on the explicit backend: the fused ones have
     no second derivative. Autocast is off: curvature is computed in the parameters' own precision.
-    The sessions of all threads take turns.
+    The runs of all threads take turns.
 
     Args:
         model: any module; its parameters with `requires_grad` are the coordinates, in the order
@@ -79,22 +78,19 @@ class FrozenForward:
                 "the model's parameters changed after the operator was built; build a new one"
             )
 
-    @contextmanager
-    def session(self) -> Iterator[None]:
-        """Set the captured modes and random state; put back what was there on leaving."""
+    def run(self, work: Callable[[], Result]) -> Result:
+        """Return `work()` under the captured modes and random state; put back what was there."""
         self.check_unchanged()
-        with (
-            LOCK,
-            restored(self._modules, self.parameters),
-            gradient_mode(True, self.device),
-            explicit_attention(),
-            self._draws.session(),
-        ):
-            set_modes(self._modes)
-            yield
+        with LOCK:
+            session = together(
+                frozen(self._modes, self.parameters),
+                gradient_mode(True, self.device),
+                self._draws.session(),
+            )
+            return session.around(work)
 
     def __call__(self, inputs: Inputs) -> Any:
-        """Return `model(inputs)` with its graph; call it inside `session()`."""
+        """Return `model(inputs)` with its graph; call it inside `run`."""
         buffers = {name: buffer.clone() for name, buffer in self.model.named_buffers()}
         if not buffers:
             return self.model(inputs)

@@ -81,10 +81,7 @@ class GaussNewtonOperator:
         self._kept: _ChunkGraph | None = None
         self.products = 0
         self.loss = 0.0
-        with self._forward.session():
-            for weight, graph in self._graphs():
-                self.loss += weight * graph.loss.item()
-                self._kept = graph if len(self._chunks) == 1 else None
+        self._forward.run(self._linearize)
 
     @property
     def dim(self) -> int:
@@ -101,8 +98,14 @@ class GaussNewtonOperator:
         """Device of the parameters."""
         return self._forward.device
 
+    def _linearize(self) -> None:
+        """Find the loss; keep the graph of a single chunk."""
+        for weight, graph in self._graphs():
+            self.loss += weight * graph.loss.item()
+            self._kept = graph if len(self._chunks) == 1 else None
+
     def _graphs(self) -> Iterator[tuple[float, _ChunkGraph]]:
-        """Yield the weight and the graph of each chunk, inside the caller's session."""
+        """Yield the weight and the graph of each chunk, inside the caller's run."""
         if self._kept is not None:
             yield 1.0, self._kept
             return
@@ -125,11 +128,13 @@ class GaussNewtonOperator:
             RuntimeError: the parameters changed since the operator was built.
         """
         check_vector(self, vector)
-        with self._forward.session():
-            self.products += 1
-            total = torch.zeros_like(vector)
-            tangents = self._forward.split(vector)
-            for weight, graph in self._graphs():
-                curved = graph.loss_hessian_product(graph.jacobian.jvp(tangents))
-                total.add_(self._forward.join(graph.jacobian.vjp(curved)), alpha=weight)
+        return self._forward.run(lambda: self._product(vector))
+
+    def _product(self, vector: Tensor) -> Tensor:
+        self.products += 1
+        total = torch.zeros_like(vector)
+        tangents = self._forward.split(vector)
+        for weight, graph in self._graphs():
+            curved = graph.loss_hessian_product(graph.jacobian.jvp(tangents))
+            total.add_(self._forward.join(graph.jacobian.vjp(curved)), alpha=weight)
         return total

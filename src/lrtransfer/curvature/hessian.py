@@ -126,7 +126,7 @@ class HessianOperator:
         self._graph: Sequence[Tensor | None] | None = None
         self._checked = False
         self.products = 0
-        self.loss, self.gradient = self._loss_and_gradient()
+        self.loss, self.gradient = self._forward.run(self._loss_and_gradient)
 
     @property
     def dim(self) -> int:
@@ -163,14 +163,13 @@ class HessianOperator:
     def _loss_and_gradient(self) -> tuple[float, Tensor]:
         """Return L and ∇L, shape (dim,), without D; keep the graph of a single chunk."""
         loss = 0.0
-        with self._forward.session():
-            total = torch.zeros(self.dim, dtype=self.dtype, device=self.device)
-            for (inputs, targets), weight in zip(self._chunks, self._weights, strict=True):
-                chunk_loss, gradient = self._gradient_graph(inputs, targets)
-                loss += weight * chunk_loss.item()
-                total.add_(self._forward.join(gradient, scaled=False), alpha=weight)
-                if len(self._chunks) == 1:
-                    self._graph = gradient
+        total = torch.zeros(self.dim, dtype=self.dtype, device=self.device)
+        for (inputs, targets), weight in zip(self._chunks, self._weights, strict=True):
+            chunk_loss, gradient = self._gradient_graph(inputs, targets)
+            loss += weight * chunk_loss.item()
+            total.add_(self._forward.join(gradient, scaled=False), alpha=weight)
+            if len(self._chunks) == 1:
+                self._graph = gradient
         self._checked = True
         return loss, total
 
@@ -182,15 +181,17 @@ class HessianOperator:
             RuntimeError: the parameters changed since the operator was built.
         """
         check_vector(self, vector)
-        with self._forward.session():
-            self.products += 1
-            direction = self._forward.split(vector)
-            if self._graph is not None:
-                return self._backward(self._graph, direction, keep_graph=True)
-            total = torch.zeros_like(vector)
-            for (inputs, targets), weight in zip(self._chunks, self._weights, strict=True):
-                _, gradient = self._gradient_graph(inputs, targets)
-                total.add_(self._backward(gradient, direction, keep_graph=False), alpha=weight)
+        return self._forward.run(lambda: self._product(vector))
+
+    def _product(self, vector: Tensor) -> Tensor:
+        self.products += 1
+        direction = self._forward.split(vector)
+        if self._graph is not None:
+            return self._backward(self._graph, direction, keep_graph=True)
+        total = torch.zeros_like(vector)
+        for (inputs, targets), weight in zip(self._chunks, self._weights, strict=True):
+            _, gradient = self._gradient_graph(inputs, targets)
+            total.add_(self._backward(gradient, direction, keep_graph=False), alpha=weight)
         return total
 
     def _backward(

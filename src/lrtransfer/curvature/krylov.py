@@ -1,8 +1,6 @@
 """The Lanczos process: an orthonormal Krylov basis and the tridiagonal projection onto it."""
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +10,7 @@ from scipy.linalg import eigh_tridiagonal
 from torch import Tensor
 
 from lrtransfer.curvature.linear_operator import LinearOperator, NonFiniteCurvatureError
-from lrtransfer.curvature.surroundings import gradient_mode
+from lrtransfer.curvature.surroundings import Undone, gradient_mode
 
 _INITIAL_CAPACITY = 16
 _SHORTEST = 1e-12  # norms whose squares may underflow in float32
@@ -32,11 +30,9 @@ def default_generator(generator: torch.Generator | None) -> torch.Generator:
     return torch.Generator().manual_seed(0) if generator is None else generator
 
 
-@contextmanager
-def plain_arithmetic(operator: LinearOperator) -> Iterator[None]:
+def plain_arithmetic(operator: LinearOperator) -> Undone:
     """Switch off graphs, inference tensors and autocast for the vectors of `operator`."""
-    with gradient_mode(False, operator.device):
-        yield
+    return gradient_mode(False, operator.device)
 
 
 def unit(vector: Tensor) -> Tensor:

@@ -50,10 +50,7 @@ class NTKOperator:
         self._kept: Linearization | None = None
         self._sizes: list[int] = []
         self.products = 0
-        with self._forward.session():
-            for jacobian in self._jacobians():
-                self._sizes.append(jacobian.outputs.numel())
-                self._kept = jacobian if len(self._chunks) == 1 else None
+        self._forward.run(self._linearize)
 
     @property
     def dim(self) -> int:
@@ -70,8 +67,14 @@ class NTKOperator:
         """Device of the parameters."""
         return self._forward.device
 
+    def _linearize(self) -> None:
+        """Find the sizes of the outputs; keep the graph of a single chunk."""
+        for jacobian in self._jacobians():
+            self._sizes.append(jacobian.outputs.numel())
+            self._kept = jacobian if len(self._chunks) == 1 else None
+
     def _jacobians(self) -> Iterator[Linearization]:
-        """Yield the Jacobian of each chunk, inside the caller's session."""
+        """Yield the Jacobian of each chunk, inside the caller's run."""
         if self._kept is not None:
             yield self._kept
             return
@@ -86,17 +89,23 @@ class NTKOperator:
             RuntimeError: the parameters changed since the operator was built.
         """
         check_vector(self, vector)
+        # Two runs, which draw the same masks.
+        pulled = self._forward.run(lambda: self._pull(vector))
+        return self._forward.run(lambda: self._push(pulled))
+
+    def _pull(self, vector: Tensor) -> Tensor:
+        """Return D^½ Jᵀ `vector`."""
+        self.products += 1
+        pulled = torch.zeros(self._forward.dim, dtype=self.dtype, device=self.device)
         pieces = torch.split(vector, self._sizes)
-        with self._forward.session():
-            self.products += 1
-            pulled = torch.zeros(self._forward.dim, dtype=self.dtype, device=self.device)
-            for jacobian, piece in zip(self._jacobians(), pieces, strict=True):
-                pulled += self._forward.join(jacobian.vjp(piece.view_as(jacobian.outputs)))
-            tangents = self._forward.split(pulled / self._samples)
-            # The second pass must draw the same masks as the first.
-            with self._forward.session():
-                pushed = [jacobian.jvp(tangents).flatten() for jacobian in self._jacobians()]
-        return torch.cat(pushed)
+        for jacobian, piece in zip(self._jacobians(), pieces, strict=True):
+            pulled += self._forward.join(jacobian.vjp(piece.view_as(jacobian.outputs)))
+        return pulled
+
+    def _push(self, pulled: Tensor) -> Tensor:
+        """Return (1/n) J D^½ `pulled`."""
+        tangents = self._forward.split(pulled / self._samples)
+        return torch.cat([jacobian.jvp(tangents).flatten() for jacobian in self._jacobians()])
 
 
 def ntk_gram(

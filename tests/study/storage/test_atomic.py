@@ -22,6 +22,19 @@ def test_a_file_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
     assert names(path.parent) == ["file"]
 
 
+def test_a_file_has_the_mode_of_any_new_file_and_the_umask_is_never_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = os.umask(0o027)
+    try:
+        monkeypatch.delattr(os, "umask")
+        write_text(tmp_path / "file", "text")
+    finally:
+        monkeypatch.undo()
+        os.umask(before)
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o640
+
+
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
 def test_a_failing_writer_leaves_the_old_file_and_nothing_else(
     tmp_path: Path, error: type[BaseException]

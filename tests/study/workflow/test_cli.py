@@ -37,3 +37,11 @@ def test_jobs_that_are_no_number_hinder_the_workflow_alone(
 def test_an_unknown_option_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     line = _refused(capsys, "check", "--foo")
     assert line == "error: unrecognized arguments: --foo. `lrtransfer --help` says more."
+
+
+@pytest.mark.parametrize("stage", ["tables", "spectra-table", "estimates", "draw"])
+def test_a_stage_of_an_unknown_experiment_is_refused(
+    stage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["stage", stage, "nope"]) == 1
+    assert "error: unknown experiment 'nope'. Known: " in capsys.readouterr().err

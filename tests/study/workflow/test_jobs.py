@@ -18,8 +18,8 @@ from lrtransfer.study.workflow import start
 from lrtransfer.study.workflow.cost import known_costs, note_costs, runtime_minutes
 from lrtransfer.study.workflow.start import (
     _profile_settings,
+    begin,
     cancel_orphans,
-    hold_lock,
     prepare_environment,
     select,
 )
@@ -171,13 +171,13 @@ def test_a_bare_snakemake_beside_a_study_stops_and_names_its_process(
 ) -> None:
     lock = acquire(STUDY_LOCK, "process 1 on elsewhere")
     with pytest.raises(SystemExit):
-        hold_lock()
+        begin(Layout())
     assert "held by process 1 on elsewhere" in capsys.readouterr().err
     monkeypatch.setenv("LRTRANSFER_LOCK", "0")
     with pytest.raises(SystemExit):
-        hold_lock()
+        begin(Layout())
     monkeypatch.setenv("LRTRANSFER_LOCK", str(lock.fileno()))
-    hold_lock()  # it is inherited
+    begin(Layout())  # it is inherited
 
 
 def test_a_study_inside_a_job_does_not_cancel_itself(
@@ -189,7 +189,7 @@ def test_a_study_inside_a_job_does_not_cancel_itself(
 
 
 def test_a_bare_snakemake_holds_the_lock_while_it_runs(queue: Path) -> None:
-    hold_lock()
+    begin(Layout())
     with pytest.raises(LockHeldError, match="process"), locked(STUDY_LOCK, "a second one"):
         pass
 

@@ -13,6 +13,7 @@ from lrtransfer.study.plan.expand import Plan, plan
 from lrtransfer.study.plan.load import parse_study
 from lrtransfer.study.plan.yaml_file import StudyError
 from lrtransfer.study.storage import paths
+from lrtransfer.study.workflow import preflight
 from lrtransfer.study.workflow.preflight import check_runs, decay_lines
 from tests.tiny import EXPERIMENT, real_params, tiny_grid, tiny_params, tiny_plan
 
@@ -34,6 +35,16 @@ def test_a_size_that_the_model_refuses_is_named_with_its_arm() -> None:
     model = {"vit": {"patch": 7}}
     with pytest.raises(StudyError, match=r"arms\.mup \(width 4, depth 1\): depth is 1"):
         check_runs(study_with(model=model))
+
+
+def test_a_network_of_a_million_layers_is_refused_before_it_is_built(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(preflight, "_MOST_TENSORS", 1000)
+    model = {"residual_mlp": {"layers_per_branch": 10**6}}
+    with pytest.raises(StudyError, match=r"arms\.mup .* more than 1,000 tensors\. Lower") as error:
+        check_runs(study_with(model=model))
+    assert len(str(error.value).splitlines()) == 1
 
 
 def test_a_role_that_a_table_lacks_is_named_with_its_tensor() -> None:

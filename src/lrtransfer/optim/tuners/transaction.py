@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch._utils import _flatten_dense_tensors, _unflatten_dense_tensors
 
 from lrtransfer.curvature.attention_kernels import KERNELS, Switch
 
@@ -48,7 +47,8 @@ class Snapshot:
         kept: list[Tensor] = [parameter.detach() for parameter in parameters]
         for entry in base.state.values():
             kept += [value for value in entry.values() if isinstance(value, Tensor)]
-        self._tensors = [(alike, _packed(alike)) for alike in _by_kind(kept)]
+        # All in one: a copy of each would cost four times the time.
+        self._tensors = [(t, torch.cat([one.flatten() for one in t])) for t in _by_kind(kept)]
 
     def restore(self) -> None:
         """Put everything back; to do so twice does no harm."""
@@ -56,9 +56,9 @@ class Snapshot:
             write(was)
         with torch.no_grad():
             for tensors, packed in self._tensors:
-                values = _unflatten_dense_tensors(packed, tensors)  # type: ignore[no-untyped-call]
+                values = torch.split(packed, [tensor.numel() for tensor in tensors])
                 for tensor, value in zip(tensors, values, strict=True):
-                    tensor.copy_(value)
+                    tensor.copy_(value.view(tensor.shape))
         for owned, items in self._dicts:
             owned.clear()
             owned.update(items)
@@ -73,14 +73,6 @@ def _by_kind(tensors: Sequence[Tensor]) -> list[list[Tensor]]:
     for tensor in tensors:
         kinds.setdefault((tensor.dtype, tensor.device), []).append(tensor)
     return list(kinds.values())
-
-
-def _packed(tensors: list[Tensor]) -> Tensor:
-    """Return the values of all in one tensor: a copy of each would cost four times the time."""
-    if len(tensors) == 1:
-        return tensors[0].flatten().clone()  # torch's function would return a view
-    packed: Tensor = _flatten_dense_tensors(tensors)  # type: ignore[no-untyped-call]
-    return packed
 
 
 class Undo:

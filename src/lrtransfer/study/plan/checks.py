@@ -26,6 +26,7 @@ from lrtransfer.study.plan.values import Options
 GRID_OPTIONS = frozenset({"in_features", "out_features", "width", "depth"})
 _RESERVED = ("all", "core")  # they select experiments, and end the names of Snakemake's own rules
 _MOST_RUNS = 100_000
+_LARGEST = 10**6  # of a whole number among a model's options
 
 
 def problems(study: Study) -> Iterator[str]:
@@ -157,7 +158,7 @@ def _arm(
             every = set().union(*declared) - GRID_OPTIONS
             yield f"{place}: no such option of every model. {closest(option, every)}"
         else:
-            wanted = [catalog.mismatch(options[option].annotation, value) for options in declared]
+            wanted = [_misfit("models", options[option].annotation, value) for options in declared]
             if (expected := next(filter(None, wanted), None)) is not None:
                 yield f"{place}: {unfit(value, expected)}"
 
@@ -305,11 +306,18 @@ def _member(room: str, name: str, options: Options, path: str, field: str) -> It
                 f"{path}.options.{option}: {name!r} has no such option. "
                 f"{closest(option, set(known) - GRID_OPTIONS)}"
             )
-        elif (expected := catalog.mismatch(known[option].annotation, value)) is not None:
+        elif (expected := _misfit(room, known[option].annotation, value)) is not None:
             yield f"{path}.options.{option}: {unfit(value, expected)}"
     for option, declared in known.items():
         if declared.required and option not in options and option not in GRID_OPTIONS:
             yield f"{path}.options.{option}: missing. Give a value ({declared.annotation})."
+
+
+def _misfit(room: str, annotation: str, value: object) -> str | None:
+    """Return what an option's value should have been, or None; models have bounds."""
+    if room == "models" and annotation == "int" and isinstance(value, int) and value > _LARGEST:
+        return f"a whole number of at most {_LARGEST:,}"
+    return catalog.mismatch(annotation, value)
 
 
 def _listed(room: str, name: str, path: str) -> Iterator[str]:

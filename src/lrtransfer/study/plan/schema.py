@@ -26,6 +26,8 @@ from lrtransfer.study.plan.values import (
     Group,
     GroupWarmupName,
     Label,
+    Megabytes,
+    Minutes,
     Name,
     Names,
     Options,
@@ -327,8 +329,8 @@ class Figures(Section):
 class JobResources(Section):
     """What one job asks for; `gpu` counts devices."""
 
-    mem_mb: Positive
-    runtime_minutes: Positive
+    mem_mb: Megabytes
+    runtime_minutes: Minutes
     gpu: Count = 0
 
 

@@ -38,6 +38,8 @@ Label = Annotated[
 Scale = Literal["smoke", "laptop", "paper"]
 Count = Annotated[int, Field(ge=0, lt=2**32)]
 Positive = Annotated[int, Field(gt=0, le=10**9)]
+Megabytes = Annotated[int, Field(gt=0, le=10**8)]
+Minutes = Annotated[int, Field(gt=0, le=10**6)]
 Rate = Annotated[float, Field(gt=0.0, le=1e20)]
 Group = Literal["core", "extra"]
 Precision = Literal["float32", "float64"]

@@ -31,10 +31,15 @@ def _stage(command: Command) -> Command:
 
 
 def _selected(options: Namespace) -> Selection:
+    from lrtransfer.study.plan.messages import unknown
     from lrtransfer.study.workflow.start import override, select
 
     scale = options.scale or override("scale")
-    return select(options.params, scale, options.experiments or override("experiments"))
+    chosen = select(options.params, scale, options.experiments or override("experiments"))
+    name = getattr(options, "experiment", None)
+    if name is not None and name not in chosen.plan.experiments:
+        raise ValueError(unknown("experiment", name, chosen.plan.experiments))
+    return chosen
 
 
 def _all(options: Namespace) -> Selection:
@@ -53,6 +58,9 @@ def check(options: Namespace) -> None:
         scale = _selected(options).plan.study.scale
         print(written_out(read_params(options.params), options.resolved, scale))
         return
+    from lrtransfer.study.workflow.machine import check_memory
+
+    check_memory()
     from lrtransfer.study.workflow.cost import print_estimate
     from lrtransfer.study.workflow.preflight import check_runs
     from lrtransfer.study.workflow.targets import Targets
@@ -66,8 +74,11 @@ def check(options: Namespace) -> None:
 
 def workflow(options: Namespace) -> None:
     """Run Snakemake on the study; does not return."""
+    from lrtransfer.study.workflow.machine import check_memory, check_own_folders
     from lrtransfer.study.workflow.start import run_snakemake
 
+    check_memory()
+    check_own_folders()
     chosen = _selected(options)
     if any(not chosen.layout.run(run.key).is_file() for run in chosen.plan.runs):
         from lrtransfer.study.workflow.cost import note_costs

@@ -6,14 +6,17 @@ weight-decay rules is told whether its runs can show what weight decay does.
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from lrtransfer.optim import Schedule
 from lrtransfer.study.plan import catalog
@@ -26,6 +29,8 @@ from lrtransfer.study.training.distributed.replicated_run import check_model, ch
 from lrtransfer.study.training.network import blank_network, block_size
 from lrtransfer.study.training.run import check_passes
 from lrtransfer.theory.steady_state import judge
+
+_MOST_TENSORS = 20_000
 
 Sizes = tuple[int, int]
 """Numbers per sample, and number of outputs."""
@@ -49,18 +54,44 @@ def _faults(plan: Plan, run: Run) -> Iterator[str]:
     place = f"study.{run.experiment}.arms.{run.arm}"
     attempts = (_try_network, _try_optimizer, _try_tuner, _try_schedule, _try_sizes, _try_split)
     for attempt in attempts:
+        size = f"width {run.width}, depth {run.depth}"
         try:
             attempt(plan, run.config)
+        except _TooManyTensorsError as error:  # the other sizes would take as long
+            raise StudyError([f"params.yaml: {place} ({size}): {error}"]) from error
         except (ValueError, TypeError) as error:
-            size = f"width {run.width}, depth {run.depth}"
             yield f"{place} ({size}): {error}" if attempt is _try_network else f"{place}: {error}"
 
 
 def _try_network(plan: Plan, config: RunConfig) -> None:
-    made = blank_network(config, *_sizes(plan, config))
+    with _no_more_tensors_than(_MOST_TENSORS):
+        made = blank_network(config, *_sizes(plan, config))
     if made.warmup is not None:
         for name in made.scaled:
             made.warmup(name, 0)
+
+
+class _TooManyTensorsError(ValueError):
+    """A network would take minutes to write down."""
+
+
+@contextmanager
+def _no_more_tensors_than(most: int) -> Iterator[None]:
+    """Stop what builds a larger network."""
+    count = itertools.count(1)
+
+    def note(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
+        if next(count) > most:
+            raise _TooManyTensorsError(
+                f"the network has more than {most:,} tensors. Lower the depth, or the options of "
+                "the model that repeat layers."
+            )
+
+    handle = register_module_parameter_registration_hook(note)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def _try_optimizer(plan: Plan, config: RunConfig) -> None:

@@ -18,10 +18,11 @@ import yaml
 
 from lrtransfer.study.plan.expand import Plan, plan
 from lrtransfer.study.plan.load import load_study
-from lrtransfer.study.storage.locks import LockHeldError, acquire
+from lrtransfer.study.storage.locks import acquire
 from lrtransfer.study.storage.paths import STUDY_LOCK, Layout
 from lrtransfer.study.storage.starter import announce_starter
 from lrtransfer.study.workflow.forecast import forecast
+from lrtransfer.study.workflow.machine import check_folders, own_cache
 from lrtransfer.study.workflow.safeguard import date_back, set_aside
 from lrtransfer.study.workflow.soundness import check_results, stale_tables
 from lrtransfer.study.workflow.targets import Targets
@@ -87,6 +88,7 @@ def run_snakemake(
     Raises:
         LockHeldError: Another study runs in this folder.
     """
+    settings = _profile_settings()
     lock = acquire(STUDY_LOCK, this_process(), inheritable=True)
     _heal(plan, layout)
     # Safe path: a file torch.py beside params.yaml is no package.
@@ -99,9 +101,11 @@ def run_snakemake(
         command += ["--forcerun", *stale]
     if overrides:
         # On the command line `--config` replaces a profile's, so that is repeated.
-        settings = {**_profile_settings(), **overrides}
-        command += ["--config", *(f"{name}={value}" for name, value in settings.items())]
-    environment = {**os.environ, _LOCK_VARIABLE: str(lock.fileno())}
+        said = {**settings, **overrides}
+        command += ["--config", *(f"{name}={value}" for name, value in said.items())]
+    environment = {**os.environ, **own_cache(), _LOCK_VARIABLE: str(lock.fileno())}
+    if not environment.get(_PROFILE):
+        environment.pop(_PROFILE, None)  # set but empty is no profile
     os.execve(sys.executable, [*command, "--", *targets], environment)
 
 
@@ -135,6 +139,7 @@ def _profile_settings() -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: It is no folder that can be read from here.
+        ValueError: Its file is no mapping in YAML.
     """
     if not os.environ.get(_PROFILE):
         return {}
@@ -144,10 +149,17 @@ def _profile_settings() -> dict[str, Any]:
             f"{_PROFILE} is {os.environ[_PROFILE]!r}, but there is no {profile}. Give the path of "
             "the profile's folder, as in profiles/slurm."
         )
-    settings = yaml.safe_load(profile.read_text(encoding="utf-8")).get("config") or {}
-    if isinstance(settings, list):
-        return dict(setting.split("=", 1) for setting in settings)
-    return dict(settings)
+    try:
+        content = yaml.safe_load(profile.read_text(encoding="utf-8"))
+        settings = content.get("config") or {}
+        if isinstance(settings, list):
+            settings = (setting.split("=", 1) for setting in settings)
+        return dict(settings)
+    except (yaml.YAMLError, AttributeError, TypeError, ValueError):
+        raise ValueError(
+            f"{profile} ({_PROFILE}) is no mapping of Snakemake's options in YAML. Compare it with "
+            "profiles/slurm/config.yaml."
+        ) from None
 
 
 def prepare_environment(overrides: Mapping[str, str]) -> None:
@@ -201,21 +213,27 @@ def cancel_orphans(wait_seconds: float = _WAIT_SECONDS) -> list[str]:
     return orphans
 
 
-def hold_lock() -> None:
-    """Hold the study's lock until this Snakemake ends, unless `lrtransfer workflow` gave it to us.
-
-    Without it a study that starts beside a bare Snakemake would clear that one's own locks away.
+def begin(layout: Layout) -> None:
+    """Hold the study's lock until this Snakemake ends, and find its folders writable.
 
     Raises:
-        SystemExit: Another study runs in this folder; stderr names its process.
+        SystemExit: Another study runs in this folder, or one cannot be written to; stderr names it.
     """
-    if _inherited():
-        return
     try:
-        _held.append(acquire(STUDY_LOCK, this_process()))
-    except LockHeldError as error:
+        _hold_lock()
+        check_folders(layout, _LOGS)
+    except RuntimeError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         raise SystemExit(1) from None
+
+
+def _hold_lock() -> None:
+    """Hold the study's lock, unless `lrtransfer workflow` gave it to us.
+
+    Without it a study that starts beside a bare Snakemake would clear that one's own locks away.
+    """
+    if not _inherited():
+        _held.append(acquire(STUDY_LOCK, this_process()))
 
 
 def _inherited() -> bool:
