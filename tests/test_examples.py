@@ -1,4 +1,4 @@
-"""The example runs as a reader would run it, and shows what it says."""
+"""The examples run as a reader would run them, and show what they say."""
 
 from __future__ import annotations
 
@@ -15,21 +15,37 @@ import lrtransfer
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.mark.process
-def test_own_model_shows_a_rate_that_transfers_under_mup_alone() -> None:
+def output(example: str, folder: Path = ROOT) -> str:
+    """Return what an example prints that is run in a folder."""
     paths = [str(Path(lrtransfer.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     found = subprocess.run(
-        [sys.executable, ROOT / "examples" / "own_model.py"],
+        [sys.executable, ROOT / "examples" / example],
         env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(paths)},
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=300,
         check=False,
     )
     assert found.returncode == 0, found.stderr
+    return found.stdout
+
+
+@pytest.mark.process
+def test_own_model_shows_a_rate_that_transfers_under_mup_alone() -> None:
     best: dict[tuple[str, int], int] = {}
-    for name, width, rest in re.findall(r"(\w+), N = (\d+) (.*)", found.stdout):
+    for name, width, rest in re.findall(r"(\w+), N = (\d+) (.*)", output("own_model.py")):
         losses = [float(loss) for loss in rest.split()]
         best[name, int(width)] = losses.index(min(losses))
     assert best["mup_table8", 32] == best["mup_table8", 128]
     assert best["sp", 128] < best["sp", 32]
+
+
+@pytest.mark.process
+def test_coordinate_check_names_the_weights_that_the_standard_parameterization_moves_too_far(
+    tmp_path: Path,
+) -> None:
+    mup, sp = output("coordinate_check.py", tmp_path).split("sp:")
+    assert "\nstable\n" in mup and "fix these" not in mup
+    assert "fix these: block.1.weight, readout.weight" in sp
+    assert (tmp_path / "coordinates_sp.png").exists()
