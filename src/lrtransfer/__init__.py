@@ -12,21 +12,40 @@ if TYPE_CHECKING:
     from lrtransfer.coordinates.coordinate_check import coordinate_check as coordinate_check
     from lrtransfer.curvature import sharpness as sharpness
     from lrtransfer.curvature.spectrum_of_model import eigenvalues as eigenvalues
+    from lrtransfer.optim.check_optimizer import StaleOptimizerError as StaleOptimizerError
+    from lrtransfer.optim.check_optimizer import check_optimizer as check_optimizer
+    from lrtransfer.optim.make_optimizer import make_optimizer as make_optimizer
     from lrtransfer.optim.tuners.cdat import CDAT as CDAT
     from lrtransfer.scaling.groups import rates as rates
     from lrtransfer.scaling.parameterize import parameterize as parameterize
+    from lrtransfer.scaling.rebind import rebind as rebind
 
 # Public name -> the module that defines it.
 _PUBLIC = {
     "CDAT": "lrtransfer.optim.tuners.cdat",
+    "StaleOptimizerError": "lrtransfer.optim.check_optimizer",
+    "check_optimizer": "lrtransfer.optim.check_optimizer",
     "coordinate_check": "lrtransfer.coordinates.coordinate_check",
     "eigenvalues": "lrtransfer.curvature.spectrum_of_model",
+    "make_optimizer": "lrtransfer.optim.make_optimizer",
     "parameterize": "lrtransfer.scaling.parameterize",
     "rates": "lrtransfer.scaling.groups",
+    "rebind": "lrtransfer.scaling.rebind",
     "sharpness": "lrtransfer.curvature",
 }
 
-__all__ = ["CDAT", "coordinate_check", "eigenvalues", "parameterize", "rates", "sharpness"]
+__all__ = [
+    "CDAT",
+    "StaleOptimizerError",
+    "check_optimizer",
+    "coordinate_check",
+    "eigenvalues",
+    "make_optimizer",
+    "parameterize",
+    "rates",
+    "rebind",
+    "sharpness",
+]
 
 
 def __getattr__(name: str) -> Any:
