@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from lrtransfer.curvature.spectrum_of_model import eigenvalues as eigenvalues
     from lrtransfer.optim.check_optimizer import StaleOptimizerError as StaleOptimizerError
     from lrtransfer.optim.check_optimizer import check_optimizer as check_optimizer
+    from lrtransfer.optim.check_schedule import ScheduleError as ScheduleError
+    from lrtransfer.optim.check_schedule import check_schedule as check_schedule
     from lrtransfer.optim.make_optimizer import make_optimizer as make_optimizer
     from lrtransfer.optim.tuners.cdat import CDAT as CDAT
     from lrtransfer.scaling.groups import rates as rates
@@ -23,8 +25,10 @@ if TYPE_CHECKING:
 # Public name -> the module that defines it.
 _PUBLIC = {
     "CDAT": "lrtransfer.optim.tuners.cdat",
+    "ScheduleError": "lrtransfer.optim.check_schedule",
     "StaleOptimizerError": "lrtransfer.optim.check_optimizer",
     "check_optimizer": "lrtransfer.optim.check_optimizer",
+    "check_schedule": "lrtransfer.optim.check_schedule",
     "coordinate_check": "lrtransfer.coordinates.coordinate_check",
     "eigenvalues": "lrtransfer.curvature.spectrum_of_model",
     "make_optimizer": "lrtransfer.optim.make_optimizer",
@@ -36,8 +40,10 @@ _PUBLIC = {
 
 __all__ = [
     "CDAT",
+    "ScheduleError",
     "StaleOptimizerError",
     "check_optimizer",
+    "check_schedule",
     "coordinate_check",
     "eigenvalues",
     "make_optimizer",

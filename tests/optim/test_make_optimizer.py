@@ -22,7 +22,7 @@ def net() -> nn.Sequential:
     return nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 1))
 
 
-def mixed(model: nn.Module) -> list[dict[str, Any]]:
+def mixed(model: nn.Sequential) -> list[dict[str, Any]]:
     first, _, last = model
     return [
         {
@@ -99,7 +99,7 @@ def test_a_copy_goes_on_as_the_original(again: Any) -> None:
     assert all(part.state is stepped.state for part in stepped.parts.values())
 
 
-def loaded(model: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[nn.Module, Any]:
+def loaded(model: nn.Sequential, optimizer: torch.optim.Optimizer) -> tuple[nn.Module, Any]:
     copied = deepcopy(model)
     fresh = lt.make_optimizer(mixed(copied))
     fresh.load_state_dict(deepcopy(optimizer.state_dict()))

@@ -52,6 +52,18 @@ def check_optimizer(optimizer: torch.optim.Optimizer, model: nn.Module | None = 
     handle = optimizer.register_step_post_hook(after)
 
 
+def label(group: dict[str, Any], otherwise: str) -> str:
+    """Return what to call a group in a message: its role, or its tensors.
+
+    Example:
+        >>> from lrtransfer.optim.check_optimizer import label
+        >>> label({"role": "hidden"}, "group 0"), label({"names": ["a", "b"]}, "group 1")
+        ('hidden', 'a, b')
+    """
+    names = group.get("names") or group.get("param_names") or [otherwise]
+    return str(group.get("role") or listed(names))
+
+
 def _check_held(optimizer: torch.optim.Optimizer, model: nn.Module | None) -> None:
     if model is None:
         return
@@ -83,14 +95,16 @@ def _check_gradients(optimizer: torch.optim.Optimizer) -> None:
 
 def _check_rates(optimizer: torch.optim.Optimizer) -> None:
     rates = [
-        (float(group["lr"]) / group["relative_rate"], group)
-        for group in optimizer.param_groups
+        (float(group["lr"]) / group["relative_rate"], index, group)
+        for index, group in enumerate(optimizer.param_groups)
         if group.get("relative_rate")
     ]
     if rates:
-        largest = max(rate for rate, _ in rates)
+        largest = max(rate for rate, *_ in rates)
         wrong = [
-            f"{_label(g)} at {float(g['lr']):g}" for rate, g in rates if rate < largest * 0.999
+            f"{label(group, f'group {index}')} at {float(group['lr']):g}"
+            for rate, index, group in rates
+            if rate < largest * 0.999
         ]
         if wrong:
             warnings.warn(
@@ -99,10 +113,6 @@ def _check_rates(optimizer: torch.optim.Optimizer) -> None:
                 "see lrtransfer.check_schedule.",
                 stacklevel=3,
             )
-
-
-def _label(group: dict[str, Any]) -> str:
-    return str(group.get("role") or listed(group.get("names") or ["a group"]))
 
 
 def _named(optimizer: torch.optim.Optimizer) -> list[tuple[str, torch.Tensor]]:

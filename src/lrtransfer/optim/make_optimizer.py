@@ -82,7 +82,8 @@ class GroupedOptimizer(torch.optim.Optimizer):
     ) -> None:
         self.parts: dict[str, torch.optim.Optimizer] = {}
         self._makers = makers
-        super().__init__(groups, {})
+        # Some schedules ask the defaults for a rate.
+        super().__init__(groups, {"lr": max(float(group["lr"]) for group in groups)})
         for kind in dict.fromkeys(_kind(group) for group in self.param_groups):
             # Optimizers keep the dicts that they are given: a part's groups are ours.
             self.parts[kind] = makers[kind](self._of(kind))
