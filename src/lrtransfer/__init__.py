@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lrtransfer.optim.check_schedule import check_schedule as check_schedule
     from lrtransfer.optim.make_optimizer import make_optimizer as make_optimizer
     from lrtransfer.optim.tuners.cdat import CDAT as CDAT
+    from lrtransfer.scaling.export_rates import export_rates as export_rates
     from lrtransfer.scaling.groups import rates as rates
     from lrtransfer.scaling.parameterize import parameterize as parameterize
     from lrtransfer.scaling.rebind import rebind as rebind
@@ -31,6 +32,7 @@ _PUBLIC = {
     "check_schedule": "lrtransfer.optim.check_schedule",
     "coordinate_check": "lrtransfer.coordinates.coordinate_check",
     "eigenvalues": "lrtransfer.curvature.spectrum_of_model",
+    "export_rates": "lrtransfer.scaling.export_rates",
     "make_optimizer": "lrtransfer.optim.make_optimizer",
     "parameterize": "lrtransfer.scaling.parameterize",
     "rates": "lrtransfer.scaling.groups",
@@ -46,6 +48,7 @@ __all__ = [
     "check_schedule",
     "coordinate_check",
     "eigenvalues",
+    "export_rates",
     "make_optimizer",
     "parameterize",
     "rates",
