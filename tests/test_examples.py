@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -15,11 +16,11 @@ import lrtransfer
 ROOT = Path(__file__).parents[1]
 
 
-def output(example: str, folder: Path = ROOT) -> str:
-    """Return what an example prints that is run in a folder."""
+def output(example: str, folder: Path = ROOT, launcher: Sequence[str] = ()) -> str:
+    """Return what an example prints that is run in a folder, by a launcher of Python's."""
     paths = [str(Path(lrtransfer.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     found = subprocess.run(
-        [sys.executable, ROOT / "examples" / example],
+        [sys.executable, *launcher, ROOT / "examples" / example],
         env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(paths)},
         cwd=folder,
         capture_output=True,
@@ -49,3 +50,26 @@ def test_coordinate_check_names_the_weights_that_the_standard_parameterization_m
     assert "\nstable\n" in mup and "fix these" not in mup
     assert "fix these: block.1.weight, readout.weight" in sp
     assert (tmp_path / "coordinates_sp.png").exists()
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    "example", ["transformers_trainer.py", "accelerate_loop.py", "lightning_module.py"]
+)
+def test_in_the_trainers_of_others_the_loss_falls(example: str, tmp_path: Path) -> None:
+    losses = re.findall(r"^.*loss (\d\.\d+)$", output(example, tmp_path), flags=re.MULTILINE)
+    assert float(losses[-1]) < 0.9 * float(losses[0])
+
+
+@pytest.mark.process
+def test_export_rates_writes_rules_for_torchtitan_and_multipliers() -> None:
+    shown = output("export_rates.py")
+    assert r'pattern=r"^(?:blocks\.\d+\.weight)$"' in shown
+    assert '"lr": 0.0625' in shown
+
+
+@pytest.mark.process
+def test_fsdp2_trains_with_the_plan_that_was_made_before(tmp_path: Path) -> None:
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    losses = re.findall(r"loss (\d\.\d+)", output("fsdp2.py", tmp_path, torchrun))
+    assert float(losses[-1]) < 0.5 * float(losses[0])
