@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from torch.nn.functional import cross_entropy
 import lrtransfer as lt
 
 STEPS = 20
+DIFFERENCE: Any = "finite_difference"
 CASES: dict[str, dict[str, Any]] = {
     "adamw": {"optimizer": "adamw", "lr": 1e-2, "weight_decay": 0.1},
     "momentum": {"optimizer": "momentum", "lr": 0.1, "weight_decay": 0.01},
@@ -81,6 +83,53 @@ def error_of(work: Callable[[], Any]) -> str:
     return ""
 
 
+def regression() -> tuple[nn.Sequential, Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(2)
+    x, y = (torch.randn(8, n, generator=generator, dtype=torch.float64) for n in (5, 3))
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(5, 7), nn.Tanh(), nn.Linear(7, 3)).double()
+    return model, x, y
+
+
+BASES: dict[str, Callable[[nn.Module], torch.optim.Optimizer]] = {
+    "sgd": lambda model: torch.optim.SGD(model.parameters(), lr=1.0, weight_decay=0.01),
+    "adamw": lambda model: torch.optim.AdamW(model.parameters(), lr=1.0, weight_decay=0.01),
+}
+
+
+def average(tensor: Tensor) -> Tensor:
+    dist.all_reduce(tensor)
+    return tensor / 2
+
+
+def tuned(model: nn.Module, tuner: lt.CDAT, x: Tensor, y: Tensor, steps: int = 20) -> list[float]:
+    """Return losses and learning rates."""
+    found = []
+    for _ in range(steps):
+        loss = tuner.step(lambda: (model(x) - y).square().mean())
+        found += [loss.item(), tuner.learning_rate or 0.0]
+    return found
+
+
+def tuned_in(rank: int) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, base in BASES.items():
+        model, x, y = regression()
+        mesh = init_device_mesh("cpu", (2,))
+        fully_shard(model[0], mesh=mesh)
+        fully_shard(model, mesh=mesh)
+        own = x.chunk(2)[rank], y.chunk(2)[rank]
+        exact, alone = lt.CDAT(base(model), average), lt.CDAT(base(model), curvature=DIFFERENCE)
+        found[f"{name}, exact"] = error_of(partial(tuned, model, exact, *own))
+        found[f"{name}, alone"] = error_of(partial(tuned, model, alone, *own))
+        found[f"{name}, tuned"] = tuned(model, cdat(base(model), average), *own)
+    return found
+
+
+def cdat(base: torch.optim.Optimizer, reduce: Any = None) -> lt.CDAT:
+    return lt.CDAT(base, reduce, sigma=1.0, decay=0.5, curvature=DIFFERENCE)
+
+
 def measured_in(rank: int) -> dict[str, Any]:
     own = tokens().chunk(2)[rank]
     found: dict[str, Any] = {}
@@ -105,7 +154,7 @@ def measured_in(rank: int) -> dict[str, Any]:
 def process(rank: int, folder: str) -> None:
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
-    found = measured_in(rank)
+    found = measured_in(rank) | tuned_in(rank)
     dist.barrier()
     dist.destroy_process_group()
     torch.save(found, Path(folder) / f"{rank}.pt")
@@ -139,3 +188,28 @@ def test_an_optimizer_from_before_sharding_is_named(found: list[dict[str, Any]])
 def test_a_tie_that_sharding_undid_is_named(found: list[dict[str, Any]]) -> None:
     assert found[0]["untied"].startswith("ValueError: readout.weight is trained")
     assert "equals embed.weight" in found[0]["untied"]
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("name", BASES)
+def test_cdat_by_finite_differences_tunes_two_processes_as_one(
+    name: str, found: list[dict[str, Any]]
+) -> None:
+    model, x, y = regression()
+    alone = tuned(model, cdat(BASES[name](model)), x, y)
+    assert alone[-2] < 0.8 * alone[0]
+    assert found[0][f"{name}, tuned"] == found[1][f"{name}, tuned"]
+    assert found[0][f"{name}, tuned"] == pytest.approx(alone, rel=1e-6)
+    model, x, y = regression()
+    exact = tuned(model, lt.CDAT(BASES[name](model), sigma=1.0, decay=0.5), x, y, steps=1)
+    assert found[0][f"{name}, tuned"][:2] == pytest.approx(exact, rel=1e-4)
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("name", BASES)
+def test_exact_curvature_of_shards_is_refused_with_the_way_out(
+    name: str, found: list[dict[str, Any]]
+) -> None:
+    assert "FSDP2" in found[0][f"{name}, exact"]
+    assert "curvature='finite_difference'" in found[0][f"{name}, exact"]
+    assert "Give the tuner reduce=" in found[0][f"{name}, alone"]

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch._utils import _flatten_dense_tensors, _unflatten_dense_tensors
 
 from lrtransfer.curvature.attention_kernels import KERNELS, Switch
+from lrtransfer.optim.tuners.sharded import local
 
 # What a step sets for the process or the thread.
 _SWITCHES: tuple[Switch, ...] = ((torch.is_grad_enabled, torch.set_grad_enabled), *KERNELS)
@@ -45,9 +46,9 @@ class Snapshot:
         self._dicts = [
             (owned, owned.copy()) for owned in (memory, *base.param_groups, *base.state.values())
         ]
-        kept: list[Tensor] = [parameter.detach() for parameter in parameters]
+        kept: list[Tensor] = [local(parameter.detach()) for parameter in parameters]
         for entry in base.state.values():
-            kept += [value for value in entry.values() if isinstance(value, Tensor)]
+            kept += [local(value) for value in entry.values() if isinstance(value, Tensor)]
         self._tensors = [(alike, _packed(alike)) for alike in _by_kind(kept)]
 
     def restore(self) -> None:
