@@ -13,6 +13,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
+from torch.nn.parallel import DistributedDataParallel
 from torch.multiprocessing.spawn import spawn
 from torch.nn.functional import cross_entropy
 
@@ -148,6 +149,11 @@ def measured_in(rank: int) -> dict[str, Any]:
     model, groups = planned(**CASES["sgd"])
     sharded(model, apart=True)
     found["untied"] = error_of(lambda: lt.rebind(groups, model))
+    model, groups = planned(**CASES["adamw"])
+    copies = DistributedDataParallel(model)
+    losses = torch.stack(descend(copies, lt.make_optimizer(lt.rebind(groups, copies)), own))
+    dist.all_reduce(losses)
+    found["copies"] = (losses / 2).tolist()
     return found
 
 
@@ -175,6 +181,8 @@ def test_two_processes_train_as_one(name: str, found: list[dict[str, Any]]) -> N
     assert alone[-1] < 0.9 * alone[0]
     for rank in range(2):
         assert found[rank][name] == pytest.approx(alone, rel=1e-9)
+    if name == "adamw":
+        assert found[0]["copies"] == pytest.approx(alone, rel=1e-9)
 
 
 @pytest.mark.process

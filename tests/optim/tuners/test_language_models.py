@@ -21,7 +21,9 @@ def llama(dtype: torch.dtype = torch.float64) -> LlamaForCausalLM:
         vocab_size=13, hidden_size=16, intermediate_size=24, num_hidden_layers=2,
         num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=16,
     )  # fmt: skip
-    return LlamaForCausalLM(config).to(dtype)
+    made: Any = LlamaForCausalLM(config)
+    model: LlamaForCausalLM = made.to(dtype)
+    return model
 
 
 def tokens() -> Tensor:
