@@ -93,3 +93,13 @@ def test_rates_that_a_scheduler_overwrote_are_warned_of() -> None:
     torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.1, total_steps=9, cycle_momentum=False)
     with pytest.warns(UserWarning, match=r"input at 0\.004.*0\.016 × relative_rate.*check_sched"):
         step(model, optimizer)
+
+
+def test_other_hooks_go_on_beside_the_check() -> None:
+    model = net()
+    optimizer = lt.make_optimizer(groups_of(model), model=model)
+    seen = []
+    optimizer.register_step_post_hook(lambda *args: seen.append(len(args)))
+    step(model, optimizer)
+    step(model, optimizer)
+    assert seen == [3, 3]

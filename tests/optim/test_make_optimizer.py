@@ -106,6 +106,16 @@ def loaded(model: nn.Sequential, optimizer: torch.optim.Optimizer) -> tuple[nn.M
     return copied, fresh
 
 
+def test_tensors_that_a_trainer_exchanges_in_the_groups_are_stepped() -> None:
+    model, other = net(), net()
+    optimizer = lt.make_optimizer(mixed(model))
+    exchanged = dict(zip(model.parameters(), other.parameters(), strict=True))
+    for group in optimizer.param_groups:  # as accelerate does under FSDP2
+        group["params"] = [exchanged[p] for p in group["params"]]
+    alone = net()
+    assert descend(other, optimizer) == descend(alone, lt.make_optimizer(mixed(alone)))
+
+
 def test_a_closure_is_called_once_and_a_new_group_is_stepped_by_its_kind() -> None:
     model = net()
     optimizer = lt.make_optimizer(mixed(model))

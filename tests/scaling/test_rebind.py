@@ -42,7 +42,15 @@ class Wrapped(nn.Module):
         self.module = model
 
 
-@pytest.mark.parametrize("wrap", [Wrapped, torch.compile, lambda m: Wrapped(torch.compile(m))])
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        Wrapped,
+        pytest.param(torch.compile, marks=pytest.mark.slow),  # takes two seconds to load
+        pytest.param(lambda model: Wrapped(torch.compile(model)), marks=pytest.mark.slow),
+    ],
+    ids=["copies", "compiled", "both"],
+)
 def test_names_are_found_behind_wrappers_and_numbers_stay(wrap: Any) -> None:
     groups = planned()
     model = Tied()
@@ -53,7 +61,8 @@ def test_names_are_found_behind_wrappers_and_numbers_stay(wrap: Any) -> None:
         assert all(p is own[n] for n, p in zip(group["names"], group["params"], strict=True))
 
 
-def test_a_compiled_or_checkpointed_part_and_a_module_called_module_are_told_apart() -> None:
+@pytest.mark.slow
+def test_a_compiled_part_and_a_module_called_module_are_told_apart() -> None:
     class Own(nn.Module):
         def __init__(self) -> None:
             super().__init__()

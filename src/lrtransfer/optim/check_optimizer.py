@@ -42,14 +42,18 @@ def check_optimizer(optimizer: torch.optim.Optimizer, model: nn.Module | None = 
     """
     _check_held(optimizer, model)
 
+    waiting = True
+
     def after(stepped: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
-        handle.remove()
-        _check_held(optimizer, model)
-        _check_gradients(optimizer)
-        _check_rates(optimizer)
+        nonlocal waiting
+        if waiting:  # to remove the hook here would disturb the hooks after it
+            waiting = False
+            _check_held(optimizer, model)
+            _check_gradients(optimizer)
+            _check_rates(optimizer)
 
     # After the step: an optimizer with a closure has its gradients then only.
-    handle = optimizer.register_step_post_hook(after)
+    optimizer.register_step_post_hook(after)
 
 
 def label(group: dict[str, Any], otherwise: str) -> str:
