@@ -46,9 +46,9 @@ class Snapshot:
         self._dicts = [
             (owned, owned.copy()) for owned in (memory, *base.param_groups, *base.state.values())
         ]
-        kept: list[Tensor] = [local(parameter.detach()) for parameter in parameters]
+        kept: list[Tensor] = [parameter.detach() for parameter in parameters]
         for entry in base.state.values():
-            kept += [local(value) for value in entry.values() if isinstance(value, Tensor)]
+            kept += [value for value in entry.values() if isinstance(value, Tensor)]
         self._tensors = [(alike, _packed(alike)) for alike in _by_kind(kept)]
 
     def restore(self) -> None:
@@ -72,7 +72,7 @@ class Snapshot:
 def _by_kind(tensors: Sequence[Tensor]) -> list[list[Tensor]]:
     kinds: dict[Any, list[Tensor]] = {}
     for tensor in tensors:
-        kinds.setdefault((tensor.dtype, tensor.device), []).append(tensor)
+        kinds.setdefault((tensor.dtype, tensor.device), []).append(local(tensor))
     return list(kinds.values())
 
 
