@@ -69,7 +69,8 @@ def coordinate_check(
         seeds: Of the initial weights; two or more, for the intervals.
         steps: Updates before the coordinates are measured again.
         layout: Further arguments of `lrtransfer.parameterize`: `roles`, `fans`,
-            `branches`, `inside`, `attention`, `depth`, `base_depth`, …
+            `branches`, `inside`, `attention`, `depth`, `base_depth`, …; a function of the width
+            for what depends on it, a head dimension say.
 
     Returns:
         The exponents with their intervals over seeds, a verdict by layer, `stable`, `failing`
@@ -104,7 +105,7 @@ def coordinate_check(
             base=base,
             delta=delta,
             seed=seed,
-            **layout,
+            **{name: told(width) if callable(told) else told for name, told in layout.items()},
         )
         return Network(model, groups)
 

@@ -51,10 +51,10 @@ class Layer:
             return f"grows: {', '.join(q for q in grows if q in QUANTITIES)}{of}"
         return "fades" if self._exponent("own").measured.high < _FADES else "stable"
 
-    def __str__(self) -> str:
-        """Return name, exponents and verdict in a line."""
-        found = (self._exponent(quantity).exponent for quantity in QUANTITIES)
-        return "  ".join([f"{self.name or '(model)':<32}", *(f"{e:>14}" for e in found)])
+    @property
+    def exponents(self) -> list[str]:
+        """The exponents of `start`, `own` and `change`, with half of their intervals."""
+        return [self._exponent(quantity).exponent for quantity in QUANTITIES]
 
     def _exponent(self, quantity: str) -> Judged:
         return next(j for j in self.coordinates if j.coordinates.quantity == quantity)
@@ -106,9 +106,14 @@ class ModelCheck(CoordinateCheck):
 
     def __str__(self) -> str:
         """Return a line for each layer with its exponents in width, and the verdict."""
-        head = "  ".join([f"{'layer':<32}", *(f"{quantity:>14}" for quantity in QUANTITIES)])
-        lines = [f"{layer}  {layer.verdict}" for layer in self.layers]
+        rows = [("layer", [*QUANTITIES], "verdict")]
+        rows += [(own.name or "(model)", own.exponents, own.verdict) for own in self.layers]
+        wide = max(len(name) for name, _, _ in rows)
+        lines = [
+            "  ".join([f"{name:<{wide}}", *(f"{e:>12}" for e in exponents), verdict])
+            for name, exponents, verdict in rows
+        ]
         if self.unmeasured:
             lines.append(f"not called, so not measured: {', '.join(self.unmeasured)}")
         verdict = "stable" if self.stable else f"unstable: {self.fastest}"
-        return "\n".join([head, *lines, verdict])
+        return "\n".join([*lines, verdict])
