@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import checkpoint_wrapper
 
 import lrtransfer as lt
 
@@ -73,6 +74,16 @@ def test_a_compiled_part_and_a_module_called_module_are_told_apart() -> None:
     model.module = torch.compile(model.module)
     bound = lt.rebind(groups, Wrapped(model))
     assert bound[0]["params"][0] is model.module._orig_mod.weight
+
+
+def test_a_block_under_activation_checkpointing_keeps_its_names() -> None:
+    model = Tied()
+    groups = planned(model)
+    wrapped: Any = checkpoint_wrapper(model.block)
+    model.block = wrapped
+    assert "block._checkpoint_wrapped_module.weight" in dict(model.named_parameters())
+    bound = lt.rebind(groups, model)
+    assert numbers(bound) == numbers(groups)
 
 
 def test_a_missing_name_raises_with_what_is_near_it() -> None:
