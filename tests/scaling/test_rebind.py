@@ -130,12 +130,13 @@ def test_two_models_in_one_and_groups_without_names_are_refused() -> None:
         lt.rebind([{"params": []}], Tied())
 
 
-def test_groups_of_torchs_own_named_parameters_are_rebound() -> None:
+def test_groups_with_torchs_own_key_for_names_are_rebound() -> None:
     model = nn.Linear(2, 1)
-    groups = torch.optim.SGD(model.named_parameters(), lr=0.1).param_groups
+    groups = [{"param_names": [n], "params": [p], "lr": 0.1} for n, p in model.named_parameters()]
     copied = deepcopy(model)
-    [bound] = lt.rebind(groups, copied)
-    assert bound["params"][0] is copied.weight and bound["lr"] == 0.1
+    first, second = lt.rebind(groups, copied)
+    assert first["params"][0] is copied.weight and second["params"][0] is copied.bias
+    assert first["lr"] == 0.1
 
 
 def test_a_group_is_split_where_some_of_its_tensors_are_sharded() -> None:
