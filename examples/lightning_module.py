@@ -1,7 +1,4 @@
-"""A plan in a LightningModule: the groups go in where the optimizer is configured.
-
-python examples/lightning_module.py
-"""
+"""A plan in a LightningModule: its groups go in where the optimizer is configured."""
 
 import lightning
 import torch
