@@ -9,11 +9,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lrtransfer.coordinates.coordinate_check import coordinate_check as coordinate_check
     from lrtransfer.curvature import sharpness as sharpness
     from lrtransfer.curvature.spectrum_of_model import eigenvalues as eigenvalues
+    from lrtransfer.optim.check_optimizer import StaleOptimizerError as StaleOptimizerError
+    from lrtransfer.optim.check_optimizer import check_optimizer as check_optimizer
+    from lrtransfer.optim.check_schedule import ScheduleError as ScheduleError
+    from lrtransfer.optim.check_schedule import check_schedule as check_schedule
+    from lrtransfer.optim.make_optimizer import make_optimizer as make_optimizer
     from lrtransfer.optim.tuners.cdat import CDAT as CDAT
+    from lrtransfer.scaling.export_rates import export_rates as export_rates
     from lrtransfer.scaling.groups import rates as rates
     from lrtransfer.scaling.parameterize import parameterize as parameterize
+    from lrtransfer.scaling.rebind import rebind as rebind
     from lrtransfer.transfer.judge import judge as judge
     from lrtransfer.transfer.roles import JudgeError as JudgeError
 
@@ -21,14 +29,38 @@ if TYPE_CHECKING:
 _PUBLIC = {
     "CDAT": "lrtransfer.optim.tuners.cdat",
     "JudgeError": "lrtransfer.transfer.roles",
+    "ScheduleError": "lrtransfer.optim.check_schedule",
+    "StaleOptimizerError": "lrtransfer.optim.check_optimizer",
+    "check_optimizer": "lrtransfer.optim.check_optimizer",
+    "check_schedule": "lrtransfer.optim.check_schedule",
+    "coordinate_check": "lrtransfer.coordinates.coordinate_check",
     "eigenvalues": "lrtransfer.curvature.spectrum_of_model",
+    "export_rates": "lrtransfer.scaling.export_rates",
     "judge": "lrtransfer.transfer.judge",
+    "make_optimizer": "lrtransfer.optim.make_optimizer",
     "parameterize": "lrtransfer.scaling.parameterize",
     "rates": "lrtransfer.scaling.groups",
+    "rebind": "lrtransfer.scaling.rebind",
     "sharpness": "lrtransfer.curvature",
 }
 
-__all__ = ["CDAT", "JudgeError", "eigenvalues", "judge", "parameterize", "rates", "sharpness"]
+__all__ = [
+    "CDAT",
+    "JudgeError",
+    "ScheduleError",
+    "StaleOptimizerError",
+    "check_optimizer",
+    "check_schedule",
+    "coordinate_check",
+    "eigenvalues",
+    "export_rates",
+    "judge",
+    "make_optimizer",
+    "parameterize",
+    "rates",
+    "rebind",
+    "sharpness",
+]
 
 
 def __getattr__(name: str) -> Any:

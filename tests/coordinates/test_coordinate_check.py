@@ -86,6 +86,15 @@ def test_what_parameterize_must_be_told_is_passed_on() -> None:
     short: dict[str, Any] = {"widths": [16, 32], "rule": "depth_mup", "seeds": (0, 1)}
     layout: dict[str, Any] = {"branches": "block", "depth": 1, "base_depth": 1}
     assert coordinate_check(Residual, **short, **layout).coordinates
+    asked: set[int] = set()
+
+    def depth(width: int) -> int:
+        asked.add(width)
+        return 1
+
+    by_width = layout | {"depth": depth}
+    assert coordinate_check(Residual, **short, **by_width).coordinates
+    assert asked == {16, 32}
     with pytest.raises(ValueError, match="branches"):
         coordinate_check(Residual, **short)
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from lrtransfer.coordinates.growth import growth
-from lrtransfer.coordinates.networks import LEARNING_RATES, Network, Problem
-from lrtransfer.coordinates.sizes import STEPS, Coordinates, measure, observe, train
+from lrtransfer.coordinates.networks import LEARNING_RATES, STEPS, Network, Problem
+from lrtransfer.coordinates.sizes import Coordinates, measure, observe, train
 from lrtransfer.scaling.hooks import MultiplyArgument
 from lrtransfer.scaling.symmetry import Family
 

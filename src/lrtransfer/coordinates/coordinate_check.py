@@ -8,9 +8,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lrtransfer.coordinates.growth import CoordinateCheck, judge
-from lrtransfer.coordinates.networks import EPSILON, LEARNING_RATES, Network, Problem
-from lrtransfer.coordinates.sizes import measure
+from lrtransfer.coordinates.growth import judge
+from lrtransfer.coordinates.model_check import ModelCheck
+from lrtransfer.coordinates.networks import (
+    EPSILON,
+    LEARNING_RATES,
+    STEPS,
+    Inputs,
+    Network,
+    Problem,
+)
+from lrtransfer.coordinates.sizes import first_tensor, measure, outputs, owned
 from lrtransfer.scaling.groups import FAMILIES, Group
 from lrtransfer.scaling.parameterize import parameterize
 
@@ -31,10 +39,11 @@ def coordinate_check(
     widths: Sequence[int],
     rule: str | Mapping[str, Any],
     optimizer: str = "adamw",
-    inputs: Tensor | None = None,
+    inputs: Inputs | None = None,
     seeds: Sequence[int] = range(4),
+    steps: int = STEPS,
     **layout: Any,
-) -> CoordinateCheck:
+) -> ModelCheck:
     """Train networks of several widths for a few tiny steps and fit how their coordinates grow.
 
     Of every module that owns a tensor: the size of its output at the start, its change by the
@@ -42,43 +51,47 @@ def coordinate_check(
     The networks are scaled by `lrtransfer.parameterize`, which reads the roles off the
     widths, and trained in float64 on a linear loss, so that only the rule decides what grows.
 
-        check = coordinate_check(make_model, widths=[64, 128, 256, 512], rule="mup")
-        check.stable, check.fastest
-        print(check)
+        check = lt.coordinate_check(make_model, widths=[64, 128, 256, 512], rule="mup")
+        check.stable, check.failing  # a verdict, and the parameters that break it
+        print(check)  # a line for each layer
+        check.figure("coordinates.png")
 
     Args:
-        make_model: Width -> a fresh network that takes `inputs` and returns one tensor. Networks
-            of two widths differ in width alone. Random parts such as dropout must be off.
+        make_model: Width -> a fresh network that takes `inputs` and returns a tensor, a tuple that
+            begins with it, or an output with `logits`. Networks of two widths differ in width
+            alone. Random parts such as dropout must be off.
         widths: N, ascending, two or more; the first is the base width. A factor of eight between
             the ends tells the exponents of the tables apart.
         rule: A name in `parameterizations.yaml`, or an entry of your own in its form.
         optimizer: One of `OPTIMIZERS`.
-        inputs: A small batch, samples along the first axis; None for noise, where the first layer
-            is an `nn.Linear` or an `nn.Embedding`.
+        inputs: A small batch, samples along the first axis, or a mapping that is passed as
+            keywords; None for noise, where the first layer is an `nn.Linear` or an `nn.Embedding`.
         seeds: Of the initial weights; two or more, for the intervals.
+        steps: Updates before the coordinates are measured again.
         layout: Further arguments of `lrtransfer.parameterize`: `roles`, `fans`,
-            `branches`, `inside`, `attention`, `depth`, `base_depth`, …
+            `branches`, `inside`, `attention`, `depth`, `base_depth`, …; a function of the width
+            for what depends on it, a head dimension say.
 
     Returns:
-        The exponents with their intervals over seeds, `stable` and `fastest`. Nothing is
-        predicted.
+        The exponents with their intervals over seeds, a verdict by layer, `stable`, `failing`
+        and `fastest`. Nothing is predicted.
 
     Raises:
         ValueError: An argument does not fit; the message names it.
-        TypeError: The network returns something other than one tensor.
+        TypeError: The network returns no tensor.
         UnplacedTensorError: The role of a tensor cannot be told; give `roles=`.
 
     Example:
         >>> from torch import nn
-        >>> from lrtransfer.coordinates.coordinate_check import coordinate_check
+        >>> import lrtransfer as lt
         >>> def mlp(width: int) -> nn.Module:
         ...     return nn.Sequential(
         ...         nn.Linear(4, width), nn.Tanh(), nn.Linear(width, width), nn.Linear(width, 2)
         ...     )
-        >>> coordinate_check(mlp, widths=[8, 16, 32], rule="mup", seeds=range(2)).stable
+        >>> lt.coordinate_check(mlp, widths=[8, 16, 32], rule="mup", seeds=range(2)).stable
         True
     """
-    _check(widths, optimizer, seeds)
+    _check(widths, optimizer, seeds, steps)
     family = FAMILIES[optimizer]
 
     def network(width: int, seed: int) -> Network:
@@ -92,29 +105,48 @@ def coordinate_check(
             base=base,
             delta=delta,
             seed=seed,
-            **layout,
+            **{name: told(width) if callable(told) else told for name, told in layout.items()},
         )
         return Network(model, groups)
 
     batch = _noise(_made(make_model, widths[0])) if inputs is None else inputs
-    batch = batch.double() if batch.is_floating_point() else batch
+    if isinstance(batch, Tensor):
+        batch = _double(batch)
+    else:
+        batch = {name: _double(tensor) for name, tensor in batch.items()}
     problem = Problem(
         widths=tuple(widths),
         network=network,
         optimizer=OPTIMIZERS[optimizer],
         inputs=batch,
         signs=_signs(network(widths[0], seeds[0]).model, batch),
+        steps=steps,
     )
-    return judge(measure(problem, seeds=seeds), problem.widths)
+    sizes = measure(problem, seeds=seeds)
+    judged = judge(sizes, problem.widths)
+    return ModelCheck(
+        judged.coordinates, problem.widths, sizes, _layers(_made(make_model, widths[0]))
+    )
 
 
-def _check(widths: Sequence[int], optimizer: str, seeds: Sequence[int]) -> None:
+def _layers(model: nn.Module) -> dict[str, tuple[str, ...]]:
+    held = {name: tuple(owned(model, name).values()) for name, _ in model.named_modules()}
+    return {name: tensors for name, tensors in held.items() if tensors}
+
+
+def _double(tensor: Tensor) -> Tensor:
+    return tensor.double() if tensor.is_floating_point() else tensor
+
+
+def _check(widths: Sequence[int], optimizer: str, seeds: Sequence[int], steps: int) -> None:
     if len(widths) < 2 or sorted(set(widths)) != list(widths):
         raise ValueError(f"widths is {list(widths)}. Give two or more, ascending.")
     if optimizer not in OPTIMIZERS:
         raise ValueError(f"optimizer is {optimizer!r}. Give one of {', '.join(OPTIMIZERS)}.")
     if len(seeds) < 2:
         raise ValueError(f"seeds is {list(seeds)}. Give two or more, for an interval.")
+    if steps < 1:
+        raise ValueError(f"steps is {steps}. Give one or more.")
 
 
 def _made(make_model: Callable[[int], nn.Module], width: int) -> nn.Module:
@@ -136,13 +168,13 @@ def _noise(model: nn.Module) -> Tensor:
     )
 
 
-def _signs(model: nn.Module, inputs: Tensor) -> Tensor:
+def _signs(model: nn.Module, inputs: Inputs) -> Tensor:
     with torch.no_grad():
-        outputs = model(inputs)
-    if not isinstance(outputs, Tensor):
+        found = first_tensor(outputs(model, inputs))
+    if not isinstance(found, Tensor):
         raise TypeError(
-            f"the network returns {type(outputs).__name__}. Let make_model return a module that "
+            f"the network returns {type(found).__name__}. Let make_model return a module that "
             "returns one tensor, the logits say."
         )
     random = torch.Generator().manual_seed(1)
-    return torch.randn(outputs.shape, generator=random, dtype=torch.float64).sign()
+    return torch.randn(found.shape, generator=random, dtype=torch.float64).sign()

@@ -63,10 +63,12 @@ class Judged:
 
     def __str__(self) -> str:
         """Return module, quantity and exponents in words."""
-        text = f"{' '.join(self.coordinates)} {self._measured()}"
+        text = f"{' '.join(self.coordinates)} {self.exponent}"
         return text if self.predicted is None else f"{text}, predicted {self.predicted}"
 
-    def _measured(self) -> str:
+    @property
+    def exponent(self) -> str:
+        """The measured exponent with half of its interval, or `zero`."""
         if self.zero:
             return "zero"
         value, low, high = self.measured

@@ -20,6 +20,9 @@ from lrtransfer.scaling.symmetry import Family
 # ResNet, is a third of the output, the smallest 1e-8 of a feature, 1e8 roundings.
 LEARNING_RATES: Mapping[Family, float] = {"sgd": 1e-5, "adam": 1e-7}
 EPSILON = 1e-16  # far below every gradient: Adam's steps do not depend on the gradient's size
+STEPS = 3
+
+Inputs = Tensor | Mapping[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -48,15 +51,18 @@ class Problem:
         widths: N, ascending; the first is the base width.
         network: (width, seed) -> a fresh network.
         optimizer: Parameter groups -> the optimizer that trains them.
-        inputs: What the networks take, n samples along the first axis.
+        inputs: What the networks take, n samples along the first axis; a mapping is passed as
+            keywords.
         signs: Of the outputs' shape: −n times the derivative of the loss, which is linear.
+        steps: Updates before the coordinates are measured again.
     """
 
     widths: tuple[int, ...]
     network: Callable[[int, int], Network]
     optimizer: Callable[[list[Group]], torch.optim.Optimizer]
-    inputs: Tensor
+    inputs: Inputs
     signs: Tensor
+    steps: int = STEPS
 
 
 def scaled_network(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -11,9 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from lrtransfer.coordinates.networks import Network, Problem
-
-STEPS = 3
+from lrtransfer.coordinates.networks import Inputs, Network, Problem
 
 QUANTITIES = ("start", "own", "change")
 
@@ -38,11 +36,12 @@ def measure(problem: Problem, *, seeds: Sequence[int] = range(4)) -> Sizes:
     """Return the RMS over the coordinates of what each module returns, by width.
 
     For each module that owns tensors, and each module of attention logits, with z its output:
-    `start` is z at step 0; `change` is z at step `STEPS` minus z at step 0; `own` is z at
-    step `STEPS` minus what the module would return for the same input with its tensors of step
-    0 (attention logits own no tensor). `own` shows one tensor's learning rate; `change` is
-    what the original check plots (2203.03466, App. D.1). Of a module that is called several
-    times the last call counts, of a tuple that it returns the first entry.
+    `start` is z at step 0; `change` is z after the problem's steps minus z at step 0; `own` is z
+    after them minus what the module would return for the same input with its tensors of step
+    0 (attention logits own no tensor). `own` shows one tensor's learning rate; where a module owns
+    several, `own weight` and the like are of each alone. `change` is what the original check plots
+    (2203.03466, App. D.1). Of a module that is called several times the last call counts, of what
+    it returns the `logits`, or the first entry of a tuple.
 
     Args:
         problem: Networks, optimizer and batch.
@@ -63,7 +62,7 @@ def measure(problem: Problem, *, seeds: Sequence[int] = range(4)) -> Sizes:
 
 
 def train(net: Network, problem: Problem) -> dict[Coordinates, float]:
-    """Train `net` by `STEPS` steps on the problem's batch and return one RMS per coordinate."""
+    """Train `net` on the problem's batch and return one RMS per coordinate."""
     tensors = dict(net.model.named_parameters(remove_duplicate=False))
     initial = {name: p.detach().clone() for name, p in tensors.items()}
     before = observe(net, problem.inputs)
@@ -74,10 +73,12 @@ def train(net: Network, problem: Problem) -> dict[Coordinates, float]:
         sizes[Coordinates(name, "start")] = _rms(before[name].output)
         module = net.model.get_submodule(name)
         own = {leaf: initial[full] for leaf, full in owned(net.model, name).items()}
-        if own:
+        alone = {f"own {leaf}": {leaf: tensor} for leaf, tensor in own.items()}
+        parts = {"own": own} | (alone if len(own) > 1 else {}) if own else {}
+        for quantity, held in parts.items():
             with torch.no_grad():
-                unmoved = torch.func.functional_call(module, own, seen.inputs, seen.keywords)
-            sizes[Coordinates(name, "own")] = _rms(seen.output - _first(unmoved))
+                unmoved = torch.func.functional_call(module, held, seen.inputs, seen.keywords)
+            sizes[Coordinates(name, quantity)] = _rms(seen.output - first_tensor(unmoved))
         sizes[Coordinates(name, "change")] = _rms(seen.output - before[name].output)
     return sizes
 
@@ -89,11 +90,23 @@ def owned(model: nn.Module, module: str) -> dict[str, str]:
     return {leaf: f"{prefix}{leaf}" for leaf, _ in parameters}
 
 
-def observe(net: Network, inputs: Tensor) -> dict[str, _Seen]:
+def outputs(model: nn.Module, inputs: Inputs) -> Any:
+    """Return what the model computes from the batch, before `first_tensor`."""
+    return model(**inputs) if isinstance(inputs, Mapping) else model(inputs)
+
+
+def first_tensor(output: Any) -> Tensor:
+    """Return the `logits` of an output, the first entry of a tuple, or the tensor itself."""
+    output = getattr(output, "logits", output)
+    tensor: Tensor = output[0] if isinstance(output, tuple) else output
+    return tensor
+
+
+def observe(net: Network, inputs: Inputs) -> dict[str, _Seen]:
     """Return what each watched module was given and returned, in the order of their calls."""
     seen: dict[str, _Seen] = {}
     with _watching(net, seen), torch.no_grad():
-        net.model(inputs)
+        outputs(net.model, inputs)
     return seen
 
 
@@ -118,7 +131,7 @@ def _watching(net: Network, seen: dict[str, _Seen]) -> Iterator[None]:
     def after(name: str) -> Any:
         def hook(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
             # A copy, since a module may return its very tensor, which training moves.
-            seen[name] = _Seen(*given[name], _first(output).detach().clone())
+            seen[name] = _Seen(*given[name], first_tensor(output).detach().clone())
 
         return hook
 
@@ -137,16 +150,12 @@ def _watching(net: Network, seen: dict[str, _Seen]) -> Iterator[None]:
             handle.remove()
 
 
-def _first(output: Any) -> Tensor:
-    tensor: Tensor = output[0] if isinstance(output, tuple) else output
-    return tensor
-
-
 def _descend(net: Network, problem: Problem) -> None:
     stepper = problem.optimizer(net.groups)
-    for _ in range(STEPS):
+    for _ in range(problem.steps):
         stepper.zero_grad()
-        loss = -(net.model(problem.inputs) * problem.signs).sum() / len(problem.inputs)
+        found = first_tensor(outputs(net.model, problem.inputs))
+        loss = -(found * problem.signs).sum() / len(problem.signs)
         loss.backward()  # type: ignore[no-untyped-call]
         stepper.step()
 

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lrtransfer.coordinates.networks import Network
-from lrtransfer.coordinates.sizes import observe, owned
+from lrtransfer.coordinates.networks import Inputs, Network
+from lrtransfer.coordinates.sizes import first_tensor, observe, outputs, owned
 from lrtransfer.scaling.roles import Roles
 
 # A gradient this much smaller than the largest of the network is rounding.
@@ -45,7 +45,7 @@ class Module:
     has_gradient: bool
 
 
-def modules(net: Network, roles: Roles, inputs: Tensor) -> list[Module]:
+def modules(net: Network, roles: Roles, inputs: Inputs) -> list[Module]:
     """Return the measured modules in the order of their calls.
 
     Raises:
@@ -79,7 +79,7 @@ def modules(net: Network, roles: Roles, inputs: Tensor) -> list[Module]:
 
 
 def _gradient_sizes(
-    model: nn.Module, inputs: Tensor, blocked: Iterable[str] = ()
+    model: nn.Module, inputs: Inputs, blocked: Iterable[str] = ()
 ) -> dict[str, float]:
     """Return the largest entry of each tensor's gradient, with `blocked` modules constant."""
 
@@ -87,14 +87,14 @@ def _gradient_sizes(
         return output.detach()
 
     handles = [model.get_submodule(name).register_forward_hook(detach) for name in blocked]
-    outputs = model(inputs)
+    found = first_tensor(outputs(model, inputs))
     for handle in handles:
         handle.remove()
     random = torch.Generator().manual_seed(0)
-    direction = torch.randn(outputs.shape, generator=random, dtype=outputs.dtype)
+    direction = torch.randn(found.shape, generator=random, dtype=found.dtype)
     trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
     gradients = torch.autograd.grad(
-        (outputs * direction).sum(),
+        (found * direction).sum(),
         list(trained.values()),
         allow_unused=True,
         materialize_grads=True,

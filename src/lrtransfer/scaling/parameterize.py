@@ -113,7 +113,7 @@ def parameterize(
 
     Returns:
         Groups for an optimizer of the family, one for each role and set of equal numbers:
-        `params`, `names`, `role`, `lr`, `weight_decay`, `eps` (Adam's family), and
+        `params`, `names`, `role`, `optimizer`, `lr`, `weight_decay`, `eps` (Adam's family), and
         the last three over the global ones as `relative_rate`, `relative_weight_decay`,
         `relative_epsilon`. A scheduler has to multiply their rates, not overwrite them.
 
@@ -170,6 +170,8 @@ def parameterize(
         ),
     ]
     groups = build_groups(model, numbers.scaled, numbers.roles, settings, family)
+    for group in groups:
+        group["optimizer"] = name
     multipliers = effective(model, planned)
     source = _generator(seed, generator)
     with undone_on_error(model, source, weights=initialise):

@@ -14,6 +14,7 @@ from torch.utils.hooks import RemovableHandle
 
 from lrtransfer.curvature.attention_kernels import explicit_attention
 from lrtransfer.curvature.surroundings import LOCK
+from lrtransfer.optim.tuners.sharded import reshard
 
 Closure = Callable[[], Tensor]
 """Returns the loss of the present parameters, a tensor without axes, with its graph."""
@@ -81,7 +82,10 @@ class RepeatableClosure:
     def again(self) -> Tensor:
         """Return the loss at the present parameters, without a graph; it may not be finite."""
         with torch.no_grad():
-            return self.replay(lambda: self._closure().detach())
+            try:
+                return self.replay(lambda: self._closure().detach())
+            finally:
+                reshard(self._modules)
 
     def replay(self, evaluate: Callable[[], Tensor]) -> Tensor:
         """Return what `evaluate` does from the first evaluation's random state, without a trace.

@@ -12,6 +12,7 @@ from torch import Tensor
 from lrtransfer.optim.tuners.closure import NonFiniteLossError
 from lrtransfer.optim.tuners.forward_over_forward import Task, second_derivative
 from lrtransfer.optim.tuners.objective import Objective, norm
+from lrtransfer.optim.tuners.sharded import refuse_exact_curvature
 
 Curvature = Literal["double_backward", "forward", "finite_difference"]
 CURVATURES: tuple[str, ...] = get_args(Curvature)
@@ -66,6 +67,7 @@ class Line:
         if method == "double_backward":
             found = self.objective.curvature_along(along) * unit**2
         elif method == "forward":
+            refuse_exact_curvature(self.direction)
             if self.task is None:
                 raise ValueError(
                     "curvature='forward' differentiates the model itself; call "

@@ -12,6 +12,7 @@ from torch import Tensor
 from lrtransfer.curvature.graph import check_graph
 from lrtransfer.optim.tuners.closure import ClosureError, NonFiniteLossError, RepeatableClosure
 from lrtransfer.optim.tuners.direction import Member
+from lrtransfer.optim.tuners.sharded import is_sharded, refuse_exact_curvature, whole
 
 Reduce = Callable[[Tensor], Tensor]
 """Returns the mean of a tensor over the workers of data-parallel training, the same on all; it
@@ -26,7 +27,8 @@ class Surroundings:
     """What the process, not the science, asks of a step.
 
     Attributes:
-        reduce: Mean over workers of losses, gradients and curvatures; None for one process.
+        reduce: Mean over workers of losses, gradients and curvatures; None for one process. Sharded
+            gradients (FSDP2) are means already.
         scaler: Loss scaling of float16 autocast, enabled; None without.
     """
 
@@ -35,7 +37,9 @@ class Surroundings:
 
     def mean(self, tensor: Tensor) -> Tensor:
         """Return the mean of `tensor` over the workers."""
-        return tensor if self.reduce is None else self.reduce(tensor.clone())
+        if self.reduce is None or is_sharded(tensor):
+            return tensor
+        return self.reduce(tensor.clone())
 
 
 class Objective:
@@ -64,7 +68,8 @@ class Objective:
     Raises:
         ClosureError: The closure does not return a loss that can be differentiated.
         NonFiniteLossError: The loss or, without a scaler, its gradient is NaN or infinite.
-        ValueError: The graph would drop derivatives in silence; see `check_graph`.
+        ValueError: The graph would drop derivatives in silence; see `check_graph`. Or parameters
+            are sharded (FSDP2), and products are asked for or `reduce` is missing.
     """
 
     def __init__(
@@ -79,6 +84,7 @@ class Objective:
         self.closure = closure
         self.surroundings = surroundings
         self.forwards = self.products = 0
+        _check_sharded(members, surroundings, keep_graph=keep_graph)
         loss = closure.first(twice_differentiable=keep_graph)
         scaler = surroundings.scaler
         scaled = loss if scaler is None else scaler.scale(loss)
@@ -143,7 +149,7 @@ class Objective:
     def penalty_curvature(self, direction: Sequence[Tensor]) -> float:
         """Return the part of u·∇²f u that weight decay adds, Σ λ_i‖u_i‖²."""
         return sum(
-            m.penalty * float(u.square().sum())
+            m.penalty * float(whole(u.square().sum()))
             for m, u in zip(self.members, direction, strict=True)
             if m.penalty
         )
@@ -178,7 +184,7 @@ class Objective:
 
     def _penalty(self) -> float:
         return sum(
-            0.5 * m.penalty * float(m.parameter.detach().square().sum())
+            0.5 * m.penalty * float(whole(m.parameter.detach().square().sum()))
             for m in self.members
             if m.penalty
         )
@@ -189,7 +195,9 @@ def dot(left: Sequence[Tensor], right: Sequence[Tensor]) -> Tensor:
     device = left[0].device
     return torch.stack(
         [
-            torch.dot(a.reshape(-1), b.reshape(-1)).to(device)
+            (whole((a * b).sum()) if is_sharded(a) else torch.dot(a.reshape(-1), b.reshape(-1))).to(
+                device
+            )
             for a, b in zip(left, right, strict=True)
         ]
     ).sum()
@@ -209,7 +217,7 @@ def norm(tensors: Sequence[Tensor]) -> float:
 
 def _norm(tensors: Sequence[Tensor]) -> float:
     device = tensors[0].device
-    lengths = [torch.linalg.vector_norm(t).to(device) for t in tensors]
+    lengths = [whole(torch.linalg.vector_norm(t)).to(device) for t in tensors]
     length: float = torch.linalg.vector_norm(torch.stack(lengths)).item()
     return length
 
@@ -226,10 +234,11 @@ def _double(tensors: Sequence[Tensor]) -> list[Tensor]:
 def _differentiate(
     loss: Tensor, members: Sequence[Member], *, keep_graph: bool
 ) -> Sequence[Tensor | None]:
+    parameters = [m.parameter for m in members]
     try:
-        gradient = torch.autograd.grad(
-            loss, [m.parameter for m in members], create_graph=keep_graph, allow_unused=True
-        )
+        if any(map(is_sharded, parameters)):
+            return _accumulated(loss, parameters)
+        gradient = torch.autograd.grad(loss, parameters, create_graph=keep_graph, allow_unused=True)
     except RuntimeError as error:
         if "second time" in str(error):
             raise ClosureError(
@@ -240,3 +249,28 @@ def _differentiate(
     if any(g is not None and g.is_sparse for g in gradient):
         raise ClosureError("an embedding has sparse gradients; build it with sparse=False")
     return gradient
+
+
+def _accumulated(loss: Tensor, parameters: Sequence[Tensor]) -> list[Tensor | None]:
+    """Return the gradients that `backward` accumulates: those of FSDP2's shards come no other way.
+
+    The closure left no `grad`.
+    """
+    loss.backward()  # type: ignore[no-untyped-call]
+    gradient = [parameter.grad for parameter in parameters]
+    for parameter in parameters:
+        parameter.grad = None
+    return gradient
+
+
+def _check_sharded(
+    members: Sequence[Member], surroundings: Surroundings, *, keep_graph: bool
+) -> None:
+    parameters = [m.parameter for m in members]
+    if keep_graph:
+        refuse_exact_curvature(parameters)
+    if surroundings.reduce is None and any(map(is_sharded, parameters)):
+        raise ValueError(
+            "base holds sharded tensors (FSDP2), and the loss is of this process's samples. Give "
+            "the tuner reduce=, a function from a tensor to its mean over the processes."
+        )

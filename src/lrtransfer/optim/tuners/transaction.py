@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from lrtransfer.curvature.attention_kernels import KERNELS, Switch
+from lrtransfer.optim.tuners.sharded import local
 
 # What a step sets for the process or the thread.
 _SWITCHES: tuple[Switch, ...] = ((torch.is_grad_enabled, torch.set_grad_enabled), *KERNELS)
@@ -71,7 +72,7 @@ class Snapshot:
 def _by_kind(tensors: Sequence[Tensor]) -> list[list[Tensor]]:
     kinds: dict[Any, list[Tensor]] = {}
     for tensor in tensors:
-        kinds.setdefault((tensor.dtype, tensor.device), []).append(tensor)
+        kinds.setdefault((tensor.dtype, tensor.device), []).append(local(tensor))
     return list(kinds.values())
 
 

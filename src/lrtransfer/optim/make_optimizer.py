@@ -1,0 +1,153 @@
+"""One optimizer for groups of several kinds: each is stepped by its own class."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from lrtransfer.optim.check_optimizer import check_optimizer
+
+Group = dict[str, Any]
+
+# What a group's `optimizer` may say -> its class, and options that the name implies.
+CLASSES: Mapping[str, tuple[type[torch.optim.Optimizer], Mapping[str, Any]]] = {
+    "sgd": (torch.optim.SGD, {}),
+    "momentum": (torch.optim.SGD, {"momentum": 0.9}),
+    "adam": (torch.optim.Adam, {}),
+    "adamw": (torch.optim.AdamW, {}),
+    "rmsprop": (torch.optim.RMSprop, {}),
+}
+
+
+def make_optimizer(
+    groups: Iterable[Mapping[str, Any]], *, model: nn.Module | None = None, **options: Any
+) -> torch.optim.Optimizer:
+    """Return one optimizer that steps each group by the class that its `optimizer` names.
+
+    Where all name one class it is torch's own; else a `GroupedOptimizer`. Either is checked at
+    its first step, see `lrtransfer.check_optimizer`.
+
+    Args:
+        groups: What `lrtransfer.parameterize` or `lrtransfer.rebind` returned; they stay as they
+            are.
+        model: What it should move, to be checked too.
+        options: Further arguments, such as `betas`, `momentum`, `fused`, for every class that
+            takes them; what a group says itself comes first.
+
+    Raises:
+        ValueError: A group names no optimizer or an unknown one, or no class takes an option.
+        StaleOptimizerError: The groups hold a tensor that the model does not.
+
+    Example:
+        >>> import torch
+        >>> import lrtransfer as lt
+        >>> w = torch.nn.Parameter(torch.ones(1))
+        >>> opt = lt.make_optimizer([{"params": [w], "lr": 0.1, "optimizer": "adamw"}], eps=1e-6)
+        >>> type(opt).__name__, opt.param_groups[0]["eps"]
+        ('AdamW', 1e-06)
+    """
+    own = [dict(group) for group in groups]
+    kinds = list(dict.fromkeys(_kind(group) for group in own))
+    made = {kind: _maker(kind, options) for kind in kinds}
+    unknown = [name for name in options if not any(name in taken for _, taken in made.values())]
+    if unknown:
+        raise ValueError(f"option {unknown[0]!r} is taken by none of {', '.join(kinds)}.")
+    makers = {kind: make for kind, (make, _) in made.items()}
+    single = makers[kinds[0]] if len(kinds) == 1 else None
+    optimizer = single(own) if single else GroupedOptimizer(own, makers)
+    check_optimizer(optimizer, model)
+    return optimizer
+
+
+class GroupedOptimizer(torch.optim.Optimizer):
+    """Steps each group by the optimizer that its `optimizer` names.
+
+    Groups and state are those of the parts, so schedulers, `zero_grad`, `GradScaler`,
+    checkpoints and copies do as with any optimizer of torch.
+
+    Attributes:
+        parts: Kind -> its optimizer.
+
+    Args:
+        groups: Each with its `optimizer`.
+        makers: Kind -> groups to an optimizer.
+    """
+
+    def __init__(
+        self, groups: list[Group], makers: Mapping[str, Callable[[list[Group]], Any]]
+    ) -> None:
+        self.parts: dict[str, torch.optim.Optimizer] = {}
+        self._makers = makers
+        # Some schedules ask the defaults for a rate.
+        super().__init__(groups, {"lr": max(float(group["lr"]) for group in groups)})
+        for kind in dict.fromkeys(_kind(group) for group in self.param_groups):
+            # Optimizers keep the dicts that they are given: a part's groups are ours.
+            self.parts[kind] = makers[kind](self._of(kind))
+        self._share()
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+        """Step every part, after the closure if there is one, and return its loss."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for part in self.parts.values():
+            part.step()
+        return loss
+
+    def add_param_group(self, param_group: Group) -> None:
+        """Add a group of a kind that is there already."""
+        super().add_param_group(param_group)
+        if self.parts:
+            part = self.parts.get(_kind(param_group))
+            if part is None:
+                self.param_groups.pop()
+                raise ValueError(
+                    f"a group's optimizer is {param_group['optimizer']!r}. Add one of "
+                    f"{', '.join(self.parts)}, or make the optimizer anew."
+                )
+            part.add_param_group(param_group)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_makers": self._makers, "parts": self.parts}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._share()
+
+    def _share(self) -> None:
+        """Be one with the parts in groups and state, also after loading."""
+        for kind, part in self.parts.items():
+            part.__setstate__({"state": self.state, "param_groups": self._of(kind)})
+
+    def _of(self, kind: str) -> list[Group]:
+        return [group for group in self.param_groups if _kind(group) == kind]
+
+
+class _Maker:
+    """Groups -> an optimizer of one class; picklable."""
+
+    def __init__(self, made: type[torch.optim.Optimizer], options: Mapping[str, Any]) -> None:
+        self.made, self.options = made, options
+
+    def __call__(self, groups: list[Group]) -> torch.optim.Optimizer:
+        return self.made(groups, **self.options)
+
+
+def _kind(group: Mapping[str, Any]) -> str:
+    kind = group.get("optimizer")
+    if kind not in CLASSES:
+        said = "names no optimizer" if kind is None else f"names the optimizer {kind!r}"
+        raise ValueError(f"a group {said}. Give each group one of {', '.join(CLASSES)}.")
+    return str(kind)
+
+
+def _maker(kind: str, options: Mapping[str, Any]) -> tuple[_Maker, frozenset[str]]:
+    made, implied = CLASSES[kind]
+    taken = frozenset(inspect.signature(made).parameters)
+    own = {name: value for name, value in options.items() if name in taken}
+    return _Maker(made, {**implied, **own}), taken
