@@ -15,7 +15,7 @@ from lrtransfer.optim.optax_rmsprop import OptaxRMSProp
 from lrtransfer.optim.tuners.cdat import CDAT
 from lrtransfer.optim.tuners.greedy import TUNER as GREEDY
 
-from .problems import Base, Quadratic, adam, batch, loss_of, momentum, network, sgd
+from .problems import Base, Quadratic, adam, batch, flat, loss_of, momentum, network, sgd
 
 spectra = st.lists(st.floats(0.01, 100.0), min_size=3, max_size=6)
 sigmas = st.floats(0.1, 3.0)
@@ -189,9 +189,10 @@ def test_a_flat_direction_has_no_edge() -> None:
     with pytest.raises(RuntimeError, match="give max_learning_rate"):
         CDAT(sgd([weight])).step(lambda: weight.sum())
     assert weight.tolist() == [1, 1]
-    capped = CDAT(sgd([weight]), max_learning_rate=0.5)
-    capped.step(lambda: weight.sum())
-    assert capped.learning_rate == 0.5
+    for option in ("max_learning_rate", "initial_learning_rate"):
+        capped = CDAT(sgd([weight]), **{option: 0.25})
+        capped.step(lambda: weight.sum())
+        assert capped.learning_rate == 0.25
     later = CDAT(sgd([weight]))
     later.step(lambda: (weight**2).sum())
     later.step(lambda: weight.sum())
@@ -215,6 +216,47 @@ def test_caps_hold_the_rate_and_its_growth() -> None:
     assert rates == pytest.approx([1.5, 3.0, 5.0, 5.0, 0.15, 0.3])
 
 
+def test_the_first_rate_is_bounded_and_growth_starts_there() -> None:
+    weight = nn.Parameter(torch.ones(1, dtype=torch.float64))
+    tuner = CDAT(sgd([weight]), sigma=1.5, initial_learning_rate=0.25, max_growth=3.0)
+    rates = []
+    for curvature in (1.0, 1.0, 0.0, 1.0, 6.0):
+        tuner.step(lambda c=curvature: 0.5 * c * weight.square().sum())  # type: ignore[misc]
+        rates.append(tuner.learning_rate)
+    assert rates[:3] == [0.25, 0.75, 0.0]
+    assert rates[3:] == pytest.approx([1.5, 0.25])
+
+
+def test_a_first_direction_that_ascends_leaves_the_bound_for_the_first_step_taken() -> None:
+    weight = nn.Parameter(torch.ones(1, dtype=torch.float64))
+    tuner = CDAT(sgd([weight]), initial_learning_rate=0.25)
+    for factor in (0.0, 1.0, 1.0):
+        tuner.step(lambda c=factor: 0.5 * c * weight.square().sum())  # type: ignore[misc]
+    assert weight.item() == 0.75 * (1 - 2)
+
+
+def test_a_bound_of_the_first_rate_that_is_not_reached_changes_nothing() -> None:
+    plain, bounded = network(), network()
+    tuners = (
+        CDAT(adam(plain.parameters())),
+        CDAT(adam(bounded.parameters()), initial_learning_rate=1e9),
+    )
+    for _ in range(4):
+        for tuner, model in zip(tuners, (plain, bounded), strict=True):
+            tuner.step(loss_of(model, batch()))
+    assert torch.equal(flat(plain), flat(bounded))
+
+
+def test_growth_from_the_first_rate_goes_on_after_loading() -> None:
+    options = {"initial_learning_rate": 2.0**-20, "max_growth": 1.25}
+    model = network()
+    tuner, other = (GREEDY(sgd(model.parameters()), **options) for _ in range(2))
+    tuner.step(loss_of(model, batch()))
+    other.load_state_dict(tuner.state_dict())
+    other.step(loss_of(model, batch()))
+    assert (tuner.learning_rate, other.learning_rate) == (2.0**-20, 1.25 * 2.0**-20)
+
+
 def test_growth_is_counted_from_the_last_rate_above_zero() -> None:
     weight = nn.Parameter(torch.ones(1, dtype=torch.float64))
     tuner = CDAT(sgd([weight]), sigma=1.0, max_growth=2.0)
@@ -233,6 +275,8 @@ def test_growth_is_counted_from_the_last_rate_above_zero() -> None:
         ({"eps": -1.0}, "eps is -1"),
         ({"max_learning_rate": 0.0}, "max_learning_rate is 0"),
         ({"max_growth": 1.0}, "max_growth is 1"),
+        ({"initial_learning_rate": 0.0}, "initial_learning_rate is 0"),
+        ({"initial_learning_rate": math.nan}, "initial_learning_rate is nan"),
         ({"curvature": "magic"}, "curvature is 'magic'"),
         ({"every": 0}, "every is 0"),
     ],

@@ -20,8 +20,8 @@ class CDAT(Tuner):
     η λ_max(P^{-½}HP^{-½}) ≥ σ always. η·u depends neither on the length of u nor on a factor of
     the loss.
 
-    Where u ascends (n = 0), η = 0. Where n > 0 and d = 0 the model has no edge: η is
-    `max_learning_rate`, or the last positive η.
+    Where u ascends (n = 0), η = 0. Where n > 0 and d = 0 the model has no edge: η is the least of
+    its caps, or the last positive η.
 
     Args:
         base: See `Tuner`.
@@ -32,7 +32,9 @@ class CDAT(Tuner):
             correction. The paper uses 0, 0.9 and 0.99: necessary for Adam and for mini-batches.
         eps: ε of d.
         max_learning_rate: Cap on η; the paper has none.
-        max_growth: Cap on η over the last positive η; the paper has none.
+        max_growth: Cap on η over the last positive η; the paper has none. It bounds no first η.
+        initial_learning_rate: Cap on η until one is positive, for directions that are far too long
+            at first (RMSProp without bias correction); η grows from there by `max_growth`.
         curvature: How u·Hu is found: `double_backward` from the closure's graph, `forward`
             by nested forward-mode derivatives (for `step(model=, loss_fn=, batch=)`), or
             `finite_difference` from two more forward passes.
@@ -61,11 +63,19 @@ class CDAT(Tuner):
         eps: float = 0.0,
         max_learning_rate: float | None = None,
         max_growth: float | None = None,
+        initial_learning_rate: float | None = None,
         curvature: Curvature = "double_backward",
         every: int = 1,
     ) -> None:
         super().__init__(base, reduce, scaler, every=every)
-        _check(sigma, decay, eps, max_learning_rate, max_growth)
+        _check(
+            sigma,
+            decay,
+            eps,
+            max_growth,
+            max_learning_rate=max_learning_rate,
+            initial_learning_rate=initial_learning_rate,
+        )
         if curvature not in CURVATURES:
             raise ValueError(f"curvature is {curvature!r}; choose one of {', '.join(CURVATURES)}")
         self.sigma = sigma
@@ -73,6 +83,7 @@ class CDAT(Tuner):
         self._eps = eps
         self._cap = math.inf if max_learning_rate is None else max_learning_rate
         self._growth = math.inf if max_growth is None else max_growth
+        self._first = math.inf if initial_learning_rate is None else initial_learning_rate
         self._method: Curvature = curvature
         self._second_order = curvature == "double_backward"
         self.memory |= {
@@ -122,25 +133,28 @@ class CDAT(Tuner):
 
     def _bounded(self, rate: float) -> float:
         last: float | None = self.memory["last_positive"]
-        bound = min(rate, self._cap, math.inf if last is None else self._growth * last)
+        bound = min(rate, self._cap, self._first if last is None else self._growth * last)
         if math.isfinite(bound):
             return bound
         if last is None:
             raise RuntimeError(
                 "the loss has no curvature along the first update, so there is no edge of "
-                "stability; give max_learning_rate"
+                "stability; give max_learning_rate or initial_learning_rate"
             )
         return last
 
 
-def _check(sigma: float, decay: float, eps: float, cap: float | None, growth: float | None) -> None:
+def _check(
+    sigma: float, decay: float, eps: float, growth: float | None, **caps: float | None
+) -> None:
     bounds: dict[str, tuple[Any, bool, str]] = {
         "sigma": (sigma, 0 < sigma < math.inf, "give a positive number; 2 is the edge"),
         "decay": (decay, 0 <= decay < 1, "choose it in [0, 1)"),
         "eps": (eps, 0 <= eps < math.inf, "it must not be negative"),
-        "max_learning_rate": (cap, cap is None or cap > 0, "give a positive cap, or None"),
         "max_growth": (growth, growth is None or growth > 1, "give a factor above 1, or None"),
     }
+    for name, cap in caps.items():
+        bounds[name] = (cap, cap is None or cap > 0, "give a positive cap, or None")
     for name, (value, fits, remedy) in bounds.items():
         if not fits:
             raise ValueError(f"{name} is {value}; {remedy}")
