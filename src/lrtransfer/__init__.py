@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lrtransfer.curvature import critical_sharpness as critical_sharpness
     from lrtransfer.curvature import sharpness as sharpness
     from lrtransfer.curvature.spectrum_of_model import eigenvalues as eigenvalues
     from lrtransfer.optim.tuners.cdat import CDAT as CDAT
@@ -18,13 +19,14 @@ if TYPE_CHECKING:
 # Public name -> the module that defines it.
 _PUBLIC = {
     "CDAT": "lrtransfer.optim.tuners.cdat",
+    "critical_sharpness": "lrtransfer.curvature",
     "eigenvalues": "lrtransfer.curvature.spectrum_of_model",
     "parameterize": "lrtransfer.scaling.parameterize",
     "rates": "lrtransfer.scaling.groups",
     "sharpness": "lrtransfer.curvature",
 }
 
-__all__ = ["CDAT", "eigenvalues", "parameterize", "rates", "sharpness"]
+__all__ = ["CDAT", "critical_sharpness", "eigenvalues", "parameterize", "rates", "sharpness"]
 
 
 def __getattr__(name: str) -> Any:

@@ -193,7 +193,7 @@ class KrylovBasis:
         for rows in (newest, self._rows[: self.size + 1]):
             projections = rows @ vector
             *earlier, last = projections[-2:].tolist()
-            if rows is newest and earlier:
+            if rows is newest and earlier and getattr(self._operator, "symmetric", True):
                 self._check_symmetry(earlier[0])
             coefficient += last
             vector = torch.addmv(vector, rows.T, projections, alpha=-1)

@@ -1,6 +1,8 @@
 """Sharpness: the largest eigenvalue of the training loss Hessian."""
 
+import warnings
 from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
 
 import torch
 import torch.distributed as dist
@@ -8,10 +10,19 @@ from torch import Tensor, nn
 
 from lrtransfer.curvature.batches import Batch
 from lrtransfer.curvature.distributed import SampledOperator, SummedOperator
+from lrtransfer.curvature.finite_difference import FiniteDifferenceOperator
 from lrtransfer.curvature.forward import Scale
-from lrtransfer.curvature.hessian import HessianOperator, LossFunction
-from lrtransfer.curvature.lanczos import eigenvalues
+from lrtransfer.curvature.hessian import HessianOperator
+from lrtransfer.curvature.krylov import plain_arithmetic
+from lrtransfer.curvature.lanczos import Eigenpairs, eigenvalues
+from lrtransfer.curvature.objective import Loss
 from lrtransfer.curvature.rates import ParameterGroups, diagonal
+from lrtransfer.curvature.selection import Patterns
+
+Method: TypeAlias = Literal["exact", "finite_difference"]
+"""Products by double backward, or by differences of gradients."""
+
+_DISAGREEMENT = 0.1  # of two steps' products, beyond which a difference is no derivative
 
 
 @dataclass(frozen=True)
@@ -28,6 +39,9 @@ class Sharpness:
         eigenvector: unit vector, shape (dim,), in the coordinates D^{-½}θ; pass it as `start`
             to the next measurement.
         loss: mean loss over the samples (nats for cross-entropy).
+        difference_error: by finite differences, how far `value` moves when the step doubles: above
+            the error of the third derivatives (a third of it) and of the order of rounding's. 0
+            for exact products.
     """
 
     value: float
@@ -37,13 +51,17 @@ class Sharpness:
     converged: bool
     eigenvector: Tensor
     loss: float
+    difference_error: float = 0.0
 
 
 def sharpness(
     model: nn.Module,
-    loss_fn: LossFunction,
-    batch: Batch,
+    loss_fn: Loss = None,
+    batch: Batch | None = None,
     *,
+    parameters: Patterns | None = None,
+    method: Method = "exact",
+    step: float | None = None,
     scale: Scale | None = None,
     groups: ParameterGroups | None = None,
     lr: float | None = None,
@@ -58,8 +76,16 @@ def sharpness(
 
     Args:
         model: any module; measured in the train/eval mode it is in.
-        loss_fn: (outputs, targets) -> mean over samples.
-        batch: (x, y) or an iterable of such chunks, weighted by their samples.
+        loss_fn: (outputs, targets) -> mean over samples; without `batch` a closure that calls the
+            model and returns the loss with its graph; None for a model that returns its loss.
+        batch: (x, y), a mapping with labels if `loss_fn` is None, or an iterable of such chunks,
+            weighted by what their means run over: labels that are not -100, tokens that an
+            attention mask keeps, or samples. A mapping is passed as keywords if the model's
+            `forward` takes them.
+        parameters: patterns of parameter names such as "*.mlp.*": the Hessian's block of those.
+        method: "exact" products, or "finite_difference" of gradients where double backward does
+            not pass (fused kernels, FSDP2, 16-bit weights); see `FiniteDifferenceOperator`.
+        step: of the differences, over the parameters' norm; None chooses it by their dtype.
         scale: learning rate of each trainable parameter over the global one, by name, or what
             `preconditioner` returns.
         groups: optimizer parameter groups to take those rates from, in place of `scale`.
@@ -87,10 +113,24 @@ def sharpness(
         >>> round(sharpness(model, loss_fn, (x, y)).value, 6)  # H = 2 xᵀx/n
         1.0
     """
+    if method not in get_args(Method) or (step is not None and method == "exact"):
+        raise ValueError(
+            f"method is {method!r} and step {step}; choose one of {', '.join(get_args(Method))}, "
+            "and a step for differences only"
+        )
+    if method != "exact" and process_group is not None:
+        raise ValueError(
+            "finite differences take no process_group; shard the model with FSDP2, whose gradients "
+            "are means over the processes already"
+        )
     rates = diagonal(model, scale, groups, lr)
 
     def build() -> SampledOperator:
-        return HessianOperator(model, loss_fn, batch, scale=rates)
+        if method == "exact":
+            return HessianOperator(model, loss_fn, batch, scale=rates, parameters=parameters)
+        return FiniteDifferenceOperator(
+            model, loss_fn, batch, scale=rates, parameters=parameters, step=step
+        )
 
     operator = build() if process_group is None else SummedOperator(model, build, process_group)
     top = eigenvalues(
@@ -101,12 +141,40 @@ def sharpness(
         warm_products=warm_products,
         generator=generator,
     )
+    residual, error = top.residuals[0].item(), 0.0
+    if isinstance(operator, FiniteDifferenceOperator):
+        residual, error = _of_two_steps(operator, top)
     return Sharpness(
         value=top.values[0].item(),
         smallest=top.smallest,
-        residual=top.residuals[0].item(),
-        products=top.products,
+        residual=residual,
+        products=top.products if method == "exact" else operator.products,
         converged=top.converged,
         eigenvector=top.vectors[0],
         loss=operator.loss,
+        difference_error=error,
     )
+
+
+def _of_two_steps(operator: FiniteDifferenceOperator, top: Eigenpairs) -> tuple[float, float]:
+    """Return the true residual, and how far the value moves at twice the step; warn of kinks."""
+    value, vector = float(top.values[0]), top.vectors[0]
+    with plain_arithmetic(operator):
+        once = operator(vector).double()
+        change = operator(vector, step=2 * operator.step).double() - once
+    residual = float(torch.linalg.vector_norm(once - value * vector.double()))
+    moved = float(torch.linalg.vector_norm(change) / torch.linalg.vector_norm(once))
+    if operator.kinks:
+        warnings.warn(
+            f"the loss has kinks ({', '.join(operator.kinks)}): a difference of gradients counts "
+            "their jumps, which exact products do not, and may lie far above; its value depends on "
+            f"the step (the product moves by {moved:.0%} as it doubles)",
+            stacklevel=3,
+        )
+    elif not moved <= _DISAGREEMENT:
+        warnings.warn(
+            f"the product moves by {moved:.0%} as the step doubles: rounding or third derivatives "
+            "outweigh the curvature; try another step, or float32 weights",
+            stacklevel=3,
+        )
+    return max(residual, float(top.residuals[0])), abs(float(vector.double() @ change))

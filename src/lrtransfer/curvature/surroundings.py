@@ -140,3 +140,25 @@ def _afterwards(put_back: Callable[[], object]) -> Iterator[None]:
             put_back()
     finally:
         put_back()
+
+
+@contextmanager
+def displaced(
+    modules: Sequence[nn.Module], parameters: Sequence[Tensor], points: Callable[[], list[Tensor]]
+) -> Iterator[None]:
+    """Let `parameters` have the values `points()` inside, and their own, to the bit, on leaving.
+
+    They are written in place, so wrappers, closures and shards see them; no graph notices.
+    """
+    kept = [parameter.detach().clone() for parameter in parameters]
+
+    def write(values: Sequence[Tensor]) -> None:
+        for module in modules:
+            if hasattr(module, "unshard"):  # FSDP2 may still hold the gathered old values
+                module.reshard()  # type: ignore[operator]
+        for parameter, value in zip(parameters, values, strict=True):
+            parameter.data.copy_(value)
+
+    with _afterwards(lambda: write(kept)):
+        write(points())
+        yield
