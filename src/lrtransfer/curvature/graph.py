@@ -47,7 +47,8 @@ def check_graph(*tensors: Tensor, twice: bool = True) -> None:
         if twice and (name == _ERROR or _once_differentiable(node)):
             raise ValueError(
                 f"the graph holds {name}, of a function marked once_differentiable: its second "
-                "derivative is missing; write its backward pass in differentiable operations"
+                f"derivative is missing; {_OTHER_WAY}, or use method='finite_difference' of "
+                "sharpness"
             )
         for following, _ in node.next_functions:
             if following is not None and following not in seen:
@@ -78,7 +79,7 @@ def named_obstacle() -> Iterator[None]:
         way = next((way for part, way in _WAYS_OUT.items() if part in said), _OTHER_WAY)
         raise ValueError(
             f"the model uses a kernel that has no second derivative ({said}); "
-            f"{way}, or method='finite_difference' of sharpness"
+            f"{way}, or use method='finite_difference' of sharpness"
         ) from error
 
 
