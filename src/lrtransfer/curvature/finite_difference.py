@@ -26,10 +26,11 @@ class FiniteDifferenceOperator:
     For what double backward does not pass: fused attention, grouped matrix products, parameters
     sharded by FSDP2, weights of 16 bits (vectors are float32). A product costs two gradients and
     keeps no graph. Its error is of the order of step² from the third derivatives and of rounding
-    over step. Unless given, the step is chosen along the gradient: of neighbours a factor of 4
-    apart, those whose products agree best (2 to 7 products). Where the loss has kinks (ReLU,
-    max-pool), the difference counts each one between its two points, which exact products do not,
-    and has no limit in the step.
+    over step. Unless given, the step is chosen along the gradient (`choose_step`): of neighbours a
+    factor of 4 apart, those whose products agree best (2 to 7 products).
+
+    Where the loss has kinks (ReLU, max-pool), the difference counts each one between its two points,
+    which exact products do not, and has no limit in the step.
 
     Args:
         model: any module; its parameters are moved in place and put back to the bit.
@@ -82,11 +83,10 @@ class FiniteDifferenceOperator:
             self._length = float(sum(squares)) ** 0.5 or 1.0
         self.loss, self.gradient = self._loss_and_gradient(scaled=False)
         if step is None:
-            self._choose_step()
+            self.choose_step(self._loss_and_gradient()[1])
 
-    def _choose_step(self) -> None:
-        """Take the middle of the pair of steps whose products along the gradient agree best."""
-        _, along = self._loss_and_gradient()
+    def choose_step(self, along: Tensor) -> None:
+        """Take the middle of the pair of steps whose products with `along` agree best."""
         seen: dict[int, Tensor] = {}
 
         def product(power: int) -> Tensor:

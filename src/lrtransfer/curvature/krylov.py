@@ -219,7 +219,7 @@ class KrylovBasis:
             if blocks is newest and earlier and getattr(self._operator, "symmetric", True):
                 self._check_symmetry(earlier[0])
             coefficient += last
-            parts = projections.split([len(rows) for rows in blocks])
+            parts = torch.split(projections, [len(rows) for rows in blocks])
             for rows, part in zip(blocks, parts, strict=True):
                 vector = torch.addmv(vector, rows.T, part, alpha=-1)
             vector = torch.addmv(vector, self._deflated.T, self._deflated @ vector, alpha=-1)

@@ -1,7 +1,8 @@
 """Sharpness: the largest eigenvalue of the training loss Hessian."""
 
 import warnings
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, get_args
 
 import torch
@@ -22,7 +23,10 @@ from lrtransfer.curvature.selection import Patterns
 Method: TypeAlias = Literal["exact", "finite_difference"]
 """Products by double backward, or by differences of gradients."""
 
-_DISAGREEMENT = 0.1  # of two steps' products, beyond which a difference is no derivative
+_AGREED = 0.03  # products at two steps: beyond, the step is chosen anew along the eigenvector
+_DISAGREEMENT = 0.1  # beyond, a difference is no derivative
+_ROUNDS = 4
+_SLACK = 3.0  # of a fresh product's residual over the tolerance, where products have noise
 
 
 @dataclass(frozen=True)
@@ -133,22 +137,25 @@ def sharpness(
         )
 
     operator = build() if process_group is None else SummedOperator(model, build, process_group)
-    top = eigenvalues(
-        operator,
-        tolerance=tolerance,
-        max_products=max_products,
-        start=start,
-        warm_products=warm_products,
-        generator=generator,
-    )
-    residual, error = top.residuals[0].item(), 0.0
+
+    def search(start: Tensor | None) -> Eigenpairs:
+        return eigenvalues(
+            operator,
+            tolerance=tolerance,
+            max_products=max_products,
+            start=start,
+            warm_products=warm_products,
+            generator=generator,
+        )
+
+    top, error = search(start), 0.0
     if isinstance(operator, FiniteDifferenceOperator):
-        residual, error = _of_two_steps(operator, top)
+        top, error = _settled(operator, top, search, tolerance, fixed=step is not None)
     return Sharpness(
         value=top.values[0].item(),
         smallest=top.smallest,
-        residual=residual,
-        products=top.products if method == "exact" else operator.products,
+        residual=top.residuals[0].item(),
+        products=top.products,
         converged=top.converged,
         eigenvector=top.vectors[0],
         loss=operator.loss,
@@ -156,25 +163,54 @@ def sharpness(
     )
 
 
-def _of_two_steps(operator: FiniteDifferenceOperator, top: Eigenpairs) -> tuple[float, float]:
-    """Return the true residual, and how far the value moves at twice the step; warn of kinks."""
-    value, vector = float(top.values[0]), top.vectors[0]
-    with plain_arithmetic(operator):
-        once = operator(vector).double()
-        change = operator(vector, step=2 * operator.step).double() - once
+def _settled(
+    operator: FiniteDifferenceOperator,
+    top: Eigenpairs,
+    search: Callable[[Tensor | None], Eigenpairs],
+    tolerance: float,
+    *,
+    fixed: bool,
+) -> tuple[Eigenpairs, float]:
+    """Return the pair at a step that suits it, judged anew, and how far twice it moves the value.
+
+    The step that suited the gradient may be far too long for an eigenvector on a few small entries.
+    """
+    for round_ in range(_ROUNDS):
+        vector = top.vectors[0]
+        with plain_arithmetic(operator):
+            once = operator(vector).double()
+            change = operator(vector, step=2 * operator.step).double() - once
+            moved = float(torch.linalg.vector_norm(change) / torch.linalg.vector_norm(once))
+            before = operator.step
+            if fixed or moved <= _AGREED or round_ == _ROUNDS - 1:
+                break
+            operator.choose_step(vector)
+        if operator.step == before:
+            break
+        top = search(vector)
+    _warn(operator, moved)
+    value = float(top.values[0])
     residual = float(torch.linalg.vector_norm(once - value * vector.double()))
-    moved = float(torch.linalg.vector_norm(change) / torch.linalg.vector_norm(once))
+    return replace(
+        top,
+        residuals=torch.tensor([max(residual, float(top.residuals[0]))]),
+        products=operator.products,
+        converged=top.converged and residual <= _SLACK * tolerance * abs(value),
+    ), abs(float(vector.double() @ change))
+
+
+def _warn(operator: FiniteDifferenceOperator, moved: float) -> None:
+    """Warn of kinks, and of products that depend on the step."""
     if operator.kinks:
         warnings.warn(
             f"the loss has kinks ({', '.join(operator.kinks)}): a difference of gradients counts "
             "their jumps, which exact products do not, and may lie far above; its value depends on "
             f"the step (the product moves by {moved:.0%} as it doubles)",
-            stacklevel=3,
+            stacklevel=4,
         )
     elif not moved <= _DISAGREEMENT:
         warnings.warn(
             f"the product moves by {moved:.0%} as the step doubles: rounding or third derivatives "
             "outweigh the curvature; try another step, or float32 weights",
-            stacklevel=3,
+            stacklevel=4,
         )
-    return max(residual, float(top.residuals[0])), abs(float(vector.double() @ change))
