@@ -49,6 +49,7 @@ def test_sharpness_in_float32_says_its_error() -> None:
     assert found.difference_error < 1e-2 * exact
 
 
+@pytest.mark.filterwarnings("ignore:the product moves")
 def test_weights_of_16_bits_are_measured_in_vectors_of_32() -> None:
     model, (x, y) = mlp(nn.GELU)
     exact = lt.sharpness(model, F.cross_entropy, (x, y)).value
@@ -115,3 +116,21 @@ def test_methods_and_steps_that_do_not_fit_raise(options: dict[str, object]) -> 
     model, batch = mlp(nn.Tanh)
     with pytest.raises(ValueError, match="choose one of exact, finite_difference"):
         lt.sharpness(model, F.cross_entropy, batch, **options)
+
+
+@pytest.mark.parametrize("bend", [10.0, 100.0])
+def test_an_eigenvector_that_the_gradient_does_not_see_gets_a_step_of_its_own(bend: float) -> None:
+    torch.manual_seed(0)
+    wide, x = nn.Linear(64, 1), torch.randn(32, 64)  # with the gradient, and quadratic
+    nn.init.normal_(wide.weight)
+    model = nn.ModuleDict({"wide": wide})
+    small = nn.Parameter(torch.zeros(3))
+    model.register_parameter("small", small)
+
+    def loss() -> torch.Tensor:
+        waves = 1 - (bend * small * torch.tensor([1.0, 0.5, 0.2])).cos()
+        return wide(x).square().mean() + waves.sum()
+
+    found = lt.sharpness(model, loss, method="finite_difference")
+    assert found.converged
+    assert found.value == pytest.approx(bend**2, rel=2e-3)

@@ -29,8 +29,8 @@ class FiniteDifferenceOperator:
     over step. Unless given, the step is chosen along the gradient (`choose_step`): of neighbours a
     factor of 4 apart, those whose products agree best (2 to 7 products).
 
-    Where the loss has kinks (ReLU, max-pool), the difference counts each one between its two points,
-    which exact products do not, and has no limit in the step.
+    Where the loss has kinks (ReLU, max-pool), the difference counts each one between its two
+    points, which exact products do not, and has no limit in the step.
 
     Args:
         model: any module; its parameters are moved in place and put back to the bit.

@@ -23,7 +23,7 @@ from lrtransfer.curvature.selection import Patterns
 Method: TypeAlias = Literal["exact", "finite_difference"]
 """Products by double backward, or by differences of gradients."""
 
-_AGREED = 0.03  # products at two steps: beyond, the step is chosen anew along the eigenvector
+_AGREED = 0.03  # products at two steps, and their values to a tenth of it: beyond, a new step
 _DISAGREEMENT = 0.1  # beyond, a difference is no derivative
 _ROUNDS = 4
 _SLACK = 3.0  # of a fresh product's residual over the tolerance, where products have noise
@@ -181,8 +181,11 @@ def _settled(
             once = operator(vector).double()
             change = operator(vector, step=2 * operator.step).double() - once
             moved = float(torch.linalg.vector_norm(change) / torch.linalg.vector_norm(once))
+            along = vector.double()
+            error = abs(float(along @ change))
+            good = moved <= _AGREED and error <= _AGREED / 10 * abs(float(along @ once))
             before = operator.step
-            if fixed or moved <= _AGREED or round_ == _ROUNDS - 1:
+            if fixed or good or round_ == _ROUNDS - 1:
                 break
             operator.choose_step(vector)
         if operator.step == before:
@@ -190,13 +193,13 @@ def _settled(
         top = search(vector)
     _warn(operator, moved)
     value = float(top.values[0])
-    residual = float(torch.linalg.vector_norm(once - value * vector.double()))
+    residual = float(torch.linalg.vector_norm(once - value * along))
     return replace(
         top,
         residuals=torch.tensor([max(residual, float(top.residuals[0]))]),
         products=operator.products,
         converged=top.converged and residual <= _SLACK * tolerance * abs(value),
-    ), abs(float(vector.double() @ change))
+    ), error
 
 
 def _warn(operator: FiniteDifferenceOperator, moved: float) -> None:
