@@ -29,7 +29,7 @@ from lrtransfer.curvature import HessianOperator, critical_sharpness, sharpness
 LAYERS = int(os.environ.get("LANGUAGE_LAYERS", "12"))
 SEQUENCES, TOKENS = 4, 64
 JUDGED = 0.01
-PEER_STEPS = (10, 20)
+PEER_STEPS = (10, 20, 24)
 
 Found = tuple[float, int, Tensor | None]
 """A value, the products or forward passes spent, and the eigenvector."""
@@ -66,7 +66,7 @@ def make() -> Task:
 
 def _gradient(task: Task) -> Found:
     task.gradient()
-    return float("nan"), 0, None
+    return task.loss().item(), 0, None
 
 
 def _sharpness(task: Task) -> Found:
