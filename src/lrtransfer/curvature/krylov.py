@@ -142,7 +142,7 @@ class KrylovBasis:
         direction = self._next
         if direction is None:
             direction = self._orthogonal_direction(random_vector(self._operator, self._generator))
-        self._append(direction)
+        direction, self._next = self._append(direction), None  # one copy of it is enough
         product = self._operator(direction)
         remainder, coefficient = self._orthogonalise(product)
         norm = _length(remainder)
@@ -192,7 +192,7 @@ class KrylovBasis:
                 found.append(rows)
         return found
 
-    def _append(self, direction: Tensor) -> None:
+    def _append(self, direction: Tensor) -> Tensor:
         capacity = sum(map(len, self._blocks))
         if self.size == capacity:
             wanted = min(2 * capacity, self._operator.dim)
@@ -204,6 +204,7 @@ class KrylovBasis:
                 self._blocks.append(_storage(self._operator, _INITIAL_CAPACITY))
         (row,) = self._rows(self.size, self.size + 1)
         row[0] = direction
+        return row[0]
 
     def _orthogonalise(self, vector: Tensor) -> tuple[Tensor, float]:
         """Return `vector` without its part in the span, and its newest coefficient there.
