@@ -10,7 +10,7 @@ import lrtransfer as lt
 
 torch.manual_seed(0)
 config = GPT2Config(n_layer=2, n_head=2, n_embd=32, vocab_size=64, bos_token_id=0, eos_token_id=0)
-model = GPT2LMHeadModel(config).eval()
+model = GPT2LMHeadModel(config).train(mode=False)
 tokens = torch.randint(64, (4, 16))
 mask = torch.arange(16) < torch.tensor([16, 16, 9, 5])[:, None]  # two sequences are padded
 batch = {

@@ -86,6 +86,7 @@ def test_a_chunk_in_which_nothing_counts_raises() -> None:
 def test_a_model_that_returns_its_loss_takes_mappings() -> None:
     assert len(labelled_chunks_of({"x": X})) == 1
     assert len(labelled_chunks_of(iter([{"x": X}, {"x": X}]))) == 2
-    for batch in (X, (X, Y), []):
+    bad: tuple[Any, ...] = (X, (X, Y), [])
+    for batch in bad:
         with pytest.raises(ValueError, match="mapping with labels"):
             labelled_chunks_of(batch)

@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Callable
+from typing import Any, Literal
 from weakref import WeakSet
 
 import pytest
@@ -22,7 +23,7 @@ def logits() -> Tensor:
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
-def test_value_and_both_derivatives_are_torchs(reduction: str) -> None:
+def test_value_and_both_derivatives_are_torchs(reduction: Literal["mean", "sum"]) -> None:
     found = []
     for function in (cross_entropy, F.cross_entropy):
         at = logits()
@@ -44,7 +45,7 @@ def test_a_loss_that_is_not_linear_in_the_mean_has_its_curvature_too() -> None:
 
 
 def test_torchs_is_replaced_only_where_it_means_the_same() -> None:
-    kinds = [
+    kinds: list[tuple[Any, dict[str, Any], bool]] = [
         (F.cross_entropy, {}, True),
         (nn.CrossEntropyLoss(reduction="sum"), {}, True),
         (F.cross_entropy, {"ignore_index": -100}, True),

@@ -1,6 +1,7 @@
 """Products by differences of gradients: as good as they say they are."""
 
 import warnings
+from typing import Any
 
 import pytest
 import torch
@@ -112,7 +113,7 @@ def test_an_error_in_the_loss_puts_the_parameters_back() -> None:
 
 
 @pytest.mark.parametrize("options", [{"method": "fd"}, {"step": 0.1}])
-def test_methods_and_steps_that_do_not_fit_raise(options: dict[str, object]) -> None:
+def test_methods_and_steps_that_do_not_fit_raise(options: dict[str, Any]) -> None:
     model, batch = mlp(nn.Tanh)
     with pytest.raises(ValueError, match="choose one of exact, finite_difference"):
         lt.sharpness(model, F.cross_entropy, batch, **options)

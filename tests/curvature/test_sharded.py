@@ -55,14 +55,14 @@ def process(rank: int, folder: str) -> None:
     for layer in (model[0], model[2]):
         fully_shard(layer)
     fully_shard(model)
-    before = [p.to_local().clone() for p in model.parameters()]  # type: ignore[operator]
+    before = [p.to_local().clone() for p in model.parameters()]  # type: ignore[attr-defined]
     x, y = data()
     found: dict[str, Any] = dict(measured(model, x[rank::2], y[rank::2]))
     try:
         lt.sharpness(model, squared_loss, (x, y))
     except ValueError as error:
         found["error"] = str(error)
-    after = [p.to_local() for p in model.parameters()]  # type: ignore[operator]
+    after = [p.to_local() for p in model.parameters()]  # type: ignore[attr-defined]
     found["kept"] = all(map(torch.equal, before, after))
     torch.save(found, Path(folder) / f"{rank}.pt")
     dist.barrier()
