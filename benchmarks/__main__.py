@@ -15,6 +15,7 @@ from lrtransfer.study.storage.atomic import write_text
 TARGETS = (
     "curvature",
     "growth",
+    "language",
     "learning_rate_axis",
     "planning",
     "prices",

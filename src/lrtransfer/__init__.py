@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lrtransfer.coordinates.coordinate_check import coordinate_check as coordinate_check
+    from lrtransfer.curvature import critical_sharpness as critical_sharpness
     from lrtransfer.curvature import sharpness as sharpness
     from lrtransfer.curvature.spectrum_of_model import eigenvalues as eigenvalues
     from lrtransfer.optim.check_optimizer import StaleOptimizerError as StaleOptimizerError
@@ -34,6 +35,7 @@ _PUBLIC = {
     "check_optimizer": "lrtransfer.optim.check_optimizer",
     "check_schedule": "lrtransfer.optim.check_schedule",
     "coordinate_check": "lrtransfer.coordinates.coordinate_check",
+    "critical_sharpness": "lrtransfer.curvature",
     "eigenvalues": "lrtransfer.curvature.spectrum_of_model",
     "export_rates": "lrtransfer.scaling.export_rates",
     "judge": "lrtransfer.transfer.judge",
@@ -52,6 +54,7 @@ __all__ = [
     "check_optimizer",
     "check_schedule",
     "coordinate_check",
+    "critical_sharpness",
     "eigenvalues",
     "export_rates",
     "judge",

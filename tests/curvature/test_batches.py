@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 import torch
 
-from lrtransfer.curvature.batches import chunks_of, input_chunks_of, one_by_one, sample_count
+from lrtransfer.curvature.batches import (
+    chunks_of,
+    input_chunks_of,
+    labelled_chunks_of,
+    one_by_one,
+    sample_count,
+    weight_of,
+)
 
 X, Y = torch.zeros(4, 2), torch.zeros(4)
 
@@ -65,3 +72,41 @@ def test_items_draw_on_from_one_another_and_the_random_state_is_put_back(
         assert torch.rand(1).item() == expected[len(drawn) - 1]
     done.set()
     assert drawn == expected
+
+
+LABELS = torch.tensor([[1, 2, -100], [3, -100, -100]])
+MASK = torch.tensor([[1, 1, 1], [1, 0, 0]])
+
+
+@pytest.mark.parametrize(
+    ("inputs", "targets", "shifted", "weight"),
+    [
+        (X, Y, False, 4),
+        (X, torch.zeros(4, 3, dtype=torch.long), False, 12),
+        ({"x": LABELS}, LABELS, False, 3),
+        ({"x": LABELS, "labels": LABELS}, None, False, 3),
+        ({"x": LABELS, "labels": LABELS}, None, True, 1),
+        ({"x": LABELS, "attention_mask": MASK}, None, False, 4),
+        ({"x": LABELS, "attention_mask": MASK}, torch.zeros(2, 3, 5), False, 4),
+        ({"x": LABELS, "attention_mask": MASK}, torch.zeros(2), False, 2),
+        ({"x": LABELS, "attention_mask": MASK}, torch.tensor([0, 1]), False, 2),
+    ],
+)
+def test_a_chunk_weighs_its_labels_else_its_tokens_else_its_samples(
+    inputs: Any, targets: Any, shifted: bool, weight: int
+) -> None:
+    assert weight_of(inputs, targets, shifted=shifted) == weight
+
+
+def test_a_chunk_in_which_nothing_counts_raises() -> None:
+    with pytest.raises(ValueError, match="no label or token that counts"):
+        weight_of(X, torch.full((4,), -100))
+
+
+def test_a_model_that_returns_its_loss_takes_mappings() -> None:
+    assert len(labelled_chunks_of({"x": X})) == 1
+    assert len(labelled_chunks_of(iter([{"x": X}, {"x": X}]))) == 2
+    bad: tuple[Any, ...] = (X, (X, Y), [])
+    for batch in bad:
+        with pytest.raises(ValueError, match="mapping with labels"):
+            labelled_chunks_of(batch)

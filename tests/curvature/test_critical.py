@@ -2,6 +2,7 @@
 
 import copy
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -114,14 +115,15 @@ def test_fused_attention_and_dropout_work() -> None:
 def test_an_ascent_direction_and_a_flat_one_are_reported() -> None:
     up = HessianOperator(TANH.model, TANH.loss_fn, TANH.batch).gradient
     rising = critical_sharpness(TANH.model, TANH.loss_fn, TANH.batch, up, max_forwards=20)
-    assert (rising.low, rising.converged, rising.forwards) == (0, False, 20)
+    assert (rising.low, rising.converged, rising.ascent) == (0, False, True)
+    assert rising.forwards <= 8
     assert math.isnan(rising.value)
     linear = nn.Linear(5, 1).double()
     down = -torch.ones(6, dtype=torch.float64)
     falling = critical_sharpness(
         linear, lambda f, y: (f - f.detach()).mean() * 0, TANH.batch, down, max_forwards=20
     )
-    assert (falling.high, falling.converged) == (math.inf, False)
+    assert (falling.high, falling.converged, falling.ascent) == (math.inf, False, False)
 
 
 def test_an_overflowing_loss_counts_as_raised() -> None:
@@ -145,3 +147,69 @@ def test_bad_arguments_and_a_diverged_model_raise() -> None:
             critical_sharpness(TANH.model, TANH.loss_fn, TANH.batch, step, **options)
     with pytest.raises(NonFiniteCurvatureError):
         critical_sharpness(TANH.model, TANH.loss_fn, (TANH.inputs * torch.nan, TANH.targets), step)
+
+
+def plane(*curvatures: float) -> tuple[nn.Module, Callable[[], Tensor]]:
+    """Return w = (1, 1) and the loss ½ Σ h w²."""
+    model = nn.Linear(2, 1, bias=False).double()
+    nn.init.ones_(model.weight)
+    diagonal = torch.tensor(curvatures, dtype=torch.float64)
+    return model, lambda: 0.5 * (diagonal * model.weight.square()).sum()
+
+
+@pytest.mark.parametrize(
+    ("guess", "error", "most"), [(1e-3, 0.04, 13), (0.1, 0.04, 7), (0.19, 0.04, 6), (1.0, 0.04, 8)]
+)
+def test_along_the_gradient_of_a_plane_it_needs_few_forward_passes(
+    guess: float, error: float, most: int
+) -> None:
+    model, loss = plane(10.0, 1.0)
+    down = torch.tensor([-10.0, -1.0])
+    found = critical_sharpness(model, loss, direction=down, guess=guess)
+    assert found.converged
+    assert found.forwards <= most
+    assert found.value == pytest.approx(9.9109, rel=error)
+
+
+def test_it_measures_the_direction_not_the_top_of_the_spectrum() -> None:
+    model, loss = plane(10.0, 1.0)
+    newton = torch.tensor([-1.0, -1.0])
+    found = critical_sharpness(model, loss, direction=newton, tolerance=1e-4)
+    assert found.value == pytest.approx(1.0, rel=1e-4)
+
+
+def test_the_relative_one_takes_the_loss_of_one_task_and_the_update_of_another() -> None:
+    model, loss = plane(10.0, 1.0)
+    with pytest.raises(ValueError, match="direction is missing"):
+        critical_sharpness(model, loss)
+    update = torch.tensor([-3.0, -1.0])
+    found = critical_sharpness(model, loss, direction=update, tolerance=1e-5)
+    assert found.value == pytest.approx(2.9355, rel=1e-4)
+    assert 2 / found.value == pytest.approx(0.68132, rel=1e-4)
+    other = critical_sharpness(model, loss, direction=torch.tensor([1.0, -1.0]))
+    assert other.ascent
+    assert math.isnan(other.value)
+
+
+@pytest.mark.parametrize("guess", [1e-4, 1.0, 1e4, 1e8])
+def test_a_guess_far_too_long_is_no_ascent(guess: float) -> None:
+    model, loss = plane(10.0, 1.0)
+    steep = critical_sharpness(
+        model, lambda: (1 + loss()).log(), direction=torch.tensor([-10.0, -1.0]), guess=guess
+    )
+    assert not steep.ascent
+    assert steep.converged
+
+
+def test_a_pattern_limits_what_the_direction_moves() -> None:
+    model = TANH.model
+    last = [name for name, _ in model.named_parameters()][-2:]
+    gradient = HessianOperator(model, TANH.loss_fn, TANH.batch, parameters=last).gradient
+    part = critical_sharpness(model, TANH.loss_fn, TANH.batch, -gradient, parameters=last)
+    expected = directional_sharpness(
+        model,
+        TANH.loss_fn,
+        TANH.batch,
+        torch.cat([gradient.new_zeros(42), -gradient]),
+    ).step_sharpness
+    assert part.value == pytest.approx(expected, rel=1 / 16)  # quadratic in the last layer

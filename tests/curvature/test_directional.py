@@ -76,3 +76,15 @@ def test_zero_gradients_and_nan_raise() -> None:
         directional_sharpness(nn.Linear(5, 3).double(), lambda f, y: 0 * f.sum(), (x, y))
     with pytest.raises(NonFiniteCurvatureError):
         directional_sharpness(TANH.model, squared_loss, (x * torch.nan, y))
+
+
+def test_a_closure_and_a_pattern_give_the_blocks_quotient() -> None:
+    def closure() -> torch.Tensor:
+        return TANH.loss_fn(TANH.model(TANH.inputs), TANH.targets)
+
+    found = directional_sharpness(TANH.model, closure, parameters="2.*")
+    exact = dense_hessian(TANH)[42:, 42:]
+    gradient = HessianOperator(TANH.model, TANH.loss_fn, TANH.batch).gradient[42:]
+    assert found.value == pytest.approx(
+        (gradient @ exact @ gradient / gradient.square().sum()).item()
+    )

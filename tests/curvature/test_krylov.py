@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lrtransfer.curvature import NonFiniteCurvatureError
+from lrtransfer.curvature import NonFiniteCurvatureError, krylov
 from lrtransfer.curvature.krylov import KrylovBasis, default_generator, random_vector
 
 from .spectra import DiagonalOperator, unit
@@ -79,3 +79,21 @@ def test_the_default_generator_repeats_and_leaves_the_global_one() -> None:
     first, second = (random_vector(operator, default_generator(None)) for _ in range(2))
     assert torch.equal(first, second)
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_blocks_of_a_large_basis_are_one_basis(
+    monkeypatch: pytest.MonkeyPatch, generator: torch.Generator
+) -> None:
+    operator = DiagonalOperator(torch.linspace(-1, 2, 80, dtype=torch.float64))
+    start = random_vector(operator, generator)
+    spectra = []
+    for large in (2**22, 1):
+        monkeypatch.setattr(krylov, "_LARGE", large)
+        basis = KrylovBasis(operator, start, generator)
+        for _ in range(50):  # over three blocks
+            basis.extend()
+        spectra.append(basis.ritz().values)
+        rows = basis.vectors(torch.eye(50, dtype=torch.float64).numpy())
+        assert (rows @ rows.T - torch.eye(50)).abs().max() < 1e-13
+    assert spectra[0] == pytest.approx(spectra[1], abs=1e-12)
+    assert len(basis._blocks) == 4

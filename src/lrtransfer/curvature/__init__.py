@@ -15,6 +15,9 @@ the per-tensor learning rates over the global one (the identity by default):
 or RMSprop, `curvature_operator` builds an operator by its name, on one process or summed over
 several.
 
+`FiniteDifferenceOperator` gives the Hessian's products where no gradient can be differentiated:
+fused kernels, sharded parameters, weights of 16 bits.
+
 They share one protocol, `LinearOperator`: a product with a vector. On it `eigenvalues` runs
 Lanczos for the extreme eigenpairs, `spectral_density` stochastic Lanczos quadrature, and `trace`
 XTrace. `sharpness` is the algebraic λ_max of D^½HD^½, whose edge of stability under gradient
@@ -32,9 +35,11 @@ from lrtransfer.curvature.batch_sharpness import (
     gradient_noise_interaction,
 )
 from lrtransfer.curvature.critical import CriticalSharpness, critical_sharpness
+from lrtransfer.curvature.cross_entropy import cross_entropy
 from lrtransfer.curvature.density import SpectralDensity, spectral_density
 from lrtransfer.curvature.directional import DirectionalSharpness, directional_sharpness
 from lrtransfer.curvature.distributed import SummedOperator
+from lrtransfer.curvature.finite_difference import FiniteDifferenceOperator
 from lrtransfer.curvature.fisher import FisherOperator
 from lrtransfer.curvature.gauss_newton import GaussNewtonOperator
 from lrtransfer.curvature.hessian import HessianOperator
@@ -58,6 +63,7 @@ __all__ = [
     "CriticalSharpness",
     "DirectionalSharpness",
     "Eigenpairs",
+    "FiniteDifferenceOperator",
     "FisherOperator",
     "GaussNewtonOperator",
     "HessianOperator",
@@ -71,6 +77,7 @@ __all__ = [
     "Trace",
     "batch_sharpness",
     "critical_sharpness",
+    "cross_entropy",
     "curvature_operator",
     "dense",
     "directional_sharpness",

@@ -11,8 +11,14 @@ from lrtransfer.curvature.surroundings import RepeatedDraws
 Inputs: TypeAlias = Tensor | Mapping[str, Any]
 """What the model is called with: a tensor or a dict, samples along the first axis."""
 
-Batch: TypeAlias = tuple[Inputs, Any] | Iterable[tuple[Inputs, Any]]
-"""One (inputs, targets) pair, or chunks of one large batch."""
+Chunk: TypeAlias = tuple[Inputs, Any] | Mapping[str, Any]
+"""(inputs, targets), or a mapping with the labels in it for a model that returns its loss."""
+
+Batch: TypeAlias = Chunk | Iterable[Chunk]
+"""One chunk, or the chunks of one large batch."""
+
+IGNORED = -100
+"""The target that a mean leaves out, as torch and transformers have it."""
 
 Item = TypeVar("Item")
 
@@ -40,6 +46,24 @@ def chunks_of(batch: Batch) -> list[tuple[Inputs, Any]]:
             f"it is {type(batch).__name__}"
         )
     return [(inputs, targets) for inputs, targets in chunks]
+
+
+def labelled_chunks_of(batch: Batch) -> list[tuple[Inputs, Any]]:
+    """Return (mapping, None) for each mapping of `batch`: what a model that has labels takes.
+
+    Raises:
+        ValueError: `batch` is neither a mapping nor a non-empty iterable of them.
+    """
+    chunks: list[Any] = [batch]
+    if not isinstance(batch, Mapping):
+        single = isinstance(batch, Tensor) or not isinstance(batch, Iterable)
+        chunks = [] if single else read(batch)
+    if not chunks or not all(isinstance(chunk, Mapping) for chunk in chunks):
+        raise ValueError(
+            "without loss_fn the model returns its loss, and batch must be a mapping with labels "
+            f"or a non-empty iterable of such; it is {type(batch).__name__}"
+        )
+    return [(chunk, None) for chunk in chunks]
 
 
 def read(items: Iterable[Item]) -> list[Item]:
@@ -93,3 +117,33 @@ def sample_count(inputs: Inputs) -> int:
     if first is None or first.ndim == 0 or len(first) == 0:
         raise ValueError("inputs must hold a tensor with at least one sample along its first axis")
     return len(first)
+
+
+def weight_of(inputs: Inputs, targets: Any, *, shifted: bool = False) -> int:
+    """Return how many terms a chunk's mean has: labels that count, else tokens, else samples.
+
+    Labels are integer targets, or the `labels` of a mapping, and count unless they are -100; an
+    `attention_mask` says which tokens count where the targets have its shape, or none are known.
+
+    Args:
+        inputs: of the chunk.
+        targets: of the chunk.
+        shifted: whether the first label of each row is not predicted.
+
+    Raises:
+        ValueError: there is no sample, or nothing counts.
+    """
+    count = sample_count(inputs)
+    named = inputs if isinstance(inputs, Mapping) else {}
+    labels = named.get("labels") if targets is None else targets
+    mask = named.get("attention_mask")
+    if isinstance(labels, Tensor) and not (labels.is_floating_point() or labels.is_complex()):
+        counted = labels[..., 1:] if shifted and labels.ndim > 1 else labels
+        count = int((counted != IGNORED).sum())
+    elif isinstance(mask, Tensor) and (
+        labels is None or (isinstance(labels, Tensor) and labels.shape[: mask.ndim] == mask.shape)
+    ):
+        count = int((mask != 0).sum())
+    if not count:
+        raise ValueError("a chunk of the batch has no label or token that counts; leave it out")
+    return count

@@ -7,12 +7,18 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from lrtransfer.curvature.batches import Batch, chunks_of, sample_count
+from lrtransfer.curvature.batches import Batch
 from lrtransfer.curvature.directions import Direction, flat_direction
+from lrtransfer.curvature.finite_difference import points
 from lrtransfer.curvature.forward import FrozenForward
-from lrtransfer.curvature.hessian import LossFunction, checked_number
+from lrtransfer.curvature.hessian import checked_number
 from lrtransfer.curvature.linear_operator import NonFiniteCurvatureError
-from lrtransfer.curvature.losses import check_means
+from lrtransfer.curvature.objective import Loss, Objective
+from lrtransfer.curvature.selection import Patterns
+from lrtransfer.curvature.surroundings import displaced
+
+_RESOLVED = 64  # rounding errors of the loss that a rise must exceed to be one
+_HALVINGS = 3  # between two looks at whether every step rises
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,8 @@ class CriticalSharpness:
         loss: mean loss at the start.
         forwards: evaluations of the loss over the batch.
         converged: whether high/low met the tolerance.
+        ascent: whether the loss rises from the first step on that it can resolve: `direction`
+            leads uphill, and η_c is 0.
     """
 
     value: float
@@ -34,14 +42,16 @@ class CriticalSharpness:
     loss: float
     forwards: int
     converged: bool
+    ascent: bool = False
 
 
 def critical_sharpness(
     model: nn.Module,
-    loss_fn: LossFunction,
-    batch: Batch,
-    direction: Direction,
+    loss_fn: Loss = None,
+    batch: Batch | None = None,
+    direction: Direction | None = None,
     *,
+    parameters: Patterns | None = None,
     guess: float = 1.0,
     tolerance: float = 1 / 16,
     max_forwards: int = 60,
@@ -51,8 +61,12 @@ def critical_sharpness(
     For u the update of an optimizer per unit of learning rate, η_c is the learning rate at which
     this very step would raise the loss. On a quadratic λ_c is the step sharpness
     uᵀHu/(−gᵀu) ≤ λ_max; elsewhere the higher derivatives along u enter, which is its difference
-    from `directional_sharpness`. No derivative is taken: attention may be fused, memory is that of
-    inference, and the price is about 5 forward passes from a good `guess` (the last η_c).
+    from `directional_sharpness`. No derivative is taken: any kernel will do, sharded parameters
+    and weights of 16 bits too, memory is that of inference and one copy of the parameters, and the
+    price is about 5 forward passes from a good `guess` (the last η_c).
+
+    With the loss of one task and the update of another it is the relative critical sharpness: below
+    η_c the second task's training leaves the first unharmed.
 
     The bracket is grown by factors of 2 from `guess`, so a bump narrower than that between 0 and
     `guess` is not seen. A step whose loss is NaN or infinite raises the loss. In float32 a loss
@@ -60,9 +74,12 @@ def critical_sharpness(
 
     Args:
         model: any module; measured in the mode it is in.
-        loss_fn: (outputs, targets) -> mean over samples.
-        batch: (x, y) or an iterable of such chunks, weighted by their samples.
-        direction: u; η_c is in units of its length.
+        loss_fn: (outputs, targets) -> mean over samples; without `batch` a closure that calls the
+            model and returns the loss; None for a model that returns its loss.
+        batch: (x, y), a mapping with labels if `loss_fn` is None, or an iterable of such chunks,
+            weighted as by `sharpness`.
+        direction: u; η_c is in units of its length. By name, or flat in the parameters' order.
+        parameters: patterns of the names of those that `direction` moves; None is all.
         guess: first step to try.
         tolerance: relative width of the final bracket.
         max_forwards: budget.
@@ -82,11 +99,15 @@ def critical_sharpness(
     """
     if not (math.isfinite(guess) and guess > 0 and tolerance > 0 and max_forwards >= 3):
         raise ValueError("guess and tolerance must be positive, max_forwards at least 3")
-    loss = _losses_along(model, loss_fn, batch, direction)
+    if direction is None:
+        raise ValueError("direction is missing; pass the update, a tensor for each parameter")
+    forward = FrozenForward(model, parameters=parameters, twice=False)
+    loss = _losses_along(forward, Objective(forward, loss_fn, batch), direction)
     start = loss(0.0)
     if not math.isfinite(start):
         raise NonFiniteCurvatureError(f"the loss is {start}; no step can raise it")
-    search = _Bracket(lambda step: loss(step) - start, tolerance, max_forwards - 1)
+    noise = abs(start) * torch.finfo(forward.parameters[0].dtype).eps
+    search = _Bracket(lambda step: loss(step) - start, tolerance, max_forwards - 1, noise)
     search.grow(guess)
     search.shrink()
     found = search.low > 0 and search.high < math.inf
@@ -97,33 +118,26 @@ def critical_sharpness(
         loss=start,
         forwards=1 + search.calls,
         converged=found and search.narrow,
+        ascent=search.ascent,
     )
 
 
 def _losses_along(
-    model: nn.Module, loss_fn: LossFunction, batch: Batch, direction: Direction
+    forward: FrozenForward, objective: Objective, direction: Direction
 ) -> Callable[[float], float]:
     """Return η -> L(θ+ηu), every call with the same modes, buffers and random state."""
-    forward = FrozenForward(model)
     pieces = forward.split(flat_direction(forward, direction))
-    chunks = chunks_of(batch)
-    check_means(loss_fn, chunks)
-    counts = [sample_count(inputs) for inputs, _ in chunks]
+    modules = list(forward.model.modules())
+    moved = forward.parameters
 
     @torch.no_grad()
     def loss(step: float) -> float:
-        moved = {
-            name: parameter + step * piece
-            for name, parameter, piece in zip(
-                forward.names, forward.parameters, pieces, strict=True
-            )
-        }
-        total = 0.0
-        for (inputs, targets), count in zip(chunks, counts, strict=True):
-            buffers = {name: b.clone() for name, b in model.named_buffers()}
-            outputs = torch.func.functional_call(model, (moved, buffers), (inputs,))
-            total += count / sum(counts) * checked_number(loss_fn(outputs, targets)).item()
-        return total
+        def at_point() -> float:
+            parts = (weight * checked_number(part).item() for weight, part in objective.losses())
+            return float(sum(parts))
+
+        there = displaced(modules, moved, lambda: points(moved, pieces, step))
+        return there.around(at_point)
 
     return lambda step: forward.run(lambda: loss(step))
 
@@ -131,9 +145,13 @@ def _losses_along(
 class _Bracket:
     """Root of rise(η) > 0: `low` does not rise, `high` does."""
 
-    def __init__(self, rise: Callable[[float], float], tolerance: float, budget: int) -> None:
+    def __init__(
+        self, rise: Callable[[float], float], tolerance: float, budget: int, noise: float
+    ) -> None:
         self._rise, self._tolerance, self._budget = rise, tolerance, budget
+        self._noise = noise
         self.calls = 0
+        self.ascent = False
         self.low, self.high = 0.0, math.inf
         self._slope_low = self._slope_high = math.nan  # rise(η)/η, linear in η on a quadratic
 
@@ -151,7 +169,19 @@ class _Bracket:
         step = guess
         while not self._exhausted and (self.low == 0 or self.high == math.inf):
             self._try(step)
+            looks = self.low == 0 and self.calls % (_HALVINGS + 1) == _HALVINGS
+            if looks and not self._exhausted and self._rises_at_once():
+                self.ascent = True
+                return
             step = step / 2 if self.low == 0 else step * 2
+
+    def _rises_at_once(self) -> bool:
+        """Whether the loss rises already at the step where its slope so far would just show."""
+        first = _RESOLVED * self._noise / self._slope_high
+        if not 0 < first < self.high:
+            return False
+        self.calls += 1
+        return self._rise(first) > _RESOLVED / 4 * self._noise
 
     def shrink(self) -> None:
         """Close in on the secant's root from both sides; bisect the logarithm where that stalls."""

@@ -8,9 +8,11 @@ from torch import Tensor, nn
 from lrtransfer.curvature.batches import Batch
 from lrtransfer.curvature.directions import Direction, flat_direction
 from lrtransfer.curvature.forward import FrozenForward, Scale
-from lrtransfer.curvature.hessian import HessianOperator, LossFunction
+from lrtransfer.curvature.hessian import HessianOperator
 from lrtransfer.curvature.krylov import plain_arithmetic, unit
 from lrtransfer.curvature.linear_operator import NonFiniteCurvatureError
+from lrtransfer.curvature.objective import Loss
+from lrtransfer.curvature.selection import Patterns
 
 
 @dataclass(frozen=True)
@@ -36,10 +38,11 @@ class DirectionalSharpness:
 
 def directional_sharpness(
     model: nn.Module,
-    loss_fn: LossFunction,
-    batch: Batch,
+    loss_fn: Loss = None,
+    batch: Batch | None = None,
     direction: Direction | None = None,
     *,
+    parameters: Patterns | None = None,
     scale: Scale | None = None,
 ) -> DirectionalSharpness:
     """Measure the curvature along `direction`, by default the gradient step u = −D∇L.
@@ -50,10 +53,12 @@ def directional_sharpness(
 
     Args:
         model: any module; measured in the mode it is in.
-        loss_fn: (outputs, targets) -> mean over samples.
-        batch: (x, y) or an iterable of such chunks, weighted by their samples.
+        loss_fn: (outputs, targets) -> mean over samples; a closure without `batch`; None for a
+            model that returns its loss.
+        batch: (x, y), a mapping with labels, or an iterable of such, weighted as by `sharpness`.
         direction: u, for instance an optimizer's last update; its length does not matter to
             `value`.
+        parameters: patterns of the names of those that `direction` moves; None is all.
         scale: diagonal of D by parameter name; None is the identity.
 
     Raises:
@@ -69,8 +74,8 @@ def directional_sharpness(
         >>> round(directional_sharpness(model, loss_fn, (x, y)).step_sharpness, 6)
         1.0
     """
-    operator = HessianOperator(model, loss_fn, batch, scale=scale)
-    forward = FrozenForward(model, scale)
+    operator = HessianOperator(model, loss_fn, batch, scale=scale, parameters=parameters)
+    forward = FrozenForward(model, scale, parameters=parameters)
     roots = _flat_roots(forward)
     with plain_arithmetic(operator):
         if direction is None:

@@ -8,6 +8,7 @@ from lrtransfer.curvature.batches import Inputs, input_chunks_of
 from lrtransfer.curvature.forward import Scale
 from lrtransfer.curvature.gauss_newton import GaussNewtonOperator
 from lrtransfer.curvature.hessian import LossFunction
+from lrtransfer.curvature.selection import Patterns
 
 
 class FisherOperator(GaussNewtonOperator):
@@ -25,6 +26,7 @@ class FisherOperator(GaussNewtonOperator):
         class_axis: axis of the logits that lists the classes; may be left out for (n, C). The
             mean runs over all others, tokens included.
         scale: diagonal of D by parameter name; None is the identity.
+        parameters: patterns of the names of the coordinates, such as "*.mlp.*"; None is all.
 
     Raises:
         ValueError: `batch_inputs`, `scale` or the outputs are not as described, or `class_axis`
@@ -50,9 +52,12 @@ class FisherOperator(GaussNewtonOperator):
         *,
         class_axis: int | None = None,
         scale: Scale | None = None,
+        parameters: Patterns | None = None,
     ) -> None:
         chunks = [(inputs, None) for inputs in input_chunks_of(batch_inputs)]
-        super().__init__(model, _own_divergence(class_axis), chunks, scale=scale)
+        super().__init__(
+            model, _own_divergence(class_axis), chunks, scale=scale, parameters=parameters
+        )
 
 
 def _own_divergence(class_axis: int | None) -> LossFunction:

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from lrtransfer.curvature.batches import Inputs
+from lrtransfer.curvature.calls import call_arguments
+from lrtransfer.curvature.selection import Patterns, chosen
 from lrtransfer.curvature.surroundings import (
     LOCK,
     RepeatedDraws,
@@ -37,20 +39,31 @@ class FrozenForward:
         scale: diagonal of D per trainable parameter, a number or a tensor of its shape: its
             learning rate over the global one, times what an optimizer's state preconditions the
             gradient with. None is the identity.
+        parameters: patterns of the names of those that are the coordinates; None is all.
+        twice: whether second derivatives will be taken. Without them attention may run on any
+            kernel, and parameters may be of 16 bits (vectors are float32) or sharded.
 
     Raises:
         ValueError: nothing is trainable, parameters differ in dtype or device, are below
             float32 or hold no ordinary values, the model is scripted or rescales its weights in
-            the forward pass (`max_norm`), or `scale` does not fit it.
+            the forward pass (`max_norm`), or `scale` or `parameters` do not fit it.
     """
 
-    def __init__(self, model: nn.Module, scale: Scale | None = None) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        scale: Scale | None = None,
+        *,
+        parameters: Patterns | None = None,
+        twice: bool = True,
+    ) -> None:
         _check_model(model)
-        trainable = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+        trainable = chosen(model, parameters)
         self.model = model
         self.names = [name for name, _ in trainable]
         self.parameters = [parameter for _, parameter in trainable]
-        self.dtype, self.device = _common_type(self.parameters)
+        self.dtype, self.device = _common_type(self.parameters, twice=twice)
+        self._twice = twice
         self.roots = _scale_roots(model, self.names, scale)
         self.sizes = [parameter.numel() for parameter in self.parameters]
         self._versions = self._parameter_versions()
@@ -83,23 +96,36 @@ class FrozenForward:
         self.check_unchanged()
         with LOCK:
             session = together(
-                frozen(self._modes, self.parameters),
+                frozen(self._modes, self.parameters, explicit_attention=self._twice),
                 gradient_mode(True, self.device),
                 self._draws.session(),
             )
             return session.around(work)
 
     def __call__(self, inputs: Inputs) -> Any:
-        """Return `model(inputs)` with its graph; call it inside `run`."""
+        """Return `model(inputs)` with its graph; call it inside `run`.
+
+        A mapping becomes keywords if the model's `forward` takes them.
+        """
+        positional, named = call_arguments(self.model, inputs)
         buffers = {name: buffer.clone() for name, buffer in self.model.named_buffers()}
         if not buffers:
-            return self.model(inputs)
-        return torch.func.functional_call(self.model, buffers, (inputs,))
+            return self.model(*positional, **named)
+        return torch.func.functional_call(self.model, buffers, positional, named)
+
+    def copy_buffers(self) -> None:
+        """Give the modules buffers to write on; the end of the session takes them away again."""
+        copies: dict[int, Tensor] = {}
+        for module in self._modules:
+            for name, buffer in module._buffers.items():
+                if buffer is not None:
+                    copies.setdefault(id(buffer), buffer.clone())
+                    module._buffers[name] = copies[id(buffer)]
 
     def split(self, vector: Tensor) -> list[Tensor]:
         """Return D^½ `vector`, shape (dim,), in the shapes of the parameters."""
         return [
-            piece.view_as(parameter) * root
+            piece.view(parameter.shape) * root
             for piece, parameter, root in zip(
                 torch.split(vector, self.sizes), self.parameters, self.roots, strict=True
             )
@@ -111,12 +137,17 @@ class FrozenForward:
         A None stands for a parameter that the loss does not reach: zeros.
         """
         flat = [
-            torch.zeros_like(parameter).reshape(-1)
+            torch.zeros(parameter.numel(), dtype=self.dtype, device=self.device)
             if piece is None
             else (piece.detach() * root if scaled else piece.detach()).reshape(-1)
             for piece, parameter, root in zip(pieces, self.parameters, self.roots, strict=True)
         ]
         return torch.cat(flat).detach()
+
+
+def is_sharded(parameter: Tensor) -> bool:
+    """Whether `parameter` is a DTensor, whose module takes half a second to import."""
+    return hasattr(parameter, "placements")
 
 
 def _check_model(model: nn.Module) -> None:
@@ -150,7 +181,10 @@ def _problem(parameter: nn.Parameter) -> str | None:
     return None
 
 
-def _common_type(parameters: Sequence[nn.Parameter]) -> tuple[torch.dtype, torch.device]:
+def _common_type(
+    parameters: Sequence[nn.Parameter], *, twice: bool
+) -> tuple[torch.dtype, torch.device]:
+    """Return the dtype of vectors over `parameters`, and the device."""
     kinds = {(parameter.dtype, parameter.device) for parameter in parameters}
     if len(kinds) != 1:
         raise ValueError(
@@ -158,8 +192,18 @@ def _common_type(parameters: Sequence[nn.Parameter]) -> tuple[torch.dtype, torch
             f"{sorted(map(str, kinds)) or 'none'}"
         )
     dtype, device = kinds.pop()
+    if not twice:
+        return (dtype if dtype == torch.float64 else torch.float32), device
+    if any(is_sharded(parameter) for parameter in parameters):
+        raise ValueError(
+            "model has sharded parameters (DTensor), whose backward pass has no derivative; "
+            "use sharpness(..., method='finite_difference')"
+        )
     if dtype not in (torch.float32, torch.float64):
-        raise ValueError(f"model has {dtype} parameters; curvature needs model.float()")
+        raise ValueError(
+            f"model has {dtype} parameters; curvature needs model.float(), or "
+            "sharpness(..., method='finite_difference')"
+        )
     return dtype, device
 
 

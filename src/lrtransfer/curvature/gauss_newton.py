@@ -7,13 +7,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lrtransfer.curvature.batches import Batch, Inputs, chunks_of, sample_count
+from lrtransfer.curvature.batches import Batch, Inputs, chunks_of, sample_count, weight_of
 from lrtransfer.curvature.forward import FrozenForward, Scale
 from lrtransfer.curvature.graph import check_graph
 from lrtransfer.curvature.hessian import LossFunction, checked_loss
 from lrtransfer.curvature.jacobian import Linearization
 from lrtransfer.curvature.linear_operator import check_vector
 from lrtransfer.curvature.losses import check_means
+from lrtransfer.curvature.selection import Patterns
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class GaussNewtonOperator:
         batch: (x, y), whose graph is built once, or an iterable of such chunks, weighted by
             their samples and rebuilt in every product.
         scale: diagonal of D by parameter name; None is the identity.
+        parameters: patterns of the names of the coordinates, such as "*.mlp.*"; None is all.
 
     Raises:
         ValueError: `model`, `batch`, `scale`, the outputs or the loss are not as described; a
@@ -71,12 +73,13 @@ class GaussNewtonOperator:
         batch: Batch,
         *,
         scale: Scale | None = None,
+        parameters: Patterns | None = None,
     ) -> None:
-        self._forward = FrozenForward(model, scale)
+        self._forward = FrozenForward(model, scale, parameters=parameters)
         self._loss_fn = loss_fn
         self._chunks = chunks_of(batch)
         check_means(loss_fn, self._chunks)
-        self._counts = [sample_count(inputs) for inputs, _ in self._chunks]
+        self._counts = [sample_count(x) if y is None else weight_of(x, y) for x, y in self._chunks]
         self.samples = sum(self._counts)
         self._kept: _ChunkGraph | None = None
         self.products = 0

@@ -1,19 +1,18 @@
 """The Hessian of the training loss as an operator."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from lrtransfer.curvature.batches import Batch, Inputs, chunks_of, sample_count
+from lrtransfer.curvature.batches import Batch
 from lrtransfer.curvature.forward import FrozenForward, Scale
-from lrtransfer.curvature.graph import check_graph
+from lrtransfer.curvature.graph import check_graph, named_obstacle
 from lrtransfer.curvature.linear_operator import NonFiniteCurvatureError, check_vector
-from lrtransfer.curvature.losses import check_means
+from lrtransfer.curvature.objective import Loss, LossFunction, Objective
+from lrtransfer.curvature.selection import Patterns
 
-LossFunction: TypeAlias = Callable[[Any, Any], Tensor]
-"""(outputs, targets) -> mean over the samples, a tensor without axes."""
+__all__ = ["HessianOperator", "LossFunction", "checked_loss", "checked_number", "gradients"]
 
 
 def checked_number(loss: Tensor) -> Tensor:
@@ -89,13 +88,17 @@ class HessianOperator:
 
     Args:
         model: any module; its trainable parameters are the coordinates.
-        loss_fn: (outputs, targets) -> mean over samples.
-        batch: (x, y) or an iterable of such chunks, weighted by their samples.
+        loss_fn: (outputs, targets) -> mean over samples; without `batch` a closure that calls the
+            model and returns the loss; None for a model that returns its loss.
+        batch: (x, y), a mapping with labels if `loss_fn` is None, or an iterable of such chunks,
+            weighted by what their means run over: labels, tokens or samples.
         scale: diagonal of D by parameter name; None is the identity.
+        parameters: patterns of the names of the parameters that are the coordinates, such as
+            "*.mlp.*"; None is all.
 
     Raises:
-        ValueError: `model`, `batch`, `scale` or the loss is not as described; a part of the graph
-            has no second derivative; several chunks of a loss that is no mean over samples.
+        ValueError: `model`, `batch`, `scale`, `parameters` or the loss is not as described; a part
+            of the graph has no second derivative; several chunks of a loss that is no mean.
         RuntimeError: the loss carries no graph to the trainable parameters.
         NonFiniteCurvatureError: the loss is NaN or infinite.
 
@@ -111,18 +114,15 @@ class HessianOperator:
     def __init__(
         self,
         model: nn.Module,
-        loss_fn: LossFunction,
-        batch: Batch,
+        loss_fn: Loss = None,
+        batch: Batch | None = None,
         *,
         scale: Scale | None = None,
+        parameters: Patterns | None = None,
     ) -> None:
-        self._forward = FrozenForward(model, scale)
-        self._loss_fn = loss_fn
-        self._chunks = chunks_of(batch)
-        check_means(loss_fn, self._chunks)
-        counts = [sample_count(inputs) for inputs, _ in self._chunks]
-        self.samples = sum(counts)
-        self._weights = [count / sum(counts) for count in counts]
+        self._forward = FrozenForward(model, scale, parameters=parameters)
+        self._objective = Objective(self._forward, loss_fn, batch)
+        self.samples = self._objective.samples
         self._graph: Sequence[Tensor | None] | None = None
         self._checked = False
         self.products = 0
@@ -150,25 +150,22 @@ class HessianOperator:
         shaped = [g.view_as(p) for g, p in zip(pieces, self._forward.parameters, strict=True)]
         return self._forward.join(shaped)
 
-    def _gradient_graph(
-        self, inputs: Inputs, targets: Any
-    ) -> tuple[Tensor, Sequence[Tensor | None]]:
-        """Return the loss of one chunk and its gradient with the graph to differentiate again."""
-        loss = checked_loss(self._loss_fn(self._forward(inputs), targets))
-        if not self._checked:
-            check_graph(loss)
-        gradient = gradients(loss, self._forward.parameters)
-        return loss.detach(), gradient
+    def _gradient_graphs(self) -> Iterator[tuple[float, float, Sequence[Tensor | None]]]:
+        """Yield of each chunk weight, loss, and gradient with the graph to differentiate again."""
+        for weight, chunk_loss in self._objective.losses():
+            loss = checked_loss(chunk_loss)
+            if not self._checked:
+                check_graph(loss)
+            yield weight, loss.item(), gradients(loss, self._forward.parameters)
 
     def _loss_and_gradient(self) -> tuple[float, Tensor]:
         """Return L and ∇L, shape (dim,), without D; keep the graph of a single chunk."""
         loss = 0.0
         total = torch.zeros(self.dim, dtype=self.dtype, device=self.device)
-        for (inputs, targets), weight in zip(self._chunks, self._weights, strict=True):
-            chunk_loss, gradient = self._gradient_graph(inputs, targets)
-            loss += weight * chunk_loss.item()
+        for weight, chunk_loss, gradient in self._gradient_graphs():
+            loss += weight * chunk_loss
             total.add_(self._forward.join(gradient, scaled=False), alpha=weight)
-            if len(self._chunks) == 1:
+            if len(self._objective.weights) == 1:
                 self._graph = gradient
         self._checked = True
         return loss, total
@@ -189,8 +186,7 @@ class HessianOperator:
         if self._graph is not None:
             return self._backward(self._graph, direction, keep_graph=True)
         total = torch.zeros_like(vector)
-        for (inputs, targets), weight in zip(self._chunks, self._weights, strict=True):
-            _, gradient = self._gradient_graph(inputs, targets)
+        for weight, _, gradient in self._gradient_graphs():
             total.add_(self._backward(gradient, direction, keep_graph=False), alpha=weight)
         return total
 
@@ -206,11 +202,12 @@ class HessianOperator:
         ]
         if not pairs:
             return self._forward.join([None] * len(direction))
-        product = torch.autograd.grad(
-            [g for g, _ in pairs],
-            self._forward.parameters,
-            [d for _, d in pairs],
-            retain_graph=keep_graph,
-            allow_unused=True,
-        )
+        with named_obstacle():
+            product = torch.autograd.grad(
+                [g for g, _ in pairs],
+                self._forward.parameters,
+                [d for _, d in pairs],
+                retain_graph=keep_graph,
+                allow_unused=True,
+            )
         return self._forward.join(product)

@@ -13,6 +13,7 @@ from lrtransfer.curvature.linear_operator import LinearOperator, NonFiniteCurvat
 from lrtransfer.curvature.surroundings import Undone, gradient_mode
 
 _INITIAL_CAPACITY = 16
+_LARGE = 2**22  # numbers in a vector from which on more rows are a block beside, not a copy
 _SHORTEST = 1e-12  # norms whose squares may underflow in float32
 _ASYMMETRY = 200  # in units of √ε times the spectral radius: 7 % in float32, 3e-6 in float64
 
@@ -92,7 +93,7 @@ class KrylovBasis:
         self._scale = known_radius  # spectral radius seen so far
         self._generator = generator
         self._deflated = _storage(operator, 0) if deflated is None else deflated
-        self._rows = _storage(operator, min(_INITIAL_CAPACITY, operator.dim))
+        self._blocks = [_storage(operator, min(_INITIAL_CAPACITY, operator.dim))]
         self._diagonal: list[float] = []
         self._off_diagonal: list[float] = []
         self._next: Tensor | None = self._orthogonal_direction(start)
@@ -137,7 +138,7 @@ class KrylovBasis:
         direction = self._next
         if direction is None:
             direction = self._orthogonal_direction(random_vector(self._operator, self._generator))
-        self._append(direction)
+        direction, self._next = self._append(direction), None  # one copy of it is enough
         product = self._operator(direction)
         remainder, coefficient = self._orthogonalise(product)
         norm = _length(remainder)
@@ -166,17 +167,40 @@ class KrylovBasis:
 
     def vectors(self, weights: NDArray[np.float64]) -> Tensor:
         """Return unit vectors, shape (k, dim), with the coordinates `weights`, shape (m, k)."""
-        coordinates = torch.as_tensor(weights.T, dtype=self._rows.dtype, device=self._rows.device)
-        combined = coordinates @ self._rows[: self.size]
+        coordinates = torch.as_tensor(weights.T, dtype=self._operator.dtype)
+        combined: Tensor | None = None
+        start = 0
+        for rows in self._rows(0, self.size):
+            part = coordinates[:, start : start + len(rows)].to(rows.device) @ rows
+            combined = part if combined is None else combined.add_(part)
+            start += len(rows)
+        assert combined is not None  # noqa: S101 - there is a vector after the first product
         unit: Tensor = combined / torch.linalg.vector_norm(combined, dim=1, keepdim=True)
         return unit
 
-    def _append(self, direction: Tensor) -> None:
-        if self.size == len(self._rows):
-            grown = _storage(self._operator, min(2 * self.size, self._operator.dim))
-            grown[: self.size] = self._rows
-            self._rows = grown
-        self._rows[self.size] = direction
+    def _rows(self, start: int, stop: int) -> list[Tensor]:
+        """Return the basis vectors from `start` to `stop`, from each block those in it."""
+        found, first = [], 0
+        for block in self._blocks:
+            rows = block[max(0, start - first) : max(0, stop - first)]
+            first += len(block)
+            if len(rows):
+                found.append(rows)
+        return found
+
+    def _append(self, direction: Tensor) -> Tensor:
+        capacity = sum(map(len, self._blocks))
+        if self.size == capacity:
+            wanted = min(2 * capacity, self._operator.dim)
+            if self._operator.dim < _LARGE:
+                (old,) = self._blocks
+                self._blocks = [_storage(self._operator, wanted)]
+                self._blocks[0][: self.size] = old
+            else:
+                self._blocks.append(_storage(self._operator, _INITIAL_CAPACITY))
+        (row,) = self._rows(self.size, self.size + 1)
+        row[0] = direction
+        return row[0]
 
     def _orthogonalise(self, vector: Tensor) -> tuple[Tensor, float]:
         """Return `vector` without its part in the span, and its newest coefficient there.
@@ -184,15 +208,17 @@ class KrylovBasis:
         The rows are those appended so far, one more than the `size` while a product is pending.
         """
         coefficient = 0.0
-        newest = self._rows[max(0, self.size - 1) : self.size + 1]
+        newest = self._rows(max(0, self.size - 1), self.size + 1)
         # Beyond the two newest vectors the coefficients are rounding errors: one pass suffices.
-        for rows in (newest, self._rows[: self.size + 1]):
-            projections = rows @ vector
+        for blocks in (newest, self._rows(0, self.size + 1)):
+            projections = torch.cat([rows @ vector for rows in blocks])
             *earlier, last = projections[-2:].tolist()
-            if rows is newest and earlier:
+            if blocks is newest and earlier and getattr(self._operator, "symmetric", True):
                 self._check_symmetry(earlier[0])
             coefficient += last
-            vector = torch.addmv(vector, rows.T, projections, alpha=-1)
+            parts = torch.split(projections, [len(rows) for rows in blocks])
+            for rows, part in zip(blocks, parts, strict=True):
+                vector = torch.addmv(vector, rows.T, part, alpha=-1)
             vector = torch.addmv(vector, self._deflated.T, self._deflated @ vector, alpha=-1)
         return vector, coefficient
 
@@ -210,10 +236,10 @@ class KrylovBasis:
 
     def _orthogonal_direction(self, vector: Tensor) -> Tensor:
         """Return the unit vector along the part of `vector` outside the basis."""
-        rows = self._rows[: self.size]
         vector = vector / _length(vector)
         for _ in range(3):
-            vector = vector - (rows @ vector) @ rows
+            for rows in self._rows(0, self.size):
+                vector = vector - (rows @ vector) @ rows
             vector = vector - (self._deflated @ vector) @ self._deflated
             vector = vector / _length(vector)
         return vector

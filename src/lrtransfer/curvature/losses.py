@@ -6,6 +6,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from lrtransfer.curvature.batches import IGNORED
+
 
 def check_means(loss_fn: Callable[..., Any], chunks: Sequence[tuple[Any, Any]]) -> None:
     """Raise if `loss_fn` shows that weighting several `chunks` by their samples is wrong.
@@ -30,9 +32,11 @@ def check_means(loss_fn: Callable[..., Any], chunks: Sequence[tuple[Any, Any]]) 
             continue
         if options.get("weight") is not None:
             _refuse(f"{name} is a mean over class weights", "multiply each sample's loss by hand")
-        if any(_holds(targets, options.get("ignore_index")) for _, targets in chunks):
+        ignored = options.get("ignore_index")
+        if ignored != IGNORED and any(_holds(targets, ignored) for _, targets in chunks):
             _refuse(
-                f"{name} leaves out targets equal to ignore_index", "take them out of the batch"
+                f"{name} leaves out targets equal to {ignored}",
+                f"let {IGNORED} stand for them, which does not count",
             )
 
 

@@ -9,6 +9,7 @@ from lrtransfer.curvature.batches import Inputs, input_chunks_of, sample_count
 from lrtransfer.curvature.forward import FrozenForward, Scale
 from lrtransfer.curvature.jacobian import Linearization
 from lrtransfer.curvature.linear_operator import check_vector, dense
+from lrtransfer.curvature.selection import Patterns
 
 
 class NTKOperator:
@@ -23,6 +24,7 @@ class NTKOperator:
         batch_inputs: x, or a list of chunks; a vector lists their outputs one after the other,
             each chunk's flattened.
         scale: diagonal of D by parameter name; None is the identity.
+        parameters: patterns of the names of the coordinates, such as "*.mlp.*"; None is all.
 
     Raises:
         ValueError: `batch_inputs`, `scale` or the outputs are not as described.
@@ -43,8 +45,9 @@ class NTKOperator:
         batch_inputs: Inputs | Iterable[Inputs],
         *,
         scale: Scale | None = None,
+        parameters: Patterns | None = None,
     ) -> None:
-        self._forward = FrozenForward(model, scale)
+        self._forward = FrozenForward(model, scale, parameters=parameters)
         self._chunks = input_chunks_of(batch_inputs)
         self._samples = sum(sample_count(inputs) for inputs in self._chunks)
         self._kept: Linearization | None = None

@@ -12,13 +12,15 @@ from lrtransfer.curvature.distributed import SampledOperator, SummedOperator
 from lrtransfer.curvature.fisher import FisherOperator
 from lrtransfer.curvature.forward import Scale
 from lrtransfer.curvature.gauss_newton import GaussNewtonOperator
-from lrtransfer.curvature.hessian import HessianOperator, LossFunction
+from lrtransfer.curvature.hessian import HessianOperator
 from lrtransfer.curvature.krylov import default_generator, random_vector
 from lrtransfer.curvature.linear_operator import LinearOperator
 from lrtransfer.curvature.ntk import NTKOperator
+from lrtransfer.curvature.objective import Loss, LossFunction
 from lrtransfer.curvature.preconditioner import preconditioner
 from lrtransfer.curvature.rates import ParameterGroups, diagonal
 from lrtransfer.curvature.residual import ResidualOperator
+from lrtransfer.curvature.selection import Patterns
 
 OperatorName: TypeAlias = Literal["hessian", "ggn", "residual", "fisher", "ntk", "preconditioned"]
 """H, G, R = H − G, the Fisher matrix, the NTK, and P^-½ H P^-½ of an optimizer's state."""
@@ -27,9 +29,10 @@ OperatorName: TypeAlias = Literal["hessian", "ggn", "residual", "fisher", "ntk",
 def curvature_operator(
     name: OperatorName,
     model: nn.Module,
-    loss_fn: LossFunction,
-    batch: Batch,
+    loss_fn: Loss = None,
+    batch: Batch | None = None,
     *,
+    parameters: Patterns | None = None,
     scale: Scale | None = None,
     groups: ParameterGroups | None = None,
     lr: float | None = None,
@@ -43,8 +46,10 @@ def curvature_operator(
             softmax classifier; the loss must be its cross-entropy), "ntk" (which takes no notice
             of the loss and the targets), or "preconditioned" (the Hessian under `optimizer`).
         model: any module.
-        loss_fn: (outputs, targets) -> mean over samples.
-        batch: (x, y) or an iterable of such chunks, weighted by their samples.
+        loss_fn: (outputs, targets) -> mean over samples. The Hessian may be that of a closure (no
+            `batch`) or of a model that returns its loss (None); the others need the outputs.
+        batch: (x, y) or an iterable of such chunks, weighted as by `sharpness`.
+        parameters: patterns of the names of the coordinates, such as "*.mlp.*"; None is all.
         scale: diagonal of D by parameter name; None is the identity.
         groups: parameter groups to take D from, in place of `scale`; see `relative_rates`.
         lr: the global learning rate that D of `groups` or of `optimizer` is relative to.
@@ -80,39 +85,61 @@ def curvature_operator(
         )
     else:
         scale = diagonal(model, scale, groups, lr)
+    if name not in ("hessian", "preconditioned") and (loss_fn is None or batch is None):
+        raise ValueError(
+            f"operator={name!r} needs the outputs: pass loss_fn(outputs, targets) and a batch of "
+            "(inputs, targets), and a model that returns one tensor"
+        )
     if name == "ntk":
+        assert batch is not None  # noqa: S101 - checked above
         if process_group is not None:
             raise ValueError(
                 "the NTK acts on the outputs of one process; over processes use 'ggn' with the "
                 "loss ½‖f−y‖², which has its non-zero spectrum"
             )
-        return NTKOperator(model, [inputs for inputs, _ in chunks_of(batch)], scale=scale)
-    build = _builder(name, model, loss_fn, batch, scale)
+        return NTKOperator(
+            model, [inputs for inputs, _ in chunks_of(batch)], scale=scale, parameters=parameters
+        )
+    build = _builder(name, model, loss_fn, batch, scale=scale, parameters=parameters)
     return build() if process_group is None else SummedOperator(model, build, process_group)
 
 
 def _builder(
-    name: OperatorName, model: nn.Module, loss_fn: LossFunction, batch: Batch, scale: Scale | None
+    name: OperatorName,
+    model: nn.Module,
+    loss_fn: Any,
+    batch: Any,
+    *,
+    scale: Scale | None,
+    parameters: Patterns | None,
 ) -> Callable[[], SampledOperator]:
     if name == "fisher":
-        return lambda: _fisher(model, loss_fn, batch, scale)
+        return lambda: _fisher(model, loss_fn, batch, scale, parameters)
     kinds: dict[str, Any] = {
         "hessian": HessianOperator,
         "preconditioned": HessianOperator,
         "ggn": GaussNewtonOperator,
         "residual": ResidualOperator,
     }
-    return lambda: kinds[name](model, loss_fn, batch, scale=scale)
+    return lambda: kinds[name](model, loss_fn, batch, scale=scale, parameters=parameters)
 
 
 def _fisher(
-    model: nn.Module, loss_fn: LossFunction, batch: Batch, scale: Scale | None
+    model: nn.Module,
+    loss_fn: LossFunction,
+    batch: Batch,
+    scale: Scale | None,
+    parameters: Patterns | None,
 ) -> SampledOperator:
     """Return the Fisher operator after one product that compares it with the loss's G."""
     chunks = chunks_of(batch)
-    fisher = FisherOperator(model, [inputs for inputs, _ in chunks], scale=scale)
+    fisher = FisherOperator(
+        model, [inputs for inputs, _ in chunks], scale=scale, parameters=parameters
+    )
     probe = random_vector(fisher, default_generator(None))
-    expected = GaussNewtonOperator(model, loss_fn, chunks, scale=scale)(probe)
+    expected = GaussNewtonOperator(model, loss_fn, chunks, scale=scale, parameters=parameters)(
+        probe
+    )
     difference = torch.linalg.vector_norm(fisher(probe) - expected)
     fisher.products = 0
     if difference > 1e-3 * torch.linalg.vector_norm(expected):

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from lrtransfer.curvature.batches import Batch
 from lrtransfer.curvature.forward import Scale
 from lrtransfer.curvature.hessian import HessianOperator, LossFunction, checked_loss
+from lrtransfer.curvature.selection import Patterns
 
 
 class ResidualOperator(HessianOperator):
@@ -20,6 +21,7 @@ class ResidualOperator(HessianOperator):
         loss_fn: (outputs, targets) -> mean over samples.
         batch: (x, y) or an iterable of such chunks, weighted by their samples.
         scale: diagonal of D by parameter name; None is the identity.
+        parameters: patterns of the names of the coordinates, such as "*.mlp.*"; None is all.
 
     Raises:
         ValueError: the model does not return one tensor, and as `HessianOperator`.
@@ -42,8 +44,11 @@ class ResidualOperator(HessianOperator):
         batch: Batch,
         *,
         scale: Scale | None = None,
+        parameters: Patterns | None = None,
     ) -> None:
-        super().__init__(model, _linear_in_outputs(loss_fn), batch, scale=scale)
+        super().__init__(
+            model, _linear_in_outputs(loss_fn), batch, scale=scale, parameters=parameters
+        )
 
 
 def _linear_in_outputs(loss_fn: LossFunction) -> LossFunction:

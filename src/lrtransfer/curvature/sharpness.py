@@ -1,6 +1,9 @@
 """Sharpness: the largest eigenvalue of the training loss Hessian."""
 
-from dataclasses import dataclass
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias, get_args
 
 import torch
 import torch.distributed as dist
@@ -8,10 +11,22 @@ from torch import Tensor, nn
 
 from lrtransfer.curvature.batches import Batch
 from lrtransfer.curvature.distributed import SampledOperator, SummedOperator
+from lrtransfer.curvature.finite_difference import FiniteDifferenceOperator
 from lrtransfer.curvature.forward import Scale
-from lrtransfer.curvature.hessian import HessianOperator, LossFunction
-from lrtransfer.curvature.lanczos import eigenvalues
+from lrtransfer.curvature.hessian import HessianOperator
+from lrtransfer.curvature.krylov import plain_arithmetic
+from lrtransfer.curvature.lanczos import Eigenpairs, eigenvalues
+from lrtransfer.curvature.objective import Loss
 from lrtransfer.curvature.rates import ParameterGroups, diagonal
+from lrtransfer.curvature.selection import Patterns
+
+Method: TypeAlias = Literal["exact", "finite_difference"]
+"""Products by double backward, or by differences of gradients."""
+
+_AGREED = 0.03  # products at two steps, and their values to a tenth of it: beyond, a new step
+_DISAGREEMENT = 0.1  # beyond, a difference is no derivative
+_ROUNDS = 4
+_SLACK = 3.0  # of a fresh product's residual over the tolerance, where products have noise
 
 
 @dataclass(frozen=True)
@@ -28,6 +43,9 @@ class Sharpness:
         eigenvector: unit vector, shape (dim,), in the coordinates D^{-½}θ; pass it as `start`
             to the next measurement.
         loss: mean loss over the samples (nats for cross-entropy).
+        difference_error: by finite differences, how far `value` moves when the step doubles: above
+            the error of the third derivatives (a third of it) and of the order of rounding's. 0
+            for exact products.
     """
 
     value: float
@@ -37,13 +55,17 @@ class Sharpness:
     converged: bool
     eigenvector: Tensor
     loss: float
+    difference_error: float = 0.0
 
 
 def sharpness(
     model: nn.Module,
-    loss_fn: LossFunction,
-    batch: Batch,
+    loss_fn: Loss = None,
+    batch: Batch | None = None,
     *,
+    parameters: Patterns | None = None,
+    method: Method = "exact",
+    step: float | None = None,
     scale: Scale | None = None,
     groups: ParameterGroups | None = None,
     lr: float | None = None,
@@ -58,8 +80,16 @@ def sharpness(
 
     Args:
         model: any module; measured in the train/eval mode it is in.
-        loss_fn: (outputs, targets) -> mean over samples.
-        batch: (x, y) or an iterable of such chunks, weighted by their samples.
+        loss_fn: (outputs, targets) -> mean over samples; without `batch` a closure that calls the
+            model and returns the loss with its graph; None for a model that returns its loss.
+        batch: (x, y), a mapping with labels if `loss_fn` is None, or an iterable of such chunks,
+            weighted by what their means run over: labels that are not -100, tokens that an
+            attention mask keeps, or samples. A mapping is passed as keywords if the model's
+            `forward` takes them.
+        parameters: patterns of parameter names such as "*.mlp.*": the Hessian's block of those.
+        method: "exact" products, or "finite_difference" of gradients where double backward does
+            not pass (fused kernels, FSDP2, 16-bit weights); see `FiniteDifferenceOperator`.
+        step: of the differences, over the parameters' norm; None chooses it by their dtype.
         scale: learning rate of each trainable parameter over the global one, by name, or what
             `preconditioner` returns.
         groups: optimizer parameter groups to take those rates from, in place of `scale`.
@@ -87,20 +117,40 @@ def sharpness(
         >>> round(sharpness(model, loss_fn, (x, y)).value, 6)  # H = 2 xᵀx/n
         1.0
     """
+    if method not in get_args(Method) or (step is not None and method == "exact"):
+        raise ValueError(
+            f"method is {method!r} and step {step}; choose one of {', '.join(get_args(Method))}, "
+            "and a step for differences only"
+        )
+    if method != "exact" and process_group is not None:
+        raise ValueError(
+            "finite differences take no process_group; shard the model with FSDP2, whose gradients "
+            "are means over the processes already"
+        )
     rates = diagonal(model, scale, groups, lr)
 
     def build() -> SampledOperator:
-        return HessianOperator(model, loss_fn, batch, scale=rates)
+        if method == "exact":
+            return HessianOperator(model, loss_fn, batch, scale=rates, parameters=parameters)
+        return FiniteDifferenceOperator(
+            model, loss_fn, batch, scale=rates, parameters=parameters, step=step
+        )
 
     operator = build() if process_group is None else SummedOperator(model, build, process_group)
-    top = eigenvalues(
-        operator,
-        tolerance=tolerance,
-        max_products=max_products,
-        start=start,
-        warm_products=warm_products,
-        generator=generator,
-    )
+
+    def search(start: Tensor | None) -> Eigenpairs:
+        return eigenvalues(
+            operator,
+            tolerance=tolerance,
+            max_products=max_products,
+            start=start,
+            warm_products=warm_products,
+            generator=generator,
+        )
+
+    top, error = search(start), 0.0
+    if isinstance(operator, FiniteDifferenceOperator):
+        top, error = _settled(operator, top, search, tolerance, fixed=step is not None)
     return Sharpness(
         value=top.values[0].item(),
         smallest=top.smallest,
@@ -109,4 +159,61 @@ def sharpness(
         converged=top.converged,
         eigenvector=top.vectors[0],
         loss=operator.loss,
+        difference_error=error,
     )
+
+
+def _settled(
+    operator: FiniteDifferenceOperator,
+    top: Eigenpairs,
+    search: Callable[[Tensor | None], Eigenpairs],
+    tolerance: float,
+    *,
+    fixed: bool,
+) -> tuple[Eigenpairs, float]:
+    """Return the pair at a step that suits it, judged anew, and how far twice it moves the value.
+
+    The step that suited the gradient may be far too long for an eigenvector on a few small entries.
+    """
+    for round_ in range(_ROUNDS):
+        vector = top.vectors[0]
+        with plain_arithmetic(operator):
+            once = operator(vector).double()
+            change = operator(vector, step=2 * operator.step).double() - once
+            moved = float(torch.linalg.vector_norm(change) / torch.linalg.vector_norm(once))
+            along = vector.double()
+            error = abs(float(along @ change))
+            good = moved <= _AGREED and error <= _AGREED / 10 * abs(float(along @ once))
+            before = operator.step
+            if fixed or good or round_ == _ROUNDS - 1:
+                break
+            operator.choose_step(vector)
+        if operator.step == before:
+            break
+        top = search(vector)
+    _warn(operator, moved)
+    value = float(top.values[0])
+    residual = float(torch.linalg.vector_norm(once - value * along))
+    return replace(
+        top,
+        residuals=torch.tensor([max(residual, float(top.residuals[0]))]),
+        products=operator.products,
+        converged=top.converged and residual <= _SLACK * tolerance * abs(value),
+    ), error
+
+
+def _warn(operator: FiniteDifferenceOperator, moved: float) -> None:
+    """Warn of kinks, and of products that depend on the step."""
+    if operator.kinks:
+        warnings.warn(
+            f"the loss has kinks ({', '.join(operator.kinks)}): a difference of gradients counts "
+            "their jumps, which exact products do not, and may lie far above; its value depends on "
+            f"the step (the product moves by {moved:.0%} as it doubles)",
+            stacklevel=4,
+        )
+    elif not moved <= _DISAGREEMENT:
+        warnings.warn(
+            f"the product moves by {moved:.0%} as the step doubles: rounding or third derivatives "
+            "outweigh the curvature; try another step, or float32 weights",
+            stacklevel=4,
+        )

@@ -7,17 +7,19 @@ from torch import Tensor, nn
 from lrtransfer.curvature import lanczos
 from lrtransfer.curvature.batches import Batch
 from lrtransfer.curvature.forward import Scale
-from lrtransfer.curvature.hessian import LossFunction
+from lrtransfer.curvature.objective import Loss
 from lrtransfer.curvature.operators import OperatorName, curvature_operator
 from lrtransfer.curvature.rates import ParameterGroups
+from lrtransfer.curvature.selection import Patterns
 
 
 def eigenvalues(
     model: nn.Module,
-    loss_fn: LossFunction,
-    batch: Batch,
+    loss_fn: Loss = None,
+    batch: Batch | None = None,
     k: int = 1,
     *,
+    parameters: Patterns | None = None,
     operator: OperatorName = "hessian",
     which: lanczos.Which = "largest",
     scale: Scale | None = None,
@@ -39,8 +41,10 @@ def eigenvalues(
     Args:
         model: any module; measured in the mode it is in.
         loss_fn: (outputs, targets) -> mean over samples.
-        batch: (x, y) or an iterable of such chunks, weighted by their samples.
+        batch: (x, y) or an iterable of such chunks, weighted as by `sharpness`, which has the other
+            forms of loss and batch that a Hessian takes.
         k: number of pairs.
+        parameters: patterns of the names of the coordinates, such as "*.mlp.*"; None is all.
         operator: "hessian", "ggn", "residual", "fisher", "ntk" or "preconditioned".
         which: "largest" and "smallest" are algebraic; or "magnitude".
         scale: diagonal of D by parameter name; None is the identity.
@@ -74,6 +78,7 @@ def eigenvalues(
         model,
         loss_fn,
         batch,
+        parameters=parameters,
         scale=scale,
         groups=groups,
         lr=lr,

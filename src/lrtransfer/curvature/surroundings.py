@@ -93,7 +93,12 @@ def gradient_mode(enabled: bool, device: torch.device) -> Undone:
     return Undone(change, put_back)
 
 
-def frozen(modes: Sequence[tuple[nn.Module, bool]], parameters: Sequence[nn.Parameter]) -> Undone:
+def frozen(
+    modes: Sequence[tuple[nn.Module, bool]],
+    parameters: Sequence[nn.Parameter],
+    *,
+    explicit_attention: bool = True,
+) -> Undone:
     """Return these train/eval flags, explicit attention and parameters without `.grad`.
 
     A `backward` within a loss finds no gradient to add to. The places of tensors are put back too.
@@ -107,7 +112,8 @@ def frozen(modes: Sequence[tuple[nn.Module, bool]], parameters: Sequence[nn.Para
 
     def change() -> None:
         set_modes(modes)
-        enable_kernels(ONLY_EXPLICIT)
+        if explicit_attention:
+            enable_kernels(ONLY_EXPLICIT)
         for parameter, gradient in gradients:
             if gradient is not None:
                 parameter.grad = None
@@ -197,3 +203,22 @@ class _OwnDraws(TorchDispatchMode):  # type: ignore[no-untyped-call]
     ) -> Any:
         self.seen = self.seen or torch.Tag.nondeterministic_seeded in func.tags
         return func(*args, **(kwargs or {}))
+
+
+def displaced(
+    modules: Sequence[nn.Module], parameters: Sequence[Tensor], points: Callable[[], list[Tensor]]
+) -> Undone:
+    """Return `parameters` with the values `points()`; their own, to the bit, are put back.
+
+    They are written in place, so wrappers, closures and shards see them; no graph notices.
+    """
+    kept = [parameter.detach().clone() for parameter in parameters]
+
+    def write(values: Sequence[Tensor]) -> None:
+        for module in modules:
+            if hasattr(module, "unshard"):  # FSDP2 may still hold the gathered old values
+                module.reshard()  # type: ignore[operator]
+        for parameter, value in zip(parameters, values, strict=True):
+            parameter.data.copy_(value)
+
+    return Undone(lambda: write(points()), lambda: write(kept))
