@@ -118,6 +118,7 @@ def _valleys(panel: Axes, judged: Findings, arm: str) -> None:
         ylabel=judged.roles.loss,
         title=f"{_cut(arm)}: " * bool(judged.roles.arm) + "best rates, with intervals",
     )
+    place: Literal["lower center", "upper center"]
     place = "lower center" if judged.roles.maximize else "upper center"
     panel.legend(loc=place, framealpha=0.85, edgecolor="none")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import torch
@@ -189,8 +190,9 @@ def test_a_flat_direction_has_no_edge() -> None:
     with pytest.raises(RuntimeError, match="give max_learning_rate"):
         CDAT(sgd([weight])).step(lambda: weight.sum())
     assert weight.tolist() == [1, 1]
-    for option in ("max_learning_rate", "initial_learning_rate"):
-        capped = CDAT(sgd([weight]), **{option: 0.25})
+    caps: list[dict[str, Any]] = [{"max_learning_rate": 0.25}, {"initial_learning_rate": 0.25}]
+    for cap in caps:
+        capped = CDAT(sgd([weight]), **cap)
         capped.step(lambda: weight.sum())
         assert capped.learning_rate == 0.25
     later = CDAT(sgd([weight]))
@@ -248,7 +250,7 @@ def test_a_bound_of_the_first_rate_that_is_not_reached_changes_nothing() -> None
 
 
 def test_growth_from_the_first_rate_goes_on_after_loading() -> None:
-    options = {"initial_learning_rate": 2.0**-20, "max_growth": 1.25}
+    options: dict[str, Any] = {"initial_learning_rate": 2.0**-20, "max_growth": 1.25}
     model = network()
     tuner, other = (GREEDY(sgd(model.parameters()), **options) for _ in range(2))
     tuner.step(loss_of(model, batch()))

@@ -207,17 +207,20 @@ class NotAdoptedError(RuntimeError):
 
 
 def candidates(plan: Plan, layout: Layout) -> list[Candidate]:
-    """Return the missing runs that a stored run of equal configuration could stand for."""
+    """Return the missing runs that a stored run of equal configuration could stand for.
+
+    An option that a newer version added and that is null does not count as a difference.
+    """
     stored, _ = stored_runs(layout)
     asked = {run.key for run in plan.runs}
     by_config = {
-        fingerprint.digest(about["config"]): (key, about)
+        fingerprint.digest(_without_nulls(about["config"])): (key, about)
         for key, about in stored.items()
         if key not in asked
     }
     found: dict[str, Candidate] = {}
     for run in plan.runs:
-        match = by_config.get(fingerprint.digest(run.config.to_json()))
+        match = by_config.get(fingerprint.digest(_without_nulls(run.config.to_json())))
         if run.key not in stored and match is not None and _has_checkpoints(run, match[0], layout):
             found[run.key] = Candidate(run, match[0], match[1]["code"])
     return list(found.values())
@@ -265,6 +268,13 @@ def adopt(
             _rekey(candidate, layout, proof)
 
 
+def _without_nulls(value: Any) -> Any:
+    """Return a configuration without options that are null: one that is new is as if absent."""
+    if isinstance(value, dict):
+        return {name: _without_nulls(part) for name, part in value.items() if part is not None}
+    return [_without_nulls(part) for part in value] if isinstance(value, list) else value
+
+
 def _without_numbers(value: Any) -> Any:
     """Return a part of a configuration with every number replaced by the fact that it is one."""
     if isinstance(value, dict):
@@ -304,7 +314,7 @@ def _rekey(candidate: Candidate, layout: Layout, proof: dict[str, Any]) -> None:
     for step in run.checkpoints:
         _rekey_checkpoint(candidate, layout, step)
     adopted = {**proof, "from": candidate.old_key, "code": about["code"]}
-    about |= {"key": run.key, "code": run.code, "adopted": adopted}
+    about |= {"key": run.key, "code": run.code, "config": run.config.to_json(), "adopted": adopted}
     write_table(layout.run(run.key), table, about)
 
 
