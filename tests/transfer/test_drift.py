@@ -22,19 +22,26 @@ def interval(optimum: Place, **options: Any) -> Interval:
 def test_planted_drift_is_found() -> None:
     drift = found(lambda width, seed: 0.5 * np.log2(width / 64) + 0.01 * seed)
     value, low, high = drift.slope.interval(0.95)
-    assert value == pytest.approx(0.5)
+    assert value == pytest.approx(0.5, abs=1e-3)
     assert 0 < low < 0.5 < high < 1
     assert (drift.arm, drift.axis, drift.fixed, drift.n_sizes) == ("mup", "width", 3, 3)
     assert {(u.seed, u.size) for u in drift.slope.units} == {
         (seed, size) for seed in range(3) for size in (32, 64, 128)
     }
     vertices = [u.value for u in drift.slope.units if (u.seed, u.size) == (2, 128)]
-    assert vertices == pytest.approx([0.52])
+    assert vertices == pytest.approx([0.52], abs=2e-3)
 
 
-def test_optima_that_stand_still_are_not_blurred_by_the_grid() -> None:
+def test_the_units_give_the_slope_by_least_squares() -> None:
+    slope = found(lambda width, seed: 0.3 * np.log2(width / 64) + 0.1 * (seed * width % 3)).slope
+    sizes = np.log2([u.size for u in slope.units])
+    fitted = np.polyfit(sizes, [u.value for u in slope.units], 1)[0]
+    assert slope.value == pytest.approx(fitted, abs=1e-9)
+
+
+def test_optima_that_stand_still_are_blurred_by_the_floor_alone() -> None:
     _, low, high = interval(lambda width, seed: 0.2 + 0.01 * seed)
-    assert high - low < 0.05
+    assert high - low < 0.15
 
 
 @pytest.mark.parametrize(
@@ -50,17 +57,14 @@ def test_a_censored_optimum_opens_the_side_to_which_the_slope_may_lie(
     assert np.isfinite(getattr(drift, other))
 
 
-def test_a_censored_optimum_at_the_mean_width_does_not_move_the_slope() -> None:
-    slope = found(lambda w, seed: 9 if w == 64 else 0.1 * seed).slope
-    assert {u.value for u in slope.units if u.size == 64} == {5.0}, "the edge of the grid"
-    assert np.isfinite(slope.interval(0.95)).all()
-
-
-def test_one_width_and_one_seed_have_no_interval() -> None:
+def test_one_width_has_no_drift_and_one_seed_a_wide_one() -> None:
     assert np.isnan(interval(lambda w, s: 0.0, sizes=(32,)).value)
-    single = interval(lambda w, s: 0.5 * np.log2(w / 64), seeds=(0,), sizes=(32, 64, 128, 256))
-    assert single.value == pytest.approx(0.5)
-    assert np.isnan(single.low) and np.isnan(single.high)
+    one, three = (
+        interval(lambda w, s: 0.5 * np.log2(w / 64), seeds=range(n), sizes=(32, 64, 128, 256))
+        for n in (1, 3)
+    )
+    assert one.value == pytest.approx(0.5, abs=1e-3)
+    assert one.high - one.low > 2 * (three.high - three.low)
 
 
 def test_a_size_where_everything_diverged_is_not_counted() -> None:

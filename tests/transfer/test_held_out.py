@@ -44,7 +44,7 @@ def test_the_largest_size_is_predicted_from_the_others_and_judged() -> None:
     assert good["predicted"] == pytest.approx(0, abs=0.05)
     assert good["regret_covered"] == 1
     assert (bad["covered"], bad["regret_covered"]) == (0, 0)
-    assert bad["measured"] == pytest.approx(3)
+    assert bad["measured"] == pytest.approx(3, abs=0.05)
 
 
 def test_a_refusal_says_why_and_covers_nothing() -> None:
@@ -65,18 +65,17 @@ def test_forecasts_go_one_octave_further_and_to_the_end_of_the_reach() -> None:
     assert rows["refused"].tolist() == ["", ""]
 
 
-def test_laws_are_listed_best_first() -> None:
-    rows = transfer_laws(table(lambda size, seed: 0.5 * np.log2(size) + 0.05 * seed - 3))
-    assert rows["law"].tolist() == ["power law", "constant"]
-    assert rows["slope"].iloc[0] == pytest.approx(0.5)
-    assert rows["weight"].sum() == pytest.approx(1)
+def test_the_law_is_listed_with_its_limits() -> None:
+    row = transfer_laws(table(lambda n, seed: 0.5 * np.log2(n) + 0.05 * seed - 3), 0.95).iloc[0]
+    assert row["slope"] == pytest.approx(0.5, abs=0.01)
+    assert row["ci_low"] < 0.5 < row["ci_high"]
 
 
 def test_one_table_holds_all_three_kinds() -> None:
     own = table(steady)
     every = forecasts(own, 0.95)
     kinds = {
-        "law": (transfer_laws(own), LAW_COLUMNS),
+        "law": (transfer_laws(own, 0.95), LAW_COLUMNS),
         "held_out": (held_out(own, 0.95), COLUMNS),
         "forecast": (forecast(own, 0.95), FORECAST_COLUMNS),
     }

@@ -1,97 +1,96 @@
-"""Laws of transfer on optima with a known law."""
+"""The power law on planted optima, in one axis and in several."""
+
+from itertools import product
 
 import numpy as np
-import numpy.typing as npt
 import pytest
-from scipy import stats
 
-from lrtransfer.transfer.laws import (
-    Component,
-    Fit,
-    Optima,
-    fit_laws,
-    mixture_interval,
-    predict_sweep,
-    quantiles,
-    with_one_more,
-)
+from lrtransfer.transfer.laws import ASSUMED_FREEDOM, Law, fit
+from lrtransfer.transfer.sweeps import Sweep
 
 from .frames import Array
 
-SIZES = np.arange(5.0, 9.0)
+GRID = np.arange(-14.0, 1.0)
 
 
-def optima(
-    mean: npt.ArrayLike, sizes: Array = SIZES, variance: float = 0.01, seeds: int = 3
-) -> Optima:
-    mean = np.asarray(mean, dtype=float)
-    return Optima(sizes, mean, seeds, variance, (seeds - 1) * len(mean), 1.0)
+def swept(
+    sizes: dict[str, float], best: float, seeds: int = 3, scatter: float = 0.05, grid: Array = GRID
+) -> Sweep:
+    rng = np.random.default_rng([int(8 * n) for n in sizes.values()])
+    places = best + scatter * rng.standard_normal((seeds, 1))
+    loss = np.exp(0.1 * (grid - places) ** 2 - 1)
+    return Sweep("arm", sizes, tuple(range(seeds)), grid, loss, loss > 1e9)
 
 
-def names(found: list[Fit]) -> list[str]:
-    return [fit.name for fit in found]
+def two_axes() -> list[Sweep]:
+    return [
+        swept({"width": n, "batch": b}, -6 - 0.5 * np.log2(n / 64) + 0.25 * np.log2(b / 16))
+        for n, b in product((32, 64, 128), (16, 64, 256))
+    ]
 
 
-def test_optima_that_stand_still_prefer_the_constant_and_moving_ones_the_power_law() -> None:
-    still = fit_laws(optima([0.5, 0.55, 0.45, 0.5]))
-    moving = fit_laws(optima([0.0, 0.5, 1.0, 1.5]))
-    assert names(still)[0] == "constant"
-    assert still[0].weight > 0.6
-    assert names(moving)[0] == "power law"
-    assert moving[0].weight > 0.99
-    assert moving[0].parameters[1] == pytest.approx(0.5)
-    assert sum(fit.weight for fit in moving) == pytest.approx(1)
+def test_each_axis_has_its_exponent() -> None:
+    law = fit(two_axes())
+    assert law.axes == ("width", "batch")
+    for axis, truth in (("width", -0.5), ("batch", 0.25)):
+        _, low, high = law.terms[axis].interval(0.95)
+        assert low < truth < high and high - low < 0.2
+    at = law.at({"width": 1024, "batch": 16}).interval(0.95)
+    assert at.low < -8 < at.high
 
 
-def test_the_offset_is_fitted_from_six_sizes_on_and_found() -> None:
-    sizes = np.arange(4.0, 12.0)
-    mean = 1.0 + np.log2(1 + 3.0 * 2.0 ** (-1.0 * (sizes - sizes[0])))
-    assert "power law with offset" not in names(fit_laws(optima(mean[:5], sizes[:5])))
-    found = fit_laws(optima(mean, sizes, variance=0.001))
-    assert found[0].name == "power law with offset"
-    assert found[0].parameters == pytest.approx((1.0, 3.0, 1.0), abs=0.05)
-    assert found[0].at(20.0)[0] == pytest.approx(1.0, abs=0.01)
+def test_the_units_of_sizes_change_the_constant_alone() -> None:
+    plain, scaled = (
+        fit([swept({"width": k * n}, -6 - 0.5 * np.log2(n / 64), scatter=0) for n in (32, 64, 128)])
+        for k in (1, 4)
+    )
+    assert scaled.terms["width"].value == pytest.approx(plain.terms["width"].value, abs=1e-9)
+    assert scaled.terms["constant"].value == pytest.approx(plain.terms["constant"].value + 1, abs=1e-6)
 
 
-def test_leverage_is_that_of_least_squares() -> None:
-    law = next(f for f in fit_laws(optima([0.0, 0.5, 1.0, 1.5])) if f.name == "power law")
-    target = 10.0
-    spread = np.sum((SIZES - SIZES.mean()) ** 2)
-    assert law.at(target)[1] == pytest.approx(1 / 4 + (target - SIZES.mean()) ** 2 / spread)
+def test_an_axis_that_varies_with_another_is_left_out() -> None:
+    law = fit([swept({"width": n, "heads": n / 8}, -6.0) for n in (32, 64, 128)])
+    assert law.axes == ("width",)
 
 
-def test_a_law_that_misses_by_more_than_noise_is_judged_by_its_misses_alone() -> None:
-    bent = fit_laws(optima([0.0, 1.0, 1.0, 0.0], variance=1e-4))
-    law = next(f for f in bent if f.name == "power law")
-    assert law.freedom == 2
-    assert law.variance == pytest.approx(np.var([0, 1, 1, 0]) * 4 / 2)
-    straight = next(f for f in fit_laws(optima([0.0, 0.5, 1.0, 1.5])) if f.name == "power law")
-    assert straight.freedom == 2 + 8
+def test_one_size_is_a_constant() -> None:
+    law = fit([swept({"width": 64}, -6.0)])
+    assert law.axes == ()
+    assert law.terms["constant"].value == pytest.approx(-6, abs=0.1)
+    assert np.isnan(law.drift.value)
 
 
-def test_mixture_quantiles_are_those_of_its_distribution() -> None:
-    one = [Component(1.0, 2.0, 0.5, 7.0)]
-    expected = 2 + 0.5 * stats.t.ppf([0.025, 0.5, 0.975], 7)
-    assert quantiles(one, [0.025, 0.5, 0.975]) == pytest.approx(expected, abs=2e-3)
-    two = [Component(0.5, 0.0, 0.1, 50.0), Component(0.5, 4.0, 0.1, 50.0)]
-    assert mixture_interval(two, 0.9).value == pytest.approx(2.0)
-    found = mixture_interval(two, 0.9)
-    assert found.low == pytest.approx(stats.t.ppf(0.1, 50) * 0.1, abs=5e-3)
-    assert found.high == pytest.approx(4 - stats.t.ppf(0.1, 50) * 0.1, abs=5e-3)
+def bent(by: float) -> Law:
+    places = {32: 0.0, 64: by, 128: by, 256: 0.0}
+    return fit([swept({"width": n}, at - 6, scatter=0.02) for n, at in places.items()])
 
 
-def test_one_more_size_narrows_a_power_law_and_leaves_its_centre() -> None:
-    data = optima([0.0, 0.5, 1.0, 1.5])
-    law = fit_laws(data)[0]
-    now = predict_sweep([law], 11.0)[0]
-    then = with_one_more(law, data, 9.0, 11.0)
-    assert then.centre == pytest.approx(now.centre)
-    assert then.scale < now.scale
-    assert then.freedom == now.freedom + 1
+def test_sizes_that_miss_the_law_widen_its_prediction_not_its_neighbour() -> None:
+    straight, off = (bent(by).at({"width": 512}).half_width(0.05) for by in (0.0, 1.0))
+    assert off > 4 * straight
+    assert bent(1.0).at({"width": 512}).parts[0].df == 2
 
 
-def test_two_sizes_and_one_seed_are_refused() -> None:
-    with pytest.raises(ValueError, match="2 sizes"):
-        fit_laws(optima([0.0, 0.1], SIZES[:2]))
-    with pytest.raises(ValueError, match="seeds"):
-        fit_laws(Optima(SIZES, np.zeros(4), 1, float("nan"), 0, 1.0))
+def test_single_seeds_take_their_scatter_from_the_law_and_an_assumption() -> None:
+    law = fit([swept({"width": n}, -6.0, seeds=1) for n in (32, 64, 128, 256)])
+    assert law.scatter.df == ASSUMED_FREEDOM + 2
+    noisy = fit([swept({"width": n}, -6.0, seeds=1, scatter=1.0) for n in (32, 64, 128, 256)])
+    assert noisy.scatter.variance > 4 * law.scatter.variance
+
+
+def test_a_broad_valley_is_read_with_a_wide_window_and_a_narrow_one_not() -> None:
+    def chosen(curvature: float) -> float:
+        rng = np.random.default_rng(0)
+        sweeps = []
+        for n in (32, 64, 128, 256):
+            loss = np.exp(curvature * (GRID + 6) ** 2 + 0.02 * rng.standard_normal((3, len(GRID))))
+            sweeps.append(Sweep("arm", {"width": n}, (0, 1, 2), GRID, loss, loss > 1e99))
+        return fit(sweeps).vertices.bandwidth
+
+    assert chosen(0.01) > chosen(0.5)
+
+
+def test_nothing_that_trains_is_refused() -> None:
+    loss = np.full((2, len(GRID)), np.nan)
+    with pytest.raises(ValueError, match="lower learning rates"):
+        fit([Sweep("arm", {"width": 64}, (0, 1), GRID, loss, np.isnan(loss))])

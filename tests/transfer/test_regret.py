@@ -23,8 +23,8 @@ def test_regret_is_the_loss_above_the_valley_floor_in_nats() -> None:
     found = every[128]
     value, low, high = found.loss.interval(0.95)
     assert {size for size, own in every.items() if own.is_reference} == {32}
-    assert value == pytest.approx(np.exp(-0.9) - np.exp(-1), rel=1e-3)
-    assert found.relative == pytest.approx(np.exp(0.1) - 1, rel=1e-3)
+    assert value == pytest.approx(np.exp(-0.9) - np.exp(-1), rel=0.02)
+    assert found.relative == pytest.approx(np.exp(0.1) - 1, rel=0.02)
     assert low < value < high
 
 
@@ -57,6 +57,7 @@ def test_transfer_over_the_cliff_costs_up_to_the_initial_loss() -> None:
 
     found = interval(loss, sizes=(32, 128), grid=range(-4, 4))
     assert found.value == pytest.approx(INITIAL_LOSS - 0.5, rel=0.05)
+    assert found.high == np.inf, "how much a diverged run costs is not known"
 
 
 def test_scatter_of_the_narrow_optimum_widens_the_interval() -> None:
@@ -65,7 +66,7 @@ def test_scatter_of_the_narrow_optimum_widens_the_interval() -> None:
         _, low, high = interval(valley, 64, sizes=(32, 64))
         return high - low
 
-    assert widths(0.2) > 5 * widths(0.01)
+    assert widths(0.4) > 2 * widths(0.01)
 
 
 def test_an_optimum_at_the_edge_leaves_the_interval_open() -> None:
@@ -75,10 +76,27 @@ def test_an_optimum_at_the_edge_leaves_the_interval_open() -> None:
     assert (narrow.low, narrow.high) == (-np.inf, np.inf)
 
 
-def test_one_seed_has_a_regret_without_an_interval() -> None:
-    found = interval(parabola(lambda w, s: np.log2(w / 64)), seeds=(0,))
-    assert found.value > 0
-    assert np.isnan(found.low)
+def test_one_seed_takes_its_scatter_from_what_is_assumed() -> None:
+    valley = parabola(lambda w, s: np.log2(w / 64))
+    one, three = (interval(valley, seeds=range(n)) for n in (1, 3))
+    assert one.value > 0
+    assert one.high - one.low > 2 * (three.high - three.low)
+
+
+def test_losses_of_any_sign_have_a_regret() -> None:
+    def loss(width: int, seed: int, rate: float) -> float:
+        return 0.1 * (rate - np.log2(width / 64) - 0.01 * seed) ** 2 - 1
+
+    value, low, high = interval(loss)
+    assert value == pytest.approx(0.4, abs=0.02)
+    assert low < 0.4 < high
+
+
+def test_another_reference_may_be_named() -> None:
+    runs = make_runs(parabola(lambda w, s: np.log2(w / 64) + 0.01 * s))
+    found = {r.sweep.size: r for r in regrets(list(sweeps(runs)), {"width": 128})}
+    assert [size for size, own in found.items() if own.is_reference] == [128]
+    assert found[32].loss.value > found[64].loss.value > 0
 
 
 def test_nothing_is_claimed_where_everything_diverged() -> None:

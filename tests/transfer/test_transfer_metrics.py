@@ -46,7 +46,6 @@ def test_a_power_law_fits_and_a_jump_does_not() -> None:
         [jump.loc[moved, "log2_lr"] + 1, 2 * jump.loc[moved, "lr"]]
     )
     straight = metrics(runs(drift=0.5))["mup"]
-    assert straight.law == "power law"
     assert straight.fit_error < 0.02
     assert metrics(jump)["mup"].fit_error > 0.3
 
@@ -89,7 +88,7 @@ def test_one_seed_gives_values_without_intervals_and_edges_give_none() -> None:
     )  # fmt: skip
     own = metrics(single)["mup"]
     assert np.isfinite(own.robustness.value) and np.isnan(own.robustness.interval(0.95).low)
-    assert own.law == ""
+    assert own.fit_error < 0.02
     edge = metrics(runs(drift=3.0))["mup"]
     assert np.isnan([edge.fit_error, edge.penalty, edge.robustness.value]).all()
 

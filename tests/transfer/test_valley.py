@@ -1,88 +1,138 @@
 import numpy as np
 import pytest
 
-from lrtransfer.transfer.valley import CLIFF_RISE, loss_at, vertices
+from lrtransfer.transfer.valley import bottom, loss_at, rate_means
 
-GRID = np.arange(-3.0, 4.0)
-NO_CLIFF = np.zeros(len(GRID), dtype=bool)
+from .frames import Array
+from .shapes import flat, quadratic, soft_kink, steep_right
 
-
-@pytest.mark.parametrize("optimum", [-1.5, -0.3, 0.0, 0.49, 1.2])
-def test_vertex_of_a_parabola_is_exact(optimum: float) -> None:
-    position, edge = vertices(GRID, 0.2 * (GRID - optimum) ** 2, NO_CLIFF)
-    assert position == pytest.approx(optimum, abs=1e-12)
-    assert edge == 0
+GRID = np.arange(-4.0, 5.0)
 
 
-def test_vertex_is_exact_on_an_uneven_grid() -> None:
-    grid = np.array([-3.0, -1.0, -0.5, 2.0, 3.0])
-    position, _ = vertices(grid, 0.2 * (grid - 0.3) ** 2, np.zeros(5, dtype=bool))
-    assert position == pytest.approx(0.3, abs=1e-12)
+@pytest.mark.parametrize("optimum", [-1.3, 0.0, 0.5, 1.49])
+@pytest.mark.parametrize("bandwidth", [2.6, 3.1, 4.5])
+def test_the_bottom_of_a_parabola_is_exact(optimum: float, bandwidth: float) -> None:
+    height = 0.2 * (GRID - optimum) ** 2 - 1
+    for form in ("cubic", "halves"):
+        found = bottom(GRID, height, bandwidth, form)  # type: ignore[arg-type]
+        assert found.position == pytest.approx(optimum, abs=1e-4)
 
 
-def test_vertex_is_continuous_where_two_grid_points_tie() -> None:
-    loss = np.array([3.0, 2.0, 1.0, 1.0, 4.0, 5.0, 6.0])
-    tilt = np.array([0, 0, 1e-9, 0, 0, 0, 0])
-    for log_loss in (loss + tilt, loss - tilt):
-        assert vertices(GRID, log_loss, NO_CLIFF)[0] == pytest.approx(-0.5, abs=1e-6)
+def test_the_bottom_of_a_cubic_is_exact() -> None:
+    x = GRID - 0.3
+    assert bottom(GRID, 0.2 * x**2 + 0.01 * x**3, 3.1).position == pytest.approx(0.3, abs=1e-4)
 
 
-def test_vertices_stay_within_half_a_step_of_the_lowest_point() -> None:
-    log_loss = np.random.default_rng(0).normal(size=(500, len(GRID)))
-    position, edge = vertices(GRID, log_loss, np.zeros_like(log_loss, dtype=bool))
-    distance = np.abs(position - GRID[log_loss.argmin(axis=-1)])
-    assert distance.max() <= 0.5 + 1e-12
-    assert np.all(distance[edge != 0] == 0)
+def test_half_parabolas_have_their_bottom_where_they_meet() -> None:
+    x = GRID - 0.3
+    height = np.where(x < 0, 0.1, 0.4) * x**2
+    assert bottom(GRID, height, 3.1, "halves").position == pytest.approx(0.3, abs=1e-3)
+    assert bottom(GRID, height, 3.1).position < 0.2, "the cubic is drawn to the flat side"
 
 
-@pytest.mark.parametrize(("direction", "side"), [(1, -1), (-1, 1)])
-def test_minimum_at_the_edge_is_told(direction: int, side: int) -> None:
-    position, edge = vertices(GRID, direction * GRID, NO_CLIFF)
-    assert edge == side
-    assert position == side * 3
+def test_an_uneven_grid_changes_nothing_for_a_parabola() -> None:
+    grid = np.array([-4.0, -2.5, -2.0, -0.6, 0.0, 1.5, 2.0, 3.7])
+    assert bottom(grid, 0.1 * (grid - 0.4) ** 2, 3.1).position == pytest.approx(0.4, abs=1e-4)
 
 
-def test_height_of_a_cliff_beyond_the_cap_does_not_matter() -> None:
-    cliff = GRID > 0
-    low = np.where(cliff, 1.0, 0.1 * GRID**2)
-    high = np.where(cliff, 50.0, 0.1 * GRID**2)
-    a, b = vertices(GRID, low, cliff)[0], vertices(GRID, high, cliff)[0]
-    assert a == b == pytest.approx(0.5 * (1 - CLIFF_RISE) / (1 + CLIFF_RISE))
+@pytest.mark.parametrize("shape", [quadratic, soft_kink, steep_right, flat])
+def test_where_the_optimum_lies_between_grid_points_hardly_matters(shape: object) -> None:
+    places = np.linspace(-0.5, 0.5, 21)
+    errors = [
+        float(bottom(GRID, shape(GRID - at, 0.0), 3.1).position) - at  # type: ignore[operator]
+        for at in places
+    ]
+    assert np.std(errors) < 0.05
 
 
-def test_cliffs_on_both_sides_leave_the_grid_point() -> None:
-    log_loss = np.array([5.0, 5.0, 5.0, 0.0, 9.0, 9.0, 9.0])
-    assert vertices(GRID, log_loss, log_loss > 1)[0] == 0
+def test_units_of_height_and_rate_do_not_matter() -> None:
+    height = steep_right(GRID - 0.2, 0.0)
+    plain = bottom(GRID, height, 3.1)
+    assert bottom(GRID, 1e6 * height + 7, 3.1).position == pytest.approx(plain.position, abs=1e-9)
+    assert bottom(GRID + 12, height, 3.1).position == pytest.approx(plain.position + 12, abs=1e-9)
 
 
-def test_all_cliffs_have_no_optimum() -> None:
-    assert np.isnan(vertices(GRID, np.zeros(7), np.ones(7, dtype=bool))[0])
+def test_a_tower_far_away_does_not_drown_the_bottom() -> None:
+    height = 1e-3 * (GRID - 0.3) ** 2
+    height[-1] = 1e12
+    assert bottom(GRID, height, 3.1).position == pytest.approx(0.3, abs=1e-3)
 
 
-def test_unsorted_grid_and_missing_losses_are_refused() -> None:
+def test_many_valleys_at_once_are_those_one_by_one() -> None:
+    rng = np.random.default_rng(0)
+    heights = 0.2 * (GRID - rng.uniform(-1, 1, (5, 1))) ** 2 + 0.01 * rng.standard_normal((5, 9))
+    together = bottom(GRID, heights, 3.1)
+    for row, height in enumerate(heights):
+        alone = bottom(GRID, height, 3.1)
+        assert together.position[row] == pytest.approx(alone.position, abs=1e-12)
+
+
+def test_the_influence_is_the_derivative_of_the_position() -> None:
+    height = steep_right(GRID - 0.2, 0.0)
+    found = bottom(GRID, height, 3.1)
+    for place in (3, 4, 5):
+        moved = height.copy()
+        moved[place] += 1e-5
+        slope = (bottom(GRID, moved, 3.1).position - found.position) / 1e-5
+        assert found.influence[place] == pytest.approx(slope, rel=0.5, abs=0.1)
+
+
+def test_unusable_rates_are_left_out_and_none_leaves_no_bottom() -> None:
+    height = 0.1 * (GRID - 0.3) ** 2
+    height[GRID == 1] = np.nan
+    assert bottom(GRID, height, 3.1).position == pytest.approx(0.3, abs=1e-3)
+    assert np.isnan(bottom(GRID, np.full(9, np.nan), 3.1).position)
+
+
+def test_a_grid_that_does_not_increase_and_no_bandwidth_are_refused() -> None:
     with pytest.raises(ValueError, match="increasing"):
-        vertices(GRID[::-1], GRID**2, NO_CLIFF)
-    with pytest.raises(ValueError, match="finite"):
-        vertices(GRID, np.full(7, np.nan), NO_CLIFF)
+        bottom(GRID[::-1], np.zeros(9), 3.1)
+    with pytest.raises(ValueError, match="bandwidth"):
+        bottom(GRID, np.zeros(9), 0.0)
+
+
+def test_means_over_seeds_are_freed_of_which_are_missing() -> None:
+    rng = np.random.default_rng(1)
+    rates, seeds = rng.standard_normal(6), rng.standard_normal((4, 1))
+    whole = rates + seeds
+    assert rate_means(whole) == pytest.approx(whole.mean(0))
+    holed = whole.copy()
+    holed[0, 2] = holed[1, 2] = holed[3, 0] = np.nan
+    assert np.diff(rate_means(holed)) == pytest.approx(np.diff(rates), abs=1e-6)
+    holed[:, 4] = np.nan
+    assert np.isnan(rate_means(holed)[4])
+
+
+def none(length: int = 9) -> Array:
+    return np.zeros(length)
 
 
 def test_interpolation_is_exact_for_a_log_parabola() -> None:
-    where = np.linspace(-3, 3, 41)
-    loss = np.exp(0.2 * (GRID - 0.3) ** 2 - 1)
-    expected = np.exp(0.2 * (where - 0.3) ** 2 - 1)
-    np.testing.assert_allclose(loss_at(GRID, loss, NO_CLIFF, where), expected, rtol=1e-12)
+    loss = np.exp(0.1 * (GRID - 0.3) ** 2)
+    at = np.array([-0.5, 0.3, 1.7])
+    found = loss_at(GRID, loss, none() > 0, at)
+    assert found == pytest.approx(np.exp(0.1 * (at - 0.3) ** 2))
+
+
+def test_losses_of_any_sign_are_interpolated_as_they_are() -> None:
+    loss = 0.1 * (GRID - 0.3) ** 2 - 5
+    assert loss_at(GRID, loss, none() > 0, [0.3], logarithmic=False) == pytest.approx([-5.0])
+
+
+def test_the_monotone_curve_never_leaves_a_cell() -> None:
+    loss = np.exp(np.abs(GRID))
+    assert loss_at(GRID, loss, none() > 0, [0.5], shape="monotone") >= 1.0
 
 
 def test_interpolation_next_to_a_cliff_is_not_bent_by_it() -> None:
-    cliff = GRID > 1
-    loss = np.where(cliff, 100.0, np.exp(0.2 * GRID**2))
-    where = np.array([-1.5, 0.5, 0.9])
-    np.testing.assert_allclose(
-        loss_at(GRID, loss, cliff, where), np.exp(0.2 * where**2), rtol=1e-12
-    )
-    between = loss_at(GRID, loss, cliff, np.array([1.5]))
-    assert np.exp(0.2) < between < 100
+    loss = np.exp(0.1 * (GRID - 0.3) ** 2)
+    wall = GRID > 2
+    walled = np.where(wall, 1e6, loss)
+    inside = loss_at(GRID, walled, wall, [0.7])
+    assert inside == pytest.approx(loss_at(GRID, loss, none() > 0, [0.7]))
+    between = loss_at(GRID, walled, wall, [2.5])
+    assert between == pytest.approx(np.sqrt(loss[GRID == 2] * 1e6))
 
 
 def test_interpolation_never_extrapolates() -> None:
-    assert np.isnan(loss_at(GRID, np.exp(GRID**2), NO_CLIFF, np.array([-3.1, 3.1]))).all()
+    assert np.isnan(loss_at(GRID, np.exp(GRID), none() > 0, [-4.1, 4.1])).all()

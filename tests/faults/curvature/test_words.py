@@ -72,7 +72,7 @@ def test_a_loss_that_is_no_tensor_is_named(loss: Any) -> None:
 
 def test_arguments_of_another_type_are_named() -> None:
     model = network()
-    with pytest.raises(ValueError, match="it is NoneType"):
+    with pytest.raises(ValueError, match="there is no batch"):
         sharpness(model, F.cross_entropy, None)  # type: ignore[arg-type]
     optimizer: Any = torch.optim.SGD(model.parameters(), 0.1)
     with pytest.raises(ValueError, match=r"optimizer\.param_groups"):
@@ -101,7 +101,7 @@ LOSSES: dict[str, tuple[Callable[..., Tensor], str]] = {
     "partial sum": (partial(F.cross_entropy, reduction="sum"), "sum over samples"),
     "mse sum": (nn.MSELoss(reduction="sum"), "sum over samples"),
     "weights": (nn.CrossEntropyLoss(weight=torch.tensor([1.0, 2.0, 3.0])), "class weights"),
-    "ignored": (nn.CrossEntropyLoss(ignore_index=2), "ignore_index"),
+    "ignored": (nn.CrossEntropyLoss(ignore_index=2), "let -100 stand for them"),
 }
 
 

@@ -323,5 +323,7 @@ def _rekey_checkpoint(candidate: Candidate, layout: Layout, step: int) -> None:
 
     tensors, about = load_tensors(layout.checkpoint(candidate.old_key, step))
     save_tensors(
-        layout.checkpoint(candidate.run.key, step), tensors, about | {"key": candidate.run.key}
+        layout.checkpoint(candidate.run.key, step),
+        tensors,
+        about | {"key": candidate.run.key, "config": candidate.run.config.to_json()},
     )
