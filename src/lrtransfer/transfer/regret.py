@@ -29,8 +29,9 @@ from lrtransfer.transfer.vertices import DOUBT_OF_MOVES, size_of
 Array = npt.NDArray[np.float64]
 _UNKNOWN = float("nan")
 
-#: Of the distance between chord and lowest convex valley, as a standard deviation.
-SHARPER = 0.2
+#: Standard deviation of a bottom that lies anywhere between chord and lowest convex valley, as a
+#: share of that distance.
+SHARPER = 0.29
 
 
 @dataclass(frozen=True)
