@@ -224,6 +224,7 @@ def coverage_record(
         "rule": str(RULE),
         "verdict": verdict(RULE, share if known else None),
         "family": "lrtransfer",
+        "obstacle": "",
         "power": _arms_needed(hits, n, confidence),
         "seeds_needed": None,
         "sizes_needed": None,

@@ -17,7 +17,7 @@ EFFECTS: dict[str, dict[str, tuple[float, float]]] = {
         "drift one_k2": (-0.05, -0.5),
         "drift zero_k1": (-0.8, 0.1),
         "drift zero_k1_warmup": (-0.4, -0.3),
-        "trend zero_k1 sharpness start": (1.0, 0.1),
+        "trend zero_k1 sharpness start": (2.0, 0.1),
         "overlap half_k1 sharpness": (0.1, 0.6),
         "overlap half_k2 sharpness": (0.5, 0.2),
     },
@@ -46,13 +46,13 @@ EFFECTS: dict[str, dict[str, tuple[float, float]]] = {
         "regret random_features": (0.1, 0.5),
     },
     "batch_size": {
-        **{f"drift b{n}": (0.0, 0.6) for n in (32, 64, 128, 256)},
+        **{f"drift b{n}": (0.0, 0.6) for n in (32, 128, 256)},
         "optimum b32": (0.0, 1.0),
         "optimum b256": (1.5, 1.0),
     },
-    "output_scale": {f"drift {n}": (0.0, -0.6) for n in ("quarter", "half", "one", "two")},
+    "output_scale": {f"drift {n}": (0.0, -0.6) for n in ("quarter", "half", "two")},
     "width_transfer_warmup": {"regret sp": (0.5, 0.1), "regret sp_warmup": (0.1, 0.5)},
-    "two_layer_linear": {"drift mup": (0.0, 0.4), "drift ntp": (0.5, 0.0)},
+    "two_layer_linear": {"drift mup": (0.0, 0.6), "drift ntp": (0.5, 0.0)},
     "two_layer_sharpening": {
         "trend mup ntk end": (0.0, -0.3),
         "trend ntp ntk end": (-0.5, -0.2),
@@ -82,6 +82,8 @@ EFFECTS: dict[str, dict[str, tuple[float, float]]] = {
         "drift independent": (0.0, 0.4),
         "drift standard": (0.4, 0.1),
         "drift unscaled_exponential": (0.0, -0.5),
+        "loss independent": (1.0, 1.0),
+        "loss unscaled_exponential": (0.9, 1.2),
         "regret independent": (0.1, 0.5),
         "regret standard": (0.3, 0.1),
         "regret unscaled_exponential": (0.05, 0.9),
@@ -108,6 +110,7 @@ ROWS = {
     "deviation": ("warmup_deviation", (), 64),
     "left": ("warmup_left", (), 64),
     "delay": ("warmup_delay", (), 64),
+    "loss": ("log2_loss", (), 64),
 }
 
 
@@ -122,6 +125,9 @@ def planted(experiment: str, which: int) -> Estimates:
         # A mean over the rows of several steps: it needs the seeds.
         known = seeds(value - 0.01, value, value + 0.01) if effect == "edge" else value
         rows.append(row(statistic, known, arm=arm, size=size, **place))
+        if effect == "drift":  # over six octaves
+            ends = (1,) if f"optimum {arm}" in EFFECTS[experiment] else (1, 64)
+            rows += [row("optimum", 0.0, arm=arm, size=n) for n in ends]
     return estimates(*rows)
 
 

@@ -28,7 +28,7 @@ OF_CURVATURE = {
 }
 OF_ALIGNMENT = {
     *("level", "slope", "difference", "warmup_deviation", "warmup_delay", "warmup_left"),
-    *("steady_state", "samples_per_input", "total_decay"),
+    *("steady_state", "samples_per_input", "total_decay", "updates"),
 }
 OVER_ARMS = {
     *("rank_correlation", "rank_correlation_absolute", "explained", "explained_absolute"),

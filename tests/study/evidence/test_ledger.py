@@ -12,6 +12,7 @@ import pytest
 from lrtransfer.study.evidence.estimates import Estimates
 from lrtransfer.study.evidence.experiment import Experiment
 from lrtransfer.study.evidence.ledger import counts, ledger, table
+from lrtransfer.study.plan.claims import OURS
 from lrtransfer.transfer.held_out import forecasts
 from tests.transfer.frames import Array, make_curves, make_runs, parabola
 
@@ -35,12 +36,14 @@ FIELDS = [
     "rule",
     "verdict",
     "family",
+    "obstacle",
     "power",
     "seeds_needed",
     "sizes_needed",
     "figure",
     "scale",
     "fixed",
+    "family_size",
     "p_corrected",
     "verdict_corrected",
 ]
@@ -149,9 +152,12 @@ def test_an_experiment_that_measured_nothing_is_inconclusive() -> None:
 
 def test_the_number_of_claims_is_corrected_for_and_recorded(supporting: Records) -> None:
     assert all(r["p_corrected"] >= r["p_value"] for r in supporting)
-    assert {r["family"] for r in supporting} == {"super-consistency"}
+    # All that are registered, of which other experiments have no estimates here.
+    assert {(r["family"], r["family_size"]) for r in supporting} == {("super-consistency", 43)}
+    least = min(supporting, key=lambda r: r["p_value"])
+    assert least["p_corrected"] == pytest.approx(min(1, 43 * least["p_value"]))
     fixed = {r["id"]: r["fixed"] for r in supporting}
-    assert fixed["mup_sharpness_overlaps"] == "before"
+    assert fixed["ntp_sharpness_falls_with_width"] == "before"
     assert fixed["mup_optimum_stays"] == "after"
 
 
@@ -173,7 +179,7 @@ def test_a_condition_that_does_not_hold_leaves_its_claims_open_and_says_why() ->
     assert judged((0.0, "Too short.", 16), (1.0, "", 32))["verdict"] == "supported"
     failed = judged((1.0, "", 16), (0.0, "Too short.", 32))
     assert (failed["verdict"], failed["p_value"]) == ("inconclusive", None)
-    assert failed["power"] == "Too short."
+    assert failed["power"] == failed["obstacle"] == "Too short."
     assert failed["value"] == 0.0
     assert judged()["power"] == "The conditions of the claim were not measured."
 
@@ -188,7 +194,23 @@ def test_the_hold_outs_of_the_predictor_are_the_last_record() -> None:
     assert last["value"] is not None
     # It is of no paper: it neither counts nor is corrected.
     assert last["p_corrected"] is None
-    assert counts([*records, last]).startswith("12 claims: ")
+    (line,) = counts([*records, last]).splitlines()
+    assert line.startswith("super-consistency, 12 claims: ")
+    assert "corrected for the 43 registered (Holm): " in line
+
+
+def test_verdicts_are_counted_by_family_and_questions_of_ours_for_no_paper() -> None:
+    names = ("cdat", OURS, "cdat")
+    records = [
+        {"family": name, "family_size": 9, "verdict": said, "verdict_corrected": "inconclusive"}
+        for name, said in zip(names, ("supported", "contradicted", "inconclusive"), strict=True)
+    ]
+    assert counts(records).splitlines() == [
+        "cdat, 2 claims: 1 supported, 0 contradicted, 1 inconclusive; corrected for the 9 "
+        "registered (Holm): 0 supported, 0 contradicted, 2 inconclusive",
+        "ours, 1 claims: 0 supported, 1 contradicted, 0 inconclusive; corrected for the 9 "
+        "registered (Holm): 0 supported, 0 contradicted, 1 inconclusive",
+    ]
 
 
 def test_an_experiment_without_claims_has_no_records() -> None:

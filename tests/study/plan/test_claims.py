@@ -16,6 +16,7 @@ from lrtransfer.study.plan import catalog
 from lrtransfer.study.plan.claims import (
     FILE,
     KINDS,
+    OURS,
     load_claims,
     measures,
     parse_claims,
@@ -97,6 +98,8 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
     "threshold as text": ({"rule": {"above": "1e-3"}}, "rule.above", "an exponent needs a dot, as in 1.0e-3."),
     "infinite threshold": ({"rule": {"above": float("inf")}}, "rule.above", "Give a finite number."),
     "unknown condition": ({"needs": {"steady": ["mup"]}}, "needs.steady", "Did you mean 'steady_state'?"),
+    "condition of nothing": ({"needs": {}}, "needs", "Give one of steady_state, samples_per_input"),
+    "condition below zero": ({"needs": {"loss": -1.0}}, "needs.loss", "Give"),
     "condition of an unknown arm": ({"needs": {"steady_state": ["mpu"]}}, "needs.steady_state", "Did you mean 'mup'?"),
     "fixed at another time": ({"fixed": "befor"}, "fixed", "Did you mean 'before'?"),
     "family of two words": ({"family": "two words"}, "family", "Give"),
@@ -151,14 +154,45 @@ def test_the_claims_of_this_repository_are_those_of_its_papers() -> None:
     claims = load_claims(CLAIMS_FILE, STUDY)
     papers = [claim.paper for claim in claims]
     assert {name: papers.count(name) for name in papers} == {
-        "super-consistency": 46,
-        "weight-decay": 27,
-        "cdat": 37,
+        "super-consistency": 43,
+        "weight-decay": 24,
+        "cdat": 34,
         "complete-p": 2,
-        "joint": 3,
+        OURS: 10,
     }
-    assert sum(len(claim.entry.experiments) for claim in claims) == 148
-    assert {claim.family for claim in claims} == set(papers)
+    records = [claim.family for claim in claims for _ in claim.entry.experiments]
+    assert {name: records.count(name) for name in records} == {
+        "super-consistency": 43,
+        "weight-decay": 24,
+        "cdat": 63,
+        "complete-p": 2,
+        OURS: 14,
+    }
+
+
+def test_no_two_claims_measure_the_same_of_the_same_experiment() -> None:
+    seen: dict[tuple[str, str], str] = {}
+    for claim in load_claims(CLAIMS_FILE, STUDY):
+        for experiment in claim.entry.experiments:
+            asked = (experiment, repr(claim.entry.measure))
+            assert seen.setdefault(asked, claim.id) == claim.id, asked
+
+
+def test_every_optimum_that_stays_has_one_margin() -> None:
+    claims = load_claims(CLAIMS_FILE, STUDY)
+    stays = [c for c in claims if c.id.endswith("_stays") and c.measure != "trend"]
+    assert len(stays) == 15
+    assert {c.measure for c in stays} == {"drift_over_range"}
+    assert {tuple(c.entry.rule.within or ()) for c in stays} == {(-0.5, 0.5)}
+
+
+def test_the_list_of_changes_names_every_claim_and_every_record_of_old() -> None:
+    page = (CLAIMS_FILE.parent / "docs" / "claims.md").read_text(encoding="utf-8")
+    cells = [line.split(" | ") for line in page.splitlines() if line.startswith("| `")]
+    rows = [row for row in cells if len(row) == 7]
+    named = {(row[0].split("`")[-2], row[1].split(" → ")[-1]) for row in rows}
+    asked = {(c.id, e) for c in load_claims(CLAIMS_FILE, STUDY) for e in c.entry.experiments}
+    assert (len(rows), named) == (148, asked)
 
 
 def test_both_dialects_of_yaml_read_the_same_claims() -> None:

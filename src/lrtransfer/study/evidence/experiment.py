@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from lrtransfer.study.evidence.conditions import run_lengths
 from lrtransfer.study.evidence.consistency import consistency
 from lrtransfer.study.evidence.dynamics import dynamics
 from lrtransfer.study.evidence.edge_of_stability import edge_of_stability
@@ -71,6 +72,7 @@ class Experiment:
         for warmup in self._warmups:
             yield from warmup.summaries()
         yield from conditions(self._hidden)
+        yield from run_lengths(self.runs)
         yield from predictors(predicted_drifts(self.measured, self._drifts))
         yield from final_losses(self.runs)
         yield from losses_at_equal_price(self.runs, self.curves)

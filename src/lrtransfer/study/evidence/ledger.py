@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
+from lrtransfer.study.evidence.conditions import unmet
 from lrtransfer.study.evidence.estimates import Estimates
 from lrtransfer.study.evidence.measure import every_measure
 from lrtransfer.study.evidence.power import Power, needed
@@ -30,7 +32,7 @@ _HEADER = (
     "scale",
     "what would decide it",
 )
-_UNMEASURED = "The conditions of the claim were not measured."
+_VERDICTS = ("supported", "contradicted", "inconclusive")
 
 
 def ledger(
@@ -43,12 +45,12 @@ def ledger(
 ) -> list[dict[str, Any]]:
     """Return one JSON-safe record per claim and experiment, and one of the predictor's hold-outs.
 
-    The verdicts are corrected for the number of all the papers' claims together (Holm); a record's
-    `family` says with which claims it is to be counted, and is not used yet.
+    The verdicts are corrected (Holm) for the number of claims of a record's `family`, all that are
+    registered in claims.yaml, those on experiments without estimates included.
 
     Args:
         estimates: of each experiment, in the order of the records.
-        claims: of claims.yaml; those on other experiments are left out.
+        claims: of claims.yaml; those on experiments without estimates count and have no record.
         forecasts: the tables of `held_out.forecasts`.
         scale: e.g. "laptop"; recorded only.
         confidence: of the intervals, and 1 minus the level of the corrected verdicts.
@@ -59,8 +61,10 @@ def ledger(
         for claim in claims
         if name in claim.entry.experiments
     ]
+    registered = Counter(claim.family for claim in claims for _ in claim.entry.experiments)
     held_out = [table[table["kind"] == "held_out"] for table in forecasts]
-    return corrected([*records, coverage_record(held_out, scale, confidence)], 1 - confidence)
+    records.append(coverage_record(held_out, scale, confidence))
+    return corrected(records, registered, 1 - confidence)
 
 
 def _record(
@@ -75,7 +79,7 @@ def _record(
     options = claim.options(estimates.arms)
     effect = measure(estimates, **options)
     interval = None if effect is None else effect.interval(confidence)
-    obstacle = _obstacle(claim, estimates)
+    obstacle = unmet(claim.entry.needs, estimates, options, effect, confidence)
     if obstacle:
         power = Power(None, None, obstacle)
     else:
@@ -100,6 +104,7 @@ def _record(
         if obstacle or effect is None
         else effect.verdict(rule, confidence),
         "family": claim.family,
+        "obstacle": obstacle or ("" if effect is None else effect.obstacle),
         "power": power.text,
         "seeds_needed": power.seeds,
         "sizes_needed": power.sizes,
@@ -120,36 +125,24 @@ def rule_of(region: Region) -> Rule:
     raise ValueError("a rule says within, above or below")
 
 
-def _obstacle(claim: Claim, estimates: Estimates) -> str:
-    """Return why an experiment cannot decide a claim, by its largest nets; empty if it can."""
-    if claim.entry.needs is None:
-        return ""
-    rows = estimates.rows("steady_state")
-    rows = rows[rows["arm"].isin(claim.entry.needs.steady_state)]
-    if rows.empty:
-        return _UNMEASURED
-    reasons = rows.loc[rows["size"] == rows["size"].max(), "note"]
-    return " ".join(dict.fromkeys(str(reason) for reason in reasons if reason))
-
-
-def counts(records: Sequence[dict[str, Any]], family: int | None = None) -> str:
-    """Return the verdicts of the papers' claims counted, as they stand and corrected, in a line.
+def counts(records: Sequence[dict[str, Any]]) -> str:
+    """Return the verdicts counted, as they stand and corrected, in a line per family.
 
     Args:
-        records: of the ledger, all or some.
-        family: how many claims they were corrected for; as many as these if nothing is said.
+        records: of the ledger, all or some; those of no family are left out.
     """
-    papers = [r for r in records if r["paper"] != "lrtransfer"]
+    families: dict[str, list[dict[str, Any]]] = {}
+    for record in records:
+        if record["family_size"] is not None:
+            families.setdefault(record["family"], []).append(record)
 
-    def count(field: str) -> str:
-        return ", ".join(
-            f"{sum(r[field] == name for r in papers)} {name}"
-            for name in ("supported", "contradicted", "inconclusive")
-        )
+    def count(own: Sequence[dict[str, Any]], field: str) -> str:
+        return ", ".join(f"{sum(r[field] == name for r in own)} {name}" for name in _VERDICTS)
 
-    return (
-        f"{len(papers)} claims: {count('verdict')}; corrected for the {family or len(papers)} "
-        f"claims of the ledger (Holm): {count('verdict_corrected')}"
+    return "\n".join(
+        f"{name}, {len(own)} claims: {count(own, 'verdict')}; corrected for the "
+        f"{own[0]['family_size']} registered (Holm): {count(own, 'verdict_corrected')}"
+        for name, own in families.items()
     )
 
 

@@ -20,10 +20,13 @@ from lrtransfer.study.plan import catalog
 from lrtransfer.study.plan.catalog import Option
 from lrtransfer.study.plan.messages import closest, describe, shown, unfit, unknown
 from lrtransfer.study.plan.schema import Experiment, Section, Study
-from lrtransfer.study.plan.values import Name, Text, distinct
+from lrtransfer.study.plan.values import Name, Positive, Rate, Text, distinct
 from lrtransfer.study.plan.yaml_file import StudyError, read_yaml
 
 FILE = "claims.yaml"
+# Beside the papers: questions that none of them answers, of which no verdict speaks for or against
+# a paper.
+OURS = "ours"
 
 Paper = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=60)]
 Names = Annotated[list[Name], Field(min_length=1), AfterValidator(distinct)]
@@ -80,12 +83,30 @@ class Rule(Section):
 class Needs(Section):
     """What has to hold for a claim to be judged; inconclusive otherwise, with the reason.
 
+    The numbers are of the arms that its measure names (`study/evidence/conditions.py`).
+
     Attributes:
         steady_state: arms that must be able to show what weight decay does
             (`lrtransfer.theory.steady_state`).
+        samples_per_input: least number of samples that an update sees per input of a layer.
+        horizons: least length of a run in units of 1/(1 − β₂).
+        steps: least number of updates.
+        loss: least final loss.
+        half_width: largest half width of the interval, e.g. the effect that the paper states.
     """
 
-    steady_state: Names
+    steady_state: Names | None = None
+    samples_per_input: Rate | None = None
+    horizons: Rate | None = None
+    steps: Positive | None = None
+    loss: Rate | None = None
+    half_width: Rate | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> Needs:
+        if all(value is None for _, value in self):
+            raise ValueError(f"says nothing. Give one of {', '.join(type(self).model_fields)}.")
+        return self
 
 
 class Entry(Section):
@@ -99,7 +120,8 @@ class Entry(Section):
         measure: name -> options (`study/evidence/measures`).
         rule: on the measured interval.
         needs: conditions.
-        family: claims whose number is corrected for together; the paper's if nothing is said.
+        family: claims whose number is corrected for together, whatever is run; the paper's if
+            nothing is said.
         fixed: whether the rule was written down before or after the data, or a pilot's, were seen.
     """
 
@@ -243,7 +265,7 @@ def _problems(claim: Claim, study: Study) -> Iterator[str]:
                 f"{path}.experiments: {name} varies width and depth, and a claim is on one axis. "
                 "Name an experiment for each."
             )
-    for arm in entry.needs.steady_state if entry.needs else []:
+    for arm in (entry.needs.steady_state if entry.needs else None) or []:
         yield from _arm(f"{path}.needs.steady_state", arm, experiments)
     known = measures()
     if claim.measure not in known:

@@ -8,6 +8,7 @@ from typing import Any
 
 from lrtransfer.study.figures.style import estimate, interval, number
 from lrtransfer.study.figures.tables import Tables
+from lrtransfer.study.plan.claims import OURS
 
 _OWN = "lrtransfer"
 _MOST = 6
@@ -166,7 +167,7 @@ def _predictor(records: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _counts(records: Sequence[Mapping[str, Any]]) -> str:
-    papers = [r for r in records if r["paper"] != _OWN]
+    papers = [r for r in records if r["paper"] not in (_OWN, OURS)]
     if not papers:
         return ""
 
@@ -174,7 +175,7 @@ def _counts(records: Sequence[Mapping[str, Any]]) -> str:
         return sum(r.get(field) == word for r in papers)
 
     sentence = (
-        f"Of {len(papers)} claims in all, {count('verdict', 'supported')} are "
+        f"Of {len(papers)} claims of the papers, {count('verdict', 'supported')} are "
         f"supported, {count('verdict', 'contradicted')} contradicted and "
         f"{count('verdict', 'inconclusive')} inconclusive at this scale"
     )

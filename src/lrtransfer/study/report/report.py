@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from lrtransfer.study.figures.output import describe
 from lrtransfer.study.figures.style import interval, number
 from lrtransfer.study.figures.tables import Tables
+from lrtransfer.study.plan.claims import OURS
 from lrtransfer.study.report import answer, explorer
 from lrtransfer.study.report.tables import ESTIMATED, Table, costs, grid
 
@@ -159,7 +160,7 @@ def render(
     if repeated := sorted({name for name in names if names.count(name) > 1}):
         raise ValueError(f"experiments repeats {', '.join(repeated)}: report each one once")
     rows = [_claim(record) for record in claims]
-    papers = [row for row in rows if row.paper != "lrtransfer"]
+    papers = [row for row in rows if row.paper not in ("lrtransfer", OURS)]
     shown = {(e.name, f.name) for e in experiments for f in e.figures}
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -180,6 +181,7 @@ def render(
             else {}
         ),
         papers=len(papers),
+        ours=sum(row.paper == OURS for row in rows),
         answer=_answer(experiments, claims),
         script=explorer.script(),
         policy=explorer.policy(),

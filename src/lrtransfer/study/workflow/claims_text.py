@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from textwrap import wrap
 from typing import Any
 
 COLUMNS = 100
@@ -13,7 +14,8 @@ _GAP = "  "
 def claims_text(records: Sequence[dict[str, Any]]) -> str:
     """Return the records as lines of at most `COLUMNS` characters, verdict first.
 
-    A claim whose name is too long for its column stands on a line of its own, its numbers below.
+    A claim whose name is too long for its column stands on a line of its own, its numbers below;
+    and below these why a claim cannot be decided, whatever its numbers.
     """
     if not records:
         return "no claims"
@@ -35,7 +37,15 @@ def claims_text(records: Sequence[dict[str, Any]]) -> str:
     found = list(lines(head))
     rows = iter(cells)
     for about, part in groupby(records, lambda r: f"{r['experiment']} at {r['scale']} scale"):
-        found += ["", about, *(line for _ in part for line in lines(next(rows)))]
+        found += ["", about]
+        for record in part:
+            found += lines(next(rows))
+            found += wrap(
+                record.get("obstacle", ""),
+                COLUMNS,
+                initial_indent=" " * before,
+                subsequent_indent=" " * before,
+            )
     return "\n".join(found)
 
 

@@ -108,8 +108,7 @@ def claims(options: Namespace) -> None:
         print(json.dumps(records, indent=2, ensure_ascii=False))
         return
     print(table(records) if options.wide else claims_text(records))
-    every = [r for r in read_claims(chosen.layout.claims) if r["paper"] != "lrtransfer"]
-    print(f"\n{fill(counts(records, family=len(every)), COLUMNS)}")
+    print("", *(fill(line, COLUMNS) for line in counts(records).splitlines()), sep="\n")
 
 
 def predict(options: Namespace) -> None:

@@ -16,7 +16,7 @@ from lrtransfer.study.evidence.estimates import Estimates, courses_table, table
 from lrtransfer.study.evidence.experiment import Experiment
 from lrtransfer.study.evidence.ledger import ledger
 from lrtransfer.study.evidence.tables import runs_and_curves, spectra_table, to_arrow
-from lrtransfer.study.plan.claims import FILE, load_claims
+from lrtransfer.study.plan.claims import FILE, OURS, load_claims
 from lrtransfer.study.plan.expand import Plan
 from lrtransfer.study.storage.atomic import write_text
 from lrtransfer.study.storage.paths import RUN_TABLES, Layout
@@ -153,12 +153,14 @@ def _metrics(
 ) -> dict[str, Any]:
     """Return verdict counts, plain and corrected, and each experiment's claims, drifts and optima.
 
+    Verdicts are counted of the papers' claims, and beside them of questions of our own.
     Optima are log2 of the learning rate, drifts their change per octave of the size.
     """
-    papers = [r for r in records if r["paper"] != "lrtransfer"]
+    papers = [r for r in records if r["paper"] not in ("lrtransfer", OURS)]
     content: dict[str, Any] = {
         "verdicts": dict(Counter(r["verdict"] for r in papers)),
         "verdicts_corrected": dict(Counter(r["verdict_corrected"] for r in papers)),
+        "verdicts_of_ours": dict(Counter(r["verdict"] for r in records if r["paper"] == OURS)),
         "checks": {r["id"]: r["value"] for r in records if r["paper"] == "lrtransfer"},
     }
     for name, own in estimates.items():

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from lrtransfer.study.evidence.estimates import Estimates
+import math
+from dataclasses import replace
+
+from lrtransfer.study.evidence.estimates import Estimates, estimate_of
 from lrtransfer.study.evidence.measure import Arm, measure
-from lrtransfer.transfer.estimate import Estimate
+from lrtransfer.transfer.estimate import Estimate, Part
 from lrtransfer.transfer.pairing import difference, mean_difference
 
 
@@ -14,6 +17,32 @@ from lrtransfer.transfer.pairing import difference, mean_difference
 def drift(estimates: Estimates, *, arm: Arm) -> Estimate | None:
     """Return how far an arm's optimum moves."""
     return estimates.one("drift", arm=arm)
+
+
+@measure(
+    "drift of the best learning rate of {arm} over the {axis}s swept", unit="octaves", kind="mean"
+)
+def drift_over_range(estimates: Estimates, *, arm: Arm) -> Estimate | None:
+    """Return how far an arm's optimum moves from the smallest net to the largest."""
+    slope, sizes = estimates.one("drift", arm=arm), estimates.sizes("optimum", arm)
+    if slope is None or len(sizes) < 2:
+        return None
+    octaves = math.log2(sizes[-1] / sizes[0])
+    return replace(
+        slope,
+        value=octaves * slope.value,
+        parts=tuple(Part(octaves**2 * part.variance, part.df) for part in slope.parts),
+        systematic=octaves * slope.systematic,
+        units=(),  # those of a slope: no means of the same seeds
+    )
+
+
+@measure("loss of {arm} at its best learning rate, largest {axis}", unit="octaves", kind="mean")
+def best_loss(estimates: Estimates, *, arm: Arm) -> Estimate | None:
+    """Return log2 of the loss of an arm's largest net at the best rate of its grid."""
+    size = max(estimates.sizes("log2_loss", arm), default=0)
+    losses = estimates.rows("log2_loss", arm=arm, size=size)
+    return None if losses.empty else estimate_of(losses.iloc[int(losses["value"].argmin())])
 
 
 @measure("best learning rate of {arm}, mean over {axis}s", unit="octaves", kind="mean")
