@@ -82,7 +82,7 @@ def forecasts(sweeps: list[Sweep], confidence: float) -> pd.DataFrame:
         ...     return Sweep("mup", {"width": width}, (0, 1), grid, losses, losses > 1e9)
         >>> swept = [swept(n) for n in (64, 128, 256)]
         >>> len(forecasts(swept, confidence=0.95))
-        4
+        3
     """
     kinds = {
         "law": transfer_laws(sweeps, confidence),

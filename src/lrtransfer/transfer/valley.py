@@ -117,11 +117,13 @@ def bottom(log2_rate: Array, height: Array, bandwidth: float, form: Form = "cubi
         centre = np.clip(
             centre + (shift if whole else _SHORTENED * shift), start - reach, start + reach
         )
+    with np.errstate(over="ignore", invalid="ignore"):  # a valley of no height to speak of
+        influence = np.nan_to_num(fit.influence * bandwidth / unit)
     return Bottom(
         np.where(usable.any(-1), centre, np.nan),
         lowest,
         fit.points,
-        fit.influence * bandwidth / unit,
+        influence,
         fit.misfit * unit[..., 0] ** 2,
     )
 

@@ -31,8 +31,8 @@ from lrtransfer.transfer.sweeps import Sweep
 
 Array = npt.NDArray[np.float64]
 
-FLOOR = 0.0125
-OFFSET = 0.065
+FLOOR = 0.016
+OFFSET = 0.07
 DOUBT = 0.6
 DOUBT_OF_MOVES = 0.5
 
@@ -43,7 +43,7 @@ CENSORED, CENSORED_PLACE = 0.29, 0.35
 THREE_POINTS, THREE_POINTS_PLACE = 0.12, 0.185
 
 #: Bandwidths that are tried, in steps of the grid; wider ones only where they fit the grid.
-NARROWEST, WIDER = 3.1, 1.2
+NARROWEST, WIDER = 2.6, 1.2
 
 
 @dataclass(frozen=True, eq=False)

@@ -77,7 +77,7 @@ def test_forecasts_and_hold_outs_are_told_apart(experiment: ExperimentReport) ->
     net = {"arm": "mup", "axis": "width", "fixed": 3}
     limits = {"ci_low": 0.1, "ci_high": 0.4, "refused": ""}
     held = {"kind": "held_out", "size": 64, "predicted": 0.25, "measured": 0.3, "covered": 1.0}
-    told = {"kind": "forecast", "size": 128, "log2_lr": 0.2, "law": "constant", "weight": 0.8}
+    told = {"kind": "forecast", "size": 128, "log2_lr": 0.2}
     more = {"regret": 0.01, "keeping": 0.02, "one_more": 256, "one_more_half_width": 0.1}
     refused = {"kind": "forecast", "size": 256, "refused": "two sizes only"}
     rows = [{**net, **limits, **held}, {**net, **limits, **told, **more}, {**net, **refused}]
@@ -86,9 +86,8 @@ def test_forecasts_and_hold_outs_are_told_apart(experiment: ExperimentReport) ->
         ["μP", "64", "3", "0.25", "[0.1, 0.4]", "0.3", "yes"]
     ]
     forecast = tables.forecast(stored, {"mup": "μP"}, 0.95).rows
-    assert forecast[0][3:] == ["0.2", "[0.1, 0.4]", "constant (80 %)", "1 %", "2 %",
-                               "width 256: ±0.1"]  # fmt: skip
-    assert forecast[1][3:] == ["–", "–", "–", "–", "–", "two sizes only"]
+    assert forecast[0][3:] == ["0.2", "[0.1, 0.4]", "1 %", "2 %", "width 256: ±0.1"]
+    assert forecast[1][3:] == ["–", "–", "–", "–", "two sizes only"]
 
 
 def test_costs_count_runs_divergences_and_the_price_of_measuring(

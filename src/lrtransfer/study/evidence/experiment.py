@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -105,15 +106,9 @@ class Experiment:
         for found in optima(self.sweeps):
             place = _place(found.sweep)
             unit = "log2 of the learning rate"
-            yield (
-                Of(
-                    statistic="optimum",
-                    unit=unit,
-                    at="" if found.side == "inside" else found.side,
-                    **place,
-                ),
-                found.log2_rate,
-            )
+            at = "" if found.side in ("inside", "none") else found.side
+            of = Of(statistic="optimum", unit=unit, at=at, **place)
+            yield of, self._with_scatter(found.log2_rate)
             yield Of(statistic="optimal_loss", unit="loss", **place), Estimate(found.loss)
             ends = {
                 "best_grid_rate": found.best_grid_rate,
@@ -131,14 +126,20 @@ class Experiment:
                 fixed=drift.fixed,
                 n_sizes=drift.n_sizes,
             )
-            yield of, drift.slope
+            yield of, self._with_scatter(drift.slope)
         for regret in regrets(self.sweeps):
             place = _place(regret.sweep)
             at = "reference" if regret.is_reference else ""
-            yield Of(statistic="regret", unit="loss", at=at, **place), regret.loss
+            of_loss = Of(statistic="regret", unit="loss", at=at, **place)
+            yield of_loss, self._with_scatter(regret.loss)
             share = Estimate(regret.relative)
             yield Of(statistic="relative_regret", unit="1", at=at, **place), share
         yield from self._metrics()
+
+    def _with_scatter(self, estimate: Estimate) -> Estimate:
+        """Return an estimate without its scatter if that is assumed: one seed decides no claim."""
+        several = any(len(sweep.seeds) > 1 for sweep in self.sweeps)
+        return estimate if several or estimate.exact else replace(estimate, parts=())
 
     def _sizes(self, arm: str, fixed: int) -> int:
         return sum((sweep.arm, sweep.fixed) == (arm, fixed) for sweep in self.sweeps)
