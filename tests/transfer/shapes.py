@@ -173,4 +173,4 @@ def study(
         loss[diverged] = INITIAL
         width = {"width": 32 * 2**i}
         found.append(Sweep("arm", width, tuple(range(seeds)), grid, loss, diverged))
-    return Study(found, optima, drift, cell)
+    return Study(found, np.asarray(optima, dtype=np.float64), drift, cell)
