@@ -53,7 +53,9 @@ def test_a_condition_that_is_not_met_gives_its_reason(case: str) -> None:
     rows = [row(name, of.pop("value"), arm="a", **of) for name, of in map(_copied, given)]
     # Another arm, of which the claim is not, fails every condition.
     others = [row(n, LOW, arm="b") for n in ("samples_per_input", "horizons", "updates")]
-    own = estimates(row("log2_loss", LOW, arm="b", rate=1.0), row("drift", 0.0, arm="a"), *others, *rows)
+    own = estimates(
+        row("log2_loss", LOW, arm="b", rate=1.0), row("drift", 0.0, arm="a"), *others, *rows
+    )
     found = unmet(Needs.model_validate(asked), own, {"arm": "a", "rate": 1.0}, around(0.3), 0.95)
     assert reason in found
     assert bool(found) == bool(reason), found
@@ -85,7 +87,10 @@ def test_the_length_of_a_run_is_also_counted_in_horizons_of_its_second_beta() ->
 
 def test_claims_on_adams_curvature_and_on_ratios_of_memorised_losses_are_left_open() -> None:
     edge = seeds(0.99, 1.0, 1.01)
-    adam = [row("edge_ratio", edge, arm="mup", at="0.75"), row("best_rate", 1.0, arm="mup", size=32)]
+    adam = [
+        row("edge_ratio", edge, arm="mup", at="0.75"),
+        row("best_rate", 1.0, arm="mup", size=32),
+    ]
 
     def judged(experiment: str, name: str, rows: list[Any]) -> dict[str, Any]:
         records = ledger({experiment: estimates(*rows)}, list(on(experiment)), scale="laptop")
