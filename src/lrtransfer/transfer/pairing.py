@@ -155,7 +155,7 @@ def _pairs(own: Estimate, other: Estimate) -> tuple[Unit, ...] | None:
     pairs = tuple(
         Unit(unit.seed, unit.size, unit.value - theirs[unit.seed, unit.size])
         for unit in own.units
-        if (unit.seed, unit.size) in theirs
+        if math.isfinite(unit.value - theirs.get((unit.seed, unit.size), math.nan))
     )
     if (
         own.scale != other.scale
