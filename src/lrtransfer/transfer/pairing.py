@@ -166,7 +166,7 @@ def _pairs(own: Estimate, other: Estimate) -> tuple[Unit, ...] | None:
     counts = [sum(pair.size == size for pair in pairs) for size in {pair.size for pair in pairs}]
     most = max(len(own.units), len(other.units))
     known = own.parts and other.parts and pairs
-    return pairs if known and min(counts) > 1 and 2 * len(pairs) > most else None
+    return pairs if known and min(counts, default=0) > 1 and 2 * len(pairs) > most else None
 
 
 def _plain(estimate: Estimate) -> float:

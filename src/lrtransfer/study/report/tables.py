@@ -18,6 +18,7 @@ _EDGE_WORDS = {
     "": "inside the grid",
     "low": "at or below its low end",
     "high": "at or above its high end",
+    "both": "at its single rate",
 }
 _FAST_WORDS = {"supported": "yes", "contradicted": "no", "inconclusive": "open"}
 _NET = ["arm", "fixed", "size"]
