@@ -191,3 +191,13 @@ def test_correlations_are_not_paired() -> None:
     rho = Estimate(0.5, (Part(0.1, math.inf),), scale="fisher", units=(Unit(-1, 0, 0.5),) * 8)
     assert difference(rho, rho).units == ()
     assert difference(known_exactly(1.0), known_exactly(0.0)).value == 1.0
+
+
+def test_units_without_a_value_are_no_pairs() -> None:
+    def own(last: float) -> Estimate:
+        units = (Unit(0, 8, 1.0), Unit(1, 8, 2.0), Unit(0, 64, last), Unit(1, 64, 4.5))
+        return Estimate(3.0, (Part(1.0, 2.0),), units=units)
+
+    assert len(difference(own(3.0), own(2.0)).units) == 4
+    # One pair is left at size 64: as of independent arms.
+    assert difference(own(math.nan), own(2.0)) == own(math.nan).minus(own(2.0))

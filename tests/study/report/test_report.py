@@ -206,10 +206,20 @@ def test_the_answer_takes_its_numbers_from_ledger_and_estimates(
         "adds 4.3 % under μP and 24 % under SP",
         "Of 1 claim about the sharpness as the reason, 1 is supported",
         "in 90 % of arms (70 to 100 %; 23 distinct arms)",
-        "Of 2 claims in all, 1 are supported, 1 contradicted and 0 inconclusive",
+        "Of 2 claims of the papers, 1 are supported, 1 contradicted and 0 inconclusive",
         "corrected for their number, 0 and 1 verdicts remain",
     ):
         assert said in text, said
+
+
+def test_questions_of_ours_are_counted_for_and_against_no_paper(
+    experiment: ExperimentReport,
+) -> None:
+    records = [claim(), claim(id="b", paper="ours", verdict="contradicted")]
+    text = " ".join(Page(render([experiment], records, META)).text.split())
+    assert "1 claim was put to the test" in text
+    assert "0 contradicted" in text and "Questions of our own (1) are counted apart" in text
+    assert "Of 1 claims of the papers, 1 are supported, 0 contradicted" in text
 
 
 def test_the_answer_speaks_of_all_three_papers_in_six_sentences(
@@ -239,7 +249,7 @@ def test_the_answer_speaks_of_all_three_papers_in_six_sentences(
     assert "2.2 [2.1, 2.2], beside the edge" in said[3]
     assert "−1.5 [−2.5, −0.4] in as many steps and of 1.6 [0.4, 2.9] at" in said[3]
     assert said[4].startswith("Over arms of all three papers")
-    assert said[-1].startswith("Of 11 claims in all")
+    assert said[-1].startswith("Of 11 claims of the papers")
 
 
 def test_the_answer_says_what_predicts_over_arms_where_the_papers_were_joined(

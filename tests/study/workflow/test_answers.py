@@ -86,12 +86,13 @@ def test_a_wrong_question_is_named(
 def test_the_ledger_counts_plain_and_corrected_verdicts(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    for stage in ("estimates two_layer_sharpening", "ledger --experiments two_layer_sharpening"):
-        assert main(["stage", *stage.split()]) == 0
+    for stage in ("estimates two_layer_sharpening", "ledger"):
+        chosen = ["--experiments", "two_layer_sharpening"]
+        assert main(["stage", *stage.split(), *chosen]) == 0
     assert main(["claims", "--experiments", "two_layer_sharpening"]) == 0
     text = " ".join(capsys.readouterr().out.split())
-    assert "2 claims: 2 supported" in text
-    assert "corrected for the 2 claims of the ledger (Holm): 2 supported" in text
+    assert "super-consistency, 2 claims: 2 supported" in text
+    assert "corrected for the 43 registered (Holm): 2 supported" in text
     assert main(["claims", "--experiments", "two_layer_sharpening", "--json"]) == 0
     records = json.loads(capsys.readouterr().out)
     assert records[-1]["id"] == "predict_covers_held_out"

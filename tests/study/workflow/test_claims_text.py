@@ -40,5 +40,14 @@ def test_a_long_name_has_a_line_of_its_own_and_a_longer_one_an_ellipsis() -> Non
     assert len(name) == COLUMNS
 
 
+def test_what_stands_in_the_way_of_a_claim_is_told_below_it() -> None:
+    reason = "The run lasts 0.256 of the updates that Adam's averages reach back. " * 2
+    *_, numbers, first, second = claims_text([COMMITTED[0] | {"obstacle": reason}]).splitlines()
+    assert COMMITTED[0]["id"] in numbers
+    assert f"{first.strip()} {second.strip()}" == reason.strip()
+    assert first.index("The run") == numbers.index(COMMITTED[0]["id"])
+    assert max(len(first), len(second)) <= COLUMNS
+
+
 def test_no_claims_are_said_to_be_none() -> None:
     assert claims_text([]) == "no claims"
