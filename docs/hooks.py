@@ -65,7 +65,8 @@ def _made() -> Iterator[tuple[str, str]]:
     ledger = defaultdict(list)
     for record in json.loads((ROOT / "results" / "claims.json").read_text(encoding="utf-8")):
         ledger[record["experiment"]].append(record)
-    index = ["# A page for each experiment", "", "| experiment | question | verdicts |", "|---|---|---|"]
+    head = "| experiment | question | verdicts |"
+    index = ["# A page for each experiment", "", head, "|---|---|---|"]
     for name, said in params["study"].items():
         yield f"experiment/{name}.md", _experiment(params, name, said["question"], ledger[name])
         counts = Counter(record["verdict"] for record in ledger[name])

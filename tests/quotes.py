@@ -1,7 +1,7 @@
 """Numbers that documents quote from the ledger, and whether they are what it holds.
 
-A quote is `0.40 [0.12, 0.68] (`mup_optimum_stays`, inconclusive)`, with a unit before the bracket and
-the experiment before the claim where several make it.
+A quote is "0.40 [0.12, 0.68] (`mup_optimum_stays`, inconclusive)", with a unit before the bracket
+and the experiment before the claim where several make it.
 """
 
 from __future__ import annotations
