@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import replace
 from typing import Any
 
@@ -158,12 +158,13 @@ def parameterize(
             for site in logits
         ),
     ]
-    scaled = _decayed(numbers, known)
+    scalars = _scalars(model, known)
+    scaled = _decayed(numbers, {*known.named("undecayed"), *scalars})
     groups = build_groups(model, scaled, numbers.roles, settings, family)
     for group in groups:
         group["optimizer"] = name
     multipliers = effective(model, planned)
-    kept = {*expand(listed(told.kept), tensors, "kept"), *_kept(model, known)}
+    kept = {*expand(listed(told.kept), tensors, "kept"), *known.named("kept"), *scalars}
     source = torch.Generator().manual_seed(seed) if isinstance(seed, int) else seed
     with undone_on_error(model, source, weights=initialise):
         drawn = _draw(model, scaled, source) if initialise else {}
@@ -184,9 +185,8 @@ def _gamma0(rules: table.Rules, gamma0: float) -> float:
     return gamma0
 
 
-def _decayed(numbers: Numbers, known: Known) -> dict[str, Scaled]:
+def _decayed(numbers: Numbers, undecayed: Set[str]) -> dict[str, Scaled]:
     """Return the numbers, without weight decay where there shall be none."""
-    undecayed = {name for name, said in known.tensors.items() if said.undecayed}
     return {
         name: replace(own, weight_decay=0.0)
         if numbers.roles[name] in _UNDECAYED or name in undecayed
@@ -195,14 +195,13 @@ def _decayed(numbers: Numbers, known: Known) -> dict[str, Scaled]:
     }
 
 
-def _kept(model: nn.Module, known: Known) -> set[str]:
-    """Return the tensors whose initial values have a meaning: as the layouts tell, and scalars."""
-    kept = {name for name, said in known.tensors.items() if said.kept}
-    return kept | {
+def _scalars(model: nn.Module, known: Known) -> list[str]:
+    """Return the tensors of one entry that no layout knows: their values mean something."""
+    return [
         name
         for name, parameter in model.named_parameters()
         if parameter.numel() == 1 and name not in known.tensors
-    }
+    ]
 
 
 def _draw(
