@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from lrtransfer.scaling import table
+from lrtransfer.scaling.affine import take_in
 from lrtransfer.scaling.attention import Attention, resolve_attention
 from lrtransfer.scaling.branches import resolve_branches
 from lrtransfer.scaling.groups import (
@@ -24,6 +26,7 @@ from lrtransfer.scaling.names import expand_keys
 from lrtransfer.scaling.roles import Roles
 from lrtransfer.scaling.roles_and_width import check_tensors, roles_and_width
 from lrtransfer.scaling.rules import Constants, Scaled
+from lrtransfer.scaling.symmetry import absorbed
 from lrtransfer.scaling.undo import undone_on_error
 from lrtransfer.scaling.uses import Scaler, absorbed_numbers
 
@@ -169,16 +172,20 @@ def parameterize(
             for site in logits
         ),
     ]
-    groups = build_groups(model, numbers.scaled, numbers.roles, settings, family)
+    taken = take_in(model, effective(model, planned), {}, {})
+    scaled = {
+        tensor: absorbed(replace(own, multiplier=taken.factors.get(tensor, 1.0)), family)
+        for tensor, own in numbers.scaled.items()
+    }
+    groups = build_groups(model, scaled, numbers.roles, settings, family)
     for group in groups:
         group["optimizer"] = name
-    multipliers = effective(model, planned)
     source = _generator(seed, generator)
     with undone_on_error(model, source, weights=initialise):
-        drawn = _draw(model, numbers.scaled, source) if initialise else {}
+        drawn = _draw(model, scaled, source) if initialise else {}
         _overwrite(model, drawn)
         remove_multipliers(model)
-        register(model, multipliers)
+        register(model, taken.kept)
         return groups
 
 
