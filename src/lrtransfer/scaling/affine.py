@@ -184,10 +184,9 @@ def times(tensor: Tensor, factors: Tensor, axis: int) -> Tensor:
 
 def _called(module: nn.Module, tensors: Mapping[str, Tensor], inputs: Tensor) -> Tensor | None:
     twin = copy.copy(module)  # without hooks: forward is called, not the module
-    twin.__dict__["_parameters"] = dict(tensors)
+    twin.__dict__ |= {"_parameters": dict(tensors), "training": False}  # nothing draws
     try:
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            output = twin.forward(inputs)
+        output = twin.forward(inputs)
     except Exception:  # an input that it does not take tells as much
         return None
     return output if isinstance(output, Tensor) else None

@@ -50,9 +50,10 @@ class MultiplyOutput(Unscripted):
         if self.part is None:
             return output * self.factor
         start, stop = self.part
-        blocks = output.unflatten(-1, (-1, self.period or output.shape[-1]))  # (…, blocks, period)
-        scaled = blocks[..., start:stop] * self.factor
-        return torch.cat([blocks[..., :start], scaled, blocks[..., stop:]], dim=-1).flatten(-2)
+        features = output.unflatten(-1, (-1, self.period or output.shape[-1]))
+        scaled = features[..., start:stop] * self.factor  # (…, periods, stop - start)
+        parts = [features[..., :start], scaled, features[..., stop:]]
+        return torch.cat(parts, dim=-1).flatten(-2)
 
 
 @dataclass(frozen=True)
