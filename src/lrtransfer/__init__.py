@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lrtransfer.scaling.export_rates import export_rates as export_rates
     from lrtransfer.scaling.fold import fold as fold
     from lrtransfer.scaling.groups import rates as rates
+    from lrtransfer.scaling.layout import Layout as Layout
     from lrtransfer.scaling.parameterize import parameterize as parameterize
     from lrtransfer.scaling.rebind import StaleOptimizerError as StaleOptimizerError
     from lrtransfer.scaling.rebind import rebind as rebind
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 _PUBLIC = {
     "CDAT": "lrtransfer.optim.tuners.cdat",
     "JudgeError": "lrtransfer.transfer.roles",
+    "Layout": "lrtransfer.scaling.layout",
     "ScheduleError": "lrtransfer.optim.check_schedule",
     "StaleOptimizerError": "lrtransfer.scaling.rebind",
     "check_optimizer": "lrtransfer.optim.check_optimizer",
@@ -51,6 +53,7 @@ _PUBLIC = {
 __all__ = [
     "CDAT",
     "JudgeError",
+    "Layout",
     "ScheduleError",
     "StaleOptimizerError",
     "check_optimizer",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -91,6 +91,7 @@ def take_in(
     planned: Iterable[Planned],
     ends: Mapping[str, Sequence[str]],
     norms: Mapping[str, str],
+    fixed: Collection[str] = (),
 ) -> Taken:
     """Give multipliers to tensors wherever algebra can.
 
@@ -100,6 +101,7 @@ def take_in(
         ends: Module -> the modules or parameters that its output is linear in together, where
             that cannot be told from torch's own containers.
         norms: Linear module -> the norm whose output, used nowhere else, is its input.
+        fixed: Parameters that take none.
     """
     named = dict(model.named_parameters(remove_duplicate=False))
     names = {id(tensor): name for name, tensor in model.named_parameters()}
@@ -108,9 +110,9 @@ def take_in(
     kept = []
     for plan in planned:
         tensors = _tensors(model, named, plan, ends, norms)
-        if tensors and all(places[id(tensor)] == 1 for tensor in tensors):
-            for tensor in tensors:
-                name = names[id(tensor)]
+        found = [names[id(tensor)] for tensor in tensors if places[id(tensor)] == 1]
+        if tensors and len(found) == len(tensors) and not any(name in fixed for name in found):
+            for name in found:
                 factors[name] = factors.get(name, 1.0) * plan.hook.factor
         else:
             kept.append(plan)
