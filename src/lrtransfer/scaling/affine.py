@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from lrtransfer.scaling.hooks import MultiplyArgument, MultiplyOutput, Planned
+from lrtransfer.scaling.hooks import MultiplyArgument, Planned
 
 Axes = Mapping[str, int]
 """Name of a module's own tensor -> its axis along which the outputs lie."""
@@ -151,13 +151,15 @@ def _whole(model: nn.Module, name: str) -> list[Tensor]:
 def _asked(module: nn.Module, own: Mapping[str, Tensor]) -> Axes | None:
     """Return the axes of a module that torch does not know, from what it does to numbers."""
     weight = own["weight"]
-    if module._modules or module._buffers or weight.ndim > 2 or weight.is_meta:
+    if module._modules or module._buffers or weight.ndim not in (1, 2) or weight.is_meta:
         return None
     random = torch.Generator().manual_seed(0)
     for axis in range(weight.ndim):
         features = weight.shape[axis if weight.ndim == 1 else 1 - axis]
         inputs = torch.rand(2, features, generator=random).to(weight)
         axes = {leaf: axis if leaf == "weight" else 0 for leaf in own}
+        if len({t.shape[axes[leaf]] for leaf, t in own.items()}) > 1:
+            continue
         drawn = {leaf: torch.rand(t.shape, generator=random).to(t) for leaf, t in own.items()}
         factors = torch.ones(weight.shape[axis]).to(weight)
         factors[0] = 2.0  # exact in every floating-point type
