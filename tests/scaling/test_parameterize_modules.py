@@ -67,9 +67,11 @@ def test_branches_are_multiplied_and_their_tensors_follow_the_depth() -> None:
         base_depth=2,
         branch_exponent=1.0,
     )
-    found = hooks(model)
-    for name in ("h.0.attn", "h.3.mlp"):
-        assert found[name] == [MultiplyOutput(1 / 4, "branch")]
+    # The attention of one's own keeps a hook; the last map of an nn.Sequential takes it.
+    assert hooks(model)["h.0.attn"] == [MultiplyOutput(1 / 4, "branch")]
+    assert "h.3.mlp" not in hooks(model)
+    rates = lt.rates(groups)
+    assert rates["h.3.mlp.2.bias"] == rates["h.3.mlp.0.bias"] / 4
     # α = 1: the rates of a branch ignore the depth, its ε falls with 1/L.
     epsilon = {n: g["relative_epsilon"] for g in groups for n in g["names"]}
     assert epsilon["h.0.ln_1.weight"] == epsilon["h.1.mlp.0.weight"] == 1 / 2 / 4
@@ -81,11 +83,13 @@ def test_a_branch_at_the_top_has_no_neighbours_to_ask_for() -> None:
         parts = {"first": nn.Linear(3, width), "branch": nn.Linear(width, width)}
         return nn.ModuleDict(parts)
 
-    model = build(8)
-    common: dict[str, Any] = {"base": build(4), "optimizer": "adamw", "lr": 1.0}
-    layout = lt.Layout(branches=["branch"], depth=4)
-    lt.parameterize(model, "depth_mup", layout=layout, base_depth=1, **common)
-    assert hooks(model) == {"branch": [MultiplyOutput(1 / 2, "branch")]}
+    model, plain = build(8), build(8)
+    common: dict[str, Any] = {"base": build(4), "optimizer": "adamw", "lr": 1.0, "seed": 0}
+    common |= {"branches": ["branch"], "base_depth": 1}
+    lt.parameterize(model, "depth_mup", **with_layout(common | {"depth": 4}))
+    lt.parameterize(plain, "depth_mup", **with_layout(common | {"depth": 1}))
+    assert hooks(model) == {}
+    torch.testing.assert_close(model["branch"].weight, plain["branch"].weight / 2)
 
 
 def test_the_depth_is_the_number_of_branches_unless_told() -> None:
@@ -150,22 +154,10 @@ def test_a_table_whose_tensors_scale_with_depth_needs_it_without_branches_too() 
 
 
 def test_a_branch_may_return_a_tuple_that_begins_with_its_output() -> None:
-    model, tokens_in = encoder(attention={}), torch.randn(2, 5, 16, dtype=torch.float64)
-    attention = model.layers.layers[0].self_attn
-    output, weights = attention(tokens_in, tokens_in, tokens_in)  # type: ignore[operator]
-    lt.parameterize(
-        model,
-        "depth_mup",
-        base=Encoder(8),
-        optimizer="sgd",
-        lr=1.0,
-        layout=lt.Layout(branches=["layers.layers.*.self_attn"], inside=[], attention={}, depth=16),
-        base_depth=1,
-        initialise=False,
-    )
-    scaled_output, same = attention(tokens_in, tokens_in, tokens_in)  # type: ignore[operator]
+    model, output, weights = Encoder(8), torch.randn(2, 5), torch.randn(2, 2)
+    scaled_output, same = MultiplyOutput(1 / 4, "branch")(model, (), (output, weights))
     torch.testing.assert_close(scaled_output, output / 4)
-    assert torch.equal(same, weights)
+    assert same is weights
     with pytest.raises(TypeError, match=r"an? Encoder whose branch has a multiplier returned dict"):
         MultiplyOutput(2.0, "branch")(model, (), {})
 
@@ -383,17 +375,13 @@ def test_a_module_used_under_two_names_is_one() -> None:
                 hidden = hidden + block(hidden)
             return hidden
 
-    model = Twice(8)
-    groups = lt.parameterize(
-        model,
-        "depth_mup",
-        base=Twice(4),
-        optimizer="adamw",
-        lr=1.0,
-        layout=lt.Layout(branches="blocks.*"),
-        base_depth=1,
-    )
-    assert hooks(model) == {"blocks.0": [MultiplyOutput(2**-0.5, "branch")]}
+    model, plain = Twice(8), Twice(8)
+    common: dict[str, Any] = {"optimizer": "adamw", "lr": 1.0, "seed": 0, "branches": "blocks.*"}
+    common |= {"base": Twice(4), "base_depth": 1}
+    groups = lt.parameterize(model, "depth_mup", **with_layout(common))
+    lt.parameterize(plain, "depth_mup", **with_layout(common | {"depth": 1}))
+    # Once, although two branches have it.
+    torch.testing.assert_close(model.blocks[0].weight, plain.blocks[0].weight / 2**0.5)
     assert sum("blocks" in name for name in lt.rates(groups)) == 2
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from lrtransfer.scaling import table
+from lrtransfer.scaling.affine import Taken, take_in
 from lrtransfer.scaling.attention import multiplier, resolve_attention
 from lrtransfer.scaling.branches import resolve_branches
 from lrtransfer.scaling.groups import (
@@ -27,6 +28,7 @@ from lrtransfer.scaling.names import expand, expand_keys
 from lrtransfer.scaling.roles import Roles
 from lrtransfer.scaling.roles_and_width import Base, check_tensors, roles_and_width
 from lrtransfer.scaling.rules import Constants, Scaled
+from lrtransfer.scaling.symmetry import Family, absorbed
 from lrtransfer.scaling.undo import undone_on_error
 from lrtransfer.scaling.uses import Numbers, Scaler, absorbed_numbers
 
@@ -54,11 +56,13 @@ def parameterize(
 
     The network takes the equivalent form (abc-symmetry, Yang and Hu 2021, 2011.14522) in which no
     tensor has a multiplier: it is absorbed into the initial weights, the learning rate, the weight
-    decay and ε. Forward hooks remain for the branches and the attention logits, whose multipliers
-    no tensor can take, and for a weight that an embedding and a readout share. They are picklable,
-    add no key to the `state_dict` and hold in `torch.func.functional_call`.
+    decay and ε. That of a branch goes into its last affine map, that of attention logits into the
+    queries' map or gain, that of a readout whose weight is an embedding's into the norm before it.
+    Forward hooks remain where queries share one tensor with keys and values, and where the last map
+    or the norm is not known. They are picklable, add no key to the `state_dict` and hold in
+    `torch.func.functional_call`; `lrtransfer.fold` puts them into the weights after training.
 
-    A shared weight follows the rule of the embedding, and the input of the readout is multiplied
+    A shared weight follows the rule of the embedding, and what enters the readout is multiplied
     so that the readout starts at the size of an untied one. It counts as shared if both modules
     hold it; a use inside a `forward` cannot be seen.
 
@@ -159,18 +163,20 @@ def parameterize(
         ),
     ]
     scalars = _scalars(model, known)
-    scaled = _decayed(numbers, {*known.named("undecayed"), *scalars})
+    kept = {*expand(listed(told.kept), tensors, "kept"), *known.named("kept"), *scalars}
+    taken = take_in(model, effective(model, planned), known.branches, known.norms, kept)
+    scaled = _decayed(
+        _taken(numbers, taken, family), numbers.roles, {*known.named("undecayed"), *scalars}
+    )
     groups = build_groups(model, scaled, numbers.roles, settings, family)
     for group in groups:
         group["optimizer"] = name
-    multipliers = effective(model, planned)
-    kept = {*expand(listed(told.kept), tensors, "kept"), *known.named("kept"), *scalars}
     source = torch.Generator().manual_seed(seed) if isinstance(seed, int) else seed
     with undone_on_error(model, source, weights=initialise):
         drawn = _draw(model, scaled, source) if initialise else {}
         _overwrite(model, {n: values for n, values in drawn.items() if n not in kept})
         remove_multipliers(model)
-        register(model, multipliers)
+        register(model, taken.kept)
         return groups
 
 
@@ -185,13 +191,23 @@ def _gamma0(rules: table.Rules, gamma0: float) -> float:
     return gamma0
 
 
-def _decayed(numbers: Numbers, undecayed: Set[str]) -> dict[str, Scaled]:
+def _taken(numbers: Numbers, taken: Taken, family: Family) -> dict[str, Scaled]:
+    """Return the numbers with the multipliers that the tensors take."""
+    return {
+        name: absorbed(replace(own, multiplier=taken.factors.get(name, 1.0)), family)
+        for name, own in numbers.scaled.items()
+    }
+
+
+def _decayed(
+    scaled: Mapping[str, Scaled], roles: Mapping[str, str], undecayed: Set[str]
+) -> dict[str, Scaled]:
     """Return the numbers, without weight decay where there shall be none."""
     return {
         name: replace(own, weight_decay=0.0)
-        if numbers.roles[name] in _UNDECAYED or name in undecayed
+        if roles[name] in _UNDECAYED or name in undecayed
         else own
-        for name, own in numbers.scaled.items()
+        for name, own in scaled.items()
     }
 
 
