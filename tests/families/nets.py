@@ -284,7 +284,7 @@ FAMILIES: Mapping[str, Family] = {
         "ForMaskedLM",
     ),
     "ViT": Family(vit, images),
-    "ResNet": Family(resnet, images),
-    "torchvision": Family(ResNet, lambda: images("x")),
+    "ResNet": Family(resnet, lambda: images(size=32)),
+    "torchvision": Family(ResNet, lambda: images("x", size=16)),
     "torch": Family(Translator, pairs),
 }

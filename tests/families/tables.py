@@ -8,6 +8,11 @@ sizes: D the width, F the inner size of a feed-forward layer, I that of an exper
 
 from __future__ import annotations
 
+import re
+from typing import NamedTuple
+
+from .nets import Shape
+
 _LLAMA = """
 model.embed_tokens.weight                                  embedding    1
 model.layers.N.(input|post_attention)_layernorm.weight     norm_gain    1
@@ -220,3 +225,33 @@ resnet.encoder.stages.1.layers.0.shortcut.convolution.weight             hidden 
 classifier.1.weight                                                      output     2*D
 classifier.1.bias                                                        scalar_bias  1
 """
+
+
+class Row(NamedTuple):
+    """A line of a table."""
+
+    name: str
+    role: str
+    fan_in: int
+    marks: set[str]
+
+
+def rows(family: str, shape: Shape, width: int) -> list[Row]:
+    """Return the table of a family."""
+    own = f"{family}, swapped" if shape.swapped and f"{family}, swapped" in TABLES else family
+    sizes = {"D": width, "F": shape.feed_forward * width, "I": shape.feed_forward * width // 2}
+    found = []
+    for line in TABLES[own].strip().splitlines():
+        if not line:
+            continue
+        name, role, fan_in, *marks = line.split()
+        pattern = name.replace(".N.", r".\d+.").replace("(.*)", r"[\w.]*")
+        found.append(Row(pattern, role, eval(fan_in, sizes), set(marks)))
+    return found
+
+
+def row_of(name: str, table: list[Row]) -> Row:
+    """Return the one row that a parameter has."""
+    fitting = [row for row in table if re.fullmatch(row.name, name)]
+    assert len(fitting) == 1, (name, fitting)
+    return fitting[0]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 import torch
@@ -15,37 +14,11 @@ from lrtransfer.scaling.hooks import multipliers
 pytest.importorskip("transformers")
 
 from .nets import FAMILIES, OTHER, Shape
-from .tables import TABLES
+from .tables import Row, row_of, rows
 
 BASE, WIDTH = 16, 64
 GROWTH = WIDTH / BASE
 FUSED = {"GPT2": 1, "GPTNeoX": 1, "torch": 1}  # whose queries share a tensor with keys and values
-
-
-class Row(NamedTuple):
-    name: str
-    role: str
-    fan_in: int
-    marks: set[str]
-
-
-def rows(family: str, shape: Shape) -> list[Row]:
-    own = f"{family}, swapped" if shape.swapped and f"{family}, swapped" in TABLES else family
-    sizes = {"D": WIDTH, "F": shape.feed_forward * WIDTH, "I": shape.feed_forward * WIDTH // 2}
-    found = []
-    for line in TABLES[own].strip().splitlines():
-        if not line:
-            continue
-        name, role, fan_in, *marks = line.split()
-        pattern = name.replace(".N.", r".\d+.").replace("(.*)", r"[\w.]*")
-        found.append(Row(pattern, role, eval(fan_in, sizes), set(marks)))
-    return found
-
-
-def row_of(name: str, table: list[Row]) -> Row:
-    fitting = [row for row in table if re.fullmatch(row.name, name)]
-    assert len(fitting) == 1, (name, fitting)
-    return fitting[0]
 
 
 def expected(row: Row, factor: float) -> dict[str, float]:
@@ -82,7 +55,7 @@ def test_every_tensor_is_what_the_table_says(family: str, shape: Shape) -> None:
         model, "mup_table3", base=base, optimizer="adamw", lr=1.0, weight_decay=1.0, seed=5
     )
     numbers: dict[str, dict[str, Any]] = {n: g for g in groups for n in g["names"]}
-    random, table = torch.Generator().manual_seed(5), rows(family, shape)
+    random, table = torch.Generator().manual_seed(5), rows(family, shape, WIDTH)
     tied = FAMILIES[family].tied != shape.swapped
     logits = (WIDTH / shape.heads) ** -0.5  # 1/d instead of 1/√d
     readout = (WIDTH * GROWTH) ** -0.5  # an embedding of size one as a readout
