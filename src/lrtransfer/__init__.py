@@ -13,15 +13,17 @@ if TYPE_CHECKING:
     from lrtransfer.curvature import critical_sharpness as critical_sharpness
     from lrtransfer.curvature import sharpness as sharpness
     from lrtransfer.curvature.spectrum_of_model import eigenvalues as eigenvalues
-    from lrtransfer.optim.check_optimizer import StaleOptimizerError as StaleOptimizerError
     from lrtransfer.optim.check_optimizer import check_optimizer as check_optimizer
     from lrtransfer.optim.check_schedule import ScheduleError as ScheduleError
     from lrtransfer.optim.check_schedule import check_schedule as check_schedule
     from lrtransfer.optim.make_optimizer import make_optimizer as make_optimizer
     from lrtransfer.optim.tuners.cdat import CDAT as CDAT
     from lrtransfer.scaling.export_rates import export_rates as export_rates
+    from lrtransfer.scaling.fold import fold as fold
     from lrtransfer.scaling.groups import rates as rates
+    from lrtransfer.scaling.layout import Layout as Layout
     from lrtransfer.scaling.parameterize import parameterize as parameterize
+    from lrtransfer.scaling.rebind import StaleOptimizerError as StaleOptimizerError
     from lrtransfer.scaling.rebind import rebind as rebind
     from lrtransfer.transfer.judge import judge as judge
     from lrtransfer.transfer.roles import JudgeError as JudgeError
@@ -30,14 +32,16 @@ if TYPE_CHECKING:
 _PUBLIC = {
     "CDAT": "lrtransfer.optim.tuners.cdat",
     "JudgeError": "lrtransfer.transfer.roles",
+    "Layout": "lrtransfer.scaling.layout",
     "ScheduleError": "lrtransfer.optim.check_schedule",
-    "StaleOptimizerError": "lrtransfer.optim.check_optimizer",
+    "StaleOptimizerError": "lrtransfer.scaling.rebind",
     "check_optimizer": "lrtransfer.optim.check_optimizer",
     "check_schedule": "lrtransfer.optim.check_schedule",
     "coordinate_check": "lrtransfer.coordinates.coordinate_check",
     "critical_sharpness": "lrtransfer.curvature",
     "eigenvalues": "lrtransfer.curvature.spectrum_of_model",
     "export_rates": "lrtransfer.scaling.export_rates",
+    "fold": "lrtransfer.scaling.fold",
     "judge": "lrtransfer.transfer.judge",
     "make_optimizer": "lrtransfer.optim.make_optimizer",
     "parameterize": "lrtransfer.scaling.parameterize",
@@ -49,6 +53,7 @@ _PUBLIC = {
 __all__ = [
     "CDAT",
     "JudgeError",
+    "Layout",
     "ScheduleError",
     "StaleOptimizerError",
     "check_optimizer",
@@ -57,6 +62,7 @@ __all__ = [
     "critical_sharpness",
     "eigenvalues",
     "export_rates",
+    "fold",
     "judge",
     "make_optimizer",
     "parameterize",
