@@ -18,7 +18,7 @@ from lrtransfer.scaling.apply import UnknownRoleError
 from lrtransfer.scaling.first_pass import FirstPass
 from lrtransfer.scaling.hooks import MultiplyArgument, MultiplyOutput
 
-from .outsiders import VOCABULARY, Transformer, tokens, trajectory
+from .outsiders import VOCABULARY, Transformer, tokens, trajectory, with_layout
 
 BRANCHES = ["h.*.attn", "h.*.mlp"]
 PRE_NORMS = ["h.*.ln_*"]
@@ -40,7 +40,7 @@ def scaled(model: nn.Module, name: Any = "mup", **changes: Any) -> list[dict[str
     if "base" not in settings:
         tied = model.get_parameter("head.weight") is model.get_parameter("wte.weight")
         settings["base"] = transformer(width // 2, tied=tied)
-    return lt.parameterize(model, name, **settings)
+    return lt.parameterize(model, name, **with_layout(settings))
 
 
 def hooks(model: nn.Module) -> dict[str, list[MultiplyOutput | MultiplyArgument]]:
@@ -85,9 +85,9 @@ def test_a_branch_at_the_top_has_no_neighbours_to_ask_for() -> None:
 
     model, plain = build(8), build(8)
     common: dict[str, Any] = {"base": build(4), "optimizer": "adamw", "lr": 1.0, "seed": 0}
-    common |= {"branches": ["branch"], "base_depth": 1}
-    lt.parameterize(model, "depth_mup", depth=4, **common)
-    lt.parameterize(plain, "depth_mup", depth=1, **common)
+    for net, depth in ((model, 4), (plain, 1)):
+        layout = lt.Layout(branches=["branch"], depth=depth)
+        lt.parameterize(net, "depth_mup", layout=layout, base_depth=1, **common)
     assert hooks(model) == {}
     torch.testing.assert_close(model["branch"].weight, plain["branch"].weight / 2)
 
@@ -104,12 +104,16 @@ def test_the_depth_is_the_number_of_branches_unless_told() -> None:
 @pytest.mark.parametrize(
     ("name", "changes", "message"),
     [
-        ("depth_mup", {}, r"scales with the depth\. Give branches="),
-        ("complete_p", {}, r"scales with the depth\. Give branches="),
-        ("mup", {"branch_exponent": 0.5}, r"scales with the depth\. Give branches="),
-        ("mup", {"depth": 4}, r"depth is told, but branches is not"),
-        ("mup", {"base_depth": 4}, r"base_depth is told, but branches is not"),
-        ("mup", {"inside": PRE_NORMS}, r"inside is told, but branches is not"),
+        ("depth_mup", {}, r"scales with the depth\. Give .*\(branches="),
+        ("complete_p", {}, r"scales with the depth\. Give .*\(branches="),
+        (
+            "mup",
+            {"branch_exponent": 0.5},
+            r"scales with the depth\. Give .*\(branches=",
+        ),
+        ("mup", {"depth": 4}, r"depth is told, but branches are not"),
+        ("mup", {"base_depth": 4}, r"base_depth is told, but branches are not"),
+        ("mup", {"inside": PRE_NORMS}, r"inside is told, but branches are not"),
         ("mup", {"branches": BRANCHES}, r"Give branch_exponent="),
         ("depth_mup", {"branches": BRANCHES, "inside": []}, r"Give base_depth="),
         ("depth_mup", {"branches": BRANCHES, "base_depth": 1}, r"'h\.0\.ln_1\.weight'.*inside="),
@@ -187,14 +191,14 @@ class Encoder(nn.Module):
 def encoder(**changes: Any) -> Encoder:
     settings: dict[str, Any] = {"optimizer": "adamw", "lr": 1e-3, "seed": 0} | changes
     model = Encoder(16).double()
-    lt.parameterize(model, "mup", base=Encoder(8), **settings)
+    lt.parameterize(model, "mup", base=Encoder(8), **with_layout(settings))
     return model
 
 
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("training", [False, True])
 def test_torch_s_attention_has_exactly_multiplied_logits(masked: bool, training: bool) -> None:
-    model = encoder(attention=["layers.layers.*.self_attn"]).train(training)
+    model = encoder().train(training)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.3 * torch.randn_like(parameter))  # biases too
@@ -228,7 +232,6 @@ def test_keys_given_by_name_are_multiplied_too() -> None:
 @pytest.mark.parametrize(
     ("attention", "message"),
     [
-        (None, r"'layers\.layers\.0\.self_attn' is a MultiheadAttention.*Give attention="),
         (["layers.layers.0.self_attn"], r"'layers\.layers\.1\.self_attn' is a Multihead"),
         (["layers.layers.2.self_attn"], r"attention names 'layers\.layers\.2\.self_attn'"),
         (["first"], r"attention names 'first', a Linear, without its head dimension"),
@@ -250,7 +253,7 @@ def test_attention_that_is_not_told_or_does_not_fit_is_named(
 
 
 def test_attention_written_by_the_user_is_recognised_by_its_class() -> None:
-    with pytest.raises(ValueError, match=r"'h\.0\.attn' is a Attention.*Give attention="):
+    with pytest.raises(ValueError, match=r"'h\.0\.attn' is a Attention.*Give .*\(attention="):
         scaled(transformer(), attention=None)
 
 
@@ -275,15 +278,15 @@ def test_attention_with_a_key_of_its_own_is_refused() -> None:
             self.attn = nn.MultiheadAttention(width, 2, add_zero_attn=True)
 
     with pytest.raises(ValueError, match=r"'attn' attends to a key of its own"):
-        lt.parameterize(Extra(8), "mup", base=Extra(4), optimizer="sgd", lr=1.0, attention=["attn"])
+        lt.parameterize(Extra(8), "mup", base=Extra(4), optimizer="sgd", lr=1.0)
 
 
 def test_torch_s_encoder_must_not_pack_padded_samples() -> None:
     told: dict[str, Any] = {"base": Encoder(8), "optimizer": "adamw", "lr": 1e-3}
     packing = Encoder(16, nested=True)
     with pytest.raises(ValueError, match=r"'layers' packs padded.*enable_nested_tensor=False"):
-        lt.parameterize(packing, "mup", attention=["layers.layers.*.self_attn"], **told)
-    lt.parameterize(packing, "mup", attention={}, **told)
+        lt.parameterize(packing, "mup", **told)
+    lt.parameterize(packing, "mup", layout=lt.Layout(attention={}), **told)
 
 
 def test_a_tied_readout_starts_and_trains_as_mup_says() -> None:
@@ -350,8 +353,7 @@ def test_ties_that_have_no_form_are_refused_by_name() -> None:
             base=Reused(4),
             optimizer="adamw",
             lr=1.0,
-            roles={"mine.weight": "hidden"},
-            fans={"mine.weight": (8, 7)},
+            layout=lt.Layout(roles={"mine.weight": "hidden"}, fans={"mine.weight": (8, 7)}),
         )
     zero = {"init": {"factor": 0.0}}
     own: dict[str, Any] = {r: {} for r in table.rules("sp", "adam")} | {"output": zero}
@@ -374,10 +376,10 @@ def test_a_module_used_under_two_names_is_one() -> None:
             return hidden
 
     model, plain = Twice(8), Twice(8)
-    common: dict[str, Any] = {"optimizer": "adamw", "lr": 1.0, "seed": 0, "branches": "blocks.*"}
-    common |= {"base": Twice(4), "base_depth": 1}
-    groups = lt.parameterize(model, "depth_mup", **common)
-    lt.parameterize(plain, "depth_mup", depth=1, **common)
+    common: dict[str, Any] = {"optimizer": "adamw", "lr": 1.0, "seed": 0, "base": Twice(4)}
+    for net, depth in ((model, 2), (plain, 1)):
+        layout = lt.Layout(branches="blocks.*", depth=depth)
+        groups = lt.parameterize(net, "depth_mup", layout=layout, base_depth=1, **common)
     # Once, although two branches have it.
     torch.testing.assert_close(model.blocks[0].weight, plain.blocks[0].weight / 2**0.5)
     assert sum("blocks" in name for name in lt.rates(groups)) == 2
@@ -414,7 +416,7 @@ def test_a_failed_second_call_leaves_the_first() -> None:
     model = transformer()
     scaled(model, "depth_mup", **FULL)
     before, outputs = hooks(model), model(tokens())
-    with pytest.raises(ValueError, match=r"Give branches="):
+    with pytest.raises(ValueError, match=r"Give layout=lt\.Layout\(branches="):
         scaled(model, "complete_p")
     assert hooks(model) == before
     assert torch.equal(model(tokens()), outputs)

@@ -92,6 +92,10 @@ class Known:
     logits: tuple[Logits, ...] = ()
     norms: Mapping[str, str] = field(default_factory=dict)
 
+    def named(self, mark: str) -> list[str]:
+        """Return the tensors that have a mark: `kept`, `undecayed` or `uneven`."""
+        return [name for name, said in self.tensors.items() if getattr(said, mark)]
+
 
 def read_layouts(model: nn.Module, own: Mapping[str, Entry] | None = None) -> Known:
     """Return what `own` entries, and after them those of `layouts.yaml`, say of a model.

@@ -74,9 +74,16 @@ class Attentive(nn.Module):
         self.attention = nn.MultiheadAttention(width, 2, batch_first=True)
 
 
-def scale(model: nn.Module, base: nn.Module, branches: str = "blocks.*", **more: Any) -> nn.Module:
+def scale(
+    model: nn.Module,
+    base: nn.Module,
+    branches: str = "blocks.*",
+    depth: int | None = None,
+    **more: Any,
+) -> nn.Module:
+    layout = lt.Layout(branches=branches, inside=[], depth=depth)
     common: dict[str, Any] = {"optimizer": "adamw", "lr": 0.1, "seed": 0, "base_depth": 1}
-    lt.parameterize(model, "depth_mup", base=base, branches=branches, inside=[], **(common | more))
+    lt.parameterize(model, "depth_mup", base=base, layout=layout, **(common | more))
     return model
 
 
