@@ -193,7 +193,7 @@ def _gamma0(rules: table.Rules, gamma0: float) -> float:
 def _scaled(
     numbers: Numbers, factors: Mapping[str, float], undecayed: Set[str], family: Family
 ) -> dict[str, Scaled]:
-    """Return the numbers with the multipliers taken in, without weight decay where none shall be."""
+    """Return the numbers with what tensors take in, and no decay where none shall be."""
     scaled = {}
     for name, own in numbers.scaled.items():
         scaled[name] = absorbed(replace(own, multiplier=factors.get(name, 1.0)), family)

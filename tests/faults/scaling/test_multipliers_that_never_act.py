@@ -186,8 +186,8 @@ def test_torchscript_says_what_it_cannot_compile_and_what_can() -> None:
 @pytest.mark.parametrize("branches", ["attention.out_proj", "attention"])
 def test_the_output_map_of_torch_s_attention_takes_its_multiplier(branches: str) -> None:
     model, plain = Attentive(8), Attentive(8)
-    scale(plain, Attentive(4), branches, attention={}, depth=1)
-    scale(model, Attentive(4), branches, attention={}, depth=4)
-    assert not any(m._forward_hooks for m in model.modules())
+    scale(plain, Attentive(4), branches, depth=1)
+    scale(model, Attentive(4), branches, depth=4)
+    assert not any(m._forward_hooks for m in model.attention.modules())  # type: ignore[union-attr]
     expected = plain.attention.out_proj.weight / 2
     torch.testing.assert_close(model.attention.out_proj.weight, expected)
