@@ -81,6 +81,11 @@ def source_file(room: str, name: str) -> Path:
     return found.file if found else PACKAGE / ROOMS[room].folder / f"{name}.py"
 
 
+def is_ours(room: str, name: str) -> bool:
+    """Return whether a member is this package's, not the study's or an installed package's."""
+    return source_file(room, name).is_relative_to(PACKAGE)
+
+
 def is_member(file: Path) -> bool:
     """Return whether a file defines a member of some room."""
     return any(
@@ -122,8 +127,13 @@ def _members(study: Path, room: str) -> dict[str, Source]:
 
 
 def tells_roles(model: str) -> bool:
-    """Return whether a model's file says which roles its tensors have; `parameterize` finds out."""
+    """Return whether a model's file says which roles its tensors have; else they are inferred."""
     return _assigned(source_file("models", model), "ROLES") is not None
+
+
+def families() -> tuple[str, ...]:
+    """Return the model families that tell their roles."""
+    return tuple(name for name in names("models") if tells_roles(name))
 
 
 def constant(room: str, name: str, constant: str) -> Any:

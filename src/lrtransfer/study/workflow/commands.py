@@ -62,17 +62,18 @@ def check(options: Namespace) -> None:
 
     check_memory()
     from lrtransfer.study.workflow.cost import print_estimate
-    from lrtransfer.study.workflow.preflight import check_runs
+    from lrtransfer.study.workflow.preflight import check_data, check_runs
     from lrtransfer.study.workflow.targets import Targets
 
     chosen = _selected(options)
+    check_data(chosen.plan)
     check_runs(chosen.plan)
     targets = Targets(chosen.plan, chosen.layout)
     jobs = len([*targets.train_jobs(), *targets.spectra_jobs()])
     print_estimate(chosen.plan, chosen.layout, jobs)
 
 
-def workflow(options: Namespace) -> None:
+def run(options: Namespace) -> None:
     """Run Snakemake on the study; does not return."""
     from lrtransfer.study.workflow.machine import check_memory, check_own_folders
     from lrtransfer.study.workflow.start import run_snakemake
@@ -82,8 +83,9 @@ def workflow(options: Namespace) -> None:
     chosen = _selected(options)
     if any(not chosen.layout.run(run.key).is_file() for run in chosen.plan.runs):
         from lrtransfer.study.workflow.cost import note_costs
-        from lrtransfer.study.workflow.preflight import check_runs
+        from lrtransfer.study.workflow.preflight import check_data, check_runs
 
+        check_data(chosen.plan)
         print(f"checking and pricing {len(chosen.plan.runs)} runs", file=sys.stderr, flush=True)
         check_runs(chosen.plan)
         note_costs(chosen.plan)
@@ -285,10 +287,15 @@ def train(options: Namespace) -> None:
 def _train(runs: list[Run], chosen: Selection, threads: int) -> None:
     import torch
 
+    from lrtransfer.study.plan.catalog import is_ours
     from lrtransfer.study.training.device import choose_device, gpu_of_its_own
     from lrtransfer.study.training.sweep import Job, train_runs
 
     torch.set_num_threads(threads)
+    if any(not is_ours("models", run.config.model.family) for run in runs):
+        from lrtransfer.study.workflow.preflight import check_outputs
+
+        check_outputs(chosen.plan, runs)
     with gpu_of_its_own(choose_device(chosen.plan.study.device)) as device:
         count = train_runs(runs, Job(chosen.layout, device))
     print(f"trained {count} of {len(runs)} runs; the others were finished", file=sys.stderr)

@@ -410,8 +410,8 @@ def _code(own: str, *roots: str | Path) -> list[Any]:
 
 def _from_outside(room: str) -> list[Path]:
     """Return the files of a room's members that are not this package's."""
-    files = (catalog.source_file(room, name) for name in catalog.names(room))
-    return [file for file in files if not file.is_relative_to(PACKAGE)]
+    names = (name for name in catalog.names(room) if not catalog.is_ours(room, name))
+    return [catalog.source_file(room, name) for name in names]
 
 
 def _files_in(room: str, pattern: str = "*.py") -> list[Path]:
