@@ -53,8 +53,8 @@ class CsvFile(Downloaded):
         for name, column in inputs.items():
             if column.dtype.kind not in "iufb":
                 raise ValueError(
-                    f"the column {name!r} of {self.url} holds text. Write it as numbers, or name it "
-                    "in left_out."
+                    f"the column {name!r} of {self.url} holds text. Write it as numbers, or name "
+                    "it in left_out."
                 )
         return train_and_test(
             inputs.to_numpy("float64"),

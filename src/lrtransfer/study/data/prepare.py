@@ -115,8 +115,8 @@ def changed(dataset: Dataset) -> str | None:
         os.utime(paths.manifest(dataset.id))
         return None
     return (
-        f"{where}: pins {pinned[:12]}…, but the content has changed: it is {found}. Write that, and "
-        "its runs are trained anew; or put the former content back."
+        f"{where}: pins {pinned[:12]}…, but the content has changed: it is {found}. Write that, "
+        "and its runs are trained anew; or put the former content back."
     )
 
 

@@ -27,6 +27,7 @@ class Mine(nn.Module):
         self.readout = nn.Linear(width, out_features)
 
     def forward(self, inputs: Tensor) -> Tensor:
+        """Return the outputs."""
         hidden = self.embed(inputs.flatten(1))
         for layer in self.layers:
             hidden = hidden + layer(self.act(hidden))
@@ -34,5 +35,6 @@ class Mine(nn.Module):
 
 
 MODEL = Mine
-# What `lrtransfer.parameterize` cannot see, if anything: the role of a tensor of your own making, the modules that
-# end in a residual stream. LAYOUT = {"roles": {"*.log_decay": "bias"}, "branches": "layers.*"}
+# What `lrtransfer.parameterize` cannot see, if anything: the role of a tensor of your own making,
+# the modules that end in a residual stream:
+# LAYOUT = {"roles": {"layers.*.log_decay": "bias"}, "branches": "layers.*"}
