@@ -35,8 +35,8 @@ def train_and_test(
     held_out = round(test_fraction * rows)
     if len(targets) != rows or not 0 < held_out < rows:
         raise ValueError(
-            f"{name} has {rows} rows of inputs and {len(targets)} of targets. Give as many of both, "
-            "and enough to hold some out."
+            f"{name} has {rows} rows of inputs and {len(targets)} of targets. Give as many of "
+            "both, and enough to hold some out."
         )
     inputs = inputs.astype(np.float32)
     classes = targets.ndim == 1 and targets.dtype.kind not in "fc"
