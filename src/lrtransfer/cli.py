@@ -177,7 +177,11 @@ def _answers(add: Adding) -> None:
 
 def _measurements(add: Adding) -> None:
     """Commands that measure networks outside the study."""
-    coordinates = add("coordcheck", help="do features grow with the width as the rules say?")
+    coordinates = add(
+        "coordcheck",
+        help="do features grow with the width as the rules say?",
+        epilog="A model may be MODULE:FUNCTION, too: a function from a width to a network.",
+    )
     for name in ("model", "parameterization", "optimizer"):
         coordinates.add_argument(f"--{name}", nargs="+", default=[], metavar="NAME", help="[all]")
     coordinates.add_argument("--out", type=Path, help="CSV file: a row per combination")
@@ -185,10 +189,15 @@ def _measurements(add: Adding) -> None:
 
     add("schema", help="print the JSON schema of params.yaml")
 
-    sharpness = add("sharpness", help="curvature of a saved model")
-    sharpness.add_argument("file", type=Path, help="checkpoint of a run, or safetensors weights")
+    sharpness = add("sharpness", help="curvature of a model, saved or at its start")
     sharpness.add_argument(
-        "--problem", metavar="MODULE:FUNCTION", help="for weights: returns model, loss_fn, batch"
+        "file", type=Path, nargs="?", help="checkpoint of a run, or safetensors weights"
+    )
+    sharpness.add_argument(
+        "--model",
+        "--problem",
+        metavar="NAME",
+        help="the study's, at its start; or MODULE:FUNCTION, which returns model, loss_fn, batch",
     )
     sharpness.add_argument(
         "--operator", nargs="+", default=["hessian"], help="hessian ggn residual fisher ntk"

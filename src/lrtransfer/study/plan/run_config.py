@@ -38,7 +38,7 @@ class ParameterizationConfig:
 
     rules: Mapping[str, Any]
     constants: Mapping[str, Any]
-    outside: str | None = None
+    outside: Literal["sgd", "adam"] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from lrtransfer.scaling import table
 from lrtransfer.scaling.infer import UnplacedTensorError
+from lrtransfer.scaling.layout import Layout
+from lrtransfer.scaling.layouts import read_layouts
 from lrtransfer.scaling.parameterize import parameterize
 from lrtransfer.scaling.roles import Roles
 from lrtransfer.scaling.rules import Constants, Scaled
+from lrtransfer.scaling.symmetry import Family
 from lrtransfer.study.plan import catalog
 
 if TYPE_CHECKING:
@@ -37,7 +40,7 @@ def parameterized(
     build: Build,
     size: ModelConfig,
     parameterization: ParameterizationConfig,
-    generator: torch.Generator | None,
+    generator: torch.Generator,
 ) -> dict[str, Scaled]:
     """Initialise and scale a model, give it the method `roles`, return its numbers by tensor.
 
@@ -46,40 +49,37 @@ def parameterized(
         build: Width -> an instance of that width.
         size: Width and depth, and the model's family.
         parameterization: Rules, constants and the optimizer's family.
-        generator: Source of the weights; None leaves those that the model was built with.
+        generator: Source of the weights.
 
     Raises:
         UnplacedTensorError: Tensors whose role cannot be told; the message says where to.
         UnknownRoleError: The rules lack a role.
         ValueError: What the model's `LAYOUT` says does not fit.
     """
-    family = str(parameterization.outside)
+    family: Family = parameterization.outside or "sgd"
     constants = Constants(**parameterization.constants)
-    rules = {"families": {family: dict(parameterization.rules)}}
-    told = _layout(size)
-    if "branches" in told:
-        told["base_depth"] = constants.base_depth
-        if table.mentions_branch_exponent(table.rules(rules, family).values()):  # type: ignore[arg-type]
-            told["branch_exponent"] = constants.branch_exponent
+    entry = {"families": {family: dict(parameterization.rules)}}
+    layout = replace(layout_of(size), width=(size.width, constants.base_width))
+    branched = layout.branches is not None or read_layouts(model, layout.modules).branches
+    deep = table.mentions_branch_exponent(table.rules(entry, family).values())
     try:
         groups = parameterize(
             model,
-            rules,
+            entry,
             optimizer="adamw" if family == "adam" else "sgd",
             lr=1.0,
             weight_decay=1.0,
             eps=1.0,
             base=build(2 * size.width),
-            width=size.width,
-            base_width=constants.base_width,
+            layout=layout,
+            base_depth=constants.base_depth if branched else None,
+            branch_exponent=constants.branch_exponent if deep else None,
             gamma0=constants.gamma0,
-            initialise=generator is not None,
-            generator=generator,
-            **told,
+            seed=generator,
         )
     except UnplacedTensorError as error:
         raise UnplacedTensorError(
-            f"{error} In the file of the model {size.family!r}: LAYOUT = {{'roles': {{…}}}}."
+            f"{error} A study's model says it in its file, as LAYOUT = {{'roles': {{…}}}}."
         ) from error
     tensors = {name: group["role"] for group in groups for name in group["names"]}
     model.roles = _Told(Roles(tensors))  # type: ignore[assignment]
@@ -96,7 +96,12 @@ def parameterized(
     }
 
 
-def _layout(size: ModelConfig) -> dict[str, Any]:
-    """Return the `LAYOUT` that a model's file gives `parameterize`, if any."""
+def layout_of(size: ModelConfig) -> Layout:
+    """Return what the `LAYOUT` of a model's file tells: fields of a `Layout`, by size or not.
+
+    Raises:
+        TypeError: It has other fields.
+    """
     told = catalog.attribute("models", size.family, "LAYOUT", {})
-    return dict(told(width=size.width, depth=size.depth) if callable(told) else told)
+    told = told(width=size.width, depth=size.depth) if callable(told) else told
+    return told if isinstance(told, Layout) else Layout(**told)

@@ -210,14 +210,19 @@ def coordcheck(options: Namespace) -> None:
     from lrtransfer.study.plan.load import load_study
     from lrtransfer.study.plan.parameterizations import builtin, known
     from lrtransfer.study.workflow.coordinate_matrix import run
+    from lrtransfer.study.workflow.outside_check import check_outside, is_outside
 
     torch.set_num_threads(1)
     asked = options.parameterization
     specs = builtin()
     if not set(asked) <= set(specs):
         specs = known(load_study(options.params).parameterizations)
+    outside = [model for model in options.model if is_outside(model)]
+    check_outside(outside, asked, options.optimizer, specs)
+    if outside and len(outside) == len(options.model):
+        return
     run(
-        options.model,
+        [model for model in options.model if model not in outside],
         asked,
         options.optimizer,
         specs,
@@ -234,13 +239,19 @@ def sharpness(options: Namespace) -> None:
     from lrtransfer.study.workflow.answers import eigenvalues_json, eigenvalues_text
 
     torch.set_num_threads(1)
-    about = None
-    if options.problem is None:
+    about, model = None, options.model
+    if model is None and options.file is None:
+        raise ValueError("nothing is named. Give a file, or --model.")
+    if model is None:
         problem, about = saved_model.from_checkpoint(options.file, options.samples)
+    elif ":" not in model:
+        from lrtransfer.study.workflow.outside_check import at_start
+
+        problem = at_start(_all(options).plan, model, options.samples)
     elif options.samples is not None:
-        raise ValueError("--samples is for checkpoints; the batch is what --problem returns")
+        raise ValueError("--samples is for the study's own; the batch is what --model returns")
     else:
-        problem = saved_model.from_function(options.problem, options.file)
+        problem = saved_model.from_function(model, options.file)
     found = saved_model.measure(problem, options.operator, options.k, tolerance=options.tolerance)
     print(eigenvalues_json(found, about) if options.json else eigenvalues_text(found, about))
 
