@@ -22,9 +22,12 @@ class WithRules(build_py):
         target = Path(self.build_lib) / PLACE
         shutil.rmtree(target, ignore_errors=True)
         target.mkdir(parents=True)
+        ignored = shutil.ignore_patterns("__pycache__", "*.sif")
         for name in SHARED:
-            copy = shutil.copytree if Path(name).is_dir() else shutil.copy2
-            copy(name, target / name)
+            if Path(name).is_dir():
+                shutil.copytree(name, target / name, ignore=ignored)
+            else:
+                shutil.copy2(name, target / name)
 
 
 setup(cmdclass={"build_py": WithRules})

@@ -48,7 +48,9 @@ class ArrayFile(Downloaded):
             return held
         for name in (self.inputs, self.targets):
             if name not in held:
-                raise ValueError(f"{self.url} has no array {name!r}, but {', '.join(held)}.")
+                raise ValueError(
+                    f"{self.url} has no array {name!r}, but {', '.join(sorted(held))}."
+                )
         return train_and_test(
             held[self.inputs],
             held[self.targets],
