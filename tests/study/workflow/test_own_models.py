@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import sys
 from collections.abc import Iterator
@@ -69,7 +70,7 @@ def study(**changes: Any) -> Plan:
     content = tiny_params()
     content["data"] = {"mine": {"source": "mine", "sha256": "0" * 64}}
     grid = tiny_grid(content)
-    del grid["spectra"]
+    del grid["spectra"], grid["constants"]
     grid |= {"dataset": "mine", "model": "mine", "figures": ["optima"], **changes}
     return plan(parse_study(content))
 
@@ -185,8 +186,6 @@ def test_the_sharpness_of_a_study_s_model_at_its_start() -> None:
     with pytest.raises(prepare.ChecksumError):
         prepare.prepare(dataset.id, "mine", sha256, {})
     content = prepare.source("mine", {}).read()
-    import hashlib
-
     prepare.prepare(dataset.id, "mine", hashlib.sha256(content).hexdigest(), {})
     problem = at_start(made, "mine", None)
     (found,) = saved_model.measure(problem, ["hessian"], 1)

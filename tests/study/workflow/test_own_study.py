@@ -24,7 +24,6 @@ TINY = {
     "batch_size": 16,
     "loss_window": 2,
     "figures": ["optima"],
-    "measure": None,
 }
 OTHER = """from .mine import Mine
 from .sizes import FACTOR
@@ -69,6 +68,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> OwnStudy:
     (root / "models/sizes.py").write_text("FACTOR = 2\n")
     params = yaml.safe_load((root / "params.yaml").read_text())
     first = params["study"]["width"] | TINY
+    del first["measure"]
     second = first | {"model": "other", "widths": [8]}
     params["study"] = {"width": first, "second": second}
     made.write_params(params)
