@@ -7,6 +7,7 @@ from lrtransfer.study.evidence.edge_of_stability import (
     bounded_quantity,
     edge_factor,
     edge_of_stability,
+    stochastic_edges,
 )
 from lrtransfer.study.evidence.estimates import Estimates
 from lrtransfer.study.evidence.measured import measured_curves
@@ -86,3 +87,21 @@ def test_the_bounded_quantity_is_the_preconditioned_one_only_where_it_has_values
     measured = measured_curves(runs, make_curves(runs, [0, 1], **both))
     assert bounded_quantity(measured) == "preconditioned_sharpness"
     assert bounded_quantity(measured.assign(preconditioned_sharpness=np.nan)) == "sharpness"
+
+
+def test_the_batch_sharpness_has_two_plateaus_under_heavy_ball() -> None:
+    assert stochastic_edges(config(momentum=0.9)) == pytest.approx((0.2, 3.8))
+    assert stochastic_edges(config()) == (2, 2)
+    options = {"momentum": 0.9}
+    own = estimates(lambda w, s, t: 0 * t + 0.05, quantity="batch_sharpness", options=options)
+    found = shown(own, "stochastic_edge_ratio")  # at η₀ = 4
+    np.testing.assert_allclose(found["value"], 1.0)
+    edge = own.one("stochastic_edge", arm="mup", quantity="batch_sharpness")
+    assert edge is not None and edge.value == pytest.approx(0.05)
+
+
+def test_a_plateau_that_no_source_gives_is_not_known() -> None:
+    small, large = stochastic_edges(config(momentum=0.9, nesterov=True))
+    assert np.isnan(small) and large == pytest.approx(3.8 / 2.8)
+    assert np.isnan(stochastic_edges(config(beta1=0.9))).all()
+    assert np.isnan(stochastic_edges({**config(), "tuner": {"name": "cdat"}})).all()
