@@ -39,7 +39,7 @@ def effective_rates(
             if they double, too.
 
     Returns:
-        Infinity for a matrix of zeros. Vectors and scalars have none.
+        Infinity for a matrix of zeros, NaN for one that has diverged. Vectors and scalars have none.
 
     Raises:
         UnknownEffectiveRateError: The optimizer is another one and no power is given.
@@ -56,8 +56,7 @@ def effective_rates(
     found = {}
     for name, parameter, rate in _matrices(model, optimizer):
         own = parameter if weights is None else weights[name]
-        norm = _norm(own)
-        found[name] = rate / norm**known if norm > 0 else math.inf
+        found[name] = _over(rate, _norm(own) ** known)
     return found
 
 
@@ -72,7 +71,8 @@ def force_effective_rates(
     """Rescale each matrix in `rates` so that its effective rate is the one given there.
 
     Called before every step of a run with the `effective_rates` of another one, it replays those
-    (Liu et al. 2026: R_k = η_k/η_eff,k). A matrix of zeros, or whose rate is 0 now, stays.
+    (Liu et al. 2026: R_k = η_k/η_eff,k). A matrix of zeros, or whose rate is 0 now, stays; NaN
+    makes NaN.
 
     Args:
         model: The network, changed in place.
@@ -102,7 +102,7 @@ def force_effective_rates(
         norm = _norm(parameter)
         if norm == 0 or rate == 0 or math.isinf(wanted):
             continue
-        if not wanted > 0:
+        if wanted <= 0:
             raise ValueError(f"the effective rate of {name!r} is {wanted}; it must be positive")
         parameter.mul_((rate / wanted) ** (1 / known) / norm)
 
@@ -125,6 +125,12 @@ def _power(optimizer: torch.optim.Optimizer) -> int:
         f"how the updates of {kind.__name__} scale with the gradient is not known here: pass "
         "power=1 if they do not change when all gradients double, power=2 if they double"
     )
+
+
+def _over(rate: float, size: float) -> float:
+    if size == 0:
+        return math.inf
+    return rate / size if math.isfinite(size) else math.nan
 
 
 def _norm(tensor: Tensor) -> float:

@@ -10,6 +10,7 @@ import itertools
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -18,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
+from lrtransfer.alignment.effective_rate import effective_rates
 from lrtransfer.optim import Schedule
 from lrtransfer.study.plan import catalog
 from lrtransfer.study.plan.expand import Plan, Run
@@ -52,7 +54,10 @@ def check_runs(plan: Plan) -> None:
 
 def _faults(plan: Plan, run: Run) -> Iterator[str]:
     place = f"study.{run.experiment}.arms.{run.arm}"
-    attempts = (_try_network, _try_optimizer, _try_tuner, _try_schedule, _try_sizes, _try_split)
+    attempts = (
+        *(_try_network, _try_optimizer, _try_tuner, _try_replay, _try_schedule),
+        *(_try_sizes, _try_split),
+    )
     for attempt in attempts:
         size = f"width {run.width}, depth {run.depth}"
         try:
@@ -101,6 +106,13 @@ def _try_optimizer(plan: Plan, config: RunConfig) -> None:
 def _try_tuner(plan: Plan, config: RunConfig) -> None:
     if config.tuner is not None:
         load("tuner", config.tuner)(_optimizer(config), **config.tuner.options)
+
+
+def _try_replay(plan: Plan, config: RunConfig) -> None:
+    if config.replay is not None:
+        for name in (config.optimizer, config.replay):
+            optimizer = _optimizer(replace(config, optimizer=name))
+            effective_rates(nn.Module(), optimizer)
 
 
 def _optimizer(config: RunConfig) -> torch.optim.Optimizer:
