@@ -39,7 +39,7 @@ def effective_rates(
             if they double, too.
 
     Returns:
-        Infinity for a matrix of zeros, NaN for one that has diverged. Vectors and scalars have none.
+        Infinity for a matrix of zeros, NaN for one that diverged. Vectors and scalars have none.
 
     Raises:
         UnknownEffectiveRateError: The optimizer is another one and no power is given.
@@ -119,7 +119,7 @@ def _matrices(
 
 def _power(optimizer: torch.optim.Optimizer) -> int:
     kind = type(optimizer)
-    if kind.__module__.startswith("torch.optim.") and kind.__name__ in _POWERS:
+    if kind.__module__.startswith("torch.optim") and kind.__name__ in _POWERS:
         return _POWERS[kind.__name__]
     raise UnknownEffectiveRateError(
         f"how the updates of {kind.__name__} scale with the gradient is not known here: pass "
