@@ -66,12 +66,18 @@ class Ball:
         self._rows = [shape[0] if shape else 1 for shape in shapes.values()]
         self._sizes = [shape.numel() for shape in shapes.values()]
 
-    def farthest(self, gradient: Tensor) -> Tensor:
-        """Return the point of the ball with the largest product with `gradient`."""
+    def farthest(self, gradient: Tensor, *, vertex: bool = True) -> Tensor:
+        """Return the point of the ball with the largest product with `gradient`.
+
+        Args:
+            gradient: shape (dim,).
+            vertex: whether what the gradient leaves open, entries or singular values of zero, is
+                filled up; else it stays zero.
+        """
         if self.entrywise:
-            return torch.where(gradient >= 0, 1.0, -1.0).to(gradient.dtype)
-        found = [u @ vh for u, _, vh in map(_svd, self._matrices(gradient))]
-        return torch.cat([matrix.flatten() for matrix in found])
+            signs = gradient.sign()
+            return torch.where(signs == 0, 1.0, signs) if vertex else signs
+        return torch.cat([_polar(m, whole=vertex).flatten() for m in self._matrices(gradient)])
 
     def length(self, vector: Tensor) -> float:
         """Return ‖vector‖."""
@@ -179,9 +185,12 @@ def _best_vertex(matrix: Tensor) -> Tensor:
     return best
 
 
-def _svd(matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _polar(matrix: Tensor, *, whole: bool) -> Tensor:
     u, s, vh = torch.linalg.svd(matrix, full_matrices=False)
-    return u, s, vh
+    if not whole:
+        u = u * (s > max(matrix.shape) * torch.finfo(s.dtype).eps * s.max())
+    factor: Tensor = u @ vh
+    return factor
 
 
 def _dot(one: Tensor, other: Tensor) -> float:

@@ -1,6 +1,7 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from lrtransfer.study.evidence.edge_of_stability import (
@@ -98,6 +99,23 @@ def test_the_batch_sharpness_has_two_plateaus_under_heavy_ball() -> None:
     np.testing.assert_allclose(found["value"], 1.0)
     edge = own.one("stochastic_edge", arm="mup", quantity="batch_sharpness")
     assert edge is not None and edge.value == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize(
+    ("options", "quantity"),
+    [
+        ({"norm": "linf", "normalised": False}, "sign_sharpness"),
+        ({"norm": "spectral", "normalised": True}, "spectral_sharpness_normalised"),
+    ],
+)
+def test_steepest_descent_has_its_edge_in_its_own_norm(
+    options: dict[str, Any], quantity: str
+) -> None:
+    own = {"optimizer": {"name": "steepest", "options": options}}
+    assert edge_factor(own, quantity) == 2
+    assert np.isnan(edge_factor(own, "sharpness"))
+    assert np.isnan(stochastic_edges(own)).all()
+    assert bounded_quantity(pd.DataFrame(), own) == quantity
 
 
 def test_a_plateau_that_no_source_gives_is_not_known() -> None:

@@ -3,7 +3,8 @@
 Gradient descent on a quadratic is stable up to λ = 2/η; momentum moves this (`theory/momentum.py`).
 Adam's edge, with a frozen preconditioner P, is that of λ(P⁻¹H), and RMSProp's that of gradient
 descent with its momentum. The plain sharpness has no edge under either. Under mini-batches and
-momentum β the batch sharpness has two plateaus, of small batches and of large ones.
+momentum β the batch sharpness has two plateaus, of small batches and of large ones. Steepest
+descent in another norm has its edge at 2/η in that norm's sharpness (Islamov et al. 2026).
 """
 
 from __future__ import annotations
@@ -34,19 +35,30 @@ def edge_factor(config: Mapping[str, Any], quantity: str) -> float:
 
     Args:
         config: a run's resolved configuration.
-        quantity: "sharpness" or `PRECONDITIONED`.
+        quantity: "sharpness", `PRECONDITIONED`, or what `of_norm` names.
 
     Returns:
         The edge, or NaN where none is known: the plain sharpness has none where the optimizer
-        divides by squared gradients (it has a β₂).
+        divides by squared gradients (it has a β₂), or descends in another norm.
     """
     options = config["optimizer"]["options"]
+    if (own := of_norm(config)) is not None:
+        return 2.0 if quantity == own else float("nan")
     if {"beta1", "beta2"} & options.keys() and quantity != PRECONDITIONED:
         return float("nan")
     if "beta1" in options:
         return averaged_edge(float(options["beta1"]))
     form = nesterov_edge if options.get("nesterov") else heavy_ball_edge
     return form(float(options.get("momentum", 0.0)))
+
+
+def of_norm(config: Mapping[str, Any]) -> str | None:
+    """Return the sharpness that steepest descent's norm asks for; None for other optimizers."""
+    if config["optimizer"]["name"] != "steepest":
+        return None
+    options = config["optimizer"]["options"]
+    quantity = "sign_sharpness" if options["norm"] == "linf" else "spectral_sharpness"
+    return f"{quantity}_normalised" if options["normalised"] else quantity
 
 
 def stochastic_edges(config: Mapping[str, Any]) -> tuple[float, float]:
@@ -56,19 +68,22 @@ def stochastic_edges(config: Mapping[str, Any]) -> tuple[float, float]:
     small batches, and both where the optimizer divides by squared gradients, or a tuner chooses η.
     """
     options = config["optimizer"]["options"]
-    if {"beta1", "beta2"} & options.keys() or config.get("tuner"):
+    if {"beta1", "beta2"} & options.keys() or config.get("tuner") or of_norm(config):
         return float("nan"), float("nan")
     beta, nesterov = float(options.get("momentum", 0.0)), bool(options.get("nesterov"))
     small = float("nan") if nesterov else small_batch_plateau(beta)
     return small, edge_factor(config, "sharpness")
 
 
-def bounded_quantity(measured: pd.DataFrame) -> str:
+def bounded_quantity(measured: pd.DataFrame, config: Mapping[str, Any] | None = None) -> str:
     """Return the curvature that the edge bounds: the preconditioned one where it was measured.
 
     Args:
         measured: curves of one arm's measured runs.
+        config: of one of them: steepest descent's edge bounds the sharpness of its norm.
     """
+    if config is not None and (own := of_norm(config)) is not None:
+        return own
     has = PRECONDITIONED in measured.columns and bool(measured[PRECONDITIONED].notna().any())
     return PRECONDITIONED if has else "sharpness"
 
@@ -88,7 +103,7 @@ def edge_of_stability(runs: pd.DataFrame, measured: pd.DataFrame) -> Iterator[Ro
     configs = runs.drop_duplicates("arm").set_index("arm")["config"]
     for arm, of_arm in measured.groupby("arm", sort=False):
         config = json.loads(configs[arm])
-        quantity = bounded_quantity(of_arm)
+        quantity = bounded_quantity(of_arm, config)
         yield from _over_edge(of_arm, "edge", quantity, edge_factor(config, quantity), config)
         plateau, _ = stochastic_edges(config)
         yield from _over_edge(of_arm, "stochastic_edge", BATCH, plateau, config)
