@@ -230,6 +230,7 @@ def _judging(parser: argparse.ArgumentParser) -> None:
         )
     columns.add_argument("--rate", required=True, metavar="COLUMN", help="the learning rate")
     columns.add_argument("--loss", required=True, metavar="COLUMN", help="what was reached")
+    columns.add_argument("--effective", metavar="COLUMN", help="the effective rate a run had")
     columns.add_argument("--seed", metavar="COLUMN", help="tells repetitions apart")
     columns.add_argument(
         "--status",

@@ -50,11 +50,32 @@ def test_a_power_law_fits_and_a_jump_does_not() -> None:
     assert metrics(jump)["mup"].fit_error > 0.3
 
 
-def test_valleys_that_flatten_are_robust() -> None:
-    value, low, high = metrics(runs(flatter=0.5))["mup"].robustness.interval(0.95)
-    assert value == pytest.approx(0.5, abs=0.05)
-    assert low <= 0.5 <= high
-    assert metrics(runs())["mup"].robustness.value == pytest.approx(0.0, abs=0.05)
+def planted(alpha: float, beta: float, gamma: float = 0.0) -> TransferMetrics:
+    """L = 0.2 + (n^−α + n^γ (x − u)²/5)/10, with u = 3 − 3 n^−β, n from 1 to 16."""
+
+    def loss(size: int, seed: int, x: float) -> float:
+        n = size / SIZES[0]
+        away = x - 3 + 3 * n**-beta + 0.001 * (seed - 1)
+        return float(0.2 + (n**-alpha + n**gamma * away**2 / 5) / 10)
+
+    return metrics(make_runs(loss, sizes=SIZES, grid=GRID))["mup"]
+
+
+@pytest.mark.parametrize(("beta", "slope"), [(0.20, 0.1), (0.25, 0.0), (0.50, -0.5)])
+def test_transfer_is_fast_beyond_half_of_the_losses_exponent(beta: float, slope: float) -> None:
+    own = planted(0.5, beta)
+    assert own.rate.value == pytest.approx(slope, abs=0.05)
+    assert own.kappa.value == pytest.approx(slope, abs=0.05)
+    assert own.curvature_growth.value == pytest.approx(0, abs=0.02)
+
+
+@pytest.mark.parametrize("gamma", [-0.5, 0.5])
+def test_kappa_adds_the_growth_of_the_curvature(gamma: float) -> None:
+    own = planted(0.5, 0.5, gamma)
+    assert own.curvature_growth.value == pytest.approx(gamma, abs=0.05)
+    assert own.kappa.value == pytest.approx(0.5 - 2 * 0.5 + gamma, abs=0.1)
+    low, high = own.kappa.interval(0.95)[1:]
+    assert low <= own.kappa.value <= high
 
 
 def test_the_penalty_is_against_the_best_arm_at_the_largest_size() -> None:
@@ -87,14 +108,15 @@ def test_one_seed_gives_values_without_intervals_and_edges_give_none() -> None:
         seeds=(0,), sizes=SIZES, grid=GRID,
     )  # fmt: skip
     own = metrics(single)["mup"]
-    assert np.isfinite(own.robustness.value) and np.isnan(own.robustness.interval(0.95).low)
+    assert np.isfinite(own.curvature_growth.value)
+    assert np.isnan(own.curvature_growth.interval(0.95).low)
     assert own.fit_error < 0.02
     edge = metrics(runs(drift=3.0))["mup"]
-    assert np.isnan([edge.fit_error, edge.penalty, edge.robustness.value]).all()
+    assert np.isnan([edge.fit_error, edge.penalty, edge.kappa.value]).all()
 
 
 def test_units_are_pseudo_values_of_the_seeds() -> None:
-    own = metrics(runs(flatter=0.5))["mup"].robustness
+    own = metrics(runs(flatter=0.5))["mup"].curvature_growth
     assert [(u.seed, u.size) for u in own.units] == [(0, 0), (1, 0), (2, 0)]
     assert own.parts[0].df == 2
     variance = np.var([u.value for u in own.units], ddof=1) / 3

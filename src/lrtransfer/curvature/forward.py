@@ -132,6 +132,10 @@ class FrozenForward:
             )
         ]
 
+    def scaled(self, vector: Tensor) -> Tensor:
+        """Return D^½ `vector`, shape (dim,)."""
+        return torch.cat([piece.reshape(-1) for piece in self.split(vector)])
+
     def join(self, pieces: Sequence[Tensor | None], *, scaled: bool = True) -> Tensor:
         """Return D^½ `pieces` as one vector, shape (dim,), or `pieces` alone if not `scaled`.
 

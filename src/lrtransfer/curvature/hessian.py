@@ -146,9 +146,13 @@ class HessianOperator:
     @property
     def scaled_gradient(self) -> Tensor:
         """D^½∇L, shape (dim,): the gradient in the coordinates that the operator acts on."""
-        pieces = torch.split(self.gradient, self._forward.sizes)
-        shaped = [g.view_as(p) for g, p in zip(pieces, self._forward.parameters, strict=True)]
-        return self._forward.join(shaped)
+        return self._forward.scaled(self.gradient)
+
+    @property
+    def shapes(self) -> dict[str, torch.Size]:
+        """Name -> shape of the parameters, in the order of the coordinates."""
+        forward = self._forward
+        return {n: p.shape for n, p in zip(forward.names, forward.parameters, strict=True)}
 
     def _gradient_graphs(self) -> Iterator[tuple[float, float, Sequence[Tensor | None]]]:
         """Yield of each chunk weight, loss, and gradient with the graph to differentiate again."""

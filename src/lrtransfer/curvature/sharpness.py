@@ -1,5 +1,6 @@
-"""Sharpness: the largest eigenvalue of the training loss Hessian."""
+"""Sharpness: the largest eigenvalue of the training loss Hessian, or its like in another norm."""
 
+import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,8 +14,9 @@ from lrtransfer.curvature.batches import Batch
 from lrtransfer.curvature.distributed import SampledOperator, SummedOperator
 from lrtransfer.curvature.finite_difference import FiniteDifferenceOperator
 from lrtransfer.curvature.forward import Scale
+from lrtransfer.curvature.generalised import Ball, Norm, maximum
 from lrtransfer.curvature.hessian import HessianOperator
-from lrtransfer.curvature.krylov import plain_arithmetic
+from lrtransfer.curvature.krylov import default_generator, plain_arithmetic
 from lrtransfer.curvature.lanczos import Eigenpairs, eigenvalues
 from lrtransfer.curvature.objective import Loss
 from lrtransfer.curvature.rates import ParameterGroups, diagonal
@@ -47,6 +49,12 @@ class Sharpness:
         difference_error: by finite differences, how far `value` moves when the step doubles: above
             the error of the third derivatives (a third of it) and of the order of rounding's. 0
             for exact products.
+        dual_norm: of the gradient, with `norm`: steps of a fixed length η (sign descent, Muon) have
+            their edge at value/dual_norm = 2/η. NaN without `norm`.
+
+    With `norm`, `value` is the largest dᵀHd over ‖d‖ = 1 that was found and `converged` says
+    whether it is the maximum: False is a lower bound. `eigenvector` is d over the rates,
+    `residual` what a further step would gain to first order, `smallest` NaN.
     """
 
     value: float
@@ -57,6 +65,12 @@ class Sharpness:
     eigenvector: Tensor
     loss: float
     difference_error: float = 0.0
+    dual_norm: float = math.nan
+
+    @property
+    def normalised(self) -> float:
+        """value/dual_norm; NaN at a stationary point."""
+        return self.value / self.dual_norm if self.dual_norm else math.nan
 
 
 def sharpness(
@@ -65,6 +79,8 @@ def sharpness(
     batch: Batch | None = None,
     *,
     parameters: Patterns | None = None,
+    norm: Norm | None = None,
+    restarts: int = 5,
     method: Method = "exact",
     step: float | None = None,
     scale: Scale | None = None,
@@ -88,6 +104,12 @@ def sharpness(
             attention mask keeps, or samples. A mapping is passed as keywords if the model's
             `forward` takes them.
         parameters: patterns of parameter names such as "*.mlp.*": the Hessian's block of those.
+        norm: "linf" for sign descent, "spectral" for orthogonalised updates of matrices, in place
+            of the Euclidean norm; `scale` holds the radii then, the rates themselves. Exact by
+            enumeration for "linf" of up to 16 coordinates whose curvature is nowhere negative,
+            else a lower bound. Weights other than matrices and (out, in, k, k) have no spectral
+            norm.
+        restarts: starts of the search with `norm`: `start`, the gradient, random ones.
         method: "exact" products, or "finite_difference" of gradients where double backward does
             not pass (fused kernels, FSDP2, 16-bit weights); see `FiniteDifferenceOperator`.
         step: of the differences, over the parameters' norm; None chooses it by their dtype.
@@ -129,6 +151,18 @@ def sharpness(
             "are means over the processes already"
         )
     rates = diagonal(model, scale, groups, lr)
+    if norm is not None:
+        if method != "exact" or process_group is not None:
+            raise ValueError("norm takes exact products of one process; leave out the other")
+        return _in_norm(
+            norm,
+            HessianOperator(model, loss_fn, batch, scale=_squared(rates), parameters=parameters),
+            start=start,
+            restarts=restarts,
+            tolerance=tolerance,
+            max_products=max_products,
+            generator=generator,
+        )
 
     def build() -> SampledOperator:
         if method == "exact":
@@ -162,6 +196,53 @@ def sharpness(
         loss=operator.loss,
         difference_error=error,
     )
+
+
+def _in_norm(
+    norm: Norm,
+    operator: HessianOperator,
+    *,
+    start: Tensor | None,
+    restarts: int,
+    tolerance: float,
+    max_products: int | None,
+    generator: torch.Generator | None,
+) -> Sharpness:
+    """Return the sharpness in a norm whose ball has radius 1 in the operator's coordinates."""
+    if norm not in get_args(Norm):
+        raise ValueError(f"norm is {norm!r}; choose one of {', '.join(get_args(Norm))}, or None")
+    if restarts < 1 or not tolerance > 0 or (max_products is not None and max_products < 1):
+        raise ValueError("restarts and max_products must be at least 1, and tolerance positive")
+    ball = Ball(norm, operator.shapes)
+    gradient = operator.scaled_gradient
+    found = maximum(
+        operator,
+        ball,
+        [gradient] if start is None else [start, gradient],
+        restarts=restarts,
+        tolerance=tolerance,
+        max_products=max_products,
+        generator=default_generator(generator),
+    )
+    return Sharpness(
+        value=found.value,
+        smallest=math.nan,
+        residual=found.gap,
+        products=operator.products,
+        converged=found.exact,
+        eigenvector=found.direction,
+        loss=operator.loss,
+        dual_norm=ball.dual(gradient),
+    )
+
+
+def _squared(rates: Scale | None) -> Scale | None:
+    """Return D of the operator whose coordinates are the parameters over their `rates`."""
+    if rates is None:
+        return None
+    if any(isinstance(rate, Tensor) for rate in rates.values()):
+        raise ValueError("norm takes one rate for each parameter; scale holds a tensor")
+    return {name: float(rate) ** 2 for name, rate in rates.items()}
 
 
 def _settled(

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from lrtransfer.transfer.effective import over_effective_rate
 from lrtransfer.transfer.estimate import Estimate
+from lrtransfer.transfer.held_out import covers
 from lrtransfer.transfer.laws import Law, fit
 from lrtransfer.transfer.optimum import Optimum, of_law
-from lrtransfer.transfer.predict import PredictionRefused, check_reach, known_law
+from lrtransfer.transfer.predict import PredictionRefused, check_reach, known_law, predicted
 from lrtransfer.transfer.regret import Regret, regrets
 from lrtransfer.transfer.roles import JudgeError, Roles
 from lrtransfer.transfer.rules import Above
@@ -53,7 +55,7 @@ class Findings:
         `side` is `inside`, the end of the rates at which the valley is open (`low`, `high`,
         `both`: a single rate), or `none` where every run diverged.
         """
-        rows = []
+        rows: list[dict[str, Any]] = []
         for sweep, n_seeds, tuned in zip(
             self.swept.sweeps, self.swept.n_seeds, self.values, strict=True
         ):
@@ -65,12 +67,12 @@ class Findings:
                 | dict(zip(self.roles.tuned, _nearest(sweep, found, tuned), strict=True))
                 | {"n_seeds": n_seeds, "side": found.side if found else "none"}
             )
-        return pd.DataFrame(rows)
+        return self._beside(pd.DataFrame(rows), "optima", "rate")
 
     @cached_property
     def drift(self) -> pd.DataFrame:
         """Arm, axis, `value, ci_low, ci_high, p_value, n_sizes`: octaves of rate per octave."""
-        rows = []
+        rows: list[dict[str, Any]] = []
         for arm, group in self.groups.items():
             for axis in self.roles.size:
                 found = self._term(arm, axis)
@@ -81,7 +83,7 @@ class Findings:
                     | self._limits(found)
                     | {"p_value": _NO if p is None else p, "n_sizes": len(sizes)}
                 )
-        return pd.DataFrame(rows)
+        return self._beside(pd.DataFrame(rows), "drift", "value")
 
     @cached_property
     def regret(self) -> pd.DataFrame:
@@ -94,13 +96,38 @@ class Findings:
     def laws(self) -> pd.DataFrame:
         """Arm, term (`constant` and each axis), `value, ci_low, ci_high`: log2 of the rate."""
         terms = ("constant", *self.roles.size)
-        return pd.DataFrame(
-            [
-                {"arm": arm, "term": term} | self._limits(self._term(arm, term))
-                for arm in self.groups
-                for term in terms
-            ]
-        )
+        rows = [
+            {"arm": arm, "term": term} | self._limits(self._term(arm, term))
+            for arm in self.groups
+            for term in terms
+        ]
+        return self._beside(pd.DataFrame(rows), "laws", "value")
+
+    @cached_property
+    def effective(self) -> Findings | None:
+        """The same over the effective rate: every `rate` is one; None where no column has it."""
+        if self.roles.effective is None:
+            return None
+        swept, orders = over_effective_rate(self.swept)
+        values = [[own[i] for i in order] for own, order in zip(self.values, orders, strict=True)]
+        roles = replace(self.roles, effective=None)
+        return Findings(roles, swept, values, self.confidence, self.reference)
+
+    @cached_property
+    def held_out(self) -> pd.DataFrame:
+        """Arm, `rate_is`, sizes, `predicted, ci_low, ci_high, measured, covered, refused`.
+
+        Each arm's largest size, predicted from the others; `rate_is` `nominal` or `effective`,
+        `covered` whether the prediction's interval holds what was found there.
+        """
+        both = {"nominal": self} | ({"effective": self.effective} if self.effective else {})
+        rows = [
+            {"arm": arm, "rate_is": kind} | found._hold_out(group)
+            for arm in self.groups
+            for kind, found in both.items()
+            for group in [found.groups[arm]]
+        ]
+        return pd.DataFrame(rows)
 
     def predict(self, /, **size: object) -> pd.DataFrame:
         """Return arm, sizes, `rate, ci_low, ci_high, refused` at sizes that were not run.
@@ -127,11 +154,19 @@ class Findings:
             for at in zip(*(s.ravel() for s in sizes), strict=True)
         ]
         rows = [self._predicted(arm, at) for arm in self.groups for at in wanted]
-        return pd.DataFrame(rows)
+        found = pd.DataFrame(rows)
+        if self.effective is None:
+            return found
+        other = self.effective.predict(**size)
+        found = _with_effective(found, other, "rate")
+        return found.assign(effective_refused=other["refused"])
 
     def tables(self, predictions: pd.DataFrame | None = None) -> dict[str, pd.DataFrame]:
         """Return every table by its name."""
-        tables = {name: getattr(self, name) for name in ("optima", "drift", "regret", "laws")}
+        names = ["optima", "drift", "regret", "laws"]
+        if self.effective is not None:
+            names.append("held_out")
+        tables = {name: getattr(self, name) for name in names}
         return tables if predictions is None else tables | {"predictions": predictions}
 
     @cached_property
@@ -206,6 +241,34 @@ class Findings:
             refused = str(reason)
         return {"arm": arm, **at, **self._rate(found), "refused": refused}
 
+    def _hold_out(self, group: list[Sweep]) -> dict[str, Any]:
+        """Return the largest size of an arm, predicted from the others and measured."""
+        *others, last = sorted(group, key=lambda s: tuple(s.sizes.values()))
+        measured, found, refused = Estimate(_NO), Estimate(_NO), ""
+        try:
+            if not others:
+                raise PredictionRefused("there is one size: sweep others")
+            with np.errstate(all="ignore"):
+                known_law(group)
+                _, found = predicted(others, last.sizes)
+            measured = self.optimum_of[id(last)].log2_rate
+        except PredictionRefused as reason:
+            refused = str(reason)
+        limits = self._rate(found)
+        return {
+            **last.sizes,
+            "predicted": limits.pop("rate"),
+            **limits,
+            "measured": self._rate(measured)["rate"],
+            "covered": None if refused else covers(found, measured, self.confidence),
+            "refused": refused,
+        }
+
+    def _beside(self, frame: pd.DataFrame, name: str, value: str) -> pd.DataFrame:
+        """Return a frame with the like over the effective rate beside it, if there is one."""
+        other = self.effective
+        return frame if other is None else _with_effective(frame, getattr(other, name), value)
+
     def _term(self, arm: str, term: str) -> Estimate:
         law = self.law_of.get(arm)
         known = law is not None and (term in law.terms) and bool(law.axes)
@@ -222,6 +285,12 @@ class Findings:
         with np.errstate(over="ignore"):
             value, low, high = np.exp2(np.array(log2_rate.interval(self.confidence)))
         return {"rate": float(value), "ci_low": float(low), "ci_high": float(high)}
+
+
+def _with_effective(frame: pd.DataFrame, other: pd.DataFrame, value: str) -> pd.DataFrame:
+    """Return a frame with a value and its limits over the effective rate as further columns."""
+    names = {value: f"effective_{value}", "ci_low": "effective_low", "ci_high": "effective_high"}
+    return frame.assign(**{new: other[old].to_numpy() for old, new in names.items()})
 
 
 def _nearest(sweep: Sweep, found: Optimum | None, tuned: list[tuple[Any, ...]]) -> tuple[Any, ...]:

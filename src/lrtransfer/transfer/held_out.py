@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from lrtransfer.transfer.estimate import Estimate
 from lrtransfer.transfer.intervals import Interval
 from lrtransfer.transfer.optimum import optima
 from lrtransfer.transfer.predict import PredictionRefused, excess_loss, known_law, predict, reach
@@ -122,18 +123,25 @@ def _held_out(group: list[Sweep], confidence: float) -> dict[str, Any]:
         last, measured.value, np.array([found.log2_rate.value - measured.value])
     )
     interval = found.log2_rate.interval(confidence)
-    # What the sweep finds has an error of its own: both agree if their difference may be zero.
-    apart = replace(measured, systematic=0.0).minus(found.log2_rate).interval(confidence)
     return row | {
         "predicted": interval.value,
         "ci_low": interval.low,
         "ci_high": interval.high,
         "measured": measured.value,
-        "covered": int(apart.low <= 0 <= apart.high),
+        "covered": int(covers(found.log2_rate, measured, confidence)),
         "regret_high": found.regret.high,
         "regret": float(regret[0]),
         "regret_covered": int(regret[0] <= found.regret.high and not beyond[0]),
     }
+
+
+def covers(predicted: Estimate, measured: Estimate, confidence: float) -> bool:
+    """Return whether a predicted optimum holds the one that a sweep found.
+
+    That has an error of its own: both agree if their difference may be zero.
+    """
+    apart = replace(measured, systematic=0.0).minus(predicted).interval(confidence)
+    return apart.low <= 0 <= apart.high
 
 
 def transfer_laws(sweeps: list[Sweep], confidence: float) -> pd.DataFrame:

@@ -45,6 +45,7 @@ def judge(
     arm: Names | None = None,
     status: Status | None = None,
     tuned: Names = (),
+    effective: str | None = None,
     maximize: bool = False,
     confidence: float = 0.95,
     reference: Mapping[str, float] | None = None,
@@ -63,6 +64,8 @@ def judge(
         status: column in which anything but `ok` means that the run diverged, or that column and
             the words that mean it: `("state", ["failed", "crashed"])`.
         tuned: columns of settings over which each rate's loss is minimised (batch, decay).
+        effective: column of the effective rate that each run had, η/‖W‖ say: optima, drifts, laws
+            and predictions in it come beside the nominal ones. A run that diverged may lack it.
         maximize: whether `loss` is to be large (an accuracy).
         confidence: of the intervals.
         reference: the size whose best rate is used elsewhere, for the regret; axes that are not
@@ -86,7 +89,17 @@ def judge(
     """
     if not 0 < confidence < 1:
         raise JudgeError(f"confidence lies between 0 and 1 (0.95, say), which {confidence} is not")
-    roles = Roles.of(size, rate, loss, seed, arm=arm, status=status, tuned=tuned, maximize=maximize)
+    roles = Roles.of(
+        size,
+        rate,
+        loss,
+        seed,
+        arm=arm,
+        status=status,
+        tuned=tuned,
+        maximize=maximize,
+        effective=effective,
+    )
     runs = runs_of(frame, roles)
     with np.errstate(all="ignore"):
         found = swept(runs, roles)

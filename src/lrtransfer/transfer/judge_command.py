@@ -24,6 +24,7 @@ def judge(options: argparse.Namespace) -> None:
         arm=options.arm or None,
         status=_status(options.status),
         tuned=options.tuned,
+        effective=options.effective,
         maximize=options.maximize,
         confidence=options.confidence,
         reference={a: values[0] for a, values in _sizes(options.reference, "reference").items()},

@@ -31,6 +31,7 @@ def text(judged: Findings, predictions: pd.DataFrame | None = None) -> str:
         told = [*_drifts(judged, arm), *_law(judged, arm), *_regret(judged, arm)]
         if predictions is not None:
             told += [_prediction(judged, row) for row in _rows(predictions, arm)]
+        told += _effective(judged, arm)
         told += wanted(judged.groups[arm], judged.optima_of(arm), judged.axes_of(arm))
         lines += [_wrapped(line) for line in told]
     left = len(judged.groups) - _MOST_ARMS
@@ -135,6 +136,30 @@ def _regret(judged: Findings, arm: str) -> Iterator[str]:
 
 def _is_at(row: dict[str, Any], sweep: Sweep) -> bool:
     return all(row[axis] == size for axis, size in sweep.sizes.items())
+
+
+def _effective(judged: Findings, arm: str) -> Iterator[str]:
+    """Tell the drift of the effective rate, and which of both abscissae predicts."""
+    if judged.effective is None:
+        return
+    for row in _rows(judged.effective.drift, arm):
+        if math.isfinite(row["value"]):
+            limits = bracket(row["ci_low"], row["ci_high"], "+.2f")
+            yield (
+                f"Over the effective rate: {row['value']:+.2f} {limits} octaves per doubling of "
+                f"{row['axis']}."
+            )
+    told = [_held(row) for row in _rows(judged.held_out, arm) if not row["refused"]]
+    if told:
+        yield f"The largest size, predicted from the others: {'; '.join(told)}."
+
+
+def _held(row: dict[str, Any]) -> str:
+    limits = bracket(row["ci_low"], row["ci_high"], ".3g")
+    verdict = "covered" if row["covered"] else "not covered"
+    return (
+        f"{row['rate_is']} {row['predicted']:.3g} {limits}, found {row['measured']:.3g}, {verdict}"
+    )
 
 
 def _prediction(judged: Findings, row: dict[str, Any]) -> str:

@@ -33,6 +33,7 @@ class Roles:
         status: column, and what counts as diverged there (None: all but `ok`).
         tuned: settings over which each rate's loss is minimised.
         maximize: whether the `loss` is to be large instead (an accuracy).
+        effective: the effective learning rate that a run had, as another abscissa.
     """
 
     size: tuple[str, ...]
@@ -43,6 +44,7 @@ class Roles:
     status: tuple[str, frozenset[str] | None] | None = None
     tuned: tuple[str, ...] = ()
     maximize: bool = False
+    effective: str | None = None
 
     @classmethod
     def of(
@@ -56,6 +58,7 @@ class Roles:
         status: Status | None,
         tuned: Names,
         maximize: bool,
+        effective: str | None = None,
     ) -> Roles:
         """Return the roles as a caller names them.
 
@@ -71,6 +74,7 @@ class Roles:
             _status(status),
             names(tuned),
             bool(maximize),
+            None if effective is None else str(effective),
         )
         if not roles.size:
             raise JudgeError("size names no column: give the one that says how large a net is")
@@ -88,6 +92,7 @@ class Roles:
     def columns(self) -> list[str]:
         """Return every column that has a role."""
         single = [self.rate, self.loss, self.seed, self.status[0] if self.status else None]
+        single.append(self.effective)
         return [*self.size, *(n for n in single if n is not None), *self.arm, *self.tuned]
 
 

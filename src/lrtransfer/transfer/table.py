@@ -42,6 +42,7 @@ class Runs:
         log2_rate: (R,).
         loss: (R,) to be small; NaN where the run is missing or diverged.
         diverged: (R,).
+        log2_effective: (R,) of the effective rate; NaN where it is not known.
         seed: (R,) codes, from the lowest.
         arm: (R,) codes in order of their names.
         arms: names.
@@ -55,6 +56,7 @@ class Runs:
     log2_rate: Array
     loss: Array
     diverged: Mask
+    log2_effective: Array
     seed: npt.NDArray[np.int64]
     arm: npt.NDArray[np.int64]
     arms: tuple[str, ...]
@@ -98,6 +100,7 @@ def runs_of(table: object, roles: Roles) -> Runs:
     size = np.stack([_positive(frame, name, "size") for name in roles.size], axis=1)
     log2_rate = np.log2(_positive(frame, roles.rate, "rate"))
     loss, diverged, kept = _losses(frame, roles, notes)
+    effective = _effective(frame, roles.effective, needed=kept & ~diverged)
     arm, arms = _arms(frame, roles.arm)
     if roles.seed is None:
         seed = np.zeros(len(frame), dtype=np.int64)
@@ -118,6 +121,7 @@ def runs_of(table: object, roles: Roles) -> Runs:
         _merged(log2_rate, np.positive)[kept],
         loss[kept],
         diverged[kept],
+        effective[kept],
         seed[kept],
         arm[kept],
         arms,
@@ -192,6 +196,20 @@ def _positive(frame: pd.DataFrame, name: str, role: str) -> Array:
             "is not: mend or drop these rows"
         )
     return values
+
+
+def _effective(frame: pd.DataFrame, name: str | None, *, needed: Mask) -> Array:
+    """Return log2 of the effective rates; a run that diverged may lack its own."""
+    if name is None:
+        return np.full(len(frame), np.nan)
+    values = _numbers(frame[name])
+    wrong = np.flatnonzero(needed & ~_plausible(values))
+    if len(wrong):
+        raise JudgeError(
+            f"column {name!r}: an effective rate is a positive number, which "
+            f"{_cells(frame, name, wrong)} is not: mend or drop these rows"
+        )
+    return np.log2(np.where(_plausible(values), values, np.nan))
 
 
 def _plausible(values: Array) -> Mask:

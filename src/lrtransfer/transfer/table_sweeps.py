@@ -28,6 +28,7 @@ class Swept:
     Attributes:
         sweeps: by arm and size.
         n_seeds: per sweep.
+        effective: per sweep, per rate (L,) the mean log2 of the effective rates; NaN if unknown.
         settings: per sweep, per rate (L,) the tuned settings that are best there (L, T).
         runs: how many there are, and how many of them `failed`.
         notes: what was done to the table, in words.
@@ -35,6 +36,7 @@ class Swept:
 
     sweeps: list[Sweep]
     n_seeds: list[int]
+    effective: list[npt.NDArray[np.float64]]
     settings: list[Codes]
     runs: int
     failed: int
@@ -52,13 +54,14 @@ def swept(runs: Runs, roles: Roles) -> Swept:
     order = np.lexsort((runs.seed, runs.log2_rate, cells))
     every = np.split(order, np.flatnonzero(np.diff(cells[order])) + 1)
     runs, binned = _binned(runs, every)
-    sweeps, counts, settings, renumbered = [], [], [], 0
+    sweeps, counts, effective, settings, renumbered = [], [], [], [], 0
     for cell in every:
         rows, setting = _best_settings(runs, cell)
         seeds, alone = _seeds(runs, rows)
         renumbered += alone
         sweeps.append(_sweep(runs, rows, seeds, roles.size))
         counts.append(len(np.unique(seeds)))
+        effective.append(_effective(runs, rows))
         settings.append(setting)
     notes = list(runs.notes)
     if max(counts) > _MOST_SEEDS:
@@ -75,7 +78,8 @@ def swept(runs: Runs, roles: Roles) -> Swept:
             f"{binned:,} sweeps have over {_MOST_RATES} rates: those within 1/{_BINS_PER_OCTAVE} "
             "octave are taken together"
         )
-    return Swept(sweeps, counts, settings, len(runs.loss), int(runs.diverged.sum()), tuple(notes))
+    failed = int(runs.diverged.sum())
+    return Swept(sweeps, counts, effective, settings, len(runs.loss), failed, tuple(notes))
 
 
 def _codes(*columns: npt.NDArray[Any]) -> Codes:
@@ -116,7 +120,8 @@ def _free(roles: Roles) -> str:
 def _taken(runs: Runs, which: npt.NDArray[np.bool_]) -> Runs:
     if which.all():
         return runs
-    per_run = ("rows", "size", "log2_rate", "loss", "diverged", "seed", "arm", "tuned")
+    per_run = ("rows", "size", "log2_rate", "loss", "diverged", "log2_effective", "seed", "arm")
+    per_run += ("tuned",)
     return replace(runs, **{name: getattr(runs, name)[which] for name in per_run})
 
 
@@ -191,6 +196,16 @@ def _sweep(runs: Runs, rows: Codes, seeds: Codes, axes: tuple[str, ...]) -> Swee
         loss=np.where(known, total / np.maximum(trained, 1), np.nan),
         diverged=diverged,
     )
+
+
+def _effective(runs: Runs, rows: Codes) -> npt.NDArray[np.float64]:
+    """Return the mean over a rate's runs, of those that know theirs."""
+    rates, rate = np.unique(runs.log2_rate[rows], return_inverse=True)
+    values = runs.log2_effective[rows]
+    there = np.isfinite(values)
+    total = np.bincount(rate[there], weights=values[there], minlength=len(rates))
+    count = np.bincount(rate[there], minlength=len(rates))
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
 def chosen(runs: Runs, setting: Codes) -> Iterator[Any]:

@@ -1,28 +1,31 @@
 """Metrics of transfer that later work proposed, in the form in which sweeps can answer them.
 
 Kalra & Barkeshli (arXiv 2605.21486) judge transfer by three numbers: how well a scaling law fits
-the optimal hyperparameter (fit error E), how robust the loss is to errors of the extrapolation
-(robustness exponent κ), and what the parameterization costs in loss at large size (asymptotic
-penalty R(∞)). Ghosh, Wu & Bietti (arXiv 2512.22768) call transfer fast where the loss given up by
-using a small net's optimum vanishes faster with its size than the gap in loss between that net and
-a very large one, and useful where tuning small therefore costs less compute than tuning large; they
+the optimal hyperparameter (fit error E), how the cost of an error of the extrapolation grows beside
+the loss that a larger net gains (κ), and what the parameterization costs in loss at large size
+(asymptotic penalty R(∞)). κ is that of their code, κ = α − 2β + γ: the loss approaches its limit as
+n^−α, the optimum (log η*) its own as n^−β, and the loss's curvature there, in log η, grows as n^γ.
+κ < 0 is good: ½·n^γ·(n^−β)² over n^−α. The paper's own print was not at hand.
+
+Ghosh, Wu & Bietti (arXiv 2512.22768) call transfer fast where the loss given up by using a small
+net's optimum vanishes faster with its size than the gap in loss between that net and an infinite
+one, β > α/2, and useful where tuning small therefore costs less compute than tuning large; they
 show the two to be equivalent for a compute-optimal grid search.
 
-Both are known here by abstract, not by their formulas; the estimators below are this project's own:
+The estimators are this project's own:
 
 - E: root mean square of the sizes' optima about the power law, in octaves.
-- κ: minus the slope, on log2 size, of log2 of the log loss's rise one octave off the optimum,
-  mean of both sides. Positive: an error of the rate costs less on larger nets.
+- Rate α − 2β: the slope of log2 of (u_2n − u_n)² / (L_n − L_2n) on log2 n, between neighbouring
+  sizes: transfer is fast where its interval lies below zero. Neighbours are compared because
+  distances to the largest net, as a proxy of the infinite one, go to zero there by construction.
+- γ: the slope of log2 of the loss's rise one octave off the optimum, mean of both sides.
+- κ: the slope of log2 of that rise times (u_2n − u_n)² / (L_n − L_2n).
 - R: best loss of the arm over the best loss of any arm at the largest size that all have, minus 1;
   `penalty_slope` is the slope of log2 of that ratio per octave. R(∞) itself would need a law
   with an offset of the loss: it is not extrapolated.
 - Transfer's share ρ: the loss that the largest net gives up with the optimum of a smaller size,
   over the gap in loss between that size and the largest net; both summed over sizes. Near 0 the
   small net's optimum is as good as the own one, near 1 it costs as much as staying small.
-- Rate: the slope of log2 of (u_2n − u_n)² / (L_n − L_2n) on log2 n, between neighbouring sizes. A
-  loss is quadratic about its optimum, so transfer is fast where the rate is below zero, and `fast`
-  is said only where its interval is. Neighbours are compared because distances to the largest net,
-  as a proxy of the infinite one, go to zero there by construction, the squared one the faster.
 
 Intervals are jackknives over seeds.
 """
@@ -56,17 +59,19 @@ class TransferMetrics:
 
     Attributes:
         fit_error: E, octaves.
-        robustness: κ.
+        curvature_growth: γ.
+        kappa: α − 2β + γ: good below zero.
         penalty: R at `penalty_size`, a share of the best loss; its slope is per octave of size.
         given_up: ρ.
-        rate: of transfer against the loss: fast where it is below zero.
+        rate: α − 2β: fast where it is below zero.
     """
 
     arm: str
     axis: Axis
     fixed: int
     fit_error: float
-    robustness: Estimate
+    curvature_growth: Estimate
+    kappa: Estimate
     penalty: float
     penalty_size: int
     penalty_slope: float
@@ -102,7 +107,8 @@ def transfer_metrics(sweeps: list[Sweep]) -> list[TransferMetrics]:
                 axis=first.axis,
                 fixed=first.fixed,
                 fit_error=_fit_error(group.sweeps),
-                robustness=_jackknifed(group, _robustness),
+                curvature_growth=_jackknifed(group, _curvature_growth),
+                kappa=_jackknifed(group, _kappa),
                 penalty=penalty,
                 penalty_size=size,
                 penalty_slope=slope,
@@ -154,14 +160,17 @@ def _fit_error(group: list[Sweep]) -> float:
         return float("nan")
 
 
-def _robustness(found: _Found) -> float:
+def _rises(found: _Found) -> Array:
+    """Return the mean rise of the loss one octave off each optimum."""
     rises = []
     for sweep, at in zip(found.sweeps, found.optima, strict=True):
-        losses = sweep.mean_loss_at([at - OFFSET, at, at + OFFSET])
-        # A loss that is not positive has no logarithm, and the metric no value.
-        log_loss = np.log(np.where(losses > 0, losses, np.nan))
-        rises.append((log_loss[0] + log_loss[2]) / 2 - log_loss[1])
-    return -_slope(found.sweeps, np.array(rises))
+        below, best, above = sweep.mean_loss_at([at - OFFSET, at, at + OFFSET])
+        rises.append((below + above) / 2 - best)
+    return np.array(rises)
+
+
+def _curvature_growth(found: _Found) -> float:
+    return _slope(found.sweeps, _rises(found))
 
 
 def _mean_share(found: _Found) -> float:
@@ -175,11 +184,23 @@ def _mean_share(found: _Found) -> float:
 
 
 def _rate(found: _Found) -> float:
-    """Return the rate; NaN with fewer than three steps of size, or where the loss does not fall."""
-    if len(found.sweeps) < 4:
-        return float("nan")
+    """Return α − 2β."""
+    return _slope(found.sweeps[:-1], _moves_over_gaps(found))
+
+
+def _kappa(found: _Found) -> float:
+    """Return α − 2β + γ."""
+    return _slope(found.sweeps[:-1], _moves_over_gaps(found) * _rises(found)[:-1])
+
+
+def _moves_over_gaps(found: _Found) -> Array:
+    """Return (u_2n − u_n)² / (L_n − L_2n) of neighbouring sizes.
+
+    NaN with fewer than three steps of size, or where the loss does not fall.
+    """
     moves, falls = np.diff(found.optima), -np.diff(found.best)
-    return _slope(found.sweeps[:-1], moves**2 / falls) if np.all(falls > 0) else float("nan")
+    known = len(found.sweeps) > 3 and bool(np.all(falls > 0))
+    return np.asarray(moves**2 / falls if known else np.full(len(moves), np.nan))
 
 
 def _slope(group: list[Sweep], values: Array) -> float:

@@ -1,12 +1,14 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from lrtransfer.study.evidence.edge_of_stability import (
     bounded_quantity,
     edge_factor,
     edge_of_stability,
+    stochastic_edges,
 )
 from lrtransfer.study.evidence.estimates import Estimates
 from lrtransfer.study.evidence.measured import measured_curves
@@ -86,3 +88,38 @@ def test_the_bounded_quantity_is_the_preconditioned_one_only_where_it_has_values
     measured = measured_curves(runs, make_curves(runs, [0, 1], **both))
     assert bounded_quantity(measured) == "preconditioned_sharpness"
     assert bounded_quantity(measured.assign(preconditioned_sharpness=np.nan)) == "sharpness"
+
+
+def test_the_batch_sharpness_has_two_plateaus_under_heavy_ball() -> None:
+    assert stochastic_edges(config(momentum=0.9)) == pytest.approx((0.2, 3.8))
+    assert stochastic_edges(config()) == (2, 2)
+    options = {"momentum": 0.9}
+    own = estimates(lambda w, s, t: 0 * t + 0.05, quantity="batch_sharpness", options=options)
+    found = shown(own, "stochastic_edge_ratio")  # at η₀ = 4
+    np.testing.assert_allclose(found["value"], 1.0)
+    edge = own.one("stochastic_edge", arm="mup", quantity="batch_sharpness")
+    assert edge is not None and edge.value == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize(
+    ("options", "quantity"),
+    [
+        ({"norm": "linf", "normalised": False}, "sign_sharpness"),
+        ({"norm": "spectral", "normalised": True}, "spectral_sharpness_normalised"),
+    ],
+)
+def test_steepest_descent_has_its_edge_in_its_own_norm(
+    options: dict[str, Any], quantity: str
+) -> None:
+    own = {"optimizer": {"name": "steepest", "options": options}}
+    assert edge_factor(own, quantity) == 2
+    assert np.isnan(edge_factor(own, "sharpness"))
+    assert np.isnan(stochastic_edges(own)).all()
+    assert bounded_quantity(pd.DataFrame(), own) == quantity
+
+
+def test_a_plateau_that_no_source_gives_is_not_known() -> None:
+    small, large = stochastic_edges(config(momentum=0.9, nesterov=True))
+    assert np.isnan(small) and large == pytest.approx(3.8 / 2.8)
+    assert np.isnan(stochastic_edges(config(beta1=0.9))).all()
+    assert np.isnan(stochastic_edges({**config(), "tuner": {"name": "cdat"}})).all()

@@ -19,8 +19,8 @@ from .tuner_frames import tuner_curves, tuner_runs
 #: Statistics of sweeps, whatever was measured.
 OF_SWEEPS = {
     *("optimum", "optimal_loss", "best_grid_rate", "valley_low", "valley_high", "drift"),
-    *("regret", "relative_regret", "fit_error", "robustness", "penalty", "penalty_slope"),
-    *("given_up", "transfer_rate", "log2_loss", "best_rate"),
+    *("regret", "relative_regret", "fit_error", "kappa", "penalty", "penalty_slope"),
+    *("curvature_growth", "given_up", "transfer_rate", "log2_loss", "best_rate"),
 }
 OF_CURVATURE = {
     *("overlap", "distance_growth", "distance_exponent", "distance_scale", "trend", "change"),

@@ -167,6 +167,7 @@ def _curve(
             "loss": loss * noise,
             "subset_loss": loss * (1.0 + 0.01 * rng.standard_normal(len(step))),
             "sharpness": edge * (start + (end - start) * rise) * noise,
+            "batch_sharpness": 1.3 * edge * (start + (end - start) * rise) * noise,
             "sharpness_smallest": -0.1 * edge * noise,
             "ntk": edge * (1.0 + (2.0 + octaves) * rise**2) * noise,
             "gauss_newton": edge * (start + (end - start) * rise) * noise,

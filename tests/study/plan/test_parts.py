@@ -62,6 +62,10 @@ OTHERS: dict[str, tuple[Callable[[], RunConfig], str]] = {
         lambda: changed(PLAIN, decay=_RULE, group_warmup=_WARMUP),
         "study/training/group_warmup.py",
     ),
+    "replay": (
+        lambda: changed(PLAIN, replay={"name": PLAIN.optimizer.name, "options": {}}),
+        "study/training/replay.py",
+    ),
     "augmentation": (
         lambda: changed(PLAIN, augmentation="crop_flip"),
         "study/training/augmentation.py",

@@ -35,7 +35,7 @@ def full_batch(optimizer: str = "sgd", steps: int = 3, **options: Any) -> Traini
     )
     run = TrainingRun(config, blobs(), CPU)
     for _ in range(steps):
-        run._update()
+        run.update_once()
     return run
 
 
@@ -53,7 +53,7 @@ def test_it_is_the_update_that_the_run_then_takes(optimizer: str) -> None:
     run = full_batch(optimizer)
     coming = coming_of(run)
     before = flat(run)
-    run._update()
+    run.update_once()
     assert run.tuned is not None
     rate = run.tuned.columns["rate"][3].item()
     predicted = rate * torch.cat([u.flatten() for u in coming.direction])
@@ -64,7 +64,7 @@ def test_it_is_the_update_that_the_run_then_takes(optimizer: str) -> None:
 def test_its_directional_sharpness_is_what_the_tuner_measures(optimizer: str) -> None:
     run = full_batch(optimizer)
     value = load("probes", "directional_sharpness")().measure(seen(run))["directional_sharpness"]
-    run._update()
+    run.update_once()
     assert run.tuned is not None
     assert value == pytest.approx(run.tuned.columns["step_sharpness"][3].item(), rel=1e-7)
 
@@ -77,7 +77,7 @@ def test_a_probe_changes_nothing(optimizer: str, name: str) -> None:
     load("probes", name)().measure(seen(run))
     assert all(p.grad is g for (_, p), g in zip(run.network.trained, gradients, strict=True))
     for current in (run, twin):
-        current._update()
+        current.update_once()
     assert torch.equal(flat(run), flat(twin))
 
 
@@ -180,5 +180,5 @@ def test_the_edge_goes_on_from_its_state() -> None:
     first.measure(seen(run))
     second = load("probes", "edge")()
     second.load_state(first.state())
-    run._update()
+    run.update_once()
     assert second.measure(seen(run)) == first.measure(seen(run))

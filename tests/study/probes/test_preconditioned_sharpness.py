@@ -32,7 +32,7 @@ def trained(name: str, steps: int, *, tolerance: float = 1e-7, **changes: Any) -
     config = changed(config, measure={"tolerance": tolerance}, optimizer=optimizer)
     run = TrainingRun(config, blobs(), torch.device("cpu"))
     for _ in range(steps):
-        run._update()
+        run.update_once()
     return run
 
 
@@ -169,7 +169,7 @@ def test_a_parameter_that_was_never_moved_is_left_out_and_the_value_is_not_nan()
 
 def test_an_optimizer_without_squared_gradients_is_refused() -> None:
     run = TrainingRun(configured("momentum", probes=[COLUMN]), blobs(), torch.device("cpu"))
-    run._update()
+    run.update_once()
     with pytest.raises(ValueError, match=r"needs adam, adamw or rmsprop, not SGD\. Remove"):
         load("probes", COLUMN)().measure(seen(run))
 

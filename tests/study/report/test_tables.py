@@ -60,7 +60,7 @@ def test_transfer_is_fast_where_its_rate_lies_below_zero(
 ) -> None:
     values = {
         "fit_error": Estimate(0.12),
-        "robustness": estimate(0.3, 0.1),
+        "kappa": estimate(0.3, 0.1),
         "penalty": Estimate(0.07),
         "given_up": estimate(0.2, 0.1),
         "transfer_rate": estimate(rate, half),

@@ -49,7 +49,7 @@ def stored(item: expand.Spectrum, *, bad: float | None = None, status: str = "ok
     """Store some weights as the checkpoint of ``item`` and return a run that has them."""
     run = TrainingRun(item.run.config, blobs(), CPU)
     for _ in range(item.step):
-        run._update()
+        run.update_once()
     if bad is not None:
         with torch.no_grad():
             run.network.model.readout.weight[0, 0] = bad

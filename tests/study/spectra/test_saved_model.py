@@ -54,7 +54,7 @@ def checkpoint() -> tuple[Path, TrainingRun]:
     store_blobs(config.data)
     run = TrainingRun(config, blobs(), CPU)
     for _ in range(STEP):
-        run._update()
+        run.update_once()
     path = Layout().checkpoint("0" * 16, STEP)
     about = {"key": "0" * 16, "step": STEP, "status": "ok", "config": config.to_json()}
     save_tensors(path, run.weights(), about)

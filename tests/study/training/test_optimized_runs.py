@@ -149,7 +149,7 @@ def test_every_tensor_is_stepped_with_its_own_numbers() -> None:
     config = changed(config, optimizer={"options": {"epsilon": 1e-30, "weight_decay": 0.5}})
     run = TrainingRun(config, blobs(), CPU)
     before, scaled = run.weights(), run.network.scaled
-    run._update()
+    run.update_once()
     gradients = {name: p.grad for name, p in run.network.model.named_parameters()}
     for name, after in run.weights().items():
         rate = config.learning_rate * scaled[name].learning_rate

@@ -219,7 +219,7 @@ def first_bad_step(run: Run) -> int:
     """Return the first update whose loss is not finite, looking at every one."""
     subject = TrainingRun(changed(run.config, measure=None), blobs(), CPU)
     while torch.isfinite(subject.losses[: subject.progress.step]).all():
-        subject._update()
+        subject.update_once()
     return subject.progress.step
 
 

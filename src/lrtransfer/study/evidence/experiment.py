@@ -150,13 +150,18 @@ class Experiment:
             place |= {"n_sizes": self._sizes(own.arm, own.fixed)}
             error = Of(statistic="fit_error", unit="octaves", **place)
             yield error, Estimate(own.fit_error)
-            yield Of(statistic="robustness", unit="octaves per octave", **place), own.robustness
+            slopes = {
+                "curvature_growth": own.curvature_growth,
+                "kappa": own.kappa,
+                "transfer_rate": own.rate,
+            }
+            for statistic, slope in slopes.items():
+                yield Of(statistic=statistic, unit="octaves per octave", **place), slope
             penalty = Of(statistic="penalty", unit="1", size=own.penalty_size, **place)
             yield penalty, Estimate(own.penalty)
-            slope = Of(statistic="penalty_slope", unit="octaves per octave", **place)
-            yield slope, Estimate(own.penalty_slope)
+            of_slope = Of(statistic="penalty_slope", unit="octaves per octave", **place)
+            yield of_slope, Estimate(own.penalty_slope)
             yield Of(statistic="given_up", unit="1", **place), own.given_up
-            yield Of(statistic="transfer_rate", unit="octaves per octave", **place), own.rate
 
 
 def _place(sweep: Sweep) -> dict[str, Any]:

@@ -6,6 +6,7 @@ Learning Rate Transfer" (2024).
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 
@@ -44,7 +45,8 @@ def transfer(tables: Tables, settings: Settings) -> Drawing:
     """Draw the figure; see the module. Columns that the experiment did not ask for are left out."""
     curves = tables.measured("curves")
     of_arm = {name: curves[curves["arm"] == name] for name in settings.arms}
-    quantity = {name: bounded_quantity(part) for name, part in of_arm.items()}
+    configs = tables.runs.drop_duplicates("arm").set_index("arm")["config"].map(json.loads)
+    quantity = {name: bounded_quantity(part, configs.get(name)) for name, part in of_arm.items()}
     edge_of = {n: edges.edge_of(tables, settings, n, quantity[n]) for n in settings.arms}
     columns = _columns(tables)
     figure, grid = style.grid(len(settings.arms), len(columns), 2.75)

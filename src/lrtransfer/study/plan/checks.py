@@ -139,6 +139,8 @@ def _arm(
     yield from _named("optim/schedules", arm.schedule, f"{path}.schedule")
     if arm.tuner is not None:
         yield from _named("optim/tuners", arm.tuner, f"{path}.tuner")
+    if arm.replay is not None:
+        yield from _replay(f"{path}.replay", arm, arm.replay)
     rule, optimizer = rules.get(arm.parameterization), arm.optimizer.name
     if rule is not None and optimizer in catalog.names("optim"):
         column = family(optimizer)
@@ -160,6 +162,19 @@ def _arm(
             wanted = [_misfit("models", options[option].annotation, value) for options in declared]
             if (expected := next(filter(None, wanted), None)) is not None:
                 yield f"{place}: {unfit(value, expected)}"
+
+
+def _replay(path: str, arm: Arm, other: NamedSpec) -> Iterator[str]:
+    """Check the optimizer whose effective rates an arm is forced to."""
+    yield from _named("optim", other, path)
+    if arm.tuner is not None:
+        yield f"{path}: a tuner chooses the arm's own rates. Remove one of the two."
+    names = (arm.optimizer.name, other.name)
+    if set(names) <= set(catalog.names("optim")) and len(set(map(family, names))) > 1:
+        yield (
+            f"{path}: {other.name!r} is of another family than {arm.optimizer.name!r}, whose rates "
+            "scale otherwise. Choose one of the same."
+        )
 
 
 def _models(experiment: Experiment) -> list[str]:

@@ -270,6 +270,7 @@ def _shared_config(
         one_pass=experiment.one_pass,
         tuner=None if tuner is None else _named("optim/tuners", tuner),
         train_samples=None if samples is None else of_arm(samples, arm_name),
+        replay=None if arm.replay is None else _named("optim", arm.replay),
     )
 
 

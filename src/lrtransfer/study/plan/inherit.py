@@ -17,7 +17,7 @@ from lrtransfer.study.plan.messages import closest, unknown
 
 BASE = "laptop"  # the scale that an experiment itself describes
 DERIVED = "smoke"
-_MEMBERS = ("model", "optimizer", "schedule", "tuner")
+_MEMBERS = ("model", "optimizer", "schedule", "tuner", "replay")
 _OWN = (("question",), ("paper",), ("group",))  # what one experiment does not take from another
 _FEWEST_STEPS = 8
 

@@ -143,6 +143,7 @@ class Setting(ArmAtScale):
     decay: Decay | None = None
     group_warmup: GroupWarmup | None = None
     tuner: Member | None = None
+    replay: Member | None = None
 
 
 class Arm(Setting):

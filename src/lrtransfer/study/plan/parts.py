@@ -91,13 +91,16 @@ TABLE: dict[str, Part] = {
         load=lambda wanted: import_module("lrtransfer.study.training.outside").parameterized,
     ),
     "loss": _member("losses", lambda config: [config.loss], str),
-    "optimizer": _member("optim", lambda config: [config.optimizer], lambda own: own.name),
+    "optimizer": _member(
+        "optim", lambda config: [config.optimizer, *_given(config.replay)], lambda own: own.name
+    ),
     "schedule": _member("optim/schedules", lambda config: [config.schedule], lambda own: own.name),
     "probe": _member("probes", lambda config: config.measure.probes if config.measure else (), str),
     "tuner": _member("optim/tuners", lambda config: _given(config.tuner), lambda own: own.name),
     "tuned_updates": _optional("tuner", "tuned_updates", "TunedUpdates"),
     "decay": _optional("decay", "width_rule", "apply_decay_rule"),
     "group_warmup": _optional("group_warmup", "group_warmup", "factor_of"),
+    "replay": _optional("replay", "replay", "Replay"),
     "augmentation": _optional("augmentation", "augmentation"),
     "train_samples": _optional("train_samples", "fewer_examples", "fewer"),
 }

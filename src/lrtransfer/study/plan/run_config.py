@@ -104,6 +104,8 @@ class RunConfig:
         one_pass: Whether a run that would see a sample twice is refused.
         tuner: None trains at the learning rates themselves.
         train_samples: Training samples that the run sees; None is all of them.
+        replay: Optimizer of the run whose effective rates this one is forced to; None goes its
+            own way.
     """
 
     data: str
@@ -125,6 +127,7 @@ class RunConfig:
     one_pass: bool = False
     tuner: NamedConfig | None = None
     train_samples: int | None = None
+    replay: NamedConfig | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the configuration as JSON has it: nested mappings, lists and plain values."""
@@ -146,6 +149,7 @@ class RunConfig:
             "decay": DecayConfig,
             "group_warmup": GroupWarmupConfig,
             "tuner": NamedConfig,
+            "replay": NamedConfig,
         }
         own = _without_schema(content)
         given = {

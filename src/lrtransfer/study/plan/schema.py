@@ -131,6 +131,7 @@ class Arm(Section):
         group_warmup: A warm-up of the tensors that `decay` leaves unscaled.
         tuner: What chooses the learning rate of every step around the optimizer; the arm's
             learning rates are then factors on the tuner's own. None trains at them.
+        replay: The optimizer of another run, whose effective rates η/‖W‖ each matrix is forced to.
     """
 
     label: Label
@@ -143,6 +144,7 @@ class Arm(Section):
     decay: DecayRule | None = None
     group_warmup: GroupWarmup | None = None
     tuner: NamedSpec | None = None
+    replay: NamedSpec | None = None
 
 
 class Measure(Section):

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Mapping
 
-from torch import nn
-
 from lrtransfer.alignment import (
     Alignment,
     InseparableDecayError,
@@ -16,6 +14,7 @@ from lrtransfer.alignment import (
 )
 from lrtransfer.study.probes import Measurement
 from lrtransfer.study.probes.memory import Stateless
+from lrtransfer.study.probes.pooled import geometric_mean, hidden, table
 
 _ALL = (
     "weight_alignment",
@@ -60,11 +59,12 @@ class AlignmentProbe(Stateless):
 
     def measure(self, at: Measurement) -> dict[str, float]:
         """Pass a part of the batch, and the subset, through the network before the update."""
-        hidden = _hidden(at.model)
+        hidden_weights = hidden(at.model)
         if at.update is None:
             trained = {id(p) for p in at.model.parameters() if p.requires_grad}
             layers = [w.name for w in weight_layers(at.model) if id(w.weight) in trained]
-            return _table({name: dict.fromkeys(_COLUMNS, math.nan) for name in layers}, hidden)
+            unknown = {name: dict.fromkeys(_COLUMNS, math.nan) for name in layers}
+            return table(unknown, hidden_weights)
         part = at.update.inputs[: len(at.inputs)]
         on_batch = measure(at.model, at.update.previous, part)
         held_out = measure(at.model, at.update.previous, at.inputs)
@@ -73,9 +73,9 @@ class AlignmentProbe(Stateless):
             name: _quantities(own, held_out[name], apart.get(name))
             for name, own in on_batch.items()
         }
-        own = {name: layer for name, layer in on_batch.items() if name in hidden}
+        own = {name: layer for name, layer in on_batch.items() if name in hidden_weights}
         regime = _regime(own.values(), len(at.update.inputs) / len(part))
-        return _table(found, hidden) | regime | _settings(own, at)
+        return table(found, hidden_weights) | regime | _settings(own, at)
 
 
 def _quantities(own: Alignment, held_out: Alignment, apart: Alignment | None) -> dict[str, float]:
@@ -83,19 +83,6 @@ def _quantities(own: Alignment, held_out: Alignment, apart: Alignment | None) ->
     values += [getattr(held_out, quantity) for quantity in _HELD_OUT]
     values += [getattr(apart, quantity) if apart else math.nan for quantity in _WITHOUT_DECAY]
     return dict(zip(_COLUMNS, values, strict=True))
-
-
-def _table(found: Mapping[str, Mapping[str, float]], hidden: set[str]) -> dict[str, float]:
-    """Return a column per quantity and weight, and one per quantity for the hidden weights."""
-    columns = {
-        f"{quantity}/{name}": value
-        for name, values in found.items()
-        for quantity, value in values.items()
-    }
-    pooled = [values for name, values in found.items() if name in hidden]
-    if pooled:
-        columns |= {quantity: _mean(values[quantity] for values in pooled) for quantity in _COLUMNS}
-    return columns
 
 
 def _regime(layers: Iterable[Alignment], batch_over_part: float) -> dict[str, float]:
@@ -109,33 +96,20 @@ def _regime(layers: Iterable[Alignment], batch_over_part: float) -> dict[str, fl
     }
 
 
-def _settings(hidden: Collection[str], at: Measurement) -> dict[str, float]:
+def _settings(names: Collection[str], at: Measurement) -> dict[str, float]:
     """Return the learning rate and the share of decay of the hidden weights' last update."""
-    if not hidden:
+    if not names:
         return {}
     rates = {id(p): group["lr"] for group in at.optimizer.param_groups for p in group["params"]}
     parameters = dict(at.model.named_parameters())
     try:
         shares = decay_shares(at.model, at.optimizer)
     except InseparableDecayError:
-        shares = dict.fromkeys(hidden, math.nan)
+        shares = dict.fromkeys(names, math.nan)
     return {
-        "hidden_rate": _mean(rates[id(parameters[name])] for name in hidden),
-        "hidden_share": sum(shares[name] for name in hidden) / len(hidden),
+        "hidden_rate": geometric_mean(rates[id(parameters[name])] for name in names),
+        "hidden_share": sum(shares[name] for name in names) / len(names),
     }
-
-
-def _mean(values: Iterable[float]) -> float:
-    """Return the geometric mean; NaN where a value is NaN or zero."""
-    logs = [math.log(value) if value > 0 else math.nan for value in values]
-    return math.exp(sum(logs) / len(logs))
-
-
-def _hidden(model: nn.Module) -> set[str]:
-    roles = getattr(model, "roles", None)
-    if roles is None:
-        return set()
-    return {name for name, role in roles().tensors.items() if role == "hidden"}
 
 
 def _without_decay(found: Mapping[str, Alignment], at: Measurement) -> Mapping[str, Alignment]:

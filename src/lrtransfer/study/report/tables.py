@@ -194,18 +194,18 @@ def held_out(tables: Tables, arms: Mapping[str, str], confidence: float) -> Tabl
 
 def transfer_metrics(tables: Tables, arms: Mapping[str, str], confidence: float) -> Table:
     """Metrics of transfer that later work proposed."""
-    names = ("robustness", "penalty", "given_up", "transfer_rate")
+    names = ("kappa", "penalty", "given_up", "transfer_rate")
     of_arm = {name: tables.shown(name, confidence).set_index(_NET[:2]) for name in names}
     rows = []
     for error in _ordered(tables.shown("fit_error", confidence), arms):
         place = (error["arm"], error["fixed"])
-        robustness, penalty, given_up, rate = (of_arm[name].loc[place] for name in names)
+        kappa, penalty, given_up, rate = (of_arm[name].loc[place] for name in names)
         rows.append(
             [
                 arms.get(str(error["arm"]), str(error["arm"])),
                 number(_float(error["value"]), 2),
-                number(_float(robustness["value"]), 2),
-                interval(_float(robustness["ci_low"]), _float(robustness["ci_high"])),
+                number(_float(kappa["value"]), 2),
+                interval(_float(kappa["ci_low"]), _float(kappa["ci_high"])),
                 _share(_float(penalty["value"])),
                 _share(_float(given_up["value"])),
                 interval(100 * _float(given_up["ci_low"]), 100 * _float(given_up["ci_high"])),
@@ -216,7 +216,7 @@ def transfer_metrics(tables: Tables, arms: Mapping[str, str], confidence: float)
     header = [
         "arm",
         "fit error E, octaves",
-        "robustness κ",
+        "κ = α − 2β + γ",
         percent,
         "loss above the best arm's",
         "share of the gap that transfer loses",
@@ -224,8 +224,8 @@ def transfer_metrics(tables: Tables, arms: Mapping[str, str], confidence: float)
         "fast",
     ]
     caption = (
-        "Metrics of transfer after Kalra & Barkeshli (2605.21486) and Ghosh, Wu & Bietti "
-        "(2512.22768), whose formulas were not at hand: estimators of this project"
+        "Metrics of transfer after Kalra & Barkeshli (2605.21486), κ < 0 is good, and Ghosh, Wu & "
+        "Bietti (2512.22768), fast where 2β > α; estimators of this project"
     )
     return Table(caption, header, rows)
 

@@ -21,6 +21,7 @@ from lrtransfer.study.training.network import PRECISIONS, Network, block_size, r
 
 if TYPE_CHECKING:
     from lrtransfer.study.plan.run_config import RunConfig
+    from lrtransfer.study.training.replay import Replay
     from lrtransfer.study.training.tuned_updates import TunedUpdates
 
 # Losses are looked at this often (steps): a look costs a wait for the device.
@@ -121,6 +122,9 @@ class TrainingRun:
         self.tuned: TunedUpdates | None = None
         if (updates := load("tuned_updates", config.tuner)) is not None:
             self.tuned = updates(config.tuner, self.optimizer, config.steps)
+        self.replay: Replay | None = None
+        if (replay := load("replay", config.replay)) is not None:
+            self.replay = replay(config, arrays, device)
         self.losses = torch.full((config.steps,), torch.nan, dtype=dtype, device=device)
         self.progress = _Progress()
         self.cadence = Cadence(config.measure, config.steps, config.batch_size)
@@ -139,7 +143,7 @@ class TrainingRun:
         diverged = None
         self._visit(hooks)
         while self.progress.step < self.config.steps and diverged is None:
-            self._update()
+            self.update_once()
             if self._look():
                 diverged = self._first_bad_step()
             if diverged is None:
@@ -160,10 +164,17 @@ class TrainingRun:
             seconds=time.perf_counter() - began,
         )
 
-    def _update(self) -> None:
-        step = self.progress.step
+    def set_rates(self) -> None:
+        """Give the optimizer the learning rates of the next update."""
         for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rates.of_tensor(group["name"], step)
+            group["lr"] = self.learning_rates.of_tensor(group["name"], self.progress.step)
+
+    def update_once(self) -> None:
+        """Take the next update."""
+        step = self.progress.step
+        self.set_rates()
+        if self.replay is not None:
+            self.replay.force(self.network.model, self.optimizer)
         chosen = self.order(step).to(self.device)
         inputs = self.examples.inputs[chosen]
         if self.augment is not None:
@@ -253,6 +264,10 @@ class TrainingRun:
             plain, held = self.tuned.state()
             numbers |= {f"tuned/{name}": value for name, value in plain.items()}
             tensors |= {f"tuned/{name}": value for name, value in held.items()}
+        if self.replay is not None:
+            plain, held = self.replay.state()
+            numbers |= {f"replay/{name}": value for name, value in plain.items()}
+            tensors |= {f"replay/{name}": value for name, value in held.items()}
         for name, measured in self.probes.items():
             tensors |= {f"probe/{name}/{key}": v for key, v in measured.state().items()}
         return State(self.progress.step, dict(self.progress.rows), numbers, tensors)
@@ -275,6 +290,12 @@ class TrainingRun:
         self.optimizer.load_state_dict({"state": restored, "param_groups": groups})
         if self.tuned is not None:
             self.tuned.load_state(parts["tuned"], self.device)
+        if self.replay is not None:
+            of_replay = [
+                {k.removeprefix("replay/"): v for k, v in held.items() if k.startswith("replay/")}
+                for held in (state.numbers, state.tensors)
+            ]
+            self.replay.load_state(state.step, *of_replay)
         for name, measured in self.probes.items():
             prefix = f"{name}/"
             own = {

@@ -10,6 +10,7 @@ import itertools
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -18,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
+from lrtransfer.alignment.effective_rate import effective_rates
 from lrtransfer.optim import Schedule
 from lrtransfer.scaling.infer import UnplacedTensorError
 from lrtransfer.study.data.prepare import changed, described, sizes
@@ -72,6 +74,7 @@ def _faults(plan: Plan, run: Run) -> Iterator[str]:
         _try_outputs,
         _try_optimizer,
         _try_tuner,
+        _try_replay,
         _try_schedule,
         _try_sizes,
         _try_split,
@@ -168,6 +171,13 @@ def _try_optimizer(plan: Plan, config: RunConfig) -> None:
 def _try_tuner(plan: Plan, config: RunConfig) -> None:
     if config.tuner is not None:
         load("tuner", config.tuner)(_optimizer(config), **config.tuner.options)
+
+
+def _try_replay(plan: Plan, config: RunConfig) -> None:
+    if config.replay is not None:
+        for name in (config.optimizer, config.replay):
+            optimizer = _optimizer(replace(config, optimizer=name))
+            effective_rates(nn.Module(), optimizer)
 
 
 def _optimizer(config: RunConfig) -> torch.optim.Optimizer:

@@ -52,7 +52,10 @@ class Machine:
             sizes: Of its data set.
         """
         # Neither how tensors scale nor their rates move the time, and data hardly.
-        parts = ("model", "batch_size", "loss", "optimizer", "tuner", "precision", "trained")
+        parts = (
+            *("model", "batch_size", "loss", "precision", "trained"),
+            *("optimizer", "tuner", "replay"),
+        )
         kind = repr(([getattr(config, part) for part in parts], sizes))
         if kind not in self._seconds:
             self._seconds[kind] = self._time(config, sizes)
@@ -63,7 +66,7 @@ class Machine:
 
         A step of the run's optimizer is in it: what measures walks over the parameters too.
         """
-        return self.update(replace(config, batch_size=samples, tuner=None), sizes)
+        return self.update(replace(config, batch_size=samples, tuner=None, replay=None), sizes)
 
     def _time(self, config: RunConfig, sizes: Sizes) -> float:
         flops, parameters = self._count(config.model, sizes)

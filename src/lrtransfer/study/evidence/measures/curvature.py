@@ -66,7 +66,22 @@ def change(estimates: Estimates, *, arm: Arm, quantity: Curvature) -> Estimate |
 )
 def edge_ratio(estimates: Estimates, *, arm: Arm, window: Span) -> Estimate | None:
     """Return where the curvature is in a part of the run, in units of its edge of stability."""
-    rows = estimates.rows("edge_ratio", arm=arm, size=POOLED)
+    return _mean_within(estimates, "edge_ratio", arm, window)
+
+
+@measure(
+    "batch sharpness of {arm} over 2(1 − β)/η₀, its plateau at small batches, mean over the steps "
+    "between {window} of the run, and over {axis}s",
+    unit="1",
+    kind="mean",
+)
+def stochastic_edge_ratio(estimates: Estimates, *, arm: Arm, window: Span) -> Estimate | None:
+    """Return where the batch sharpness is; the large batches' plateau is (1 + β)/(1 − β) here."""
+    return _mean_within(estimates, "stochastic_edge_ratio", arm, window)
+
+
+def _mean_within(estimates: Estimates, statistic: str, arm: str, window: Span) -> Estimate | None:
+    rows = estimates.rows(statistic, arm=arm, size=POOLED)
     first, last = window
     within = rows[rows["at"].astype(float).between(first, last)]
     found = [estimate_of(row) for _, row in within.iterrows()]
