@@ -17,6 +17,7 @@ TARGETS = (
     "growth",
     "language",
     "learning_rate_axis",
+    "logging",
     "planning",
     "prices",
     "scale",

@@ -22,7 +22,8 @@ optimizer.step()
 optimizer.zero_grad()
 optimizer.load_state_dict(optimizer.state_dict())
 names = ("config", "status", "diverged_step", "wall_seconds", "processor", "versions")
-write_run(Path("run.parquet"), [1.0], [0.1], {{0: {{"a": 1.0}}}}, dict.fromkeys(names, 1) | {{"key": "k"}})
+about = dict.fromkeys(names, 1) | {{"key": "k"}}
+write_run(Path("run.parquet"), [1.0], [0.1], {{0: {{"a": 1.0}}}}, about)
 read_run(Path("run.parquet"), "k")
 heavy = {{"pandas", "pyarrow.dataset", "sympy", "torch._dynamo.convert_frame"}} & set(sys.modules)
 assert not heavy, heavy

@@ -269,6 +269,9 @@ def _shared_config(
         one_pass=experiment.one_pass,
         tuner=None if tuner is None else _named("optim/tuners", tuner),
         train_samples=None if samples is None else of_arm(samples, arm_name),
+        micro_batch=grid.micro_batch,
+        compile=grid.compile,
+        fused=grid.fused,
     )
 
 

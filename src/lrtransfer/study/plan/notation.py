@@ -17,6 +17,7 @@ from lrtransfer.study.plan.schema import Section, Settings
 from lrtransfer.study.plan.values import (
     Augmentation,
     Axis,
+    CompileMode,
     Count,
     Depths,
     Group,
@@ -169,6 +170,9 @@ class Grid(ArmAtScale):
     depths: Depths = UNSAID
     seeds: Axis[Count] = UNSAID
     precision: Precision | None = None
+    micro_batch: Positive | None = None
+    compile: CompileMode | None = None
+    fused: Literal[True] | None = None
     augmentation: Augmentation | None = None
     measure: Measure | None = None
     spectra: Spectra | None = None

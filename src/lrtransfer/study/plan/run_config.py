@@ -101,6 +101,9 @@ class RunConfig:
         one_pass: Whether a run that would see a sample twice is refused.
         tuner: None trains at the learning rates themselves.
         train_samples: Training samples that the run sees; None is all of them.
+        micro_batch: Samples whose gradient is taken at once; None takes a whole batch.
+        compile: A mode of `torch.compile` for the passes of an update; None runs them as they are.
+        fused: True for the optimizer's fused kernels; None for torch's choice.
     """
 
     data: str
@@ -111,7 +114,7 @@ class RunConfig:
     schedule: NamedConfig
     batch_size: int
     steps: int
-    precision: Literal["float32", "float64"]
+    precision: Literal["float32", "float64", "bfloat16"]
     learning_rate: float
     seed: int
     measure: MeasureConfig | None
@@ -122,6 +125,9 @@ class RunConfig:
     one_pass: bool = False
     tuner: NamedConfig | None = None
     train_samples: int | None = None
+    micro_batch: int | None = None
+    compile: Literal["default", "reduce-overhead", "max-autotune"] | None = None
+    fused: bool | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the configuration as JSON has it: nested mappings, lists and plain values."""

@@ -20,6 +20,7 @@ from pydantic import (
 from lrtransfer.study.plan.values import (
     Augmentation,
     Axis,
+    CompileMode,
     Count,
     DecayRuleName,
     Depths,
@@ -209,6 +210,11 @@ class Grid(Section):
         reference_learning_rate: Where curvature is measured, by arm; in others it is not.
         weight_decay: λ in place of the optimizer's, for all arms or by arm: it goes with the
             length of a run.
+        precision: Of the training; `bfloat16` has its products alone in it, and curvature is
+            measured on the float32 weights.
+        micro_batch: Samples whose gradient is taken at once, where a batch does not fit.
+        compile: A mode of `torch.compile` for the passes of an update.
+        fused: Whether the optimizer's fused kernels are used.
         augmentation: `crop_flip` shifts images by up to 4 pixels and mirrors half of them.
         measure: What runs at the reference learning rate log; None logs the loss alone.
         spectra: Which checkpoints are kept for spectra; None keeps none.
@@ -227,6 +233,9 @@ class Grid(Section):
     reference_learning_rate: dict[Name, Rate] = {}
     weight_decay: RatePerArm | None = None
     precision: Precision = "float32"
+    micro_batch: Positive | None = None
+    compile: CompileMode | None = None
+    fused: Literal[True] | None = None
     augmentation: Augmentation = "none"
     learning_rates: dict[Name, Axis[Rate]]
     measure: Measure | None = None

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lrtransfer.study.data import Arrays
 from lrtransfer.study.plan.parts import load
@@ -21,6 +21,7 @@ from lrtransfer.study.training.network import PRECISIONS, Network, block_size, r
 
 if TYPE_CHECKING:
     from lrtransfer.study.plan.run_config import RunConfig
+    from lrtransfer.study.training.micro_batches import MicroBatches
     from lrtransfer.study.training.tuned_updates import TunedUpdates
 
 # Losses are looked at this often (steps): a look costs a wait for the device.
@@ -114,13 +115,21 @@ class TrainingRun:
         self.augment: Callable[[Tensor, torch.Generator], Tensor] | None = load(
             "augmentation", config.augmentation
         )
+        # A tuner sums over groups, so there each tensor has its own.
+        groups = _groups(self.network) if config.tuner is None else list(_each(self.network))
         self.optimizer: torch.optim.Optimizer = load("optimizer", config.optimizer)(
-            _groups(self.network), **config.optimizer.options
+            groups, **config.optimizer.options
         )
+        if (fuse := load("fused", config.fused)) is not None:
+            fuse(self.optimizer)
         self.learning_rates = LearningRates(config, self.network)
         self.tuned: TunedUpdates | None = None
         if (updates := load("tuned_updates", config.tuner)) is not None:
             self.tuned = updates(config.tuner, self.optimizer, config.steps)
+        self.forward = self._passes(self.network.model)
+        self.micro: MicroBatches | None = None
+        if (pieces := load("micro_batch", config.micro_batch)) is not None:
+            self.micro = pieces(config.micro_batch, self.network.model)
         self.losses = torch.full((config.steps,), torch.nan, dtype=dtype, device=device)
         self.progress = _Progress()
         self.cadence = Cadence(config.measure, config.steps, config.batch_size)
@@ -172,7 +181,7 @@ class TrainingRun:
         self.update = Update(self._trained(), inputs) if self._is_kept(step + 1) else None
         targets = self.examples.targets[chosen]
         if self.tuned is not None:
-            loss = self.tuned.step(step, lambda: self.loss(self.network.model(inputs), targets))
+            loss = self.tuned.step(step, lambda: self._objective(inputs, targets))
         else:
             loss = self._descend(inputs, targets)
         self.losses[step] = loss.detach()
@@ -180,11 +189,24 @@ class TrainingRun:
 
     def _descend(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """Take one step of the optimizer and return the loss before it."""
-        loss = self.loss(self.network.model(inputs), targets)
         self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        if self.micro is None:
+            loss = self._objective(inputs, targets)
+            loss.backward()  # type: ignore[no-untyped-call]
+        else:
+            loss = self.micro.gradient(self._objective, inputs, targets)
         self.optimizer.step()
         return loss
+
+    def _objective(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        return self.loss(self.forward(inputs), targets)
+
+    def _passes(self, model: nn.Module) -> Callable[[Tensor], Tensor]:
+        """Return what an update's samples go through; what measures asks the network itself."""
+        mode, precision = self.config.compile, self.config.precision
+        forward = model if mode is None else torch.compile(model, mode=mode)
+        mixed = load("bfloat16", precision if precision == "bfloat16" else None)
+        return forward if mixed is None else mixed(forward, self.network.model)
 
     def _is_kept(self, step: int) -> bool:
         """Return whether a probe needs the update that leads to `step`."""
@@ -286,17 +308,37 @@ class TrainingRun:
 
 
 def _groups(net: Network) -> list[dict[str, Any]]:
-    """Return one parameter group per trained tensor, in the model's order, with its own numbers."""
-    return [
-        {
+    """Return the trained tensors in the model's order, neighbours with equal numbers together.
+
+    A group costs an optimizer as much as a small tensor. `name` is its first tensor's.
+    """
+    groups: list[dict[str, Any]] = []
+    for own in _each(net):
+        if groups and _numbers(groups[-1], net) == _numbers(own, net):
+            groups[-1]["params"] += own["params"]
+        else:
+            groups.append(own)
+    return groups
+
+
+def _numbers(group: dict[str, Any], net: Network) -> list[float]:
+    """Return all that tells the updates of one group from another's."""
+    # A warm-up that starts at the same factor stays the same.
+    warmup = 1.0 if net.warmup is None else net.warmup(group["name"], 0)
+    return [warmup, *(group[f"relative_{it}"] for it in ("rate", "weight_decay", "epsilon"))]
+
+
+def _each(net: Network) -> Iterator[dict[str, Any]]:
+    """Yield a parameter group for each trained tensor, with its own numbers."""
+    for name, parameter in net.trained:
+        scaled = net.scaled[name]
+        yield {
             "params": [parameter],
             "name": name,
-            "relative_rate": net.scaled[name].learning_rate,
-            "relative_weight_decay": net.scaled[name].weight_decay,
-            "relative_epsilon": net.scaled[name].epsilon,
+            "relative_rate": scaled.learning_rate,
+            "relative_weight_decay": scaled.weight_decay,
+            "relative_epsilon": scaled.epsilon,
         }
-        for name, parameter in net.trained
-    ]
 
 
 def check_passes(config: RunConfig, samples: int) -> None:

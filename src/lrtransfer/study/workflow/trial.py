@@ -109,6 +109,7 @@ def _try(config: RunConfig, sizes: Sizes) -> float | None:
         group_warmup=None,
         train_samples=None,
         one_pass=False,
+        compile=None,
     )
     ends: list[float] = []
 
