@@ -15,7 +15,7 @@ from lrtransfer.study.plan.parts import load
 from lrtransfer.study.probes import Measurement, Probe, Update
 from lrtransfer.study.training import streams
 from lrtransfer.study.training.cadence import Cadence
-from lrtransfer.study.training.examples import Examples, training_examples
+from lrtransfer.study.training.examples import Batch, Examples, training_examples
 from lrtransfer.study.training.learning_rates import LearningRates
 from lrtransfer.study.training.network import PRECISIONS, Network, block_size, run_network
 
@@ -139,8 +139,9 @@ class TrainingRun:
             name: load("probe", name)() for name in (measure.probes if measure else ())
         }
         self.update: Update | None = None
-        chosen = streams.subset(len(self.examples), measure.samples if measure else 1).to(device)
-        self.subset = (self.examples.inputs[chosen], self.examples.targets[chosen])
+        chosen = streams.subset(len(self.examples), measure.samples if measure else 1)
+        self.subset: Batch = self.examples.batch(chosen)
+        self._coming: tuple[int, Iterator[Batch]] | None = None
 
     def execute(self, hooks: Hooks) -> Log:
         """Train to the end or to divergence and return the log."""
@@ -173,19 +174,26 @@ class TrainingRun:
         step = self.progress.step
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rates.of_tensor(group["name"], step)
-        chosen = self.order(step).to(self.device)
-        inputs = self.examples.inputs[chosen]
+        inputs, targets = self._batch(step)
         if self.augment is not None:
             random = streams.generator("augmentation", self.config.seed, step)
             inputs = self.augment(inputs, random)
         self.update = Update(self._trained(), inputs) if self._is_kept(step + 1) else None
-        targets = self.examples.targets[chosen]
         if self.tuned is not None:
             loss = self.tuned.step(step, lambda: self._objective(inputs, targets))
         else:
             loss = self._descend(inputs, targets)
         self.losses[step] = loss.detach()
         self.progress.step = step + 1
+
+    def _batch(self, step: int) -> Batch:
+        """Return the samples of update `step`; those of the next ones may be read meanwhile."""
+        if self._coming is None or self._coming[0] != step:
+            order = map(self.order, range(step, self.config.steps))
+            self._coming = (step, self.examples.batches(order))
+        batches = self._coming[1]
+        self._coming = (step + 1, batches)
+        return next(batches)
 
     def _descend(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """Take one step of the optimizer and return the loss before it."""
