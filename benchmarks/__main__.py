@@ -20,6 +20,7 @@ TARGETS = (
     "logging",
     "planning",
     "prices",
+    "rehearsal",
     "scale",
     "training",
     "tuners",

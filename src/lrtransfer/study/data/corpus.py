@@ -34,7 +34,7 @@ class Corpus(Tokenization, Downloaded):
 
     validation_fraction: float = 0.001
     learned_from: int = 64
-    shard_tokens: int = 2**26
+    shard_tokens: int = 67_108_864
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -108,7 +108,7 @@ def _experiment(path: str, experiment: Experiment, study: Study) -> Iterator[str
         yield from _listed("figures", figure, f"{path}.figures")
     yield from _arms(path, experiment, known(study.parameterizations))
     if not experiment.scales:
-        yield f"{path}.scales: names no scale. Add smoke, laptop or paper."
+        yield f"{path}.scales: names no scale. Add smoke, laptop, gpu or paper."
     for scale, grid in experiment.scales.items():
         yield from _grid(f"{path}.scales.{scale}", experiment, grid, study)
 
@@ -233,7 +233,7 @@ def _grid(path: str, experiment: Experiment, grid: Grid, study: Study) -> Iterat
 def _of_an_update(path: str, experiment: Experiment, grid: Grid) -> Iterator[str]:
     """Refuse ways to take an update under which a tuner would not see what it asks for."""
     tuned = next((name for name, arm in experiment.arms.items() if arm.tuner is not None), None)
-    asked = {"micro_batch": grid.micro_batch, "compile": grid.compile, "fused": grid.fused}
+    asked = {"micro_batch": grid.micro_batch, "compile": grid.compile, "fused": grid.fused or None}
     asked["precision"] = grid.precision if grid.precision == "bfloat16" else None
     for field, value in asked.items():
         if value is not None and tuned is not None:

@@ -271,7 +271,7 @@ def _shared_config(
         train_samples=None if samples is None else of_arm(samples, arm_name),
         micro_batch=grid.micro_batch,
         compile=grid.compile,
-        fused=grid.fused,
+        fused=grid.fused or None,
     )
 
 

@@ -172,7 +172,7 @@ class Grid(ArmAtScale):
     precision: Precision | None = None
     micro_batch: Positive | None = None
     compile: CompileMode | None = None
-    fused: Literal[True] | None = None
+    fused: bool | None = None
     augmentation: Augmentation | None = None
     measure: Measure | None = None
     spectra: Spectra | None = None
@@ -183,8 +183,13 @@ def _axis_alone(arm: Any) -> Any:
 
 
 class Scale(Grid):
-    """What differs at a scale, for the experiment and for its arms."""
+    """What differs at a scale, for the experiment and for its arms.
 
+    Attributes:
+        like: Another scale, whose word this one takes where it says nothing.
+    """
+
+    like: Literal["gpu", "paper"] = UNSAID
     arms: dict[
         Name,
         Annotated[
@@ -200,7 +205,7 @@ def _no_laptop(scale: Any) -> Any:
     return scale
 
 
-OverriddenScale = Annotated[Literal["smoke", "paper"], BeforeValidator(_no_laptop)]
+OverriddenScale = Annotated[Literal["smoke", "gpu", "paper"], BeforeValidator(_no_laptop)]
 
 
 class Smaller(Section):
@@ -265,6 +270,7 @@ class DefaultScales(Section):
     """What holds at a scale for every experiment that has it."""
 
     smoke: Smaller = UNSAID
+    gpu: Scale = UNSAID
     paper: Scale = UNSAID
 
 

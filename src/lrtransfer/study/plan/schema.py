@@ -235,7 +235,7 @@ class Grid(Section):
     precision: Precision = "float32"
     micro_batch: Positive | None = None
     compile: CompileMode | None = None
-    fused: Literal[True] | None = None
+    fused: bool | None = None
     augmentation: Augmentation = "none"
     learning_rates: dict[Name, Axis[Rate]]
     measure: Measure | None = None
@@ -343,6 +343,27 @@ class JobResources(Section):
     gpu: Count = 0
 
 
+class Card(Section):
+    """The GPU in whose hours the scales `gpu` and `paper` are priced, and how much of it is used.
+
+    Attributes:
+        teraflops: Its peak, by the precision of a run.
+        utilisation: Share of that which products reach.
+        kernel_us: What the host takes to start a kernel (microseconds): all of a small net's time.
+        jobs: Jobs that share the card while kernels are started.
+    """
+
+    name: Text = "NVIDIA A100"
+    teraflops: dict[Precision, PositiveFloat] = {
+        "float32": 19.5,
+        "bfloat16": 312.0,
+        "float64": 9.7,
+    }
+    utilisation: Annotated[float, Field(gt=0.0, le=1.0)] = 0.3
+    kernel_us: PositiveFloat = 8.0
+    jobs: Positive = 4
+
+
 class Resources(Section):
     """Cluster resources by stage, how many runs share a job, how many processes train a run."""
 
@@ -352,6 +373,7 @@ class Resources(Section):
     processes_per_run: Positive = 1
     train: JobResources
     spectra: JobResources
+    card: Card = Card()
 
 
 def _selection(value: Any) -> Any:

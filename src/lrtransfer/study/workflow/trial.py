@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from lrtransfer.study.data import Arrays
@@ -78,7 +79,7 @@ class Machine:
         """Return the FLOP of one sample's gradient, and the number of parameters."""
         name = repr((model, sizes))
         if name not in self._counts:
-            self._counts[name] = _count(model, sizes)
+            self._counts[name] = count(model, sizes)
         return self._counts[name]
 
     @cached_property
@@ -146,12 +147,17 @@ def _random(config: RunConfig, sizes: Sizes) -> Arrays:
     return {"train_inputs": inputs, "train_targets": targets}
 
 
-def _count(model: ModelConfig, sizes: Sizes) -> tuple[float, int]:
-    block = block_size(model)
+def count(model: ModelConfig, sizes: Sizes) -> tuple[float, int]:
+    """Return the FLOP of one sample's gradient, and the number of parameters."""
     with torch.device("meta"):
-        network = build(model, *sizes)
-        sample = torch.randn(1, sizes[0]) if block is None else torch.zeros(1, block).long()
+        network, sample = build(model, *sizes), one_sample(model, sizes)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         network(sample)
     # The backward pass has two products for each of the forward pass.
     return 3.0 * counter.get_total_flops(), sum(p.numel() for p in network.parameters())
+
+
+def one_sample(model: ModelConfig, sizes: Sizes) -> Tensor:
+    """Return an input of one sample, of no meaning, on the device of the context."""
+    block = block_size(model)
+    return torch.randn(1, sizes[0]) if block is None else torch.zeros(1, block).long()
