@@ -40,18 +40,26 @@ class Card:
     def update(self, config: RunConfig, sizes: Sizes) -> float:
         """Return the time of one update of a run; arguments as of `trial.Machine.update`."""
         flops, kernels = self._count(config.model, sizes)
-        peak = self._stated.teraflops[config.precision] * 1e12 * self._stated.utilisation
-        gradient = max(
-            config.batch_size * flops / peak, kernels * self._stated.kernel_us * 1e-6 / self._jobs
-        )
+        waiting = kernels * self._stated.kernel_us * 1e-6
+        gradient = max(config.batch_size * flops / self._peak(config), waiting / self._jobs)
         price = catalog.constant("optim/tuners", config.tuner.name, "PRICE") if config.tuner else 1
         return float(gradient * price)
+
+    def idles(self, config: RunConfig, sizes: Sizes) -> bool:
+        """Return whether an update leaves most of the card idle, waiting for its kernels."""
+        flops, kernels = self._count(config.model, sizes)
+        waiting = kernels * self._stated.kernel_us * 1e-6
+        return config.batch_size * flops / self._peak(config) * self._stated.jobs < waiting
 
     def gradient(self, config: RunConfig, sizes: Sizes, samples: int) -> float:
         """Return the time of one gradient of a run's loss on some samples, where it is measured."""
         masters = "float32" if config.precision == "bfloat16" else config.precision
         bare = replace(config, batch_size=samples, tuner=None, precision=masters)
         return self.update(bare, sizes)
+
+    def _peak(self, config: RunConfig) -> float:
+        """Return what a run reaches, in FLOP a second."""
+        return self._stated.teraflops[config.precision] * 1e12 * self._stated.utilisation
 
     def _count(self, model: ModelConfig, sizes: Sizes) -> tuple[float, int]:
         """Return the FLOP of one sample's gradient, and the kernels of an update."""

@@ -31,6 +31,8 @@ _JOB_SECONDS = 4.0
 _LATER_JOBS = 3
 
 _FILE = WORK / "costs.json"
+# Runs that leave most of a GPU idle.
+_SMALL = WORK / "small.json"
 # An estimate may be off by this factor before a job has to go on in a second attempt.
 _MARGIN = 3.0
 _START_MINUTES = 5
@@ -82,8 +84,11 @@ def note_costs(plan: Plan) -> None:
 
     What was kept of another plan goes.
     """
-    costs = _costs(plan, dataset_sizes(plan), _machine(plan, shared=False))
+    sizes, machine = dataset_sizes(plan), _machine(plan, shared=False)
+    costs = _costs(plan, sizes, machine)
     write_text(_FILE, json.dumps({key: round(seconds, 2) for key, seconds in costs.items()}))
+    small = {run.key for run in plan.runs if machine.idles(run.config, sizes[run.config.data])}
+    write_text(_SMALL, json.dumps(sorted(small)))
 
 
 def _machine(plan: Plan, *, shared: bool = True) -> Machine | Card:
@@ -108,6 +113,14 @@ def known_costs() -> dict[str, float]:
     except (OSError, ValueError):
         return {}
     return costs if isinstance(costs, dict) else {}
+
+
+def small_runs() -> frozenset[str]:
+    """Return the keys of the runs that may share a GPU; none where nothing was estimated."""
+    try:
+        return frozenset(json.loads(_SMALL.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return frozenset()
 
 
 def runtime_minutes(

@@ -59,6 +59,10 @@ class Machine:
             self._seconds[kind] = self._time(config, sizes)
         return self._seconds[kind]
 
+    def idles(self, config: RunConfig, sizes: Sizes) -> bool:
+        """Return False: a core is busy with one job."""
+        return False
+
     def gradient(self, config: RunConfig, sizes: Sizes, samples: int) -> float:
         """Return the time of one gradient of a run's loss on some samples.
 
