@@ -1,151 +1,209 @@
-"""What logging the sharpness does to a sweep: runs per minute, ours against PyHessian and none.
+"""What training costs beside its arithmetic: loops, a job's start, precision, preparing a text.
 
-The same loop, seeds, learning rates and measured steps for every way of logging. PyHessian runs at
-two tolerances; `as_accurate` says whether its median error is at most ours or 1e-3, whichever is
-larger. Every value is compared with a tight run of our own, whose time does not count.
+Ratios of processor time, taken in turns and the best of many, since a machine is shared. The loop
+by hand trains the same network with one parameter group and nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from importlib import import_module
-from importlib.util import find_spec
-from statistics import median
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor
 
-from benchmarks import peers
-from benchmarks.pricing import digits, prepare, seconds
-from benchmarks.problems import IMAGES, TOKENS, Problem, make
-from lrtransfer import eigenvalues
-from lrtransfer.curvature import sharpness
+from benchmarks.pricing import prepare, seconds
+from lrtransfer.study.data import Arrays
+from lrtransfer.study.data.prepare import prepare as prepare_data
+from lrtransfer.study.data.shards import digest_of
+from lrtransfer.study.plan.run_config import RunConfig
+from lrtransfer.study.training.run import Hooks, TrainingRun
+from lrtransfer.study.workflow.start import select
 
-STEPS = 40
-EVERY = (5, 20)
-SHARE = 4
-"""The measured subset is the first 1/SHARE of the samples; a step takes as many at random."""
-ACCURACY = 1e-3
-TOLERANCES = (1e-3, 1e-4)
+STEPS = 20
+ROUNDS = 12
+WIDTHS = (16, 64, 128, 256)
+_LOOPS = {"residual_mlp, sgd": "width_transfer_vision", "llama, adamw": "weight_decay"}
+_TEXTS = (("bytes", 100), ("bytes", 500), ("bytes", 2000), ("bpe", 20), ("bpe", 80))
 
-Measure = Callable[[Problem, "Memory"], float]
-
-
-class Memory:
-    """What a measurement leaves for the next one of the same run."""
-
-    def __init__(self) -> None:
-        self.vector: Tensor | None = None
-        self.value = 0.0
-
-    def note(self, way: Measure, subset: Problem) -> None:
-        """Measure `subset` and keep the value."""
-        self.value = way(subset, self)
+Way = Callable[[], float]
 
 
 def measure(device: str) -> list[dict[str, Any]]:
-    """Return one row per network, interval and way of logging."""
+    """Return the rows of loops, of precision and fused optimizers, of starts and of texts."""
     chosen = prepare(device)
+    configs = {name: _config(experiment) for name, experiment in _LOOPS.items()}
     rows = []
-    for name, rates in (("mlp", (0.01, 0.1)), ("gpt", (0.03, 0.3))):
-        plain = _sweep(name, rates, chosen)
-        for every in EVERY:
-            rows += _rows(name, rates, chosen, every, plain)
-    return rows
+    for name, config in configs.items():
+        for width in WIDTHS[: 4 if "mlp" in name else 3]:
+            sized = replace(config, model=replace(config.model, width=width))
+            rows.append(_loops(name, sized, chosen))
+            print(rows[-1], file=sys.stderr, flush=True)
+    return [*rows, _start(), *map(_text, *zip(*_TEXTS, strict=True))]
 
 
-def about() -> dict[str, str]:
-    """Return the versions of the peers that were measured."""
-    return peers.versions()
-
-
-def _rows(
-    name: str, rates: tuple[float, ...], device: torch.device, every: int, plain: dict[str, Any]
-) -> list[dict[str, Any]]:
-    ways: dict[str, Measure] = {"lrtransfer": _ours, "lrtransfer, warm_products=3": _shorter}
-    if find_spec("pyhessian"):
-        import_module("pyhessian")  # its import is no part of the price
-        ways |= {f"PyHessian, tol={t:g}": _pyhessian(t) for t in TOLERANCES}
-    found = {way: _sweep(name, rates, device, every, run) for way, run in ways.items()}
-    ours = found["lrtransfer"]
-    rows = [{"network": name, "every": every, "logging": "none"} | _columns(plain, plain, ours)]
-    for way, result in found.items():
-        rows.append({"network": name, "every": every, "logging": way})
-        rows[-1] |= _columns(result, plain, ours)
-    return rows
-
-
-def _columns(result: dict[str, Any], plain: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]:
-    columns = {
-        "runs_per_minute": round(60 / result["seconds"], 1),
-        "slower_than_none": round(result["seconds"] / plain["seconds"], 2),
-        "times_ours": round(result["seconds"] / ours["seconds"], 2),
+def about() -> dict[str, Any]:
+    """Return what of the processor matters here."""
+    with_bfloat16 = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return {
+        "capability": torch.backends.cpu.get_cpu_capability(),
+        "bfloat16_instructions": bool(with_bfloat16),
+        "load": round(os.getloadavg()[0], 1),
     }
-    if errors := result["errors"]:
-        columns["median_error"] = digits(median(errors))
-        columns["largest_error"] = digits(max(errors))
-        columns["as_accurate"] = median(errors) <= max(ACCURACY, median(ours["errors"]))
-    return columns
 
 
-def _sweep(
-    name: str,
-    rates: tuple[float, ...],
-    device: torch.device,
-    every: int = 0,
-    way: Measure | None = None,
-) -> dict[str, Any]:
-    """Return the mean seconds of a run, less those of the reference, and the relative errors."""
-    spent, errors = 0.0, []
-    for rate in rates:
-        problem, subset = _problem(name, device)
-        optimizer = torch.optim.SGD(problem.model.parameters(), lr=rate)
-        random = torch.Generator().manual_seed(0)
-        memory = Memory()
-        for step in range(STEPS):
-            spent += seconds(partial(_step, problem, optimizer, random), device)
-            if way is None or (step + 1) % every:
-                continue
-            spent += seconds(partial(memory.note, way, subset), device)
-            # Two pairs: the search of their complement finds a first one that was missed.
-            tight = eigenvalues(subset.model, subset.loss, subset.batch, 2, tolerance=3e-3)
-            errors.append(abs(memory.value / tight.values[0].item() - 1))
-    return {"seconds": spent / len(rates), "errors": errors}
+def _config(experiment: str) -> RunConfig:
+    config = select(Path("params.yaml"), "laptop", experiment).plan.runs[0].config
+    return replace(config, measure=None, steps=STEPS, learning_rate=2.0**-9, one_pass=False)
 
 
-def _problem(name: str, device: torch.device) -> tuple[Problem, Problem]:
-    """Return the network with its training set, and with the measured subset."""
-    if name == "mlp":
-        whole = make(name, "residual_mlp", 512, device, **IMAGES, width=128)
-    else:
-        whole = make(name, "gpt", 32, device, **TOKENS, width=48)
-    count = len(whole.inputs) // SHARE
-    return whole, whole.on(slice(count))
+def _loops(name: str, config: RunConfig, device: torch.device) -> dict[str, Any]:
+    """Return our loop's time over that by hand, and what other updates gain on ours."""
+    arrays = _data(config)
+    ways: dict[str, Way] = {
+        "by hand": lambda: _by_hand(config, arrays, device),
+        "ours": lambda: _ours(config, arrays, device),
+        "bfloat16": lambda: _ours(replace(config, precision="bfloat16"), arrays, device),
+        "fused": lambda: _ours(replace(config, fused=True), arrays, device),
+    }
+    best = dict.fromkeys(ways, float("inf"))
+    for _ in range(ROUNDS):
+        for way, run in ways.items():
+            best[way] = min(best[way], run())
+    return {
+        "what": "loop",
+        "network": name,
+        "width": config.model.width,
+        "update_ms": round(best["ours"] / STEPS * 1e3, 2),
+        "times_by_hand": round(best["ours"] / best["by hand"], 3),
+        "bfloat16_gain": round(best["ours"] / best["bfloat16"], 2),
+        "fused_gain": round(best["ours"] / best["fused"], 2),
+    }
 
 
-def _step(whole: Problem, optimizer: torch.optim.Optimizer, random: torch.Generator) -> None:
-    count = len(whole.inputs) // SHARE
-    chosen = torch.randperm(len(whole.inputs), generator=random)[:count].to(whole.device)
-    whole.on(chosen).train(1, optimizer)
+def _ours(config: RunConfig, arrays: Arrays, device: torch.device) -> float:
+    run = TrainingRun(config, arrays, device)
+    return seconds(lambda: run.execute(Hooks()), device)
 
 
-def _ours(subset: Problem, memory: Memory, warm_products: int = 6) -> float:
-    found = sharpness(
-        subset.model,
-        subset.loss,
-        subset.batch,
-        start=memory.vector,
-        warm_products=warm_products,
-    )
-    memory.vector = found.eigenvector
-    return found.value
+def _by_hand(config: RunConfig, arrays: Arrays, device: torch.device) -> float:
+    run = TrainingRun(config, arrays, device)
+    model, loss, (inputs, targets) = run.network.model, run.loss, (_all(run))
+    kind = {"sgd": torch.optim.SGD, "adamw": torch.optim.AdamW}[config.optimizer.name]
+    optimizer = kind(model.parameters(), lr=config.learning_rate)
+    losses = torch.empty(config.steps)
+
+    def train() -> None:
+        order = torch.randperm(len(inputs))
+        for step in range(config.steps):
+            chosen = order[step * config.batch_size : (step + 1) * config.batch_size]
+            value = loss(model(inputs[chosen]), targets[chosen])
+            optimizer.zero_grad()
+            value.backward()
+            optimizer.step()
+            losses[step] = value.detach()
+
+    return seconds(train, device)
 
 
-def _shorter(subset: Problem, memory: Memory) -> float:
-    return _ours(subset, memory, warm_products=3)
+def _all(run: TrainingRun) -> tuple[torch.Tensor, torch.Tensor]:
+    return run.examples.batch(torch.arange(len(run.examples)))
 
 
-def _pyhessian(tolerance: float) -> Measure:
-    return lambda subset, memory: peers.pyhessian(subset, k=1, tolerance=tolerance)[0][0]
+def _data(config: RunConfig) -> Arrays:
+    random, samples = np.random.default_rng(0), (STEPS + 1) * config.batch_size
+    if (block := config.model.options.get("block_size")) is not None:
+        return {"train_tokens": random.integers(256, size=samples * block + 1).astype(np.uint8)}
+    images = random.standard_normal((samples, 1, 28, 28), np.float32)
+    return {"train_inputs": images, "train_targets": np.arange(samples) % 10}
+
+
+def _start() -> dict[str, Any]:
+    """Return what a whole job of one short run costs over `import torch`, in processor time."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        for name in ("params.yaml", "claims.yaml", "experiments"):
+            source = Path(name)
+            (shutil.copytree if source.is_dir() else shutil.copy)(source, root / name)
+        choice = ["--scale", "smoke", "--experiments", "width_transfer_vision"]
+        chosen = select(Path("params.yaml"), *choice[1::2])
+        run = next(run for run in chosen.plan.runs if run.measured)
+        stage = [sys.executable, "-m", "lrtransfer", "stage"]
+        _processor([*stage, "prepare", "mnist5k", *choice], root)
+        best = {"torch": float("inf"), "job": float("inf")}
+        for _ in range(5):
+            shutil.rmtree(root / ".lrtransfer/jobs/results", ignore_errors=True)
+            spent = {
+                "torch": _processor([sys.executable, "-c", "import torch"], root),
+                "job": _processor(
+                    [*stage, "train", str(chosen.layout.run(run.key)), *choice], root
+                ),
+            }
+            best = {name: min(best[name], value) for name, value in spent.items()}
+    return {
+        "what": "start of a job, its run of 16 updates with 5 readings included",
+        "import_torch_s": round(best["torch"], 2),
+        "times_import_torch": round(best["job"] / best["torch"], 2),
+    }
+
+
+def _processor(command: list[str], folder: Path) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def _text(tokens: str, megabytes: int) -> dict[str, Any]:
+    """Return what preparing a text of words takes, in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "text.txt"
+        with path.open("wb") as file:
+            for piece in _words(megabytes):
+                file.write(piece)
+        command = [sys.executable, "-m", "benchmarks.training", str(path), digest_of(path), tokens]
+        root = {"PYTHONPATH": os.pathsep.join(filter(None, (str(Path.cwd()), *sys.path)))}
+        began = time.perf_counter()
+        told = subprocess.run(
+            command, cwd=folder, env={**os.environ, **root}, check=True, capture_output=True
+        )
+        wall = time.perf_counter() - began
+    return {
+        "what": "text",
+        "tokens": tokens,
+        "megabytes": megabytes,
+        "peak_mb": int(told.stdout),
+        "mb_per_s": round(megabytes / wall, 1),
+    }
+
+
+def _words(megabytes: int) -> Iterator[bytes]:
+    """Yield lines of words as often as words of a language are."""
+    random = np.random.default_rng(0)
+    letters = np.frombuffer(b"etaoinshrdlucmfwypvbgkjqxz", np.uint8)
+    words = [letters[random.geometric(0.12, random.integers(1, 10)) % 26] for _ in range(50_000)]
+    texts = np.array([word.tobytes() for word in words], dtype=object)
+    for _ in range(megabytes):
+        chosen = texts[random.zipf(1.2, 200_000) % len(texts)]
+        lines = (b" ".join(chosen[i : i + 15]) for i in range(0, len(chosen), 15))
+        yield (b"\n".join(lines) + b"\n")[: 10**6 - 1] + b"\n"
+
+
+def _prepare_text(path: str, sha256: str, tokens: str) -> None:
+    """Prepare a text here and print the peak of this process's memory (MB)."""
+    options = {"url": path, "tokens": tokens, "vocabulary": 8192, "learned_from": 10}
+    prepare_data("text", "corpus", sha256, options)
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000)
+
+
+if __name__ == "__main__":
+    _prepare_text(*sys.argv[1:])

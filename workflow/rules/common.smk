@@ -1,5 +1,5 @@
 # The plan of this study, shared by all rules; `--config scale=… experiments=…` chooses another part of it,
-# `runs_per_job=…` how it is cut into jobs.
+# `runs_per_job=…` how it is cut into jobs, `gres=… small_gres=…` what of a card a job asks Slurm for.
 from lrtransfer.study.plan.yaml_file import StudyError
 from lrtransfer.study.workflow.safeguard import keep_copies
 from lrtransfer.study.workflow.start import (
@@ -16,7 +16,13 @@ try:
         Path("params.yaml"), config.get("scale"), config.get("experiments")
     )
     PLAN, LAYOUT = SELECTION.plan, SELECTION.layout
-    TARGETS = Targets(PLAN, LAYOUT, config.get("runs_per_job"))
+    TARGETS = Targets(
+        PLAN,
+        LAYOUT,
+        config.get("runs_per_job"),
+        config.get("gres", ""),
+        config.get("small_gres", ""),
+    )
 except StudyError as error:
     print(error, file=sys.stderr)
     sys.exit(2)

@@ -36,7 +36,10 @@ for training in TARGETS.train_rules():
             runtime=lambda wildcards, attempt, keys=training.keys: TARGETS.minutes(
                 keys or [wildcards.key], attempt
             ),
-            gpu=RESOURCES.train.gpu,
+            gpu=0 if TARGETS.gres else RESOURCES.train.gpu,
+            gres=lambda wildcards, keys=training.keys: TARGETS.gres_of(
+                keys or [wildcards.key]
+            ),
             # Not `threads`, which Snakemake caps by the cores of the machine that it runs on.
             cpus_per_task=RESOURCES.processes_per_run,
         shell:

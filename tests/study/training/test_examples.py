@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from lrtransfer.study.data import Arrays
-from lrtransfer.study.training.examples import Examples, training_examples
+from lrtransfer.study.training.examples import HeldExamples, training_examples
 
 CPU = torch.device("cpu")
 
 
-def examples(arrays: Arrays, block: int | None = None) -> Examples:
+def examples(arrays: Arrays, block: int | None = None) -> HeldExamples:
     return training_examples(arrays, torch.float64, CPU, block=block)
 
 

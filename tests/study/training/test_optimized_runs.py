@@ -160,15 +160,18 @@ def test_every_tensor_is_stepped_with_its_own_numbers() -> None:
     assert len({s.learning_rate for s in scaled.values()}) == 2
 
 
-def test_groups_carry_the_name_and_the_numbers_of_their_tensor() -> None:
+def test_groups_carry_the_numbers_of_their_tensors_in_the_models_order() -> None:
     run = TrainingRun(configured("adam"), blobs(), CPU)
     named = dict(run.network.model.named_parameters())
-    assert [group["name"] for group in run.optimizer.param_groups] == list(named)
-    for group in run.optimizer.param_groups:
-        numbers = run.network.scaled[group["name"]]
-        assert group["params"] == [named[group["name"]]]
-        assert group["eps"] == pytest.approx(1e-6 * numbers.epsilon)
-        assert group["relative_rate"] == numbers.learning_rate
+    names = {id(parameter): name for name, parameter in named.items()}
+    held = [[names[id(p)] for p in group["params"]] for group in run.optimizer.param_groups]
+    assert [name for group in held for name in group] == list(named)
+    assert len(held) < len(named)
+    for group, own in zip(run.optimizer.param_groups, held, strict=True):
+        assert group["name"] == own[0]
+        for numbers in map(run.network.scaled.__getitem__, own):
+            assert group["eps"] == pytest.approx(1e-6 * numbers.epsilon)
+            assert group["relative_rate"] == numbers.learning_rate
 
 
 def test_a_text_is_learned_by_its_next_tokens() -> None:

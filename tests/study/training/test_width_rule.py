@@ -48,8 +48,11 @@ def groups(config: RunConfig, step: int = 0) -> dict[str, tuple[float, float]]:
 
     def after_step(done: int, current: TrainingRun) -> None:
         if done == step + 1:
+            names = {id(parameter): name for name, parameter in current.network.trained}
             for group in current.optimizer.param_groups:
-                found[group["name"]] = (group["lr"], group["lr"] * group["weight_decay"])
+                for parameter in group["params"]:
+                    held = (group["lr"], group["lr"] * group["weight_decay"])
+                    found[names[id(parameter)]] = held
 
     run.execute(Hooks(after_step=after_step))
     return found

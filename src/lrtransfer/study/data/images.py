@@ -113,7 +113,7 @@ def standardised(train: Labelled, test: Labelled) -> Arrays:
     Raises:
         ValueError: A channel has the same value in every training pixel.
     """
-    table = _standard_values(train.pixels)
+    table = standard_values(train.pixels)
     return {
         "train_inputs": _looked_up(table, train.pixels),
         "train_targets": train.labels,
@@ -147,7 +147,7 @@ def decoded(content: bytes, name: str, size: int) -> Pixels:
     return np.ascontiguousarray(np.asarray(fitted, dtype=np.uint8).transpose(2, 0, 1))
 
 
-def _standard_values(pixels: Pixels) -> np.ndarray[Any, np.dtype[np.float32]]:
+def standard_values(pixels: Pixels) -> np.ndarray[Any, np.dtype[np.float32]]:
     """Return the standardised value of each grey level, shape (channels, 256).
 
     Counting levels gives mean and deviation in float64 without a float copy of the images.

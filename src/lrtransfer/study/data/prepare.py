@@ -7,6 +7,7 @@ import json
 import math
 import os
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,12 +16,13 @@ from safetensors.numpy import load, save
 
 from lrtransfer.study.data import Arrays
 from lrtransfer.study.data.download import Downloaded
+from lrtransfer.study.data.shards import Shard, Streamed, check_shard, open_shards, write_shards
 from lrtransfer.study.plan import catalog
 from lrtransfer.study.plan.expand import Dataset
 from lrtransfer.study.plan.places import fault
 from lrtransfer.study.plan.yaml_file import StudyError
 from lrtransfer.study.storage import paths
-from lrtransfer.study.storage.atomic import write_bytes, write_text
+from lrtransfer.study.storage.atomic import link, write_bytes, write_text
 from lrtransfer.study.storage.seal import CorruptFileError, require_file
 
 
@@ -53,7 +55,7 @@ class _Made:
         return self.made
 
 
-def source(name: str, options: Mapping[str, Any]) -> Source:
+def source(name: str, options: Mapping[str, Any]) -> Source | Streamed:
     """Return a data source with its options; of a function that returns arrays, with those.
 
     Raises:
@@ -87,7 +89,7 @@ def described(dataset: Dataset) -> dict[str, Any]:
     """
     if dataset.id not in _DESCRIBED:
         if paths.manifest(dataset.id).is_file():
-            arrays: Arrays = load(read_arrays(dataset.id))
+            arrays: Arrays = load(read_arrays(paths.arrays(dataset.id)))
         else:
             made = source(dataset.spec.source, dataset.spec.options)
             arrays = made.arrays(made.read())
@@ -108,7 +110,8 @@ def changed(dataset: Dataset) -> str | None:
     pinned, where = dataset.spec.sha256, f"data.{dataset.name}.sha256"
     if pinned is not None and not _younger(dataset):
         return None
-    found = hashlib.sha256(source(dataset.spec.source, dataset.spec.options).read()).hexdigest()
+    made = source(dataset.spec.source, dataset.spec.options)
+    found = made.digest() if isinstance(made, Streamed) else hashlib.sha256(made.read()).hexdigest()
     if pinned is None:
         return f"{where}: missing. Write it there, so that changed data are noticed: {found}"
     if found == pinned:
@@ -137,6 +140,9 @@ class ChecksumError(RuntimeError):
 def prepare(dataset_id: str, name: str, sha256: str, options: dict[str, Any]) -> Path:
     """Write the arrays and the manifest of one data set and return their folder.
 
+    What was prepared before is only linked: Snakemake deletes a job's files before it runs it
+    again.
+
     Args:
         dataset_id: The prepared data set's identity, its folder's name.
         name: The source, a file of `lrtransfer/data`.
@@ -148,9 +154,26 @@ def prepare(dataset_id: str, name: str, sha256: str, options: dict[str, Any]) ->
         ChecksumError: The source's content differs; nothing is written, a download is dropped.
         ValueError: The arrays are not of the sizes that the source gives beforehand.
     """
+    if not _kept(dataset_id):
+        _make(dataset_id, name, sha256, options)
+    for file in (paths.arrays, paths.manifest):
+        link(paths.kept(file(dataset_id)), file(dataset_id))
+    return paths.prepared(dataset_id)
+
+
+def _kept(dataset_id: str) -> bool:
+    """Return whether the work folder holds the prepared data set, undamaged."""
+    try:
+        check_data(dataset_id, kept=True)
+    except (CorruptFileError, FileNotFoundError):
+        return False
+    return True
+
+
+def _make(dataset_id: str, name: str, sha256: str, options: dict[str, Any]) -> None:
     made = source(name, options)
-    raw = made.read()
-    found = hashlib.sha256(raw).hexdigest()
+    raw = b"" if isinstance(made, Streamed) else made.read()
+    found = made.digest() if isinstance(made, Streamed) else hashlib.sha256(raw).hexdigest()
     if found != sha256:
         # A wrong download must not be what the next attempt finds.
         if isinstance(made, Downloaded):
@@ -160,11 +183,22 @@ def prepare(dataset_id: str, name: str, sha256: str, options: dict[str, Any]) ->
             "Install the package version of the lock file, correct the option url, "
             "or pin the new checksum."
         )
-    arrays = made.arrays(raw)
-    if _sizes(arrays) != tuple(getattr(made, "sizes", _sizes(arrays))):
+    shards: list[Shard] = []
+    if isinstance(made, Streamed):
+        folder = paths.prepared(dataset_id)
+        shards = write_shards(made, folder)
+        arrays = {
+            "test_tokens": made.held_out(folder),
+            # Of all tokens that there may be: the text itself is not asked, it is too long.
+            "vocabulary": np.array([made.sizes[1]]),
+        }
+    else:
+        arrays = made.arrays(raw)
+    told = tuple(getattr(made, "sizes", _sizes(arrays)))
+    if _sizes(arrays) != told:
         raise ValueError(
             f"data source {name!r}: a network needs {_sizes(arrays)} numbers in and out for its "
-            f"training part, but its `sizes` are {tuple(made.sizes)}. A class may have no training "
+            f"training part, but its `sizes` are {told}. A class may have no training "
             "sample: correct the options or the source."
         )
     content = save({key: np.ascontiguousarray(array) for key, array in arrays.items()})
@@ -176,46 +210,65 @@ def prepare(dataset_id: str, name: str, sha256: str, options: dict[str, Any]) ->
         "sha256": hashlib.sha256(content).hexdigest(),
         "arrays": {k: {"shape": list(a.shape), "dtype": str(a.dtype)} for k, a in arrays.items()},
     }
-    write_bytes(paths.arrays(dataset_id), content)
-    write_text(paths.manifest(dataset_id), json.dumps(manifest, indent=2, sort_keys=True) + "\n")
-    return paths.prepared(dataset_id)
+    if shards:
+        manifest["shards"] = [asdict(shard) for shard in shards]
+    write_bytes(paths.kept(paths.arrays(dataset_id)), content)
+    text = json.dumps(manifest, indent=2, sort_keys=True) + "\n"
+    write_text(paths.kept(paths.manifest(dataset_id)), text)
 
 
 def _sizes(arrays: Arrays) -> tuple[int, int]:
     """Return what a trained network finds: numbers per sample, and outputs."""
+    if "vocabulary" in arrays:
+        return 1, int(arrays["vocabulary"][0])
     if "train_tokens" in arrays:
         tokens = [array for name, array in arrays.items() if name.endswith("_tokens")]
         is_bytes = arrays["train_tokens"].dtype == np.uint8
         return 1, 256 if is_bytes else 1 + max(int(stream.max()) for stream in tokens)
     targets = arrays["train_targets"]
-    numbers = math.prod(arrays["train_inputs"].shape[1:])
+    if "train_paths" in arrays:
+        numbers = 3 * int(arrays["image_size"][0]) ** 2
+    else:
+        numbers = math.prod(arrays["train_inputs"].shape[1:])
     return numbers, targets.shape[-1] if targets.dtype.kind == "f" else int(targets.max()) + 1
 
 
 def load_arrays(dataset_id: str) -> Arrays:
     """Return the arrays of a prepared data set, after a check against its manifest.
 
+    Shards of text stay on the disk, under `train_tokens/<shard>`; of them the size alone is
+    checked here, the content when the study starts (`workflow/soundness.py`).
+
     Raises:
         CorruptFileError: Arrays or manifest are damaged.
         FileNotFoundError: The data set is not prepared.
     """
-    loaded: Arrays = load(read_arrays(dataset_id))
-    return loaded
+    loaded: Arrays = load(read_arrays(paths.arrays(dataset_id)))
+    shards = read_manifest(paths.manifest(dataset_id)).get("shards", [])
+    return loaded | open_shards(paths.prepared(dataset_id), shards)
 
 
-def read_arrays(dataset_id: str) -> bytes:
+def check_data(dataset_id: str, *, kept: bool = False) -> None:
+    """Read all of a prepared data set, or its second copy; raises as `load_arrays`."""
+    files = (paths.arrays(dataset_id), paths.manifest(dataset_id))
+    arrays, manifest = map(paths.kept, files) if kept else files
+    read_arrays(arrays, manifest)
+    for shard in read_manifest(manifest).get("shards", []):
+        check_shard(paths.prepared(dataset_id) / shard["name"], shard["sha256"])
+
+
+def read_arrays(file: Path, manifest: Path | None = None) -> bytes:
     """Return the content of the arrays' file; raises as `load_arrays`."""
-    file = paths.arrays(dataset_id)
     require_file(file)
     content = file.read_bytes()
-    if hashlib.sha256(content).hexdigest() != read_manifest(dataset_id)["sha256"]:
+    said = read_manifest(manifest or file.with_name("manifest.json"))
+    if hashlib.sha256(content).hexdigest() != said["sha256"]:
         raise CorruptFileError(file, "the content does not match its manifest")
     return content
 
 
-def read_manifest(dataset_id: str) -> dict[str, Any]:
+def read_manifest(file: Path) -> dict[str, Any]:
     """Return what was noted of a prepared data set; raises as `load_arrays`."""
-    file = paths.manifest(dataset_id)
     require_file(file)
     try:
         manifest = json.loads(file.read_text(encoding="utf-8"))

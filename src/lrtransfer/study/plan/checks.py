@@ -107,7 +107,7 @@ def _experiment(path: str, experiment: Experiment, study: Study) -> Iterator[str
         yield from _listed("figures", figure, f"{path}.figures")
     yield from _arms(path, experiment, known(study.parameterizations))
     if not experiment.scales:
-        yield f"{path}.scales: names no scale. Add smoke, laptop or paper."
+        yield f"{path}.scales: names no scale. Add smoke, laptop, gpu or paper."
     for scale, grid in experiment.scales.items():
         yield from _grid(f"{path}.scales.{scale}", experiment, grid, study)
 
@@ -244,10 +244,24 @@ def _grid(path: str, experiment: Experiment, grid: Grid, study: Study) -> Iterat
             break
     if grid.measure is not None and not unfit:
         yield from _measured(path, grid, grid.measure)
+    yield from _of_an_update(path, experiment, grid)
     if grid.spectra is not None:
         yield from _spectra(
             f"{path}.spectra", grid, grid.spectra, min(steps.values(), default=None)
         )
+
+
+def _of_an_update(path: str, experiment: Experiment, grid: Grid) -> Iterator[str]:
+    """Refuse ways to take an update under which a tuner would not see what it asks for."""
+    tuned = next((name for name, arm in experiment.arms.items() if arm.tuner is not None), None)
+    asked = {"micro_batch": grid.micro_batch, "compile": grid.compile, "fused": grid.fused or None}
+    asked["precision"] = grid.precision if grid.precision == "bfloat16" else None
+    for field, value in asked.items():
+        if value is not None and tuned is not None:
+            yield (
+                f"{path}.{field}: arm {tuned!r} has a tuner, which looks ahead in whole batches "
+                "and in the weights' own precision. Remove it."
+            )
 
 
 def _spectra(path: str, grid: Grid, spectra: Spectra, shortest: int | None) -> Iterator[str]:

@@ -271,6 +271,9 @@ def _shared_config(
         tuner=None if tuner is None else _named("optim/tuners", tuner),
         train_samples=None if samples is None else of_arm(samples, arm_name),
         replay=None if arm.replay is None else _named("optim", arm.replay),
+        micro_batch=grid.micro_batch,
+        compile=grid.compile,
+        fused=grid.fused or None,
     )
 
 

@@ -16,7 +16,10 @@ _OF_ARM = (
     *("label", "parameterization", "model_options", "optimizer", "schedule", "trained", "decay"),
     *("group_warmup", "tuner", "replay"),
 )
-_OF_GRID = ("widths", "depths", "seeds", "precision", "augmentation", "measure", "spectra")
+_OF_GRID = (
+    *("widths", "depths", "seeds", "precision", "micro_batch", "compile", "fused"),
+    *("augmentation", "measure", "spectra"),
+)
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,7 @@ class Inheritance:
         if scale == DERIVED and self.rule:
             fields = _smaller(fields, self.rule)
             arms = {arm: _smaller(said, self.rule) for arm, said in arms.items()}
-        differing = dict(whole.scales.get(scale, {})) if scale != BASE else {}
+        differing = self._differing(whole, scale) if scale != BASE else {}
         of_arms = differing.pop("arms", {})
         fields = self._merge(fields, differing, check=True)
         filled: dict[str, Tree] = {}
@@ -123,6 +123,17 @@ class Inheritance:
             return filled[arm]
 
         return AtScale(fields, {arm: fill(arm, ()) for arm in whole.shown})
+
+    def _differing(self, whole: Inherited, scale: str, heirs: tuple[str, ...] = ()) -> Tree:
+        """Return what differs at a scale, with what it takes from the scale that it is like."""
+        own = dict(whole.scales.get(scale, {}))
+        like: Said | None = own.pop("like", None)
+        if like is None:
+            return own
+        if like.value in (*heirs, scale):
+            self._circle(like.path, (*heirs, scale, like.value))
+            return own
+        return self._merge(self._differing(whole, like.value, (*heirs, scale)), own)
 
     def _inherit(self, name: str, heirs: tuple[str, ...]) -> Inherited:
         """Return an experiment with what it inherits; `heirs` wait for it."""

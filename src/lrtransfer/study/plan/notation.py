@@ -17,6 +17,7 @@ from lrtransfer.study.plan.schema import Section, Settings
 from lrtransfer.study.plan.values import (
     Augmentation,
     Axis,
+    CompileMode,
     Count,
     Depths,
     Group,
@@ -170,6 +171,9 @@ class Grid(ArmAtScale):
     depths: Depths = UNSAID
     seeds: Axis[Count] = UNSAID
     precision: Precision | None = None
+    micro_batch: Positive | None = None
+    compile: CompileMode | None = None
+    fused: bool | None = None
     augmentation: Augmentation | None = None
     measure: Measure | None = None
     spectra: Spectra | None = None
@@ -180,8 +184,13 @@ def _axis_alone(arm: Any) -> Any:
 
 
 class Scale(Grid):
-    """What differs at a scale, for the experiment and for its arms."""
+    """What differs at a scale, for the experiment and for its arms.
 
+    Attributes:
+        like: Another scale, whose word this one takes where it says nothing.
+    """
+
+    like: Literal["gpu", "paper"] = UNSAID
     arms: dict[
         Name,
         Annotated[
@@ -197,7 +206,7 @@ def _no_laptop(scale: Any) -> Any:
     return scale
 
 
-OverriddenScale = Annotated[Literal["smoke", "paper"], BeforeValidator(_no_laptop)]
+OverriddenScale = Annotated[Literal["smoke", "gpu", "paper"], BeforeValidator(_no_laptop)]
 
 
 class Smaller(Section):
@@ -262,6 +271,7 @@ class DefaultScales(Section):
     """What holds at a scale for every experiment that has it."""
 
     smoke: Smaller = UNSAID
+    gpu: Scale = UNSAID
     paper: Scale = UNSAID
 
 

@@ -101,6 +101,13 @@ TABLE: dict[str, Part] = {
     "decay": _optional("decay", "width_rule", "apply_decay_rule"),
     "group_warmup": _optional("group_warmup", "group_warmup", "factor_of"),
     "replay": _optional("replay", "replay", "Replay"),
+    "bfloat16": Part(
+        lambda config: [config.precision] if config.precision == "bfloat16" else [],
+        file=lambda wanted: "study/training/mixed_precision.py",
+        load=lambda wanted: import_module("lrtransfer.study.training.mixed_precision").in_bfloat16,
+    ),
+    "micro_batch": _optional("micro_batch", "micro_batches", "MicroBatches"),
+    "fused": _optional("fused", "fused", "fuse"),
     "augmentation": _optional("augmentation", "augmentation"),
     "train_samples": _optional("train_samples", "fewer_examples", "fewer"),
 }

@@ -106,6 +106,9 @@ class RunConfig:
         train_samples: Training samples that the run sees; None is all of them.
         replay: Optimizer of the run whose effective rates this one is forced to; None goes its
             own way.
+        micro_batch: Samples whose gradient is taken at once; None takes a whole batch.
+        compile: A mode of `torch.compile` for the passes of an update; None runs them as they are.
+        fused: True for the optimizer's fused kernels; None for torch's choice.
     """
 
     data: str
@@ -116,7 +119,7 @@ class RunConfig:
     schedule: NamedConfig
     batch_size: int
     steps: int
-    precision: Literal["float32", "float64"]
+    precision: Literal["float32", "float64", "bfloat16"]
     learning_rate: float
     seed: int
     measure: MeasureConfig | None
@@ -128,6 +131,9 @@ class RunConfig:
     tuner: NamedConfig | None = None
     train_samples: int | None = None
     replay: NamedConfig | None = None
+    micro_batch: int | None = None
+    compile: Literal["default", "reduce-overhead", "max-autotune"] | None = None
+    fused: bool | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the configuration as JSON has it: nested mappings, lists and plain values."""

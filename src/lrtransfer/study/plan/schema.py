@@ -20,6 +20,7 @@ from pydantic import (
 from lrtransfer.study.plan.values import (
     Augmentation,
     Axis,
+    CompileMode,
     Count,
     DecayRuleName,
     Depths,
@@ -214,6 +215,11 @@ class Grid(Section):
         reference_learning_rate: Where curvature is measured, by arm; in others it is not.
         weight_decay: λ in place of the optimizer's, for all arms or by arm: it goes with the
             length of a run.
+        precision: Of the training; `bfloat16` has its products alone in it, and curvature is
+            measured on the float32 weights.
+        micro_batch: Samples whose gradient is taken at once, where a batch does not fit.
+        compile: A mode of `torch.compile` for the passes of an update.
+        fused: Whether the optimizer's fused kernels are used.
         augmentation: `crop_flip` shifts images by up to 4 pixels and mirrors half of them.
         measure: What runs at the reference learning rate log; None logs the loss alone.
         spectra: Which checkpoints are kept for spectra; None keeps none.
@@ -232,6 +238,9 @@ class Grid(Section):
     reference_learning_rate: dict[Name, Rate] = {}
     weight_decay: RatePerArm | None = None
     precision: Precision = "float32"
+    micro_batch: Positive | None = None
+    compile: CompileMode | None = None
+    fused: bool | None = None
     augmentation: Augmentation = "none"
     learning_rates: dict[Name, Axis[Rate]]
     measure: Measure | None = None
@@ -339,6 +348,27 @@ class JobResources(Section):
     gpu: Count = 0
 
 
+class Card(Section):
+    """The GPU in whose hours the scales `gpu` and `paper` are priced, and how much of it is used.
+
+    Attributes:
+        teraflops: Its peak, by the precision of a run.
+        utilisation: Share of that which products reach.
+        kernel_us: What the host takes to start a kernel (microseconds): all of a small net's time.
+        jobs: Jobs that share the card while kernels are started.
+    """
+
+    name: Text = "NVIDIA A100"
+    teraflops: dict[Precision, PositiveFloat] = {
+        "float32": 19.5,
+        "bfloat16": 312.0,
+        "float64": 9.7,
+    }
+    utilisation: Annotated[float, Field(gt=0.0, le=1.0)] = 0.3
+    kernel_us: PositiveFloat = 8.0
+    jobs: Positive = 4
+
+
 class Resources(Section):
     """Cluster resources by stage, how many runs share a job, how many processes train a run."""
 
@@ -348,6 +378,7 @@ class Resources(Section):
     processes_per_run: Positive = 1
     train: JobResources
     spectra: JobResources
+    card: Card = Card()
 
 
 def _selection(value: Any) -> Any:

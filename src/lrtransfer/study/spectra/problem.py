@@ -52,6 +52,5 @@ def of_run(
     examples = training_examples(arrays, dtype, device, block=block_size(config.model))
     net = run_network(config, examples.in_features, examples.outputs, device)
     net.model.load_state_dict(weights)
-    chosen = streams.subset(len(examples), samples).to(device)
-    batch = (examples.inputs[chosen], examples.targets[chosen])
+    batch = examples.batch(streams.subset(len(examples), samples))
     return Problem(net.model, load("loss", config.loss), batch, net.relative_rates)

@@ -120,6 +120,11 @@ def prepared(dataset_id: str) -> Path:
     return PREPARED / dataset_id
 
 
+def kept(file: Path) -> Path:
+    """The second name of a file of a prepared data set, which nobody but `prepare` touches."""
+    return WORK / "jobs" / file
+
+
 def arrays(dataset_id: str) -> Path:
     """The arrays of one prepared data set."""
     return prepared(dataset_id) / "arrays.safetensors"

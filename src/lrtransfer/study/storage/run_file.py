@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from lrtransfer.study.storage.seal import CorruptFileError
@@ -34,14 +35,14 @@ def write_run(
     """
     steps = range(len(losses) + 1)
     columns: dict[str, pa.Array] = {
-        "step": pa.array(steps, pa.int64()),
-        "loss": pa.array([None, *losses], pa.float64()),
-        "learning_rate": pa.array([None, *rates], pa.float64()),
+        "step": _column(steps, np.int64),
+        "loss": _column([None, *losses]),
+        "learning_rate": _column([None, *rates]),
     }
     # Sorted, so that a resumed run's file is the uninterrupted one's.
     for name in sorted({name for row in measured.values() for name in row}):
         values = [_number(measured.get(step, {}).get(name)) for step in steps]
-        columns[name] = pa.array(values, pa.float64())
+        columns[name] = _column(values)
     write_table(path, pa.table(columns), about)
 
 
@@ -58,6 +59,15 @@ def read_run(path: Path, key: str) -> tuple[pa.Table, dict[str, Any]]:
     if lacking := [name for name in _SAID if name not in about]:
         raise CorruptFileError(path, f"lacks {lacking[0]!r}: written by another version")
     return table, about
+
+
+def _column(values: Sequence[float | None], kind: type = np.float64) -> pa.Array:
+    """Return the values as Arrow has them, None as null; `pa.array` would import pandas."""
+    there = np.array([value is not None for value in values])
+    content = np.array([0 if value is None else value for value in values], dtype=kind)
+    mask = None if there.all() else pa.py_buffer(np.packbits(there, bitorder="little"))
+    whole = [mask, pa.py_buffer(content)]
+    return pa.Array.from_buffers(pa.from_numpy_dtype(kind), len(values), whole)
 
 
 def _number(value: float | None) -> float | None:

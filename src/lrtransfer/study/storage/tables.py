@@ -47,7 +47,8 @@ def read_table(path: Path, of: Mapping[str, Any] | None = None) -> tuple[pa.Tabl
     """
     content = read_sealed(path)
     try:
-        table = pq.read_table(pa.BufferReader(content))
+        # `pq.read_table` would import pyarrow.dataset and pandas, in every training job.
+        table = pq.ParquetFile(pa.BufferReader(content)).read()
     except (pa.ArrowException, OSError) as error:
         raise CorruptFileError(path, f"sealed, but no table ({error})") from None
     return table.replace_schema_metadata(None), _about(path, table.schema.metadata, of)

@@ -1,9 +1,10 @@
-"""Prepared arrays as tensors on a device."""
+"""Prepared arrays as training samples on a device."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from math import prod
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -12,29 +13,59 @@ from lrtransfer.study.data import Arrays
 
 _BYTES = 256
 
+Batch = tuple[Tensor, Tensor]
+"""Inputs (n, …) and targets (n, …)."""
 
-@dataclass(frozen=True)
-class Examples:
+
+class Examples(Protocol):
     """A training set.
 
     Attributes:
+        in_features: Numbers per sample; 1 for tokens.
+        outputs: Number of outputs that a network needs: classes, numbers or the vocabulary.
+    """
+
+    @property
+    def in_features(self) -> int: ...  # noqa: D102
+
+    @property
+    def outputs(self) -> int: ...  # noqa: D102
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+
+    def batch(self, chosen: Tensor) -> Batch:
+        """Return the samples of these numbers, on the device."""
+
+    def batches(self, order: Iterable[Tensor]) -> Iterator[Batch]:
+        """Yield the samples of one list of numbers after another; may read ahead."""
+
+
+class HeldExamples:
+    """A training set in memory.
+
+    Args:
         inputs: (n, …) numbers, or (n, T) tokens.
         targets: (n,) classes, (n, C) numbers, or (n, T) next tokens.
         outputs: Number of outputs that a network needs: classes, numbers or the vocabulary.
     """
 
-    inputs: Tensor
-    targets: Tensor
-    outputs: int
-
-    @property
-    def in_features(self) -> int:
-        """Numbers per sample; 1 for tokens."""
-        return prod(self.inputs.shape[1:]) if self.inputs.is_floating_point() else 1
+    def __init__(self, inputs: Tensor, targets: Tensor, outputs: int) -> None:
+        self.inputs, self.targets, self.outputs = inputs, targets, outputs
+        self.in_features = prod(inputs.shape[1:]) if inputs.is_floating_point() else 1
 
     def __len__(self) -> int:
         """Return the number of samples."""
         return len(self.inputs)
+
+    def batch(self, chosen: Tensor) -> Batch:
+        """Return the samples of these numbers."""
+        chosen = chosen.to(self.inputs.device)
+        return self.inputs[chosen], self.targets[chosen]
+
+    def batches(self, order: Iterable[Tensor]) -> Iterator[Batch]:
+        """Yield the samples of one list of numbers after another."""
+        return map(self.batch, order)
 
 
 def training_examples(
@@ -43,7 +74,8 @@ def training_examples(
     """Return the training part of prepared arrays.
 
     Args:
-        arrays: `train_inputs` and `train_targets`, or `train_tokens`.
+        arrays: `train_inputs` and `train_targets`, or `train_tokens`; shards of tokens and files
+            of images stay on the disk.
         dtype: Of numbers; tokens and classes stay whole numbers.
         device: Where to put them.
         block: Tokens of one sample of text; None for a model that takes no tokens.
@@ -52,34 +84,53 @@ def training_examples(
         ValueError: The data set is not of the kind that the model takes, or the text is shorter
             than a block.
     """
+    kinds = dict.fromkeys(name.partition("/")[0] for name in arrays)
+    if block is None and "train_paths" in kinds:
+        from lrtransfer.study.training.image_files import ImageFiles
+
+        return ImageFiles(arrays, dtype, device)
     wanted = {"train_inputs", "train_targets"} if block is None else {"train_tokens"}
-    if not wanted <= arrays.keys():
+    if not wanted <= kinds.keys():
         raise ValueError(
-            f"the data set holds {', '.join(arrays)}; this model needs "
+            f"the data set holds {', '.join(kinds)}; this model needs "
             f"{' and '.join(sorted(wanted))}. Choose another data set for the experiment."
         )
+    if block is not None and "train_tokens" not in arrays:
+        from lrtransfer.study.training.token_blocks import TokenBlocks
+
+        return TokenBlocks(arrays, block, device)
     if block is not None:
         return _blocks(arrays, block, device)
     inputs = torch.from_numpy(arrays["train_inputs"]).to(device, dtype)
     targets = torch.from_numpy(arrays["train_targets"])
     if targets.is_floating_point():
-        return Examples(inputs, targets.to(device, dtype), targets.shape[-1])
-    return Examples(inputs, targets.to(device), int(targets.max()) + 1)
+        return HeldExamples(inputs, targets.to(device, dtype), targets.shape[-1])
+    return HeldExamples(inputs, targets.to(device), int(targets.max()) + 1)
 
 
-def _blocks(arrays: Arrays, block: int, device: torch.device) -> Examples:
-    """Cut a stream of tokens into consecutive blocks, each with the tokens that follow."""
-    stream = torch.from_numpy(arrays["train_tokens"])
-    count = (len(stream) - 1) // block
+def block_count(tokens: int, block: int) -> int:
+    """Return how many blocks there are in a text, each with the token after it.
+
+    Raises:
+        ValueError: None.
+    """
+    count = (tokens - 1) // block
     if count < 1:
         raise ValueError(
-            f"the text has {len(stream)} tokens; a block of {block} needs one more than that. "
+            f"the text has {tokens} tokens; a block of {block} needs one more than that. "
             "Lower block_size or give a longer text."
         )
+    return count
+
+
+def _blocks(arrays: Arrays, block: int, device: torch.device) -> HeldExamples:
+    """Cut a stream of tokens into consecutive blocks, each with the tokens that follow."""
+    stream = torch.from_numpy(arrays["train_tokens"])
+    count = block_count(len(stream), block)
     parts = [torch.from_numpy(array) for name, array in arrays.items() if name.endswith("_tokens")]
     is_bytes = stream.dtype == torch.uint8
     vocabulary = _BYTES if is_bytes else max(int(part.max()) for part in parts) + 1
     stream = stream.to(device, torch.long)
     inputs = stream[: count * block].view(count, block)
     targets = stream[1 : count * block + 1].view(count, block)
-    return Examples(inputs, targets, vocabulary)
+    return HeldExamples(inputs, targets, vocabulary)

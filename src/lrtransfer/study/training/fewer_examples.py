@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from lrtransfer.study.training import streams
-from lrtransfer.study.training.examples import Examples
+from lrtransfer.study.training.examples import Examples, HeldExamples
 
 
 def fewer(examples: Examples, count: int, seed: int) -> Examples:
@@ -20,5 +20,4 @@ def fewer(examples: Examples, count: int, seed: int) -> Examples:
         )
     random = streams.generator("samples", seed)
     chosen = torch.randperm(len(examples), generator=random)[:count]
-    chosen = chosen.to(examples.targets.device)
-    return Examples(examples.inputs[chosen], examples.targets[chosen], examples.outputs)
+    return HeldExamples(*examples.batch(chosen), examples.outputs)

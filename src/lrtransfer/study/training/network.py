@@ -18,7 +18,8 @@ from lrtransfer.study.training import streams
 if TYPE_CHECKING:
     from lrtransfer.study.plan.run_config import ModelConfig, ParameterizationConfig, RunConfig
 
-PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
+# Of the weights; under bfloat16 they are the masters (`mixed_precision`).
+PRECISIONS = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.float32}
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def network(
         parameterization: Rules and constants.
         in_features: Numbers per sample; of no meaning for tokens.
         out_features: Numbers of outputs.
-        precision: `float32` or `float64`.
+        precision: A key of `PRECISIONS`.
         seed: Of the weights.
 
     Raises:

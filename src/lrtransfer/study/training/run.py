@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lrtransfer.study.data import Arrays
 from lrtransfer.study.plan.parts import load
 from lrtransfer.study.probes import Measurement, Probe, Update
 from lrtransfer.study.training import streams
 from lrtransfer.study.training.cadence import Cadence
-from lrtransfer.study.training.examples import Examples, training_examples
+from lrtransfer.study.training.examples import Batch, Examples, training_examples
 from lrtransfer.study.training.learning_rates import LearningRates
 from lrtransfer.study.training.network import PRECISIONS, Network, block_size, run_network
 
 if TYPE_CHECKING:
     from lrtransfer.study.plan.run_config import RunConfig
     from lrtransfer.study.training.replay import Replay
+    from lrtransfer.study.training.micro_batches import MicroBatches
     from lrtransfer.study.training.tuned_updates import TunedUpdates
 
 # Losses are looked at this often (steps): a look costs a wait for the device.
@@ -115,9 +116,13 @@ class TrainingRun:
         self.augment: Callable[[Tensor, torch.Generator], Tensor] | None = load(
             "augmentation", config.augmentation
         )
+        # A tuner sums over groups, so there each tensor has its own.
+        groups = _groups(self.network) if config.tuner is None else list(_each(self.network))
         self.optimizer: torch.optim.Optimizer = load("optimizer", config.optimizer)(
-            _groups(self.network), **config.optimizer.options
+            groups, **config.optimizer.options
         )
+        if (fuse := load("fused", config.fused)) is not None:
+            fuse(self.optimizer)
         self.learning_rates = LearningRates(config, self.network)
         self.tuned: TunedUpdates | None = None
         if (updates := load("tuned_updates", config.tuner)) is not None:
@@ -125,6 +130,10 @@ class TrainingRun:
         self.replay: Replay | None = None
         if (replay := load("replay", config.replay)) is not None:
             self.replay = replay(config, arrays, device)
+        self.forward = self._passes(self.network.model)
+        self.micro: MicroBatches | None = None
+        if (pieces := load("micro_batch", config.micro_batch)) is not None:
+            self.micro = pieces(config.micro_batch, self.network.model)
         self.losses = torch.full((config.steps,), torch.nan, dtype=dtype, device=device)
         self.progress = _Progress()
         self.cadence = Cadence(config.measure, config.steps, config.batch_size)
@@ -134,8 +143,9 @@ class TrainingRun:
             name: load("probe", name)() for name in (measure.probes if measure else ())
         }
         self.update: Update | None = None
-        chosen = streams.subset(len(self.examples), measure.samples if measure else 1).to(device)
-        self.subset = (self.examples.inputs[chosen], self.examples.targets[chosen])
+        chosen = streams.subset(len(self.examples), measure.samples if measure else 1)
+        self.subset: Batch = self.examples.batch(chosen)
+        self._coming: tuple[int, Iterator[Batch]] | None = None
 
     def execute(self, hooks: Hooks) -> Log:
         """Train to the end or to divergence and return the log."""
@@ -175,27 +185,47 @@ class TrainingRun:
         self.set_rates()
         if self.replay is not None:
             self.replay.force(self.network.model, self.optimizer)
-        chosen = self.order(step).to(self.device)
-        inputs = self.examples.inputs[chosen]
+        inputs, targets = self._batch(step)
         if self.augment is not None:
             random = streams.generator("augmentation", self.config.seed, step)
             inputs = self.augment(inputs, random)
         self.update = Update(self._trained(), inputs) if self._is_kept(step + 1) else None
-        targets = self.examples.targets[chosen]
         if self.tuned is not None:
-            loss = self.tuned.step(step, lambda: self.loss(self.network.model(inputs), targets))
+            loss = self.tuned.step(step, lambda: self._objective(inputs, targets))
         else:
             loss = self._descend(inputs, targets)
         self.losses[step] = loss.detach()
         self.progress.step = step + 1
 
+    def _batch(self, step: int) -> Batch:
+        """Return the samples of update `step`; those of the next ones may be read meanwhile."""
+        if self._coming is None or self._coming[0] != step:
+            order = map(self.order, range(step, self.config.steps))
+            self._coming = (step, self.examples.batches(order))
+        batches = self._coming[1]
+        self._coming = (step + 1, batches)
+        return next(batches)
+
     def _descend(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """Take one step of the optimizer and return the loss before it."""
-        loss = self.loss(self.network.model(inputs), targets)
         self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        if self.micro is None:
+            loss = self._objective(inputs, targets)
+            loss.backward()  # type: ignore[no-untyped-call]
+        else:
+            loss = self.micro.gradient(self._objective, inputs, targets)
         self.optimizer.step()
         return loss
+
+    def _objective(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        return self.loss(self.forward(inputs), targets)
+
+    def _passes(self, model: nn.Module) -> Callable[[Tensor], Tensor]:
+        """Return what an update's samples go through; what measures asks the network itself."""
+        mode, precision = self.config.compile, self.config.precision
+        forward = model if mode is None else torch.compile(model, mode=mode)
+        mixed = load("bfloat16", precision if precision == "bfloat16" else None)
+        return forward if mixed is None else mixed(forward, self.network.model)
 
     def _is_kept(self, step: int) -> bool:
         """Return whether a probe needs the update that leads to `step`."""
@@ -307,17 +337,37 @@ class TrainingRun:
 
 
 def _groups(net: Network) -> list[dict[str, Any]]:
-    """Return one parameter group per trained tensor, in the model's order, with its own numbers."""
-    return [
-        {
+    """Return the trained tensors in the model's order, neighbours with equal numbers together.
+
+    A group costs an optimizer as much as a small tensor. `name` is its first tensor's.
+    """
+    groups: list[dict[str, Any]] = []
+    for own in _each(net):
+        if groups and _numbers(groups[-1], net) == _numbers(own, net):
+            groups[-1]["params"] += own["params"]
+        else:
+            groups.append(own)
+    return groups
+
+
+def _numbers(group: dict[str, Any], net: Network) -> list[float]:
+    """Return all that tells the updates of one group from another's."""
+    # A warm-up that starts at the same factor stays the same.
+    warmup = 1.0 if net.warmup is None else net.warmup(group["name"], 0)
+    return [warmup, *(group[f"relative_{it}"] for it in ("rate", "weight_decay", "epsilon"))]
+
+
+def _each(net: Network) -> Iterator[dict[str, Any]]:
+    """Yield a parameter group for each trained tensor, with its own numbers."""
+    for name, parameter in net.trained:
+        scaled = net.scaled[name]
+        yield {
             "params": [parameter],
             "name": name,
-            "relative_rate": net.scaled[name].learning_rate,
-            "relative_weight_decay": net.scaled[name].weight_decay,
-            "relative_epsilon": net.scaled[name].epsilon,
+            "relative_rate": scaled.learning_rate,
+            "relative_weight_decay": scaled.weight_decay,
+            "relative_epsilon": scaled.epsilon,
         }
-        for name, parameter in net.trained
-    ]
 
 
 def check_passes(config: RunConfig, samples: int) -> None:

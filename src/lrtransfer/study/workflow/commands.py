@@ -300,8 +300,10 @@ def _train(runs: list[Run], chosen: Selection, threads: int) -> None:
 
     from lrtransfer.study.plan.catalog import is_ours
     from lrtransfer.study.training.device import choose_device, gpu_of_its_own
+    from lrtransfer.study.training.light_start import leave_out_compiler
     from lrtransfer.study.training.sweep import Job, train_runs
 
+    leave_out_compiler()
     torch.set_num_threads(threads)
     if any(not is_ours("models", run.config.model.family) for run in runs):
         from lrtransfer.study.workflow.preflight import check_outputs

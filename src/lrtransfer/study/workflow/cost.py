@@ -17,8 +17,11 @@ from lrtransfer.study.storage.atomic import write_text
 from lrtransfer.study.storage.paths import WORK, Layout
 
 if TYPE_CHECKING:
+    from lrtransfer.study.workflow.card import Card
     from lrtransfer.study.workflow.trial import Machine, Sizes
 
+# Priced in GPU-hours.
+_ON_GPUS = ("gpu", "paper")
 # What a Lanczos product costs in gradient evaluations (`make bench TARGETS=curvature`).
 _GRADIENTS_PER_PRODUCT = 2.0
 _PRODUCTS_PER_SPECTRUM_TOP = 7
@@ -27,18 +30,20 @@ _JOB_SECONDS = 4.0
 _LATER_JOBS = 3
 
 _FILE = WORK / "costs.json"
+# Runs that leave most of a GPU idle.
+_SMALL = WORK / "small.json"
 # An estimate may be off by this factor before a job has to go on in a second attempt.
 _MARGIN = 3.0
 _START_MINUTES = 5
 
 
-def run_seconds(run: Run, sizes: Sizes, machine: Machine) -> float:
-    """Return the estimated time of one run, in seconds of one core.
+def run_seconds(run: Run, sizes: Sizes, machine: Machine | Card) -> float:
+    """Return the estimated time of one run, in seconds of what `machine` times.
 
     Args:
         run: The run.
         sizes: Of its data set.
-        machine: Times what was not tried yet.
+        machine: A core of this machine, which tries what it has not tried yet, or a stated GPU.
     """
     config, measure = run.config, run.config.measure
     seconds = config.steps * machine.update(config, sizes)
@@ -55,8 +60,8 @@ def run_seconds(run: Run, sizes: Sizes, machine: Machine) -> float:
     return seconds + count * gradients * machine.gradient(config, sizes, measure.samples)
 
 
-def spectra_seconds(plan: Plan, sizes: Mapping[str, Sizes], machine: Machine) -> float:
-    """Return the estimated time of all spectra, in seconds of one core."""
+def spectra_seconds(plan: Plan, sizes: Mapping[str, Sizes], machine: Machine | Card) -> float:
+    """Return the estimated time of all spectra, in seconds of what `machine` times."""
     total = 0.0
     for spectrum in plan.spectra:
         config, run = spectrum.config, spectrum.run.config
@@ -79,14 +84,23 @@ def note_costs(plan: Plan) -> None:
 
     What was kept of another plan goes.
     """
-    from lrtransfer.study.workflow.trial import Machine
-
-    machine, sizes = Machine(), dataset_sizes(plan)
+    sizes, machine = dataset_sizes(plan), _machine(plan, shared=False)
     costs = _costs(plan, sizes, machine)
     write_text(_FILE, json.dumps({key: round(seconds, 2) for key, seconds in costs.items()}))
+    small = {run.key for run in plan.runs if machine.idles(run.config, sizes[run.config.data])}
+    write_text(_SMALL, json.dumps(sorted(small)))
 
 
-def _costs(plan: Plan, sizes: Mapping[str, Sizes], machine: Machine) -> dict[str, float]:
+def _machine(plan: Plan, *, shared: bool = True) -> Machine | Card:
+    """Return what a study of this scale is priced on."""
+    from lrtransfer.study.workflow.card import Card
+    from lrtransfer.study.workflow.trial import Machine
+
+    on_gpus = plan.study.scale in _ON_GPUS
+    return Card(plan.study.resources.card, shared=shared) if on_gpus else Machine()
+
+
+def _costs(plan: Plan, sizes: Mapping[str, Sizes], machine: Machine | Card) -> dict[str, float]:
     """Return run key -> seconds; a run that experiments share is there once."""
     runs = {run.key: run for run in plan.runs}
     return {key: run_seconds(run, sizes[run.config.data], machine) for key, run in runs.items()}
@@ -99,6 +113,14 @@ def known_costs() -> dict[str, float]:
     except (OSError, ValueError):
         return {}
     return costs if isinstance(costs, dict) else {}
+
+
+def small_runs() -> frozenset[str]:
+    """Return the keys of the runs that may share a GPU; none where nothing was estimated."""
+    try:
+        return frozenset(json.loads(_SMALL.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return frozenset()
 
 
 def runtime_minutes(
@@ -129,9 +151,9 @@ def print_estimate(plan: Plan, layout: Layout, jobs: int) -> None:
     """
     from lrtransfer.study.training.progress import duration, plain
     from lrtransfer.study.workflow.preflight import decay_lines
-    from lrtransfer.study.workflow.trial import Machine
 
-    machine, sizes = Machine(), dataset_sizes(plan)
+    machine, sizes = _machine(plan), dataset_sizes(plan)
+    on_gpus = plan.study.scale in _ON_GPUS
     costs = _costs(plan, sizes, machine)
     print(f"scale {plan.study.scale}, results in {layout.results}/")
     total = sum(costs.values()) + jobs * _JOB_SECONDS
@@ -142,9 +164,20 @@ def print_estimate(plan: Plan, layout: Layout, jobs: int) -> None:
         own = len(part.sweeps) + sum(bool(sweep.spectra) for sweep in part.sweeps)
         trained = sum(costs[key] for key in {run.key for run in part.runs})
         total += spectra + later
-        price = duration(trained + spectra + own * _JOB_SECONDS + later)
+        started = own * _JOB_SECONDS + later
+        if on_gpus:
+            price = f"{_hours(trained + spectra)} GPU-hours"
+        else:
+            price = f"{duration(trained + spectra + started)} of one core"
         for line in (*_lines(part, name, price), *decay_lines(part, sizes)):
             print(plain(line))
+    if on_gpus:
+        card = plan.study.resources.card
+        print(
+            f"in all about {_hours(total)} hours of one {card.name} at {card.utilisation:.0%} of "
+            f"its peak and {card.kernel_us:g} µs a kernel, where {card.jobs} jobs share it"
+        )
+        return
     print(
         f"in all about {duration(total)} of one core of this machine, {duration(total / 2)} on "
         "two; most experiments within a factor of 1.5 of that, less where runs diverge"
@@ -162,8 +195,13 @@ def _lines(plan: Plan, name: str, price: str) -> Iterator[str]:
     measured = sum(run.measured for run in plan.runs)
     yield (
         f"  {len(plan.sweeps)} sweeps, {len(plan.runs)} runs ({measured} with curvature), "
-        f"{len(plan.spectra)} spectra; about {price} of one core"
+        f"{len(plan.spectra)} spectra; about {price}"
     )
+
+
+def _hours(seconds: float) -> str:
+    hours = seconds / 3600
+    return f"{hours:,.0f}" if hours >= 100 else f"{hours:.2g}"
 
 
 def _per_arm(value: int | dict[str, int]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -94,9 +95,17 @@ def published(plan: Plan, layout: Layout) -> Iterator[tuple[Path, Check]]:
 
 
 def _data(plan: Plan) -> Iterator[tuple[Path, Check]]:
+    # Imported here, since Snakemake reads this file in every job.
+    from lrtransfer.study.data.prepare import read_arrays, read_manifest
+
     for dataset in plan.datasets:
-        yield paths.manifest(dataset.id), _check_data
-        yield paths.arrays(dataset.id), _check_data
+        manifest = paths.manifest(dataset.id)
+        yield manifest, read_manifest
+        yield paths.arrays(dataset.id), read_arrays
+        with suppress(CorruptFileError, FileNotFoundError):
+            for shard in read_manifest(manifest).get("shards", []):
+                path = paths.prepared(dataset.id) / shard["name"]
+                yield path, partial(_check_shard, sha256=shard["sha256"], manifest=manifest)
 
 
 def _derived(plan: Plan, layout: Layout) -> Iterator[tuple[Path, Check]]:
@@ -135,12 +144,14 @@ def stale_tables(plan: Plan, layout: Layout) -> list[str]:
     ]
 
 
-def _check_data(path: Path) -> None:
-    # Imported here, since Snakemake reads this file in every job.
-    from lrtransfer.study.data.prepare import read_arrays, read_manifest
+def _check_shard(path: Path, sha256: str, manifest: Path) -> None:
+    """Blame the manifest for a shard, which no rule makes: what makes the manifest mends it."""
+    from lrtransfer.study.data.shards import check_shard
 
-    read = read_manifest if path.suffix == ".json" else read_arrays
-    read(path.parent.name)
+    try:
+        check_shard(path, sha256)
+    except (CorruptFileError, FileNotFoundError):
+        raise CorruptFileError(manifest, f"its shard {path.name} is missing or damaged") from None
 
 
 def _check_sealed(path: Path, of: dict[str, Any]) -> None:

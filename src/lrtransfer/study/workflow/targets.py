@@ -18,7 +18,7 @@ from lrtransfer.study.plan.expand import Dataset, Plan, Run, Spectrum
 from lrtransfer.study.plan.yaml_file import StudyError, read_yaml
 from lrtransfer.study.storage import paths
 from lrtransfer.study.storage.paths import RUN_TABLES, Layout
-from lrtransfer.study.workflow.cost import known_costs, runtime_minutes
+from lrtransfer.study.workflow.cost import known_costs, runtime_minutes, small_runs
 
 # Stands for the run of a job in a rule for many jobs: Snakemake's wildcard.
 _ANY_KEY = "{key}"
@@ -71,11 +71,15 @@ class Targets:
         plan: What the study asks for.
         layout: Where its files lie.
         runs_per_job: Instead of params.yaml's, as a cluster's profile has it.
+        gres: What a training job asks Slurm for in place of `resources.train.gpu`: `gpu:1`.
+        small_gres: The same of a job whose nets leave most of a card idle: `shard:1`.
     """
 
     plan: Plan
     layout: Layout
     runs_per_job: int | str | None = None
+    gres: str = ""
+    small_gres: str = ""
 
     def __post_init__(self) -> None:
         chosen = self.runs_per_job
@@ -136,6 +140,11 @@ class Targets:
         """Return the time limit of a job of these runs at its `attempt`, counted from 1."""
         ceiling = self.plan.study.resources.train.runtime_minutes
         return runtime_minutes(keys, self._costs, ceiling, attempt)
+
+    def gres_of(self, keys: Sequence[str]) -> str:
+        """Return what of a card a job of these runs asks Slurm for; empty for nothing."""
+        small = self.small_gres and all(key in self._small for key in keys)
+        return self.small_gres if small else self.gres
 
     def spectra_jobs(self) -> Iterator[SpectraJob]:
         """Yield the spectra jobs, one for each sweep that keeps checkpoints."""
@@ -296,6 +305,10 @@ class Targets:
     @cached_property
     def _costs(self) -> dict[str, float]:
         return known_costs()
+
+    @cached_property
+    def _small(self) -> frozenset[str]:
+        return small_runs()
 
     def _files(self, runs: Sequence[Run]) -> Iterator[Path]:
         for run in runs:

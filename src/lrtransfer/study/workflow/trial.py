@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from lrtransfer.study.data import Arrays
@@ -61,6 +62,10 @@ class Machine:
             self._seconds[kind] = self._time(config, sizes)
         return self._seconds[kind]
 
+    def idles(self, config: RunConfig, sizes: Sizes) -> bool:
+        """Return False: a core is busy with one job."""
+        return False
+
     def gradient(self, config: RunConfig, sizes: Sizes, samples: int) -> float:
         """Return the time of one gradient of a run's loss on some samples.
 
@@ -81,7 +86,7 @@ class Machine:
         """Return the FLOP of one sample's gradient, and the number of parameters."""
         name = repr((model, sizes))
         if name not in self._counts:
-            self._counts[name] = _count(model, sizes)
+            self._counts[name] = count(model, sizes)
         return self._counts[name]
 
     @cached_property
@@ -112,6 +117,7 @@ def _try(config: RunConfig, sizes: Sizes) -> float | None:
         group_warmup=None,
         train_samples=None,
         one_pass=False,
+        compile=None,
     )
     ends: list[float] = []
 
@@ -148,12 +154,17 @@ def _random(config: RunConfig, sizes: Sizes) -> Arrays:
     return {"train_inputs": inputs, "train_targets": targets}
 
 
-def _count(model: ModelConfig, sizes: Sizes) -> tuple[float, int]:
-    block = block_size(model)
+def count(model: ModelConfig, sizes: Sizes) -> tuple[float, int]:
+    """Return the FLOP of one sample's gradient, and the number of parameters."""
     with torch.device("meta"):
-        network = build(model, *sizes)
-        sample = torch.randn(1, sizes[0]) if block is None else torch.zeros(1, block).long()
+        network, sample = build(model, *sizes), one_sample(model, sizes)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         network(sample)
     # The backward pass has two products for each of the forward pass.
     return 3.0 * counter.get_total_flops(), sum(p.numel() for p in network.parameters())
+
+
+def one_sample(model: ModelConfig, sizes: Sizes) -> Tensor:
+    """Return an input of one sample, of no meaning, on the device of the context."""
+    block = block_size(model)
+    return torch.randn(1, sizes[0]) if block is None else torch.zeros(1, block).long()

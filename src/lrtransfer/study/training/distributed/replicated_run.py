@@ -53,6 +53,7 @@ class ReplicatedRun(TrainingRun):
             process_group=replicas.group,
             gradient_as_bucket_view=True,
         )
+        self.forward = self._passes(self.replicated)
         self._settle()
         self.probes = {name: _Shared(probe, replicas) for name, probe in self.probes.items()}
 
@@ -62,15 +63,14 @@ class ReplicatedRun(TrainingRun):
         After the first one DistributedDataParallel sums in another order, with other rounding; a
         resumed run has to sum as the uninterrupted one did.
         """
-        first = slice(1)
-        outputs = self.replicated(self.examples.inputs[first])
-        self.loss(outputs, self.examples.targets[first]).backward()  # type: ignore[no-untyped-call]
+        loss = self._objective(*self.examples.batch(torch.zeros(1, dtype=torch.long)))
+        loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.zero_grad()
 
     def _descend(self, inputs: Tensor, targets: Tensor) -> Tensor:
         part = self.replicas.part(len(inputs))
         share = (part.stop - part.start) / len(inputs)
-        loss = self.loss(self.replicated(inputs[part]), targets[part])
+        loss = self._objective(inputs[part], targets[part])
         self.optimizer.zero_grad()
         # The gradients are averaged as if all parts were equal.
         (loss * (share * self.replicas.count)).backward()  # type: ignore[no-untyped-call]
@@ -120,9 +120,15 @@ def check_settings(config: RunConfig, processes: int) -> None:
     """Refuse a run whose settings do not allow it to be split.
 
     Raises:
-        ValueError: It has a tuner, or fewer samples in a batch or the subset than processes.
+        ValueError: It has a tuner or micro-batches, or fewer samples in a batch or the subset than
+            processes.
     """
     setting = f"resources.processes_per_run is {processes}"
+    if config.micro_batch is not None:
+        raise ValueError(
+            f"micro_batch is {config.micro_batch}, but {setting}. Remove it: every process takes "
+            "its part of a batch at once."
+        )
     if config.tuner is not None:
         raise ValueError(
             f"tuner is {config.tuner.name!r}, which needs the whole batch in one process, "

@@ -1,0 +1,115 @@
+"""Whether the scale `gpu` trains: the smallest and the largest net of every experiment, on a CPU.
+
+Twenty steps of the first arm at the rate where it is measured, two readings, on data of the real
+shapes that are made up. A batch is cut to what a core does in a second. On a CPU without
+instructions for bfloat16, where it takes ten to forty times as long, the smallest net alone is
+trained in it.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from lrtransfer.study.data import Arrays
+from lrtransfer.study.plan.expand import Run
+from lrtransfer.study.plan.run_config import RunConfig
+from lrtransfer.study.training.network import block_size
+from lrtransfer.study.training.run import Hooks, TrainingRun
+from lrtransfer.study.workflow.cost import dataset_sizes
+from lrtransfer.study.workflow.start import select
+from lrtransfer.study.workflow.trial import Sizes, count
+
+STEPS = 20
+_FLOP = 3e8  # of an update, at most
+_FEWEST = 2
+
+
+def measure(device: str) -> list[dict[str, Any]]:
+    """Return a row for each run."""
+    torch.set_num_threads(1)
+    plan = select(Path("params.yaml"), "gpu", "all").plan
+    sizes = dataset_sizes(plan)
+    rows = []
+    for name in plan.experiments:
+        measured = [run for run in plan.part(name).runs if run.measured]
+        runs = measured or list(plan.part(name).runs)
+        by_size = sorted(runs, key=lambda run: run.width * run.depth)
+        small = by_size[0]
+        large = next(run for run in reversed(by_size) if run.arm == small.arm)
+        if device == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+            precision = large.config.precision.replace("bfloat16", "float32")
+            large = replace(large, config=replace(large.config, precision=precision))
+        for run in (small, large):
+            rows.append(_row(run, sizes[run.config.data], torch.device(device)))
+            print(rows[-1], file=sys.stderr, flush=True)
+    return rows
+
+
+def _row(run: Run, sizes: Sizes, device: torch.device) -> dict[str, Any]:
+    flops, parameters = count(run.config.model, sizes)
+    samples = max(_FEWEST, min(run.config.batch_size, int(_FLOP / max(flops, 1))))
+    config = _shortened(run.config, samples)
+    began = time.process_time()
+    training = TrainingRun(config, _stand_in(config, sizes, samples * 4), device)
+    log = training.execute(Hooks())
+    return {
+        "experiment": run.experiment,
+        "model": config.model.family,
+        "arm": run.arm,
+        "width": run.width,
+        "depth": run.depth,
+        "parameters": parameters,
+        "precision": config.precision,
+        "samples": samples,
+        "status": log.status,
+        "readings": sum(len(row) > 0 for row in log.rows.values()),
+        "loss": [round(log.losses[0], 3), round(log.losses[-1], 3)] if log.losses else [],
+        "seconds": round(time.process_time() - began, 1),
+    }
+
+
+def _shortened(config: RunConfig, samples: int) -> RunConfig:
+    measure = config.measure
+    if measure is not None:
+        measure = replace(
+            measure, steps=(0, STEPS), share=None, samples=min(measure.samples, samples)
+        )
+    fewer = None if config.train_samples is None else samples
+    return replace(
+        config,
+        steps=STEPS,
+        batch_size=samples,
+        train_samples=fewer,
+        one_pass=False,
+        measure=measure,
+    )
+
+
+def _stand_in(config: RunConfig, sizes: Sizes, samples: int) -> Arrays:
+    """Return made-up data of the real shapes: images that tell classes, text that repeats."""
+    features, outputs = sizes
+    random = np.random.default_rng(0)
+    if (block := block_size(config.model)) is not None:
+        tokens = np.tile(random.integers(outputs, size=97), samples * block // 97 + 2)
+        tokens[0] = outputs - 1
+        return {"train_tokens": tokens.astype(np.int32)}
+    if outputs == 1 or config.model.family == "two_layer_linear":
+        inputs = random.standard_normal((samples, features))
+        return {"train_inputs": inputs, "train_targets": inputs[:, :1].copy()}
+    targets = np.arange(samples) % outputs
+    targets[0] = outputs - 1
+    centres = random.standard_normal((outputs, features)).astype(np.float32)
+    inputs = centres[targets] + random.standard_normal((samples, features), np.float32)
+    channels = config.model.options.get("channels", 1)
+    side = round((features / channels) ** 0.5)
+    return {
+        "train_inputs": inputs.reshape(samples, channels, side, side),
+        "train_targets": targets,
+    }
