@@ -216,7 +216,7 @@ def designs(
     confidence: float = 0.95,
     follow: bool = True,
     equal_seeds: bool = False,
-    studies: int = 12,
+    studies: int = 6,
 ) -> list[Design]:
     """Return the cheapest design of every window and number of rates, cheapest first.
 

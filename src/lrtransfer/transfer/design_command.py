@@ -76,7 +76,7 @@ def price(options: argparse.Namespace, axis: str) -> Callable[[float], float]:
         JudgeError: `--cost` is not as it should be, or leaves a size out.
     """
     try:
-        given = costs(options.cost)
+        given = costs(options.cost or ["0"])
     except ValueError:
         raise JudgeError(
             f"--cost {' '.join(options.cost)}: give a power of the {axis}, 2 say, or the cost of "

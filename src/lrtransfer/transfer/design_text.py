@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from lrtransfer.transfer.design import Design, Grid
+from lrtransfer.transfer.design import Design
 
 _SHOWN = 8
 
@@ -61,24 +61,29 @@ def lines(design: Design, axis: str, arm: str) -> Iterator[str]:
     if len(grids) == 1 and len(set(design.seeds.values())) == 1:
         yield f"{axis}s: [{', '.join(f'{size:g}' for size in design.seeds)}]"
         yield f"seeds: [{', '.join(map(str, range(next(iter(design.seeds.values())))))}]"
-        yield f"arms: {{{arm or 'arm'}: {{lr: {span(design.grid)}}}}}"
+        (rates,) = grids
+        axis_of_rates = span(rates[0], rates[-1], design.grid.step)
+        yield f"arms: {{{arm or 'arm'}: {{lr: {axis_of_rates}}}}}"
         return
     for size, rates in design.grid.rates.items():
         values = ", ".join(f"{2**rate:.4g}" for rate in rates)
         yield f"{axis} {size:g}: {design.seeds[size]} seeds at rates {values}"
 
 
-def span(grid: Grid) -> str:
-    """Return the axis of a grid that serves all sizes, as params.yaml writes it.
+def span(start: float, end: float, step: float) -> str:
+    """Return an axis as params.yaml writes it.
+
+    Args:
+        start: its first rate, log2.
+        end: its last.
+        step: octaves.
 
     Example:
-        >>> from lrtransfer.transfer.design import Grid
         >>> from lrtransfer.transfer.design_text import span
-        >>> span(Grid({64: (-1.25, -0.75, -0.25)}, 0.5, 0.5))
+        >>> span(-1.25, -0.25, 0.5)
         '2^-1.25 .. 2^-0.25 by 0.5'
     """
-    rates = next(iter(grid.rates.values()))
-    return f"2^{rates[0]:g} .. 2^{rates[-1]:g} by {grid.step:g}"
+    return f"2^{start:g} .. 2^{end:g} by {step:g}"
 
 
 def costs(given: Sequence[str]) -> float | Mapping[float, float]:

@@ -123,6 +123,19 @@ def predict(options: Namespace) -> None:
         raise SystemExit(3)
 
 
+def design(options: Namespace) -> None:
+    """Print the design of an experiment's sweeps, the static plan of all, or its pilots."""
+    from lrtransfer.study.workflow.designing import experiment_design, pilots, static_plan
+
+    chosen = _selected(options) if options.experiments else _all(options)
+    if options.experiment is not None:
+        print(experiment_design(_all(options), options))
+    elif options.pilot is not None:
+        print(pilots(chosen, options.params, options.pilot), end="")
+    else:
+        print(static_plan(chosen, options.params))
+
+
 def status(options: Namespace) -> None:
     """Print what is finished, missing or stale."""
     from lrtransfer.study.workflow.care import describe, study_status
