@@ -150,6 +150,9 @@ def _answers(add: Adding) -> None:
         "--wide", action="store_true", help="one table, with rules, p values and what would decide"
     )
     claims.add_argument(
+        "--power", action="store_true", help="csv: how likely the static plan decides each claim"
+    )
+    claims.add_argument(
         "--against",
         type=Path,
         metavar="CLAIMS.JSON",

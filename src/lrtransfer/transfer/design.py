@@ -101,13 +101,16 @@ class Expected:
     def _columns(self) -> Array:
         return np.array([[1.0, math.log2(size)] for size in self.grid.rates])
 
-    def half_width(self, seeds: Sequence[int], confidence: float) -> float:
-        """Return the half width at so many seeds of each size."""
+    def estimate(self, seeds: Sequence[int]) -> Estimate:
+        """Return an estimate of value zero that has the scatter at so many seeds of each size."""
         row = np.array([0.0, 1.0] if self.target is None else [1.0, math.log2(self.target)])
         normal = self._columns.T @ (np.array(seeds)[:, None] * self._columns)
         variance = float(row @ np.linalg.solve(normal, row)) * self.scatter
-        part = Part(variance, sum(seeds) - 2)
-        return Estimate(0.0, (part,), self.systematic).half_width(1 - confidence)
+        return Estimate(0.0, (Part(variance, sum(seeds) - 2),), self.systematic)
+
+    def half_width(self, seeds: Sequence[int], confidence: float) -> float:
+        """Return the half width at so many seeds of each size."""
+        return self.estimate(seeds).half_width(1 - confidence)
 
     def design(self, seeds: Sequence[int], prices: Sequence[float], confidence: float) -> Design:
         """Return the design with these seeds; `prices` are of one run at each size."""

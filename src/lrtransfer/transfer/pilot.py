@@ -174,7 +174,7 @@ def _deviations(sweep: Sweep, optimum: float) -> _Deviations | None:
     heights = heights[np.isfinite(heights).all(1)]
     if min(len(heights), int(near.sum()) - 1) < 2:
         return None
-    slope = np.gradient(sweep.means[near], sweep.log2_rate[near])
+    slope = np.gradient(sweep.means[near], sweep.log2_rate[near], edge_order=2)
     design = np.stack([np.ones_like(slope), -slope], axis=1)
     return _Deviations(sweep.log2_rate[near] - optimum, heights - heights.mean(0), design)
 

@@ -97,6 +97,11 @@ def claims(options: Namespace) -> None:
     from lrtransfer.study.workflow.stages import read_claims, read_ledger
 
     chosen = _selected(options)
+    if options.power:
+        from lrtransfer.study.workflow.designing import power_table
+
+        print(power_table(_all(options)), end="")
+        return
     records = read_ledger(chosen.layout, chosen.plan.experiments)
     if options.against is not None:
         from lrtransfer.study.evidence.replication import compare

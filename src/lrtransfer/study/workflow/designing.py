@@ -15,19 +15,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import yaml
 
+from lrtransfer.study.evidence.registered import registered
+from lrtransfer.study.plan.claims import FILE, load_claims
 from lrtransfer.study.plan.expand import Plan
 from lrtransfer.study.plan.fill import fill
 from lrtransfer.study.plan.load import parse_study, read_params
 from lrtransfer.study.plan.messages import unknown
 from lrtransfer.study.plan.yaml_file import StudyError
-from lrtransfer.study.workflow.stages import read_frame
+from lrtransfer.study.workflow.stages import read_estimates, read_frame
 from lrtransfer.study.workflow.start import Selection
 from lrtransfer.study.workflow.targets import table_settings
-from lrtransfer.transfer.design import STATIC_SEEDS, static
+from lrtransfer.transfer.design import STATIC_SEEDS, expected, static
 from lrtransfer.transfer.design_command import answer, price, sizes
 from lrtransfer.transfer.design_text import span
+from lrtransfer.transfer.estimate import Estimate
 from lrtransfer.transfer.pilot import pilot
 from lrtransfer.transfer.roles import JudgeError
 from lrtransfer.transfer.sweeps import Sweep, groups_of, sweeps
@@ -120,6 +124,38 @@ def static_plan(chosen: Selection, params: Path) -> str:
     changes = _changes(found)
     _checked(params, changes)
     return "\n".join([*told, _yaml({"study": changes}).rstrip()])
+
+
+def power_table(chosen: Selection) -> str:
+    """Return the power of every claim under the static plan, as csv."""
+    rows = registered(
+        read_estimates(chosen.plan, chosen.layout),
+        load_claims(Path(FILE), chosen.plan.study),
+        planned_drifts(chosen),
+        seeds=STATIC_SEEDS,
+        confidence=chosen.plan.study.fits.confidence,
+    )
+    return pd.DataFrame(rows).round(4).to_csv(index=False)
+
+
+def planned_drifts(chosen: Selection) -> dict[tuple[str, str], Estimate]:
+    """Return a drift of the static plan's scatter for each experiment and arm that has a pilot."""
+    found = {}
+    for name in _sweeping(chosen.plan):
+        grid = chosen.plan.grid(name)
+        try:
+            groups = _piloted(chosen, name)
+        except FileNotFoundError:
+            continue
+        for group in groups:
+            asked = [float(size) for size in getattr(grid, f"{group[0].axis}s")]
+            try:
+                model = pilot(group)
+            except JudgeError:
+                continue
+            likely = expected(model, static(model, asked, follow=False))
+            found[name, group[0].arm] = likely.estimate([STATIC_SEEDS] * len(asked))
+    return found
 
 
 @dataclass(frozen=True)
