@@ -12,9 +12,10 @@ from .test_answers import NAME, clone
 
 __all__ = ["clone"]
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.usefixtures("clone")
-@pytest.mark.slow
 def test_the_static_plan_is_valid_and_keeps_the_measured_rates(
     clone: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -35,7 +36,6 @@ def test_the_static_plan_is_valid_and_keeps_the_measured_rates(
 
 
 @pytest.mark.usefixtures("clone")
-@pytest.mark.slow
 def test_pilots_are_an_experiments_file(clone: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["design", "--pilot", "1000", "--experiments", "all"]) == 0
     (clone / "experiments").mkdir()
