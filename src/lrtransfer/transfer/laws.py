@@ -109,6 +109,13 @@ class Law:
         return np.asarray(np.linalg.inv(self._sizes.T @ (self._seeds[:, None] * self._sizes)))
 
     @cached_property
+    def _crowding(self) -> float:
+        """Sizes for each half octave: the grid and the valley's form do the same to all of them."""
+        octaves = self._sizes[:, 1:] - self._sizes[:, 1:].min(axis=0)
+        # Not to the half: a step of a quarter octave must not be rounded by its last digit.
+        return len(octaves) / len(np.unique(np.round(2 * octaves + 1e-6), axis=0))
+
+    @cached_property
     def _weights(self) -> Array:
         """How each size's optimum enters each term (terms, N)."""
         return np.asarray(self._covariance @ (self._sizes * self._seeds[:, None]).T)
@@ -147,7 +154,9 @@ class Law:
             if scatter.df > 0
             else (),
             systematic=math.hypot(
-                float(np.linalg.norm(weights * v.floor)), DOUBT_OF_MOVES * shape, shared
+                math.sqrt(self._crowding) * float(np.linalg.norm(weights * v.floor)),
+                DOUBT_OF_MOVES * shape,
+                shared,
             ),
             open_low=any(end <= 0 for end in ends),
             open_high=any(end >= 0 for end in ends),
