@@ -93,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     _answers(add)
     _measurements(add)
     _judging(add("judge", help="what anyone's table of runs says of learning-rate transfer"))
+    _designing(add("design", help="rates and seeds that reach a wished half width at least cost"))
     # Without help it is not listed: Snakemake and DVC call it.
     stages = commands.add_parser("stage", description="What Snakemake and DVC call.")
     _stages(_naming(stages.add_subparsers(metavar="STAGE", required=True).add_parser))
@@ -155,6 +156,9 @@ def _answers(add: Adding) -> None:
         "--wide", action="store_true", help="one table, with rules, p values and what would decide"
     )
     claims.add_argument(
+        "--power", action="store_true", help="csv: how likely the static plan decides each claim"
+    )
+    claims.add_argument(
         "--against",
         type=Path,
         metavar="CLAIMS.JSON",
@@ -213,31 +217,8 @@ def _judging(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(module="lrtransfer.transfer.judge_command")
     parser.add_argument("table", help="csv, tsv or Parquet; one row is one run")
 
-    columns = parser.add_argument_group("columns of the table")
-    for name, needed, meaning in (
-        ("size", True, "how large a net is, on each axis"),
-        ("arm", False, "settings that are compared"),
-        ("tuned", False, "settings over which each rate's loss is minimised"),
-    ):
-        columns.add_argument(
-            f"--{name}",
-            nargs="+",
-            action="extend",
-            default=None if needed else [],
-            required=needed,
-            metavar="COLUMN",
-            help=meaning,
-        )
-    columns.add_argument("--rate", required=True, metavar="COLUMN", help="the learning rate")
-    columns.add_argument("--loss", required=True, metavar="COLUMN", help="what was reached")
-    columns.add_argument("--effective", metavar="COLUMN", help="the effective rate a run had")
-    columns.add_argument("--seed", metavar="COLUMN", help="tells repetitions apart")
-    columns.add_argument(
-        "--status",
-        metavar="COLUMN[=WORD,WORD]",
-        help="anything but `ok` there, or one of these words: the run diverged",
-    )
-    columns.add_argument("--maximize", action="store_true", help="the loss is to be large")
+    _columns(parser, required=True)
+    parser.add_argument("--effective", metavar="COLUMN", help="the effective rate a run had")
 
     asked = parser.add_argument_group("what is asked")
     asked.add_argument("--confidence", type=float, default=0.95, help="of the intervals [0.95]")
@@ -258,6 +239,98 @@ def _judging(parser: argparse.ArgumentParser) -> None:
     written.add_argument("--figure", type=Path, metavar="FILE", help="png, pdf or svg")
     written.add_argument("--html", type=Path, metavar="FILE", help="one page with all of it")
     written.add_argument("--tables", type=Path, metavar="FOLDER", help="csv files")
+
+
+class _OfStudy(argparse.Action):
+    """Stores a flag with which `design` is about a study, which the instruments do not know."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        setattr(namespace, self.dest, self.const if self.nargs == 0 else values)
+        namespace.module = "lrtransfer.study.workflow.commands"
+
+
+def _designing(parser: argparse.ArgumentParser) -> None:
+    """Flags of `design`: of a table as for `judge`, or of a study's experiment."""
+    parser.set_defaults(module="lrtransfer.transfer.design_command", reference=None)
+    parser.add_argument("table", nargs="?", help="a pilot: csv, tsv or Parquet, a row is a run")
+    _columns(parser, required=False)
+    parser.add_argument("--confidence", type=float, default=0.95, help="of the interval [0.95]")
+
+    asked = parser.add_argument_group("what is wished for")
+    asked.add_argument(
+        "--drift", type=float, metavar="WIDTH", help="half width, octaves per octave"
+    )
+    asked.add_argument("--predict", metavar="SIZE", help="the best rate there is to be known")
+    asked.add_argument("--within", type=float, metavar="OCTAVES", help="half width of that rate")
+    asked.add_argument(
+        "--sizes",
+        nargs="+",
+        default=[],
+        metavar="SIZE",
+        help="to sweep [doublings of the pilot's]",
+    )
+    asked.add_argument(
+        "--cost",
+        nargs="+",
+        default=None,
+        metavar="COST",
+        help="of a run: a power of its size, or SIZE=COST for each [0; a study's own price]",
+    )
+    asked.add_argument(
+        "--one-grid",
+        action="store_true",
+        help="the same rates and seeds at every size, as params.yaml says them",
+    )
+
+    study = parser.add_argument_group("of a study instead of a table")
+    for flag, settings in (
+        ("--experiment", {"metavar": "NAME", "help": "its stored sweeps are the pilot"}),
+        (
+            "--static",
+            {"nargs": 0, "const": True, "help": "lines of params.yaml for all experiments' sweeps"},
+        ),
+        (
+            "--pilot",
+            {"metavar": "SEED", "help": "print an experiments file that pilots all sweeps"},
+        ),
+    ):
+        study.add_argument(flag, action=_OfStudy, **settings)  # type: ignore[arg-type]
+    study.add_argument("--scale", help="instead of params.yaml's")
+    study.add_argument("--experiments", help="core, all or names with commas [all]")
+
+
+def _columns(parser: argparse.ArgumentParser, *, required: bool) -> None:
+    """Flags that say which columns of a table are what."""
+    columns = parser.add_argument_group("columns of the table")
+    for name, needed, meaning in (
+        ("size", required, "how large a net is, on each axis"),
+        ("arm", False, "settings that are compared"),
+        ("tuned", False, "settings over which each rate's loss is minimised"),
+    ):
+        columns.add_argument(
+            f"--{name}",
+            nargs="+",
+            action="extend",
+            default=None if needed else [],
+            required=needed,
+            metavar="COLUMN",
+            help=meaning,
+        )
+    columns.add_argument("--rate", required=required, metavar="COLUMN", help="the learning rate")
+    columns.add_argument("--loss", required=required, metavar="COLUMN", help="what was reached")
+    columns.add_argument("--seed", metavar="COLUMN", help="tells repetitions apart")
+    columns.add_argument(
+        "--status",
+        metavar="COLUMN[=WORD,WORD]",
+        help="anything but `ok` there, or one of these words: the run diverged",
+    )
+    columns.add_argument("--maximize", action="store_true", help="the loss is to be large")
 
 
 def _stages(add: Adding) -> None:

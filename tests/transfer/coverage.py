@@ -1,4 +1,12 @@
-"""How often nominal 95 % intervals hold the truth, cell by cell."""
+"""How often nominal 95 % intervals hold the truth, cell by cell.
+
+`python -m tests.transfer.coverage TABLE STUDIES` writes the table of all cells, five studies a cell
+at a time, so that what is done by any time can be read.
+"""
+
+import sys
+from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,8 +18,9 @@ from lrtransfer.transfer.predict import PredictionRefused, predicted
 from lrtransfer.transfer.regret import regrets
 from lrtransfer.transfer.rules import Within, verdict
 
-from .shapes import CELLS, DRIFTS, study
+from .shapes import CELLS, DRIFTS, TUNED, study
 
+SIZES, SEEDS = (4, 2, 3, 6), (3, 1, 5, 10)
 CONFIDENCE = 0.95
 NARROW = Within(-0.1, 0.1)
 #: A true drift just outside of what `NARROW` allows.
@@ -83,3 +92,17 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(out)
+
+
+def write(table: Path, studies: int) -> None:
+    """Write the summary of every cell, sizes and seeds, in rounds of five studies a cell."""
+    rounds: list[pd.DataFrame] = []
+    for seed, sizes, seeds in product(range(-(-studies // 5)), SIZES, SEEDS):
+        rounds += [tried(cell, sizes, seeds, 5, seed) for cell in CELLS]
+        found = summary(pd.concat(rounds))
+        found.insert(1, "tuned", found["cell"].isin(TUNED))
+        found.round(4).to_csv(table, index=False)
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]), int(sys.argv[2]))

@@ -6,26 +6,11 @@ from scipy import stats
 
 from lrtransfer.transfer.intervals import (
     Interval,
+    check_confidence,
     difference,
     jackknife_variance,
     line,
-    mean_interval,
 )
-
-
-def test_mean_interval_is_the_student_interval() -> None:
-    x = np.array([1.0, 2.0, 4.0])
-    found = mean_interval(x, 0.95)
-    oracle = stats.t.interval(0.95, 2, loc=x.mean(), scale=stats.sem(x))
-    assert found == pytest.approx((x.mean(), *oracle), rel=1e-12)
-
-
-def test_missing_values_are_left_out_and_one_value_has_no_interval() -> None:
-    assert mean_interval([1.0, np.nan, 3.0], 0.9) == mean_interval([1.0, 3.0], 0.9)
-    single = mean_interval([5.0, np.nan], 0.95)
-    assert single.value == 5
-    assert math.isnan(single.low) and math.isnan(single.high)
-    assert math.isnan(mean_interval([], 0.95).value)
 
 
 def test_line_agrees_with_linregress() -> None:
@@ -63,4 +48,4 @@ def test_jackknife_of_the_mean_is_its_squared_standard_error() -> None:
 @pytest.mark.parametrize("confidence", [0.0, 1.0, 95])
 def test_impossible_confidence_is_refused(confidence: float) -> None:
     with pytest.raises(ValueError, match="confidence"):
-        mean_interval([1.0, 2.0], confidence)
+        check_confidence(confidence)

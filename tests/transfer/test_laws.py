@@ -80,6 +80,16 @@ def test_single_seeds_take_their_scatter_from_the_law_and_an_assumption() -> Non
     assert noisy.scatter.variance > 1.5 * law.scatter.variance
 
 
+def test_sizes_side_by_side_do_not_average_the_grids_error_away() -> None:
+    few, many = (
+        fit([swept({"width": n}, -6.0) for n in np.geomspace(32, 256, count)]) for count in (4, 28)
+    )
+    assert many.drift.parts[0].variance < few.drift.parts[0].variance / 3
+    assert many.drift.systematic == pytest.approx(few.drift.systematic, rel=0.5)
+    in_other_units = fit([swept({"width": 3 * n}, -6.0) for n in np.geomspace(32, 256, 28)])
+    assert in_other_units._crowding == many._crowding > 3
+
+
 def test_a_broad_valley_is_read_with_a_wide_window_and_a_narrow_one_not() -> None:
     def chosen(curvature: float) -> float:
         rng = np.random.default_rng(0)

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from lrtransfer.coordinates.exponents import NOTHING, Exponent
 from lrtransfer.coordinates.sizes import Coordinates
-from lrtransfer.transfer.intervals import UNKNOWN, Interval, line, mean_interval
+from lrtransfer.transfer.estimate import of_seeds
+from lrtransfer.transfer.intervals import UNKNOWN, Interval, line
 
 CONFIDENCE = 0.95
 # The algebra gives multiples of 1/2: within this distance no other one is nearer.
@@ -127,7 +128,8 @@ def growth(sizes: npt.NDArray[np.float64], widths: Sequence[int]) -> Interval:
     """
     if not (sizes > 0).all():
         return UNKNOWN
-    return mean_interval(line(np.log2(widths), np.log2(sizes)).slope, CONFIDENCE)
+    slopes = line(np.log2(widths), np.log2(sizes)).slope
+    return of_seeds(slopes, range(len(slopes))).interval(CONFIDENCE)
 
 
 def judge(

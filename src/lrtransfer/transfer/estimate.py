@@ -100,7 +100,9 @@ class Estimate:
         if self.open_low and self.open_high:
             return ""
         if math.isnan(self.half_width(0.5)):
-            return "its scatter is unknown: one seed has none"
+            is_open = self.open_low or self.open_high
+            why = "an optimum lies at its grid's end" if is_open else "one seed has none"
+            return f"its scatter is unknown: {why}"
         if self.observations < LEAST_OBSERVATIONS:
             return f"fewer than {LEAST_OBSERVATIONS} independent observations"
         return ""

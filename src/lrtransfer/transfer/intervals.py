@@ -1,7 +1,6 @@
-"""Student t intervals over seeds and for straight lines.
+"""Intervals and their differences, straight lines, the jackknife.
 
-Arrays carry any leading dimensions (simulated studies); the last axis is what an interval is over.
-An interval needs at least two values: with fewer it is NaN, never a guess.
+Arrays carry any leading dimensions; the last axis is what a line or a variance is over.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 Array = npt.NDArray[np.float64]
 
@@ -45,38 +43,6 @@ def check_confidence(confidence: float) -> None:
     """
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must lie between 0 and 1 (0.95, say), not {confidence}")
-
-
-def t_quantile(confidence: float, degrees_of_freedom: npt.ArrayLike) -> Array:
-    """Return the two-sided Student quantile; NaN where `degrees_of_freedom` < 1.
-
-    Example:
-        >>> from lrtransfer.transfer.intervals import t_quantile
-        >>> float(t_quantile(0.95, 2).round(3))
-        4.303
-    """
-    check_confidence(confidence)
-    df = np.asarray(degrees_of_freedom, dtype=np.float64)
-    return np.asarray(stats.t.ppf((1 + confidence) / 2, np.where(df >= 1, df, np.nan)))
-
-
-def mean_interval(values: npt.ArrayLike, confidence: float) -> Interval:
-    """Return the mean over seeds (S,) with its t interval; NaN values are left out.
-
-    Example:
-        >>> from lrtransfer.transfer.intervals import mean_interval
-        >>> [round(x, 2) for x in mean_interval([1.0, 2.0, 3.0], confidence=0.95)]
-        [2.0, -0.48, 4.48]
-    """
-    x = np.asarray(values, dtype=np.float64)
-    x = x[np.isfinite(x)]
-    if x.size == 0:
-        return UNKNOWN
-    mean = float(x.mean())
-    if x.size == 1:
-        return Interval(mean, float("nan"), float("nan"))
-    half = float(t_quantile(confidence, x.size - 1) * x.std(ddof=1)) / math.sqrt(x.size)
-    return Interval(mean, mean - half, mean + half)
 
 
 def line(x: Array, y: Array) -> Line:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 
+from lrtransfer.transfer.judge import Judgement
 from lrtransfer.transfer.judge import judge as judged_table
 from lrtransfer.transfer.judgement_text import text
 from lrtransfer.transfer.roles import JudgeError, Status
@@ -15,7 +17,32 @@ def judge(options: argparse.Namespace) -> None:
     Raises:
         JudgeError: a flag or the table is not as it should be, or a file cannot be written.
     """
-    judged = judged_table(
+    found = judged(
+        options,
+        reference={a: values[0] for a, values in _sizes(options.reference, "reference").items()},
+    )
+    asked = _sizes(options.predict, "predict")
+    predictions = found.predict(**asked) if asked else None
+    print(text(found, predictions))
+    try:
+        if options.tables:
+            options.tables.mkdir(parents=True, exist_ok=True)
+            tables = found.tables(predictions)
+            for name, frame in tables.items():
+                frame.to_csv(options.tables / f"{name}.csv", index=False)
+        if options.figure:
+            found.figure(options.figure, predict=asked or None)
+        if options.html:
+            from lrtransfer.transfer.judgement_page import page
+
+            options.html.write_text(page(found, predictions), encoding="utf-8")
+    except OSError as error:
+        raise JudgeError(f"cannot write {error.filename}: {error.strerror}") from error
+
+
+def judged(options: argparse.Namespace, reference: Mapping[str, float] | None = None) -> Judgement:
+    """Return the judgement of a table whose columns the flags name."""
+    return judged_table(
         options.table,
         size=options.size,
         rate=options.rate,
@@ -27,25 +54,8 @@ def judge(options: argparse.Namespace) -> None:
         effective=options.effective,
         maximize=options.maximize,
         confidence=options.confidence,
-        reference={a: values[0] for a, values in _sizes(options.reference, "reference").items()},
+        reference=reference,
     )
-    asked = _sizes(options.predict, "predict")
-    predictions = judged.predict(**asked) if asked else None
-    print(text(judged, predictions))
-    try:
-        if options.tables:
-            options.tables.mkdir(parents=True, exist_ok=True)
-            tables = judged.tables(predictions)
-            for name, frame in tables.items():
-                frame.to_csv(options.tables / f"{name}.csv", index=False)
-        if options.figure:
-            judged.figure(options.figure, predict=asked or None)
-        if options.html:
-            from lrtransfer.transfer.judgement_page import page
-
-            options.html.write_text(page(judged, predictions), encoding="utf-8")
-    except OSError as error:
-        raise JudgeError(f"cannot write {error.filename}: {error.strerror}") from error
 
 
 def _status(given: str | None) -> Status | None:

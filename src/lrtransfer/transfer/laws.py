@@ -4,7 +4,7 @@ Its terms are the drifts: octaves of rate per octave of width, depth, batch, …
 the seeds' pseudo-values at all sizes (`vertices.py`), with Student's t, in quadrature with what
 seeds do not lessen: each size's own error, and the doubt of how the valley's shape changes.
 
-The bandwidth is the one of `vertices.bandwidths` at which the drift's interval is narrowest: broad
+The bandwidth is the one of `vertices.tried` at which the drift's interval is narrowest: broad
 valleys bear a wide one, which averages noise away, and pay for it with a floor in proportion.
 
 With one seed a size its scatter is not seen. It is taken from the scatter about the law and from
@@ -25,7 +25,7 @@ from scipy import stats
 
 from lrtransfer.transfer.estimate import Estimate, Part
 from lrtransfer.transfer.sweeps import Sweep
-from lrtransfer.transfer.vertices import DOUBT_OF_MOVES, Vertices, bandwidths
+from lrtransfer.transfer.vertices import DOUBT_OF_MOVES, Vertices, tried
 
 Array = npt.NDArray[np.float64]
 
@@ -109,6 +109,13 @@ class Law:
         return np.asarray(np.linalg.inv(self._sizes.T @ (self._seeds[:, None] * self._sizes)))
 
     @cached_property
+    def _crowding(self) -> float:
+        """Sizes for each half octave: the grid and the valley's form do the same to all of them."""
+        octaves = self._sizes[:, 1:] - self._sizes[:, 1:].min(axis=0)
+        # Not to the half: a step of a quarter octave must not be rounded by its last digit.
+        return len(octaves) / len(np.unique(np.round(2 * octaves + 1e-6), axis=0))
+
+    @cached_property
     def _weights(self) -> Array:
         """How each size's optimum enters each term (terms, N)."""
         return np.asarray(self._covariance @ (self._sizes * self._seeds[:, None]).T)
@@ -147,7 +154,9 @@ class Law:
             if scatter.df > 0
             else (),
             systematic=math.hypot(
-                float(np.linalg.norm(weights * v.floor)), DOUBT_OF_MOVES * shape, shared
+                math.sqrt(self._crowding) * float(np.linalg.norm(weights * v.floor)),
+                DOUBT_OF_MOVES * shape,
+                shared,
             ),
             open_low=any(end <= 0 for end in ends),
             open_high=any(end >= 0 for end in ends),
@@ -187,7 +196,7 @@ def _fit(sweeps: tuple[Sweep, ...]) -> Law:
     if not usable:
         raise ValueError("no size has a rate at which its runs train: sweep lower learning rates")
     axes = _independent(usable)
-    narrowest, *wider = (Law(Vertices(usable, b), axes) for b in bandwidths(usable))
+    narrowest, *wider = (Law(vertices, axes) for vertices in tried(usable))
     return min([narrowest, *(law for law in wider if law.vertices.fits)], key=_width)
 
 

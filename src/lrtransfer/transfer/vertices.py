@@ -7,7 +7,10 @@ What more seeds do not lessen is stated in units of the bandwidth b, and so shri
 
 - `FLOOR` · b, for each size by itself: where the optimum lies between grid points;
 - `OFFSET` · b and `DOUBT` times the gap between both forms of a valley, for an optimum's place;
-- `DOUBT_OF_MOVES` times the change of that gap with size, for how an optimum moves.
+- `DOUBT_OF_MOVES` times the change of that gap with size, for how an optimum moves;
+- `BENT` times how far a wider window moves the bottom (of its place `BENT_PLACE`): far where the
+  valley is no cubic within the window, as where a long slope ends in a wall. Mostly it is alike at
+  every size: `FOLLOWED` times its mean is taken off all optima of the arm, which moves no drift.
 
 Beside a rate at which most seeds diverged nothing bends the valley up: the optimum is censored. It
 is the lowest rate that trains, give or take a step, a uniform error of 0.29 steps.
@@ -31,10 +34,11 @@ from lrtransfer.transfer.sweeps import Sweep
 
 Array = npt.NDArray[np.float64]
 
-FLOOR = 0.016
-OFFSET = 0.07
-DOUBT = 0.6
-DOUBT_OF_MOVES = 0.5
+FLOOR = 0.014
+OFFSET = 0.045
+DOUBT = 0.5
+DOUBT_OF_MOVES = 0.7
+BENT, BENT_PLACE, FOLLOWED = 0.5, 1.6, 2.5
 
 #: Standard deviations of a censored optimum in grid steps: as it moves, and of its place.
 CENSORED, CENSORED_PLACE = 0.29, 0.35
@@ -74,10 +78,17 @@ class Vertices:
     @cached_property
     def gap(self) -> Array:
         """By how much (N,) the valley of two half parabolas has its bottom elsewhere."""
-        free = [not (cut or side) for cut, side in zip(self.censored, self.side, strict=True)]
-        heights = [sweep.means[None] for sweep in self.sweeps]
-        other = [fit.position[0] for fit in self._bottoms(heights, "halves")]
-        return np.where(free, np.array(other) - self.position, 0.0)
+        return self._moved(self._bottoms([s.means[None] for s in self.sweeps], "halves"))
+
+    @cached_property
+    def bend(self) -> Array:
+        """By how much (N,) a wider window moves the bottom."""
+        return self._moved(self.wider._fits)
+
+    @cached_property
+    def wider(self) -> Vertices:
+        """The same at the next wider bandwidth."""
+        return Vertices(self.sweeps, WIDER * self.bandwidth)
 
     @cached_property
     def censored(self) -> npt.NDArray[np.bool_]:
@@ -92,13 +103,14 @@ class Vertices:
     @cached_property
     def floor(self) -> Array:
         """Standard deviations (N,) of each size's own error as the optimum moves."""
-        return self._by_size(FLOOR * self.bandwidth, CENSORED, THREE_POINTS)
+        plain = self._by_size(FLOOR * self.bandwidth, CENSORED, THREE_POINTS)
+        return np.hypot(plain, BENT * self.bend)
 
     @cached_property
     def offset(self) -> Array:
         """Standard deviations (N,) of an optimum's place that no seed lessens."""
         plain = self._by_size(OFFSET * self.bandwidth, CENSORED_PLACE, THREE_POINTS_PLACE)
-        return np.hypot(plain, DOUBT * self.gap)
+        return np.sqrt(plain**2 + (DOUBT * self.gap) ** 2 + (BENT_PLACE * self.bend) ** 2)
 
     @cached_property
     def noise(self) -> float:
@@ -145,14 +157,25 @@ class Vertices:
     @cached_property
     def _places(self) -> list[Array]:
         """Per size the optimum, and without each seed."""
+        followed = FOLLOWED * float(self.bend[self._free].mean()) if self._free.any() else 0.0
         return [
             np.where(
                 [_bounded(s, h) for h in heights],
                 s.log2_rate[fit.lowest],
-                np.where(np.isfinite(fit.position), fit.position, fit.position[0]),
+                np.where(np.isfinite(fit.position), fit.position, fit.position[0]) - followed,
             )
             for s, heights, fit in zip(self.sweeps, self._heights, self._fits, strict=True)
         ]
+
+    @cached_property
+    def _free(self) -> npt.NDArray[np.bool_]:
+        """Where (N,) the optimum is neither censored nor at its grid's end."""
+        return np.asarray(~self.censored & np.array([not side for side in self.side]))
+
+    def _moved(self, other: Sequence[valley.Bottom]) -> Array:
+        """Return how far (N,) other bottoms lie from these; zero where an optimum is a bound."""
+        theirs, own = (np.array([fit.position[0] for fit in fits]) for fits in (other, self._fits))
+        return np.where(self._free, theirs - own, 0.0)
 
     def _bottoms(self, heights: Sequence[Array], form: valley.Form) -> list[valley.Bottom]:
         """Return the bottoms of each sweep's valleys; sweeps of one grid are fitted together."""
@@ -176,14 +199,14 @@ class Vertices:
         return np.array(values)
 
 
-def bandwidths(sweeps: Sequence[Sweep]) -> list[float]:
-    """Return the bandwidths to try for one arm, in octaves, ascending."""
+def tried(sweeps: tuple[Sweep, ...]) -> list[Vertices]:
+    """Return the vertices of one arm at the bandwidths to try, ascending."""
     step = max((s.spacing for s in sweeps if not np.isnan(s.spacing)), default=1.0)
     widest = max((s.grid[1] - s.grid[0] for s in sweeps), default=step)
-    tried = [NARROWEST * step]
-    while tried[-1] * WIDER <= 0.75 * widest:
-        tried.append(tried[-1] * WIDER)
-    return tried
+    found = [Vertices(sweeps, NARROWEST * step)]
+    while found[-1].bandwidth * WIDER <= 0.75 * widest:
+        found.append(found[-1].wider)
+    return found
 
 
 def size_of(sweep: Sweep) -> int:

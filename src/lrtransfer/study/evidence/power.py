@@ -20,16 +20,17 @@ import numpy as np
 from scipy import special, stats
 
 from lrtransfer.study.evidence.measure import Kind
-from lrtransfer.transfer.estimate import LEAST_OBSERVATIONS, Estimate, Part, on_scale, squared
-from lrtransfer.transfer.rules import Rule, verdict
+from lrtransfer.transfer.estimate import LEAST_OBSERVATIONS, Estimate, Part, squared, welch
+from lrtransfer.transfer.rules import Above, Below, Rule, Within, verdict
 
 MOST_SEEDS = 50
 MOST_SIZES = 12
 
 _MOST_TIMES_ARMS = 10.0
 _WIDER = "a wider learning-rate grid: an optimum lies at its edge"
-# Quantiles of the scatter and of its estimate over which a probability is summed.
-_VALUES, _SPREADS = 101, 41
+# Quantiles of the estimated scatter over which a probability is summed.
+_SPREADS = 41
+_LEAST = 1e-300
 
 
 class Power(NamedTuple):
@@ -175,26 +176,75 @@ def decides(rule: Rule, truth: float, study: Estimate, confidence: float) -> flo
     """
     if study.scale not in ("linear", "root"):
         raise ValueError(f"the scale is {study.scale}: the power of linear and root is known alone")
-    total = sum(part.variance for part in study.parts)
-    doubt = sum(part.variance**2 / part.df for part in study.parts)
-    df = total**2 / doubt if doubt else math.inf
+    if study.obstacle and not math.isnan(study.value):
+        return 0.0
+    own = welch(*study.parts)
     levels = (np.arange(_SPREADS) + 0.5) / _SPREADS
-    factors = stats.chi2.ppf(levels, df) / df if math.isfinite(df) else np.ones(1)
-    moves = special.ndtri((np.arange(_VALUES) + 0.5) / _VALUES) * math.hypot(
-        math.sqrt(total), study.systematic
+    finite = math.isfinite(own.df)
+    factors = stats.chi2.ppf(levels, own.df) / own.df if finite else np.ones(1)
+    scatter = max(math.hypot(math.sqrt(own.variance), study.systematic), _LEAST)
+    centre, low, high = (
+        squared(x) if study.scale == "root" else x for x in (truth, *_limits(rule))
     )
-    centre = squared(truth) if study.scale == "root" else truth
-    found = [
-        replace(
-            study,
-            value=on_scale(centre + float(move), study.scale),
-            parts=tuple(Part(p.variance * float(factor), p.df) for p in study.parts),
-        ).verdict(rule, confidence)
-        != "inconclusive"
-        for factor in factors
-        for move in moves
-    ]
+    found = []
+    for factor in factors:
+        parts = tuple(Part(p.variance * float(factor), p.df) for p in study.parts)
+        half = replace(study, value=0.0, parts=parts).half_width(1 - confidence)
+        below = math.inf if study.open_low else half
+        above = math.inf if study.open_high else half
+        # Holds where value − below ≥ low and value + above ≤ high; fails where all lies outside.
+        starts = -math.inf if math.isinf(low) else low + below
+        ends = math.inf if math.isinf(high) else high - above
+        ranks = ((x - centre) / scatter for x in (starts, ends, low - above, high + below))
+        start, end, under, over = special.ndtr(list(ranks))
+        found.append(max(end - start, 0.0) + under + (1 - over))
     return float(np.mean(found))
+
+
+def detectable(rule: Rule, study: Estimate, confidence: float, power: float = 0.8) -> float:
+    """Return the distance from the rule's threshold at which a study decides it so likely.
+
+    Args:
+        rule: of the claim.
+        study: whose parts, systematic part and scale count.
+        confidence: of the interval.
+        power: wished for.
+
+    Returns:
+        The distance, on the scale that the estimate shows, into the outside of `Within`; NaN where
+        none up to 2²⁰ half widths does.
+
+    Raises:
+        ValueError: as `decides`.
+    """
+    low, high = _limits(rule)
+    edge, outwards = (high, 1.0) if math.isfinite(high) else (low, -1.0)
+    known = study.half_width(1 - confidence)
+    unit = known if study.scale == "linear" else math.sqrt(known)
+    if not unit > 0 or not math.isfinite(unit):
+        return math.nan
+    reach = unit / 8
+    while decides(rule, edge + outwards * reach, study, confidence) < power:
+        reach *= 2
+        if reach > 2**20 * unit:
+            return math.nan
+    least = 0.0
+    for _ in range(12):
+        middle = (least + reach) / 2
+        enough = decides(rule, edge + outwards * middle, study, confidence) >= power
+        least, reach = (least, middle) if enough else (middle, reach)
+    return reach
+
+
+def _limits(rule: Rule) -> tuple[float, float]:
+    """Return the ends of the region in which a rule holds."""
+    if isinstance(rule, Within):
+        return rule.low, rule.high
+    if isinstance(rule, Above):
+        return rule.threshold, math.inf
+    if isinstance(rule, Below):
+        return -math.inf, rule.threshold
+    raise ValueError(f"the region of {rule} is not known")
 
 
 def _more_arms(rule: Rule, effect: Estimate, confidence: float) -> str:

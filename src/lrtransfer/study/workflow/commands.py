@@ -99,6 +99,11 @@ def claims(options: Namespace) -> None:
     from lrtransfer.study.workflow.stages import read_claims, read_ledger
 
     chosen = _selected(options)
+    if options.power:
+        from lrtransfer.study.workflow.designing import power_table
+
+        print(power_table(_all(options)), end="")
+        return
     records = read_ledger(chosen.layout, chosen.plan.experiments)
     if options.against is not None:
         from lrtransfer.study.evidence.replication import compare
@@ -123,6 +128,19 @@ def predict(options: Namespace) -> None:
     print(predictions_json(found) if options.json else predictions_text(found))
     if not any(answer.prediction for answer in found):
         raise SystemExit(3)
+
+
+def design(options: Namespace) -> None:
+    """Print the design of an experiment's sweeps, the static plan of all, or its pilots."""
+    from lrtransfer.study.workflow.designing import experiment_design, pilots, static_plan
+
+    chosen = _selected(options) if options.experiments else _all(options)
+    if options.experiment is not None:
+        print(experiment_design(_all(options), options))
+    elif options.pilot is not None:
+        print(pilots(chosen, options.params, options.pilot), end="")
+    else:
+        print(static_plan(chosen, options.params))
 
 
 def status(options: Namespace) -> None:

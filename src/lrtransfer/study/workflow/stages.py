@@ -69,14 +69,10 @@ def write_estimates(plan: Plan, layout: Layout, experiment: str) -> None:
 
 def write_ledger(plan: Plan, layout: Layout) -> None:
     """Write claims and metrics of every experiment that has estimates, selected now or not."""
-    names = estimated_experiments(plan, layout)
-    settings = {name: estimate_settings(plan, name) for name in names}
-    estimates = {
-        name: Estimates(read_frame(layout.estimates(name), of)) for name, of in settings.items()
-    }
+    estimates = read_estimates(plan, layout)
     forecasts = [
-        read_frame(layout.forecasts(name), settings[name])
-        for name in names
+        read_frame(layout.forecasts(name), estimate_settings(plan, name))
+        for name in estimates
         if layout.forecasts(name) in estimate_files(plan, layout, name)
     ]
     records = ledger(
@@ -89,6 +85,14 @@ def write_ledger(plan: Plan, layout: Layout) -> None:
     _write_json(layout.claims, records)
     _write_json(layout.metrics, _metrics(records, estimates))
     write_sums(layout.claims_sums, (layout.claims, layout.metrics))
+
+
+def read_estimates(plan: Plan, layout: Layout) -> dict[str, Estimates]:
+    """Return the estimates of every experiment that has any, selected now or not."""
+    return {
+        name: Estimates(read_frame(layout.estimates(name), estimate_settings(plan, name)))
+        for name in estimated_experiments(plan, layout)
+    }
 
 
 def read_frame(path: Path, of: Mapping[str, Any]) -> pd.DataFrame:

@@ -1,0 +1,273 @@
+"""Designs of a study's sweeps: of one experiment, or the static plan of all, as YAML.
+
+Two steps make the static plan. `pilots` writes experiments that train one seed at every octave, at
+the smallest and the largest size; `static_plan` reads their tables, or where there are none the
+stored sweeps, and says the new axes.
+"""
+
+from __future__ import annotations
+
+import math
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from lrtransfer.study.evidence.registered import registered
+from lrtransfer.study.plan.claims import FILE, load_claims
+from lrtransfer.study.plan.expand import Plan
+from lrtransfer.study.plan.fill import fill
+from lrtransfer.study.plan.load import parse_study, read_params
+from lrtransfer.study.plan.messages import unknown
+from lrtransfer.study.plan.yaml_file import StudyError
+from lrtransfer.study.workflow.stages import read_estimates, read_frame
+from lrtransfer.study.workflow.start import Selection
+from lrtransfer.study.workflow.targets import table_settings
+from lrtransfer.transfer.design import STATIC_SEEDS, expected, static
+from lrtransfer.transfer.design_command import answer, price, sizes
+from lrtransfer.transfer.design_text import span
+from lrtransfer.transfer.estimate import Estimate
+from lrtransfer.transfer.pilot import pilot
+from lrtransfer.transfer.roles import JudgeError
+from lrtransfer.transfer.sweeps import Sweep, groups_of, sweeps
+
+PILOT = "_pilot"
+
+#: An axis of fewer rates, or a single size, is no sweep.
+_FEWEST_RATES = 5
+
+
+def experiment_design(chosen: Selection, options: Namespace) -> str:
+    """Return what a wished half width takes at each arm of an experiment.
+
+    Raises:
+        StudyError: no such experiment, or it has no runs yet.
+        JudgeError: a flag is not as it should be, or the sweeps are no pilot.
+    """
+    name = options.experiment
+    if name not in chosen.plan.experiments:
+        raise StudyError([f"--experiment: {unknown('experiment', name, chosen.plan.experiments)}"])
+    options.one_grid = True
+    told = []
+    for group in _stored(chosen, name):
+        model = pilot(group)
+        cost = price(options, model.axis) if options.cost else _priced(chosen.plan, group)
+        told.append(f"{group[0].arm}:")
+        told.append(answer(options, model, sizes(options, model), cost, group[0].arm))
+    return "\n".join(told)
+
+
+def pilots(chosen: Selection, params: Path, seed: str) -> str:
+    """Return an experiments file with a pilot of every experiment that sweeps.
+
+    Raises:
+        StudyError: the seed is one of the study's, or no number.
+    """
+    if not seed.isascii() or not seed.isdigit():
+        raise StudyError([f"--pilot {seed}: give a seed, a whole number that the study leaves out"])
+    made: dict[str, dict[str, Any]] = {}
+    for name in _sweeping(chosen.plan):
+        grid = chosen.plan.grid(name)
+        if int(seed) in grid.seeds:
+            raise StudyError([f"--pilot {seed}: {name} has this seed. Give one it leaves out."])
+        axis = "widths" if len(grid.widths) > 1 else "depths"
+        ends = getattr(grid, axis)
+        made[name + PILOT] = {
+            "question": f"Pilot of {name}: where do its valleys lie?",
+            "like": name,
+            "figures": ["optima"],
+            axis: [min(ends), max(ends)],
+            "seeds": [int(seed)],
+        } | {part: None for part in ("measure", "spectra") if getattr(grid, part) is not None}
+    _checked(params, made)
+    head = "# Pilots, one seed that the study leaves out: `lrtransfer design --pilot`.\n"
+    return head + _yaml(made)
+
+
+def static_plan(chosen: Selection, params: Path) -> str:
+    """Return the lines of the static plan, and what they are from.
+
+    Raises:
+        JudgeError: no experiment has a pilot.
+    """
+    content = read_params(params)
+    origins = fill(content).origins
+    scale, told = chosen.plan.study.scale, list[str]()
+    found: dict[str, _Line] = {}
+    for name in _sweeping(chosen.plan):
+        try:
+            groups = _piloted(chosen, name)
+        except FileNotFoundError:
+            told.append(f"# {name}: no pilot and no stored sweeps; left as it is")
+            continue
+        grid = chosen.plan.grid(name)
+        for group in groups:
+            axis = next(iter(group[0].sizes))
+            asked = [float(size) for size in getattr(grid, f"{axis}s")]
+            arm = group[0].arm
+            place = origins[f"study.{name}.scales.{scale}.learning_rates.{arm}"]
+            try:
+                rates = static(pilot(group), asked, follow=False)
+            except JudgeError as error:
+                told.append(f"# {name}, {arm}: {error}; left as it is")
+                continue
+            own = next(iter(rates.rates.values()))
+            line = _Line(own[0], own[-1], rates.step, grid.reference_learning_rate.get(arm))
+            found[place] = line.with_(found[place]) if place in found else line
+    if not found:
+        raise JudgeError("design --static: no experiment has a pilot: see `lrtransfer design -h`")
+    changes = _changes(found)
+    _checked(params, changes)
+    return "\n".join([*told, _yaml({"study": changes}).rstrip()])
+
+
+def power_table(chosen: Selection) -> str:
+    """Return the power of every claim under the static plan, as csv."""
+    rows = registered(
+        read_estimates(chosen.plan, chosen.layout),
+        load_claims(Path(FILE), chosen.plan.study),
+        planned_drifts(chosen),
+        seeds=STATIC_SEEDS,
+        confidence=chosen.plan.study.fits.confidence,
+    )
+    return pd.DataFrame(rows).round(4).to_csv(index=False)
+
+
+def planned_drifts(chosen: Selection) -> dict[tuple[str, str], Estimate]:
+    """Return a drift of the static plan's scatter for each experiment and arm that has a pilot."""
+    found = {}
+    for name in _sweeping(chosen.plan):
+        grid = chosen.plan.grid(name)
+        try:
+            groups = _piloted(chosen, name)
+        except FileNotFoundError:
+            continue
+        for group in groups:
+            asked = [float(size) for size in getattr(grid, f"{group[0].axis}s")]
+            try:
+                model = pilot(group)
+            except JudgeError:
+                continue
+            likely = expected(model, static(model, asked, follow=False))
+            found[name, group[0].arm] = likely.estimate([STATIC_SEEDS] * len(asked))
+    return found
+
+
+@dataclass(frozen=True)
+class _Line:
+    """An axis: its ends and step in octaves, and the rate that is measured."""
+
+    start: float
+    end: float
+    step: float
+    measured: float | None
+
+    def with_(self, other: _Line) -> _Line:
+        """Return the axis that serves two arms whose axis is written once."""
+        step = min(self.step, other.step)
+        start, end = min(self.start, other.start), max(self.end, other.end)
+        steps = math.ceil((end - start) / step - 1e-9)
+        return _Line(start, start + steps * step, step, self.measured or other.measured)
+
+    @property
+    def written(self) -> str | list[float | str]:
+        """The axis, moved by half a step at most so that the measured rate is on it.
+
+        A measured rate outside is put beside it: where curvature is measured was fixed before.
+        """
+        shift = 0.0
+        if self.measured is not None:
+            away = math.log2(self.measured) - self.start
+            if not 0 <= away <= self.end - self.start:
+                steps = round((self.end - self.start) / self.step)
+                rates = (self.start + i * self.step for i in range(steps + 1))
+                return [*(f"2^{rate:g}" for rate in rates), self.measured]
+            shift = away - self.step * round(away / self.step)
+        return span(self.start + shift, self.end + shift, self.step)
+
+
+def _changes(found: Mapping[str, _Line]) -> dict[str, Any]:
+    """Return the lines as a part of `study`, by the places at which the axes are written."""
+    changes: dict[str, Any] = {}
+    for place, line in found.items():
+        _, name, *path = place.split(".")
+        own = changes.setdefault(name, {"seeds": list(range(STATIC_SEEDS))})
+        for key in path[:-1]:
+            own = own.setdefault(key, {})
+        own[path[-1] if path[-1] == "lr" else "lr"] = line.written
+    return changes
+
+
+def _checked(params: Path, changes: Mapping[str, Any]) -> None:
+    """Raise StudyError unless params.yaml with these parts of `study` is a valid study."""
+    content = deepcopy(dict(read_params(params)))
+    content["study"] = _merged(content["study"], changes)
+    content.pop("include", None)
+    parse_study(content, source=params)
+
+
+def _merged(old: Any, new: Any) -> Any:
+    if not isinstance(new, Mapping):
+        return new
+    old = old if isinstance(old, Mapping) else {} if old is None else {"lr": old}
+    return {**old, **{key: _merged(old.get(key, {}), value) for key, value in new.items()}}
+
+
+def _yaml(content: Mapping[str, Any]) -> str:
+    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, default_flow_style=None)
+
+
+def _sweeping(plan: Plan) -> Iterator[str]:
+    """Yield the experiments that sweep the rate of an arm at several sizes, pilots left out."""
+    for name in plan.experiments:
+        grid = plan.grid(name)
+        several = max(len(grid.widths), len(grid.depths)) > 1
+        longest = max(map(len, grid.learning_rates.values()))
+        if several and longest >= _FEWEST_RATES and not name.endswith(PILOT):
+            yield name
+
+
+def _piloted(chosen: Selection, name: str) -> list[list[Sweep]]:
+    """Return the sweeps that place an experiment's windows: its pilot's, or its own."""
+    for source in (name + PILOT, name):
+        if source in chosen.plan.study.study and chosen.layout.table(source, "runs").is_file():
+            return list(_stored(chosen, source))
+    raise FileNotFoundError(name)
+
+
+def _stored(chosen: Selection, name: str) -> Iterator[list[Sweep]]:
+    """Yield the stored sweeps of an experiment, arm by arm, those of one rate left out."""
+    path = chosen.layout.table(name, "runs")
+    runs = read_frame(path, table_settings(chosen.plan, name))
+    for group in groups_of(sweeps(runs)):
+        if len(group[0].log2_rate) >= _FEWEST_RATES:
+            yield group
+
+
+def _priced(plan: Plan, group: list[Sweep]) -> Callable[[float], float]:
+    """Return the seconds of a run at a size, by the study's own price."""
+    from lrtransfer.study.workflow.cost import dataset_sizes, run_seconds
+    from lrtransfer.study.workflow.trial import Machine
+
+    machine, data = Machine(), dataset_sizes(plan)
+    axis = group[0].axis
+    known = {
+        getattr(run, axis): run_seconds(run, data[run.config.data], machine)
+        for run in plan.runs
+        if run.arm == group[0].arm and not run.measured
+    }
+
+    def seconds(size: float) -> float:
+        if int(size) not in known:
+            raise JudgeError(
+                f"--cost: the study prices {axis} {', '.join(map(str, known))}; give "
+                f"the cost of {axis} {size:g}, as {size:g}=COST for every size"
+            )
+        return known[int(size)]
+
+    return seconds
