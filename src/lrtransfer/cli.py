@@ -178,6 +178,15 @@ def _answers(add: Adding) -> None:
     predict.add_argument("--scale", help="instead of params.yaml's")
     predict.add_argument("--json", action="store_true", help="print JSON")
 
+    export = _selecting(add("export", help="the runs, in the form of other tools"))
+    export.add_argument(
+        "--to",
+        required=True,
+        choices=["csv", "parquet", "tensorboard", "wandb"],
+        help="a table an experiment, or every run shown to a tracker (wandb: offline)",
+    )
+    export.add_argument("--out", type=Path, default=Path("export"), metavar="FOLDER")
+
 
 def _measurements(add: Adding) -> None:
     """Commands that measure networks outside the study."""

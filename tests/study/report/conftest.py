@@ -16,6 +16,7 @@ from PIL import Image
 
 from lrtransfer.study.evidence.estimates import Of, Row, table
 from lrtransfer.study.figures.tables import Tables
+from lrtransfer.study.report import charts
 from lrtransfer.study.report.report import ExperimentReport, ReportFigure
 from lrtransfer.transfer.estimate import Estimate, Unit
 from tests.study.figures.synthetic import estimate
@@ -37,7 +38,7 @@ def claim(**changes: Any) -> dict[str, Any]:
         "value": 0.02,
         "ci_low": -0.05,
         "ci_high": 0.09,
-        "rule": "within [-0.1, 0.1]",
+        "rule": "in [-0.1, 0.1]",
         "verdict": "supported",
         "scale": "laptop",
         "experiment": "width_transfer_vision",
@@ -90,8 +91,14 @@ def with_rows(report: ExperimentReport, rows: Iterable[Row]) -> ExperimentReport
     return replace(report, tables=replace(report.tables, estimates=pd.concat(both)))
 
 
+@pytest.fixture(scope="session")
+def library() -> str:
+    """The page's library, bundled once: that takes three seconds."""
+    return charts.library()
+
+
 @pytest.fixture
-def experiment() -> ExperimentReport:
+def experiment(library: str) -> ExperimentReport:
     return ExperimentReport(
         name="width_transfer_vision",
         question="Does the best learning rate stay put?",

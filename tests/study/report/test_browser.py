@@ -6,6 +6,7 @@ Skipped where no Chromium is installed (`chromium` on Debian; the variable CHROM
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,13 +15,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lrtransfer.study.figures.tables import Tables
 from lrtransfer.study.report.report import ExperimentReport, Meta, render
 
 from . import browser
 from .conftest import claim
 
 PROGRAM = browser.find()
+EXPLORER = "#width_transfer_vision-explorer"
+RUNS = f"{EXPLORER} .mark-symbol.role-mark path"
 pytestmark = [
     pytest.mark.process,
     pytest.mark.skipif(PROGRAM is None, reason="no Chromium: install chromium to run this"),
@@ -47,7 +49,7 @@ def tab(opened: browser.Tab, experiment: ExperimentReport, tmp_path: Path) -> br
         }
         for arm in ("mup", "sp") for width in (32, 64) for seed in (0, 1) for rate in (-1, 0, 1, 2)
     ]  # fmt: skip
-    chosen = replace(experiment, tables=Tables(runs=pd.DataFrame(rows)))
+    chosen = replace(experiment, tables=replace(experiment.tables, runs=pd.DataFrame(rows)))
     long = {
         "id": "tuner_cdat_beats_constant_at_equal_price",
         "p_value": 0.0312,
@@ -68,6 +70,28 @@ def tab(opened: browser.Tab, experiment: ExperimentReport, tmp_path: Path) -> br
     return opened
 
 
+def drawn(tab: browser.Tab, figure: str, choice: str = "") -> None:
+    """Bring a chart near, and wait until it is drawn."""
+    tab.run(f"document.querySelector('{figure}').parentElement.scrollIntoView()")
+    done = f"document.querySelector('{figure}').dataset.drawn"
+    for _ in range(100):
+        found = tab.run(f"{done} || ''")
+        if found and choice in found:
+            return
+        time.sleep(0.1)
+    pytest.fail(f"{figure} was not drawn: {tab.errors}")
+
+
+def point(tab: browser.Tab, mark: str) -> None:
+    """Move the pointer onto the first of these marks."""
+    x, y = tab.run(
+        f"(() => {{ const m = document.querySelector('{mark}');"
+        "m.scrollIntoView({block: 'center'}); const r = m.getBoundingClientRect();"
+        "return [r.x + r.width / 2, r.y + r.height / 2]; })()"
+    )
+    tab.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+
+
 def test_no_network_and_no_console_error(tab: browser.Tab) -> None:
     assert tab.errors == []
     outside = [u for u in tab.requests if not u.startswith(("file:", "data:"))]
@@ -79,33 +103,53 @@ def test_every_figure_is_shown(tab: browser.Tab) -> None:
     shown = "[...document.images].every(i => i.complete && i.naturalWidth > 0)"
     assert tab.run("document.images.length") == 2
     assert tab.run(shown)
-    assert tab.run("document.querySelectorAll('.explorer svg').length") == 2
-    assert tab.run("document.querySelectorAll('.explorer .run').length") == 32
+    drawn(tab, "#claims-at-a-glance")
+    assert tab.run("document.querySelectorAll('#claims-at-a-glance .mark-symbol path').length") >= 3
+    drawn(tab, EXPLORER)
+    assert tab.run(f"document.querySelectorAll('{RUNS}').length") == 16
 
 
 def test_pointing_at_a_run_tells_it_and_its_configuration(tab: browser.Tab) -> None:
+    drawn(tab, EXPLORER)
+    point(tab, RUNS)
+    said = tab.run(f"document.querySelector('{EXPLORER} .said').textContent")
+    # The wider net lies just where the narrow one does, and above it.
+    assert "net width 64, depth 3" in said and "seed 0" in said
+    assert "run mup64s0r-1" in said
+    config = json.loads(tab.run(f"document.querySelector('{EXPLORER} .config').textContent"))
+    assert config == {"seed": 0, "model": {"family": "mlp", "width": 64}}
+
+
+def test_pointing_at_a_claim_tells_value_interval_seeds_and_the_command(tab: browser.Tab) -> None:
+    drawn(tab, "#claims-at-a-glance")
+    point(tab, "#claims-at-a-glance .layer_3_marks path")
+    said = tab.run("document.querySelector('#claims-at-a-glance .said').textContent")
+    for part in ("value 0.02", "interval [−0.05, 0.09]", "seeds 2", "repeat make study"):
+        assert part in said
+    shown = "document.querySelector('#vg-tooltip-element').textContent"
+    assert "make study EXPERIMENTS=width_transfer_vision" in tab.run(shown)
+    tab.run("document.querySelector('#claims-at-a-glance .said a').click()")
+    assert tab.run("document.getElementById('ledger').open")
+
+
+def test_another_arm_can_be_chosen(tab: browser.Tab) -> None:
+    drawn(tab, EXPLORER)
     tab.run(
-        "document.querySelector('.explorer .run').dispatchEvent(new PointerEvent('pointerenter'))"
+        f"(() => {{ const s = document.querySelector('{EXPLORER} select'); s.value = 'SP';"
+        "s.dispatchEvent(new Event('change')); })()"
     )
-    said = tab.run("document.querySelector('.said').textContent")
-    assert "μP, width 32, depth 3, seed 0" in said
-    assert "run mup32s0r-1" in said
-    config = json.loads(tab.run("document.querySelector('.config').textContent"))
-    assert config == {"seed": 0, "model": {"family": "mlp", "width": 32}}
+    drawn(tab, EXPLORER, "SP")
+    tab.run(f"document.querySelector('{EXPLORER} .plot').focus()")
+    tab.press("ArrowRight")
+    assert "run sp32s0r-1" in tab.run(f"document.querySelector('{EXPLORER} .said').textContent")
 
 
-def test_arms_and_sizes_can_be_switched_off(tab: browser.Tab) -> None:
-    boxes = "document.querySelectorAll('.controls input')"
-    assert tab.run(f"{boxes}.length") == 4
-    tab.run(f"{boxes}[1].click()")
-    assert tab.run("document.querySelectorAll('.explorer svg').length") == 1
-    tab.run(f"{boxes}[2].click()")
-    assert tab.run("document.querySelectorAll('.explorer .run').length") == 8
-
-
-def test_the_keyboard_reaches_runs_switches_and_the_ledgers_filter(tab: browser.Tab) -> None:
+def test_the_keyboard_reaches_the_ledgers_filter_and_every_run(tab: browser.Tab) -> None:
+    drawn(tab, EXPLORER)
+    tab.run("document.getElementById('ledger').open = true")
     visited = set()
-    for _ in range(60):
+    inside = f"document.querySelector('{EXPLORER} .plot') === document.activeElement"
+    for _ in range(80):
         tab.press("Tab")
         visited.add(
             tab.run(
@@ -113,23 +157,22 @@ def test_the_keyboard_reaches_runs_switches_and_the_ledgers_filter(tab: browser.
                 "(document.activeElement.type || '')"
             )
         )
-        if tab.run("document.activeElement.tagName.toLowerCase()") == "svg":
+        if tab.run(inside):
             break
     else:
-        pytest.fail(f"no panel can be focused, only {visited}")
-    assert {"a.", "input.checkbox", "input.search"} <= visited
-    first = tab.run("document.querySelector('.said').textContent")
+        pytest.fail(f"no chart can be focused, only {visited}")
+    assert {"a.", "input.checkbox", "input.search", "select.select-one"} <= visited
     tab.press("ArrowRight")
-    second = tab.run("document.querySelector('.said').textContent")
+    first = tab.run(f"document.querySelector('{EXPLORER} .said').textContent")
+    tab.press("ArrowRight")
+    second = tab.run(f"document.querySelector('{EXPLORER} .said').textContent")
     assert "run mup32" in first and "run mup32" in second and first != second
     tab.press("End")
-    assert "diverged" in tab.run("document.querySelector('.said').textContent")
-    tab.run("document.querySelector('.controls input').focus()")
-    tab.press(" ")
-    assert tab.run("document.querySelectorAll('.explorer svg').length") == 1
+    assert "diverged" in tab.run(f"document.querySelector('{EXPLORER} .said').textContent")
 
 
 def test_the_ledger_is_filtered_by_verdict_and_words(tab: browser.Tab) -> None:
+    assert not tab.run("document.getElementById('ledger').open")
     rows = "[...document.querySelectorAll('#ledger-table tbody tr')].filter(r => !r.hidden).length"
     assert tab.run(rows) == 3
     tab.run("document.querySelector('#ledger-filter input[value=contradicted]').click()")
@@ -148,7 +191,7 @@ def test_a_narrow_screen_does_not_scroll_sideways(tab: browser.Tab, width: int) 
     assert tab.run("document.documentElement.scrollWidth") <= width
     left_out = (
         "[...document.querySelectorAll('body *')].filter(e => e.offsetParent && "
-        "!e.closest('.scroll, .config, pre, .skip') && "
+        "!e.closest('.scroll, .config, pre, .skip, .plot') && "
         f"e.getBoundingClientRect().right > {width} + 1).map(e => e.tagName)"
     )
     assert tab.run(left_out) == []
@@ -157,6 +200,7 @@ def test_a_narrow_screen_does_not_scroll_sideways(tab: browser.Tab, width: int) 
 @pytest.mark.parametrize("width", [1280, 1024, 800, 390])
 def test_the_ledger_is_read_without_scrolling_sideways(tab: browser.Tab, width: int) -> None:
     tab.resize(width, 800)
+    tab.run("document.getElementById('ledger').open = true")
     page = "document.documentElement"
     assert tab.run(f"{page}.scrollWidth") <= tab.run(f"{page}.clientWidth")
     ledger = "document.getElementById('ledger-table').closest('.scroll')"

@@ -30,7 +30,7 @@ def greedy_against_on_edge(tables: Tables, settings: Settings) -> Drawing:
     for axes, arm in zip(grid[0, 1:], arms, strict=False):
         part = curves[(curves["arm"] == arm) & curves["gap"].notna()]
         _gaps(axes, part, tuned.looks(list(settings.arms))[arm][0])
-        axes.set_title(f"f(edge) − f(greedy) along {settings.arms[arm].label}")
+        axes.set_title(f"f(edge) − f(greedy)\nalong {settings.arms[arm].label}")
         parts.append(part.rename(columns={"gap": "value"}).assign(panel="gap", x=part["step"]))
         if len(part):
             won = int((part["gap"] > 0).sum())

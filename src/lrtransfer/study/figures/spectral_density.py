@@ -117,7 +117,7 @@ def _panel(axes: Axes, nodes: pd.DataFrame, edge: Edge, sizes: list[int]) -> pd.
         parts.append(pd.DataFrame({"panel": "density", "size": int(str(size)), "x": at,
                                    "value": shown, "n": copies}))  # fmt: skip
     axes.set_ylim(min(floors), max(tops) * 3.0)
-    axes.set_yscale("log")
+    style.plain_log(axes)
     axes.xaxis.set_major_locator(MaxNLocator(5))
     edges.line(axes, edge, vertical=True)
     drawn = pd.concat(parts).dropna(subset="value")

@@ -122,7 +122,8 @@ def line_panel(
             part["low"].to_numpy(float),
             part["high"].to_numpy(float),
             color=color,
-            alpha=0.6 * style.BAND_ALPHA,
+            # Bands of many arms would cover one another and the lines.
+            alpha=0.6 * style.BAND_ALPHA * min(1.0, 3 / len(settings.arms)),
             linewidth=0,
             zorder=2,
         )

@@ -1,89 +1,133 @@
-"""The explorer's data: every run of an experiment as a point, with its configuration."""
+"""Every run of an experiment as a point, loss over learning rate, with its configuration."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from matplotlib.colors import to_hex
 
-from lrtransfer.study.figures.style import size_colors
+from lrtransfer.study.figures.style import number, size_colors
 from lrtransfer.study.figures.tables import Tables
+from lrtransfer.study.report.charts import IS_CURRENT, Spec, spec
+
+_SHOWN = {
+    "net": "net",
+    "seed": "seed",
+    "eta": "learning rate η₀",
+    "final": "final loss",
+    "key": "run",
+}
 
 
-def script() -> str:
-    """The explorer's code."""
-    return Path(__file__).with_name("explorer.js").read_text(encoding="utf-8")
-
-
-def policy() -> str:
-    """The page's content security policy: its own script and pictures, and nothing from outside."""
-    digest = base64.b64encode(hashlib.sha256(script().encode()).digest()).decode("ascii")
-    return (
-        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
-        f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    )
-
-
-def data(tables: Tables, arms: Mapping[str, str]) -> str | None:
-    """Return the runs as JSON that is safe within a script element; None without runs to show.
-
-    A run is a list: arm, size, other size, seed, log2 of the rate, final loss (null: diverged),
-    key, what its configuration says beyond that of its arm (by path).
+def explorer(tables: Tables, arms: Mapping[str, str]) -> dict[str, Spec]:
+    """Return the chart of each arm that has runs, by its label.
 
     Args:
         tables: of one experiment.
         arms: label by arm name, in order.
     """
-    runs, axis = tables.runs, tables.axis
-    if runs.empty:
-        return None
-    configs = {
-        key: _flat(json.loads(text)) for key, text in zip(runs["key"], runs["config"], strict=True)
+    runs = tables.runs
+    return {
+        label: _of_arm(runs[runs["arm"] == arm], tables)
+        for arm, label in arms.items()
+        if (runs["arm"] == arm).any()
     }
-    common = {
-        str(arm): _common([configs[key] for key in part["key"]])
-        for arm, part in runs.groupby("arm", sort=False)
-    }
+
+
+def _of_arm(runs: pd.DataFrame, tables: Tables) -> Spec:
+    configs = [_flat(json.loads(text)) for text in runs["config"]]
+    common = _common(configs)
     rows = [
-        [
-            row["arm"],
-            int(row["size"]),
-            int(row["fixed"]),
-            int(row["seed"]),
-            float(row["log2_lr"]),
-            _loss(row),
-            row["key"],
-            {k: v for k, v in configs[row["key"]].items() if k not in common[row["arm"]]},
-        ]
-        for row in runs.to_dict("records")
-        if row["arm"] in arms
+        _row(row, tables.axis, {k: v for k, v in config.items() if k not in common})
+        for row, config in zip(runs.to_dict("records"), configs, strict=True)
     ]
-    sizes = sorted({row[1] for row in rows})
-    content = {
-        "axis": axis,
-        "other": "depth" if axis == "width" else "width",
-        "sizes": sizes,
-        "colors": {size: to_hex(color) for size, color in size_colors(sizes).items()},
-        "arms": {
-            name: {"label": label, "config": _nested(common[name])}
-            for name, label in arms.items()
-            if name in common
+    rows.sort(key=lambda row: (row["size"], row["rate"], row["seed"]))
+    sizes = tables.sizes()
+    x: Spec = {
+        "field": "rate",
+        "type": "quantitative",
+        "scale": {"zero": False, "padding": 12},
+        "axis": {
+            "title": "learning rate η₀ of the run",
+            "labelExpr": "'2^' + format(datum.value, '.3~g')",
+            "tickMinStep": 1,
         },
-        "runs": rows,
     }
-    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+    y: Spec = {
+        "field": "loss",
+        "type": "quantitative",
+        "scale": {"zero": False, "padding": 8},
+        "axis": {"title": "final loss", "labelExpr": "format(pow(2, datum.value), '.3~g')"},
+    }
+    color: Spec = {
+        "field": "size",
+        "type": "ordinal",
+        "scale": {"domain": sizes, "range": [to_hex(c) for c in size_colors(sizes).values()]},
+        "legend": {"title": tables.axis},
+    }
+    pointed: Spec = {"condition": {"test": IS_CURRENT, "value": 240}, "value": 50}
+    return spec(
+        rows,
+        _SHOWN,
+        [
+            {
+                "transform": [
+                    {"filter": "isValid(datum.loss)"},
+                    {
+                        "aggregate": [{"op": "mean", "field": "loss", "as": "loss"}],
+                        "groupby": ["rate", "size", "fixed"],
+                    },
+                ],
+                "mark": {"type": "line", "strokeWidth": 2},
+                "encoding": {
+                    "x": x,
+                    "y": y,
+                    "color": color,
+                    "detail": {"field": "fixed"},
+                    "tooltip": {"value": None},
+                },
+            },
+            {
+                "transform": [{"filter": "isValid(datum.loss)"}],
+                "mark": {"type": "point", "filled": True, "opacity": 0.8, "cursor": "pointer"},
+                "encoding": {"x": x, "y": y, "color": color, "size": pointed},
+            },
+            {
+                "transform": [{"filter": "!isValid(datum.loss)"}],
+                "mark": {
+                    "type": "point",
+                    "shape": "cross",
+                    "filled": True,
+                    "angle": 45,
+                    "cursor": "pointer",
+                },
+                "encoding": {"x": x, "y": {"value": 6}, "color": color, "size": pointed},
+            },
+        ],
+        about={"config": _nested(common)},
+    )
 
 
-def _loss(row: Mapping[Any, Any]) -> float | None:
-    loss = float(row["final_loss"])
-    return loss if row["status"] == "ok" and math.isfinite(loss) and loss > 0 else None
+def _row(row: Mapping[Any, Any], axis: str, own: Mapping[str, Any]) -> dict[str, Any]:
+    loss, rate = float(row["final_loss"]), float(row["log2_lr"])
+    known = row["status"] == "ok" and math.isfinite(loss) and loss > 0
+    other = "depth" if axis == "width" else "width"
+    return {
+        "net": f"{axis} {int(row['size'])}, {other} {int(row['fixed'])}",
+        "size": int(row["size"]),
+        "fixed": int(row["fixed"]),
+        "seed": int(row["seed"]),
+        "rate": rate,
+        "loss": math.log2(loss) if known else None,
+        "eta": f"2^{number(rate)} = {number(2**rate)}",
+        "final": number(loss) if known else "diverged",
+        "key": row["key"],
+        "own": dict(own),
+    }
 
 
 def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,12 +11,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from PIL import Image
 
 from lrtransfer.study.figures.output import describe
 from lrtransfer.study.figures.style import interval, number
 from lrtransfer.study.figures.tables import Tables
 from lrtransfer.study.plan.claims import OURS
-from lrtransfer.study.report import answer, explorer
+from lrtransfer.study.report import answer, charts
+from lrtransfer.study.report.explorer import explorer
+from lrtransfer.study.report.forest import forest
+from lrtransfer.study.report.optima import optima
 from lrtransfer.study.report.tables import ESTIMATED, Table, costs, grid
 
 _TEMPLATE = "template.html.jinja"
@@ -29,7 +34,7 @@ class ReportFigure:
 
     Attributes:
         name: Its name.
-        png: The bytes of the PNG, which the page embeds.
+        png: The bytes of the PNG.
         caption: Its caption, as plain text.
         alt: Its text alternative.
     """
@@ -51,8 +56,12 @@ class ReportFigure:
 
     @property
     def source(self) -> str:
-        """The PNG as a data URI."""
-        return f"data:image/png;base64,{base64.b64encode(self.png).decode('ascii')}"
+        """The picture as a data URI: WebP of 64 colours, with all its pixels in half the bytes."""
+        image = Image.open(io.BytesIO(self.png)).convert("RGB")
+        image = image.quantize(64, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        buffer = io.BytesIO()
+        image.convert("RGB").save(buffer, format="WEBP", lossless=True, quality=80)
+        return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
 
 
 @dataclass(frozen=True)
@@ -91,8 +100,14 @@ class ExperimentReport:
 
     @property
     def explorer(self) -> str | None:
-        """Its runs as the explorer's JSON; None without runs to show."""
-        return explorer.data(self.tables, self.arms)
+        """Its runs, packed for the page; None without runs to show."""
+        found = explorer(self.tables, self.arms)
+        return charts.packed(found) if found else None
+
+    @property
+    def optima(self) -> charts.Spec | None:
+        """The best rate by size; None where none was fitted."""
+        return optima(self.tables, self.arms, self.confidence, "; ".join(self.redo))
 
     def numbers(self) -> list[Table]:
         """Tables of what was estimated, as far as it was, then the grid and the costs."""
@@ -183,21 +198,44 @@ def render(
         papers=len(papers),
         ours=sum(row.paper == OURS for row in rows),
         answer=_answer(experiments, claims),
-        script=explorer.script(),
-        policy=explorer.policy(),
+        forest=_forest(experiments, claims),
+        optima=_optima(experiments),
+        library=charts.library(),
+        script=charts.script(),
+        policy=charts.policy(),
         symbols=_SYMBOLS,
         shown=shown,
         meta=meta,
     )
 
 
+def _forest(
+    experiments: Sequence[ExperimentReport], claims: Sequence[Mapping[str, Any]]
+) -> str | None:
+    """All claims in one picture, packed; None without any."""
+    seeds = {e.name: str(e.tables.seeds()) for e in experiments}
+    found = forest(claims, seeds, {e.name: "; ".join(e.redo) for e in experiments})
+    return charts.packed({"all claims": found}) if found else None
+
+
+def _optima(experiments: Sequence[ExperimentReport]) -> str | None:
+    """The best rates of each experiment, first of that which the answer is about, packed."""
+    found = {e.title: chart for e in _telling(experiments) if (chart := e.optima)}
+    return charts.packed(found) if found else None
+
+
+def _telling(experiments: Sequence[ExperimentReport]) -> list[ExperimentReport]:
+    """The experiments, those first that compare arms."""
+    return sorted(experiments, key=lambda experiment: len(experiment.arms) < 2)
+
+
 def _answer(
     experiments: Sequence[ExperimentReport], claims: Sequence[Mapping[str, Any]]
 ) -> list[str]:
-    """The answer, on the first experiment that compares arms."""
-    chosen = next((e for e in experiments if len(e.arms) > 1), None)
-    if chosen is None:
+    """The answer, on the first experiment that compares arms, or else the first of all."""
+    if not experiments:
         return answer.sentences(claims)
+    chosen = _telling(experiments)[0]
     return answer.sentences(
         claims, chosen.tables, chosen.arms, experiment=chosen.name, confidence=chosen.confidence
     )

@@ -37,10 +37,12 @@ from lrtransfer.study.storage.seal import CorruptFileError
 from lrtransfer.study.storage.starter import starter_lives
 from lrtransfer.study.training.device import processor
 from lrtransfer.study.training.distributed.replicas import Replicas, SingleProcess
+from lrtransfer.study.training.follow import followed
 from lrtransfer.study.training.progress import Progress
 from lrtransfer.study.training.resume import load_state, save_state
 from lrtransfer.study.training.run import Hooks, Log, TrainingRun
 from lrtransfer.study.training.tensors import load_tensors, save_tensors
+from lrtransfer.study.training.trackers import asked
 
 SAVE_SECONDS = 20.0
 # A trainer whose scheduler was just killed needs a moment to save and let go of its run.
@@ -54,12 +56,17 @@ class StoppedError(RuntimeError):
 
 @dataclass(frozen=True)
 class Job:
-    """Where a sweep's runs are computed and kept, and by which processes together."""
+    """Where a sweep's runs are computed, kept and shown, and by which processes together.
+
+    Raises:
+        ValueError: LRTRANSFER_FOLLOW asks for what is not there (`trackers.asked`).
+    """
 
     layout: Layout
     device: torch.device
     save_seconds: float = SAVE_SECONDS
     replicas: Replicas = field(default_factory=SingleProcess)
+    followers: Sequence[str] = field(default_factory=asked)
 
 
 def train_runs(runs: Sequence[Run], job: Job) -> int:
@@ -162,7 +169,14 @@ def _train(
     if not replicas.leads:
         training.execute(Hooks(after_step=after_step))
         return
-    log = training.execute(Hooks(checkpoint, after_step, run.checkpoints))
+    with followed(run, training, job.followers) as show:
+
+        def after_shown(step: int, current: TrainingRun) -> None:
+            show()
+            after_step(step, current)
+
+        log = training.execute(Hooks(checkpoint, after_shown, run.checkpoints))
+        show()
     if log.diverged_step is not None:
         for step in run.checkpoints:
             if step >= log.diverged_step:

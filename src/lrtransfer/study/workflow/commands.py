@@ -75,11 +75,13 @@ def check(options: Namespace) -> None:
 
 def run(options: Namespace) -> None:
     """Run Snakemake on the study; does not return."""
+    from lrtransfer.study.training.trackers import asked
     from lrtransfer.study.workflow.machine import check_memory, check_own_folders
     from lrtransfer.study.workflow.start import run_snakemake
 
     check_memory()
     check_own_folders()
+    asked()
     chosen = _selected(options)
     if any(not chosen.layout.run(run.key).is_file() for run in chosen.plan.runs):
         from lrtransfer.study.workflow.cost import note_costs
@@ -161,6 +163,19 @@ def figures(options: Namespace) -> None:
         print(f"drew {chosen.layout.figures(name)}", file=sys.stderr)
     write_report(chosen.plan, chosen.layout)
     print(f"wrote {chosen.layout.report}", file=sys.stderr)
+
+
+def export(options: Namespace) -> None:
+    """Write the runs in the form of another tool."""
+    from lrtransfer.study.workflow.export import export_runs, export_tables
+
+    chosen = _selected(options)
+    if options.to in ("csv", "parquet"):
+        for path in export_tables(chosen.plan, chosen.layout, options.out, options.to):
+            print(path)
+        return
+    count = export_runs(chosen.plan, chosen.layout, options.out, options.to)
+    print(f"showed {count} of {len(chosen.plan.runs)} runs to {options.to} in {options.out}")
 
 
 def prune(options: Namespace) -> None:

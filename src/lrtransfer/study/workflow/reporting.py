@@ -42,8 +42,8 @@ def write_report(plan: Plan, layout: Layout) -> None:
     meta = Meta(
         title="Does the learning rate transfer?",
         lead=(
-            "Learning rates found on small networks, put to the test on larger ones: what was "
-            f"asked, measured and found at {plan.study.scale} scale."
+            "Learning rates found on small networks, put to the test on larger ones, at "
+            f"{plan.study.scale} scale."
         ),
         versions={**versions, "python": platform.python_version()},
         redo=[f"make study SCALE={plan.study.scale}", "make figures"],
