@@ -21,8 +21,8 @@ from lrtransfer.study.training.network import PRECISIONS, Network, block_size, r
 
 if TYPE_CHECKING:
     from lrtransfer.study.plan.run_config import RunConfig
-    from lrtransfer.study.training.replay import Replay
     from lrtransfer.study.training.micro_batches import MicroBatches
+    from lrtransfer.study.training.replay import Replay
     from lrtransfer.study.training.tuned_updates import TunedUpdates
 
 # Losses are looked at this often (steps): a look costs a wait for the device.
