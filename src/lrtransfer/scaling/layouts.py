@@ -171,7 +171,8 @@ def _entry(module: nn.Module, own: Mapping[str, Entry]) -> dict[str, Any]:
     found["logits"] = found.get("logits", [])
     if isinstance(found["logits"], Mapping):
         found["logits"] = [found["logits"]]
-    empty = {"branches": {}, "inside": "", "inside_if": {}, "readout": None, "final_norm": None}
+    empty: dict[str, Any] = {"branches": {}, "inside": "", "inside_if": {}}
+    empty |= {"readout": None, "final_norm": None}
     return empty | found
 
 
