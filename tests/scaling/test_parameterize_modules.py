@@ -253,7 +253,9 @@ def test_attention_that_is_not_told_or_does_not_fit_is_named(
 
 
 def test_attention_written_by_the_user_is_recognised_by_its_class() -> None:
-    with pytest.raises(ValueError, match=r"'h\.0\.attn' is a Attention.*Give .*\(attention="):
+    with pytest.raises(
+        ValueError, match=r"'h\.0\.attn' is a Attention.*\{\"Attention\": \{\"logits\""
+    ):
         scaled(transformer(), attention=None)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lrtransfer.coordinates.float64 import Float64
 from lrtransfer.coordinates.growth import judge
 from lrtransfer.coordinates.model_check import ModelCheck
 from lrtransfer.coordinates.networks import (
@@ -51,7 +52,8 @@ def coordinate_check(
     Of every module that owns a tensor: the size of its output at the start, its change by the
     module's own update, and its change in all (see `lrtransfer.coordinates.sizes.measure`).
     The networks are scaled by `lrtransfer.parameterize`, which reads the roles off the
-    widths, and trained in float64 on a linear loss, so that only the rule decides what grows.
+    widths, and trained in float64 on a linear loss, so that only the rule decides what grows; what
+    would round to float32 inside, as norms of transformers do, does not here.
 
         check = lt.coordinate_check(make_model, widths=[64, 128, 256, 512], rule="mup")
         check.stable, check.failing  # a verdict, and the parameters that break it
@@ -95,40 +97,40 @@ def coordinate_check(
     """
     _check(widths, optimizer, seeds, steps)
     family = FAMILIES[optimizer]
+    base = _made(make_model, widths[0]), _made(make_model, widths[1])
 
     def network(width: int, seed: int) -> Network:
-        model, base, other = (_made(make_model, n) for n in (width, widths[0], widths[1]))
+        model = _made(make_model, width)
         groups = parameterize(
             model,
             rule,
             optimizer=optimizer,
             lr=LEARNING_RATES[family],
             eps=EPSILON,
-            base=(base, other),
+            base=base,
             layout=layout(width) if callable(layout) else layout,
             seed=seed,
             **options,
         )
         return Network(model, groups)
 
-    batch = _noise(_made(make_model, widths[0])) if inputs is None else inputs
+    batch = _noise(base[0]) if inputs is None else inputs
     if isinstance(batch, Tensor):
         batch = _double(batch)
     else:
         batch = {name: _double(tensor) for name, tensor in batch.items()}
-    problem = Problem(
-        widths=tuple(widths),
-        network=network,
-        optimizer=OPTIMIZERS[optimizer],
-        inputs=batch,
-        signs=_signs(network(widths[0], seeds[0]).model, batch),
-        steps=steps,
-    )
-    sizes = measure(problem, seeds=seeds)
+    with Float64():
+        problem = Problem(
+            widths=tuple(widths),
+            network=network,
+            optimizer=OPTIMIZERS[optimizer],
+            inputs=batch,
+            signs=_signs(network(widths[0], seeds[0]).model, batch),
+            steps=steps,
+        )
+        sizes = measure(problem, seeds=seeds)
     judged = judge(sizes, problem.widths)
-    return ModelCheck(
-        judged.coordinates, problem.widths, sizes, _layers(_made(make_model, widths[0]))
-    )
+    return ModelCheck(judged.coordinates, problem.widths, sizes, _layers(base[0]))
 
 
 def _layers(model: nn.Module) -> dict[str, tuple[str, ...]]:
