@@ -23,7 +23,7 @@ groups = lt.parameterize(
     model, "complete_p", base=make(16), optimizer="adamw", lr=1e-2, seed=0, **depth
 )
 optimizer = lt.make_optimizer(groups, model=model)
-for step in range(20):
+for _ in range(20):
     loss = model(tokens, labels=tokens).loss
     loss.backward()
     optimizer.step()
