@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -38,11 +38,13 @@ _MOST_TENSORS = 20_000
 Sizes = tuple[int, int]
 """Numbers per sample, and number of outputs."""
 
+Attempt = Callable[[Plan, RunConfig], None]
+
 
 def check_runs(plan: Plan) -> None:
     """Build every network of a study without memory, and try its rules and settings.
 
-    Through a model of the study's own, samples are passed.
+    Through a model or a loss of the study's own, samples are passed.
 
     Raises:
         StudyError: A model, a role, an optimizer, a schedule or a batch does not fit; each line
@@ -50,7 +52,16 @@ def check_runs(plan: Plan) -> None:
     """
     # The runs of a sweep differ in learning rate, seed and in whether they measure.
     runs = [max(sweep.runs, key=lambda run: run.measured) for sweep in plan.sweeps]
-    faults = dict.fromkeys(fault for run in runs for fault in _faults(plan, run))
+    attempts = (
+        _try_network,
+        _try_outputs,
+        _try_optimizer,
+        _try_tuner,
+        _try_schedule,
+        _try_sizes,
+        _try_split,
+    )
+    faults = dict.fromkeys(fault for run in runs for fault in _faults(plan, run, attempts))
     if faults:
         raise StudyError([f"params.yaml: {fault}" for fault in faults])
 
@@ -65,17 +76,8 @@ def check_data(plan: Plan) -> None:
         raise StudyError([f"params.yaml: {fault}" for fault in faults])
 
 
-def _faults(plan: Plan, run: Run) -> Iterator[str]:
+def _faults(plan: Plan, run: Run, attempts: Sequence[Attempt]) -> Iterator[str]:
     place = f"study.{run.experiment}.arms.{run.arm}"
-    attempts = (
-        _try_network,
-        _try_outputs,
-        _try_optimizer,
-        _try_tuner,
-        _try_schedule,
-        _try_sizes,
-        _try_split,
-    )
     for attempt in attempts:
         size = f"width {run.width}, depth {run.depth}"
         try:
@@ -83,6 +85,8 @@ def _faults(plan: Plan, run: Run) -> Iterator[str]:
         except (_TooManyTensorsError, UnplacedTensorError, _OutputsError) as error:
             # The other sizes would take as long, or say the same.
             raise StudyError([f"params.yaml: {place} ({size}): {error}"]) from error
+        except StudyError:
+            raise
         except Exception as error:  # anything that a user's code may raise
             if (line := fault(error)) is not None:
                 raise StudyError([line]) from error
@@ -104,38 +108,48 @@ class _OutputsError(ValueError):
 
 
 def _try_outputs(plan: Plan, config: RunConfig) -> None:
-    """Pass two samples through a model that is not this package's, and on to the loss."""
-    if catalog.is_ours("models", config.model.family):
-        return
+    """Pass two samples through a model and a loss, where one of them is not this package's."""
+    family = config.model.family
+    own = [not catalog.is_ours("models", family), not catalog.is_ours("losses", config.loss)]
     dataset = next(dataset for dataset in plan.datasets if dataset.id == config.data)
+    block, dtype = block_size(config.model), PRECISIONS[config.precision]
+    if not any(own) or (block is None and described(dataset).shape is None):
+        return  # the latter is said by `_try_sizes`
     features, outputs = sizes(dataset)
-    model = blank_network(config, features, outputs).model
-    dtype, block = PRECISIONS[config.precision], block_size(config.model)
     inputs, places = torch.zeros(2, block or 1, dtype=torch.long), (2, block or 1)
+    targets = torch.zeros(places, dtype=torch.long)
     if block is None:
-        shape = described(dataset)["shape"]
-        if shape is None:  # said by `_try_sizes`
-            return
-        inputs, places = torch.randn(2, *shape, dtype=dtype), (2,)
-    found = model(inputs)
+        inputs, places = torch.randn(2, *described(dataset).shape or (), dtype=dtype), (2,)
+        classes = described(dataset).classes
+        targets = targets[:, 0] if classes else torch.zeros(2, outputs, dtype=dtype)
     wanted = (*places, outputs)
+    found = torch.randn(wanted, dtype=dtype)
+    if own[0]:
+        found = blank_network(config, features, outputs).model(inputs)
     if not isinstance(found, Tensor) or found.shape != wanted:
-        what = tuple(found.shape) if isinstance(found, Tensor) else f"a {type(found).__name__}"
         raise _OutputsError(
-            f"the model {config.model.family!r} returns {what} for inputs {tuple(inputs.shape)}, "
-            f"but the data need {wanted}: samples{', tokens' * (block is not None)}, outputs. "
-            f"Correct {shown(catalog.source_file('models', config.model.family))}."
+            f"the model {family!r} returns {_what(found)} for inputs {tuple(inputs.shape)}, but "
+            f"the data need {wanted}: samples{', tokens' * (block is not None)}, outputs. Correct "
+            f"{shown(catalog.source_file('models', family))}."
+        )
+    loss = load("loss", config.loss)(found, targets)
+    if not isinstance(loss, Tensor) or loss.shape != ():
+        raise _OutputsError(
+            f"the loss {config.loss!r} returns {_what(loss)}. Return the mean over samples, a "
+            f"tensor of shape (), in {shown(catalog.source_file('losses', config.loss))}."
         )
 
 
+def _what(found: object) -> str:
+    return str(tuple(found.shape)) if isinstance(found, Tensor) else f"a {type(found).__name__}"
+
+
 def check_outputs(plan: Plan, runs: Iterable[Run]) -> None:
-    """Try the networks of runs that are about to be trained; raises as `check_runs`."""
+    """Try model and loss of runs that are about to be trained; raises as `check_runs`."""
     first = {(run.arm, run.width, run.depth): run for run in runs}
     for run in first.values():
-        try:
-            _try_outputs(plan, run.config)
-        except ValueError as error:
-            raise StudyError([f"{run.experiment}.{run.arm}: {error}"]) from error
+        for line in _faults(plan, run, (_try_outputs,)):
+            raise StudyError([f"params.yaml: {line}"])
 
 
 class _TooManyTensorsError(ValueError):
