@@ -20,17 +20,17 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from lrtransfer.optim import Schedule
 from lrtransfer.scaling.infer import UnplacedTensorError
-from lrtransfer.study.data.prepare import changed, described, sizes
-from lrtransfer.study.plan import catalog
+from lrtransfer.study.data.prepare import changed, sizes
 from lrtransfer.study.plan.expand import Plan, Run
 from lrtransfer.study.plan.parts import load
-from lrtransfer.study.plan.places import fault, shown
+from lrtransfer.study.plan.places import fault
 from lrtransfer.study.plan.run_config import RunConfig
 from lrtransfer.study.plan.yaml_file import StudyError
 from lrtransfer.study.storage import paths
 from lrtransfer.study.training.distributed.replicated_run import check_model, check_settings
-from lrtransfer.study.training.network import PRECISIONS, blank_network, block_size
+from lrtransfer.study.training.network import blank_network, block_size
 from lrtransfer.study.training.run import check_passes
+from lrtransfer.study.workflow.own_parts import OutputsError, try_outputs
 from lrtransfer.theory.steady_state import judge
 
 _MOST_TENSORS = 20_000
@@ -54,7 +54,7 @@ def check_runs(plan: Plan) -> None:
     runs = [max(sweep.runs, key=lambda run: run.measured) for sweep in plan.sweeps]
     attempts = (
         _try_network,
-        _try_outputs,
+        try_outputs,
         _try_optimizer,
         _try_tuner,
         _try_schedule,
@@ -82,7 +82,7 @@ def _faults(plan: Plan, run: Run, attempts: Sequence[Attempt]) -> Iterator[str]:
         size = f"width {run.width}, depth {run.depth}"
         try:
             attempt(plan, run.config)
-        except (_TooManyTensorsError, UnplacedTensorError, _OutputsError) as error:
+        except (_TooManyTensorsError, UnplacedTensorError, OutputsError) as error:
             # The other sizes would take as long, or say the same.
             raise StudyError([f"params.yaml: {place} ({size}): {error}"]) from error
         except StudyError:
@@ -97,58 +97,17 @@ def _faults(plan: Plan, run: Run, attempts: Sequence[Attempt]) -> Iterator[str]:
 
 def _try_network(plan: Plan, config: RunConfig) -> None:
     with _no_more_tensors_than(_MOST_TENSORS):
-        made = blank_network(config, *_sizes(plan, config))
+        made = blank_network(config, *sizes(plan.data_of(config)))
     if made.warmup is not None:
         for name in made.scaled:
             made.warmup(name, 0)
-
-
-class _OutputsError(ValueError):
-    """A model returns something else than its data need."""
-
-
-def _try_outputs(plan: Plan, config: RunConfig) -> None:
-    """Pass two samples through a model and a loss, where one of them is not this package's."""
-    family = config.model.family
-    own = [not catalog.is_ours("models", family), not catalog.is_ours("losses", config.loss)]
-    dataset = next(dataset for dataset in plan.datasets if dataset.id == config.data)
-    block, dtype = block_size(config.model), PRECISIONS[config.precision]
-    if not any(own) or (block is None and described(dataset).shape is None):
-        return  # the latter is said by `_try_sizes`
-    features, outputs = sizes(dataset)
-    inputs, places = torch.zeros(2, block or 1, dtype=torch.long), (2, block or 1)
-    targets = torch.zeros(places, dtype=torch.long)
-    if block is None:
-        inputs, places = torch.randn(2, *described(dataset).shape or (), dtype=dtype), (2,)
-        classes = described(dataset).classes
-        targets = targets[:, 0] if classes else torch.zeros(2, outputs, dtype=dtype)
-    wanted = (*places, outputs)
-    found = torch.randn(wanted, dtype=dtype)
-    if own[0]:
-        found = blank_network(config, features, outputs).model(inputs)
-    if not isinstance(found, Tensor) or found.shape != wanted:
-        raise _OutputsError(
-            f"the model {family!r} returns {_what(found)} for inputs {tuple(inputs.shape)}, but "
-            f"the data need {wanted}: samples{', tokens' * (block is not None)}, outputs. Correct "
-            f"{shown(catalog.source_file('models', family))}."
-        )
-    loss = load("loss", config.loss)(found, targets)
-    if not isinstance(loss, Tensor) or loss.shape != ():
-        raise _OutputsError(
-            f"the loss {config.loss!r} returns {_what(loss)}. Return the mean over samples, a "
-            f"tensor of shape (), in {shown(catalog.source_file('losses', config.loss))}."
-        )
-
-
-def _what(found: object) -> str:
-    return str(tuple(found.shape)) if isinstance(found, Tensor) else f"a {type(found).__name__}"
 
 
 def check_outputs(plan: Plan, runs: Iterable[Run]) -> None:
     """Try model and loss of runs that are about to be trained; raises as `check_runs`."""
     first = {(run.arm, run.width, run.depth): run for run in runs}
     for run in first.values():
-        for line in _faults(plan, run, (_try_outputs,)):
+        for line in _faults(plan, run, (try_outputs,)):
             raise StudyError([f"params.yaml: {line}"])
 
 
@@ -203,7 +162,7 @@ def _try_split(plan: Plan, config: RunConfig) -> None:
     processes = plan.study.resources.processes_per_run
     if processes > 1:
         check_settings(config, processes)
-        check_model(blank_network(config, *_sizes(plan, config)).model, processes)
+        check_model(blank_network(config, *sizes(plan.data_of(config))).model, processes)
 
 
 def _try_sizes(plan: Plan, config: RunConfig) -> None:
@@ -226,10 +185,6 @@ def _try_sizes(plan: Plan, config: RunConfig) -> None:
     for name, count in (("batch_size", config.batch_size), ("measure.samples", measured)):
         if count > chosen:
             raise ValueError(f"{name} is {count}, but there are {chosen} samples. Lower it.")
-
-
-def _sizes(plan: Plan, config: RunConfig) -> Sizes:
-    return sizes(next(dataset for dataset in plan.datasets if dataset.id == config.data))
 
 
 def _shapes(dataset: str) -> dict[str, list[int]] | None:
