@@ -57,7 +57,7 @@ class PackageCopy:
 def package_copy(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PackageCopy]:
     """Let catalog and fingerprint read a copy of the package below ``folder``."""
     copy = folder / "lrtransfer"
-    shutil.copytree(catalog.PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(places.PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
     with monkeypatch.context() as patched:
         for module in (places, catalog, fingerprint):
             patched.setattr(module, "PACKAGE", copy)

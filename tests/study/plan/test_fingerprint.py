@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lrtransfer.study.plan import catalog, fingerprint
+from lrtransfer.study.plan import catalog, fingerprint, places
 from tests.tiny import tiny_plan
 
 from .package_copy import PackageCopy, forget, package_copy
@@ -174,6 +174,6 @@ def test_the_code_of_a_member_never_reads_what_it_says_of_itself(room: str) -> N
 
 
 def test_relative_imports_would_hide_from_the_fingerprint_and_are_not_used() -> None:
-    for path in catalog.PACKAGE.rglob("*.py"):
+    for path in places.PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             assert not (isinstance(node, ast.ImportFrom) and node.level), path

@@ -129,6 +129,15 @@ def test_a_tensor_of_no_role_is_named_once() -> None:
     assert "cannot tell the role of 'rates' of shape (4, 3)" in line and "LAYOUT" in line
 
 
+def test_a_loss_of_one_s_own_is_tried_too() -> None:
+    write("losses/mine.py", "def mine(outputs, targets):\n    return outputs\n\n\nLOSS = mine\n")
+    with pytest.raises(StudyError, match=r"the loss 'mine' returns \(2, 4\)\. Return the mean"):
+        check_runs(study(loss="mine", model={"residual_mlp": {}}))
+    write("losses/mine.py", "def mine(outputs, targets):\n    return output\n\n\nLOSS = mine\n")
+    with pytest.raises(StudyError, match=r"^losses/mine.py:2: NameError: "):
+        check_runs(study(loss="mine"))
+
+
 def test_a_job_that_is_not_checked_before_tries_its_own_models() -> None:
     write("models/mine.py", MODEL.replace("Linear(width, out_features)", "Linear(width, width)"))
     made = study()

@@ -7,7 +7,7 @@ import json
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -77,29 +77,46 @@ def sizes(dataset: Dataset) -> tuple[int, int]:
 
     Where the source's options do not tell them, its content is read.
     """
+    if dataset.id in _DESCRIBED:
+        return _DESCRIBED[dataset.id].sizes
     told = getattr(source(dataset.spec.source, dataset.spec.options), "sizes", None)
-    features, outputs = told or described(dataset)["sizes"]
+    features, outputs = told or described(dataset).sizes
     return int(features), int(outputs)
 
 
-def described(dataset: Dataset) -> dict[str, Any]:
-    """Return the `sizes` of a data set and the `shape` of its training inputs, None of a text.
+@dataclass(frozen=True)
+class Described:
+    """What the arrays of a data set tell.
 
-    What is not prepared is read for it, once.
+    Attributes:
+        sizes: As `sizes` has them.
+        shape: Of one training input; None of a text.
+        classes: Whether its targets are classes.
     """
+
+    sizes: tuple[int, int]
+    shape: tuple[int, ...] | None
+    classes: bool
+
+
+def described(dataset: Dataset) -> Described:
+    """Return what the arrays of a data set tell; what is not prepared is read for it, once."""
     if dataset.id not in _DESCRIBED:
         if paths.manifest(dataset.id).is_file():
             arrays: Arrays = load(read_arrays(paths.arrays(dataset.id)))
         else:
             made = source(dataset.spec.source, dataset.spec.options)
             arrays = made.arrays(made.read())
-        inputs = arrays.get("train_inputs")
-        shape = None if inputs is None else inputs.shape[1:]
-        _DESCRIBED[dataset.id] = {"sizes": _sizes(arrays), "shape": shape}
+        text = "train_inputs" not in arrays
+        _DESCRIBED[dataset.id] = Described(
+            sizes=_sizes(arrays),
+            shape=None if text else arrays["train_inputs"].shape[1:],
+            classes=text or arrays["train_targets"].dtype.kind != "f",
+        )
     return _DESCRIBED[dataset.id]
 
 
-_DESCRIBED: dict[str, dict[str, Any]] = {}
+_DESCRIBED: dict[str, Described] = {}
 
 
 def changed(dataset: Dataset) -> str | None:

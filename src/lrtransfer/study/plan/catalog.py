@@ -88,10 +88,8 @@ def is_ours(room: str, name: str) -> bool:
 
 def is_member(file: Path) -> bool:
     """Return whether a file defines a member of some room."""
-    return any(
-        source_file(room, file.stem) == file and file.is_file() and file.stem in names(room)
-        for room in ROOMS
-    )
+    found = (_members(places.study(), room).get(file.stem) for room in ROOMS)
+    return any(source is not None and source.file == file for source in found)
 
 
 def load(room: str, name: str) -> Any:
@@ -101,15 +99,16 @@ def load(room: str, name: str) -> Any:
         LookupError: The room has no such member.
         StudyError: It is the study's own, and its file fails.
     """
-    place, known = ROOMS[room], _members(places.study(), room)
-    if name not in known:
-        raise LookupError(f"unknown {place.called} {name!r}. Known: {', '.join(names(room))}.")
-    return getattr(places.imported(known[name]), place.marker)
+    return attribute(room, name, ROOMS[room].marker)
 
 
-def attribute(room: str, name: str, attribute: str, default: Any) -> Any:
+def attribute(room: str, name: str, attribute: str, *default: Any) -> Any:
     """Import a member's file and return what it assigns to a name; raises as `load`."""
-    return getattr(places.imported(_members(places.study(), room)[name]), attribute, default)
+    known = _members(places.study(), room)
+    if name not in known:
+        called = ROOMS[room].called
+        raise LookupError(f"unknown {called} {name!r}. Known: {', '.join(names(room))}.")
+    return getattr(places.imported(known[name]), attribute, *default)
 
 
 @cache

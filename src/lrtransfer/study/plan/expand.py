@@ -128,6 +128,10 @@ class Plan:
         own = tuple(s for s in self.sweeps if s.name.startswith(f"{experiment}/"))
         return replace(self, sweeps=own)
 
+    def data_of(self, config: RunConfig) -> Dataset:
+        """Return the data set of a run."""
+        return next(dataset for dataset in self.datasets if dataset.id == config.data)
+
     def grid(self, experiment: str) -> Grid:
         """Return the grid of an experiment at the study's scale."""
         return self.study.study[experiment].scales[self.study.scale]

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from lrtransfer.study.plan import places
-from lrtransfer.study.plan.catalog import DESCRIPTIONS, PACKAGE, is_member
+from lrtransfer.study.plan.catalog import DESCRIPTIONS, is_member
+from lrtransfer.study.plan.places import PACKAGE
 
 _LEFT_OUT = frozenset(
     {

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 
-from lrtransfer.study.plan.catalog import PACKAGE, constant
+from lrtransfer.study.plan.catalog import constant
+from lrtransfer.study.plan.places import PACKAGE
 from lrtransfer.study.plan.schema import ParameterizationSpec
 from lrtransfer.study.plan.yaml_file import read_yaml
 

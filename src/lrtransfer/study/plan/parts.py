@@ -72,10 +72,8 @@ def _given(value: Any) -> tuple[Any, ...]:
 
 def _fitting(family: str) -> Callable[..., Any]:
     """Return what makes a model, called with those of the grid's sizes that it takes."""
-    make, left_out = (
-        catalog.load("models", family),
-        GRID_OPTIONS - catalog.options("models", family).keys(),
-    )
+    make = catalog.load("models", family)
+    left_out = GRID_OPTIONS - catalog.options("models", family).keys()
     return lambda **given: make(**{k: v for k, v in given.items() if k not in left_out})
 
 

@@ -338,7 +338,8 @@ def _train(runs: list[Run], chosen: Selection, threads: int) -> None:
 
     leave_out_compiler()
     torch.set_num_threads(threads)
-    if any(not is_ours("models", run.config.model.family) for run in runs):
+    configs = [run.config for run in runs]
+    if not all(is_ours("models", c.model.family) and is_ours("losses", c.loss) for c in configs):
         from lrtransfer.study.workflow.preflight import check_outputs
 
         check_outputs(chosen.plan, runs)

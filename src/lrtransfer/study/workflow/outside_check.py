@@ -85,8 +85,7 @@ def at_start(plan: Plan, model: str, samples: int | None) -> Problem:
     run = min(runs, key=lambda one: (not one.measured, one.width, one.depth))
     config = run.config
     count = samples or (config.measure.samples if config.measure else config.batch_size)
-    dataset = next(dataset for dataset in plan.datasets if dataset.id == config.data)
-    network = run_network(config, *sizes(dataset), torch.device("cpu"))
+    network = run_network(config, *sizes(plan.data_of(config)), torch.device("cpu"))
     weights = network.model.state_dict()
     return of_run(config, weights, load_arrays(config.data), count, torch.device("cpu"))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -22,17 +22,17 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 from lrtransfer.alignment.effective_rate import effective_rates
 from lrtransfer.optim import Schedule
 from lrtransfer.scaling.infer import UnplacedTensorError
-from lrtransfer.study.data.prepare import changed, described, sizes
-from lrtransfer.study.plan import catalog
+from lrtransfer.study.data.prepare import changed, sizes
 from lrtransfer.study.plan.expand import Plan, Run
 from lrtransfer.study.plan.parts import load
-from lrtransfer.study.plan.places import fault, shown
+from lrtransfer.study.plan.places import fault
 from lrtransfer.study.plan.run_config import RunConfig
 from lrtransfer.study.plan.yaml_file import StudyError
 from lrtransfer.study.storage import paths
 from lrtransfer.study.training.distributed.replicated_run import check_model, check_settings
-from lrtransfer.study.training.network import PRECISIONS, blank_network, block_size
+from lrtransfer.study.training.network import blank_network, block_size
 from lrtransfer.study.training.run import check_passes
+from lrtransfer.study.workflow.own_parts import OutputsError, try_outputs
 from lrtransfer.theory.steady_state import judge
 
 _MOST_TENSORS = 20_000
@@ -40,11 +40,13 @@ _MOST_TENSORS = 20_000
 Sizes = tuple[int, int]
 """Numbers per sample, and number of outputs."""
 
+Attempt = Callable[[Plan, RunConfig], None]
+
 
 def check_runs(plan: Plan) -> None:
     """Build every network of a study without memory, and try its rules and settings.
 
-    Through a model of the study's own, samples are passed.
+    Through a model or a loss of the study's own, samples are passed.
 
     Raises:
         StudyError: A model, a role, an optimizer, a schedule or a batch does not fit; each line
@@ -52,7 +54,17 @@ def check_runs(plan: Plan) -> None:
     """
     # The runs of a sweep differ in learning rate, seed and in whether they measure.
     runs = [max(sweep.runs, key=lambda run: run.measured) for sweep in plan.sweeps]
-    faults = dict.fromkeys(fault for run in runs for fault in _faults(plan, run))
+    attempts = (
+        _try_network,
+        try_outputs,
+        _try_optimizer,
+        _try_tuner,
+        _try_replay,
+        _try_schedule,
+        _try_sizes,
+        _try_split,
+    )
+    faults = dict.fromkeys(fault for run in runs for fault in _faults(plan, run, attempts))
     if faults:
         raise StudyError([f"params.yaml: {fault}" for fault in faults])
 
@@ -67,25 +79,17 @@ def check_data(plan: Plan) -> None:
         raise StudyError([f"params.yaml: {fault}" for fault in faults])
 
 
-def _faults(plan: Plan, run: Run) -> Iterator[str]:
+def _faults(plan: Plan, run: Run, attempts: Sequence[Attempt]) -> Iterator[str]:
     place = f"study.{run.experiment}.arms.{run.arm}"
-    attempts = (
-        _try_network,
-        _try_outputs,
-        _try_optimizer,
-        _try_tuner,
-        _try_replay,
-        _try_schedule,
-        _try_sizes,
-        _try_split,
-    )
     for attempt in attempts:
         size = f"width {run.width}, depth {run.depth}"
         try:
             attempt(plan, run.config)
-        except (_TooManyTensorsError, UnplacedTensorError, _OutputsError) as error:
+        except (_TooManyTensorsError, UnplacedTensorError, OutputsError) as error:
             # The other sizes would take as long, or say the same.
             raise StudyError([f"params.yaml: {place} ({size}): {error}"]) from error
+        except StudyError:
+            raise
         except Exception as error:  # anything that a user's code may raise
             if (line := fault(error)) is not None:
                 raise StudyError([line]) from error
@@ -96,49 +100,18 @@ def _faults(plan: Plan, run: Run) -> Iterator[str]:
 
 def _try_network(plan: Plan, config: RunConfig) -> None:
     with _no_more_tensors_than(_MOST_TENSORS):
-        made = blank_network(config, *_sizes(plan, config))
+        made = blank_network(config, *sizes(plan.data_of(config)))
     if made.warmup is not None:
         for name in made.scaled:
             made.warmup(name, 0)
 
 
-class _OutputsError(ValueError):
-    """A model returns something else than its data need."""
-
-
-def _try_outputs(plan: Plan, config: RunConfig) -> None:
-    """Pass two samples through a model that is not this package's, and on to the loss."""
-    if catalog.is_ours("models", config.model.family):
-        return
-    dataset = next(dataset for dataset in plan.datasets if dataset.id == config.data)
-    features, outputs = sizes(dataset)
-    model = blank_network(config, features, outputs).model
-    dtype, block = PRECISIONS[config.precision], block_size(config.model)
-    inputs, places = torch.zeros(2, block or 1, dtype=torch.long), (2, block or 1)
-    if block is None:
-        shape = described(dataset)["shape"]
-        if shape is None:  # said by `_try_sizes`
-            return
-        inputs, places = torch.randn(2, *shape, dtype=dtype), (2,)
-    found = model(inputs)
-    wanted = (*places, outputs)
-    if not isinstance(found, Tensor) or found.shape != wanted:
-        what = tuple(found.shape) if isinstance(found, Tensor) else f"a {type(found).__name__}"
-        raise _OutputsError(
-            f"the model {config.model.family!r} returns {what} for inputs {tuple(inputs.shape)}, "
-            f"but the data need {wanted}: samples{', tokens' * (block is not None)}, outputs. "
-            f"Correct {shown(catalog.source_file('models', config.model.family))}."
-        )
-
-
 def check_outputs(plan: Plan, runs: Iterable[Run]) -> None:
-    """Try the networks of runs that are about to be trained; raises as `check_runs`."""
+    """Try model and loss of runs that are about to be trained; raises as `check_runs`."""
     first = {(run.arm, run.width, run.depth): run for run in runs}
     for run in first.values():
-        try:
-            _try_outputs(plan, run.config)
-        except ValueError as error:
-            raise StudyError([f"{run.experiment}.{run.arm}: {error}"]) from error
+        for line in _faults(plan, run, (try_outputs,)):
+            raise StudyError([f"params.yaml: {line}"])
 
 
 class _TooManyTensorsError(ValueError):
@@ -199,7 +172,7 @@ def _try_split(plan: Plan, config: RunConfig) -> None:
     processes = plan.study.resources.processes_per_run
     if processes > 1:
         check_settings(config, processes)
-        check_model(blank_network(config, *_sizes(plan, config)).model, processes)
+        check_model(blank_network(config, *sizes(plan.data_of(config))).model, processes)
 
 
 def _try_sizes(plan: Plan, config: RunConfig) -> None:
@@ -222,10 +195,6 @@ def _try_sizes(plan: Plan, config: RunConfig) -> None:
     for name, count in (("batch_size", config.batch_size), ("measure.samples", measured)):
         if count > chosen:
             raise ValueError(f"{name} is {count}, but there are {chosen} samples. Lower it.")
-
-
-def _sizes(plan: Plan, config: RunConfig) -> Sizes:
-    return sizes(next(dataset for dataset in plan.datasets if dataset.id == config.data))
 
 
 def _shapes(dataset: str) -> dict[str, list[int]] | None:

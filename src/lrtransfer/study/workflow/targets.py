@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from lrtransfer.study.plan import catalog, fingerprint
-from lrtransfer.study.plan.catalog import PACKAGE
 from lrtransfer.study.plan.claims import FILE
 from lrtransfer.study.plan.expand import Dataset, Plan, Run, Spectrum
+from lrtransfer.study.plan.places import PACKAGE
 from lrtransfer.study.plan.yaml_file import StudyError, read_yaml
 from lrtransfer.study.storage import paths
 from lrtransfer.study.storage.paths import RUN_TABLES, Layout
