@@ -51,6 +51,20 @@ def test_judge_tells_a_drift_and_predicts() -> None:
 
 
 @pytest.mark.process
+def test_effective_rate_replays_a_run_without_its_decay() -> None:
+    apart = dict(re.findall(r"(\w+): .* ([\d.]+)%", output("effective_rate.py")))
+    assert float(apart["replayed"]) < float(apart["free"]) / 4
+
+
+@pytest.mark.process
+def test_generalised_sharpness_shows_the_edge_of_another_norm() -> None:
+    _, signs, spectral = output("generalised_sharpness.py").split("steepest descent")
+    for told in (signs, spectral):
+        _, _, own, plain = map(float, told.split("\n")[-2].split())
+        assert 0.8 < own < 1.2 and plain < own / 2
+
+
+@pytest.mark.process
 def test_coordinate_check_names_the_weights_that_the_standard_parameterization_moves_too_far(
     tmp_path: Path,
 ) -> None:

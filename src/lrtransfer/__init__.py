@@ -9,6 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lrtransfer.alignment.effective_rate import effective_rates as effective_rates
+    from lrtransfer.alignment.effective_rate import force_effective_rates as force_effective_rates
     from lrtransfer.coordinates.coordinate_check import coordinate_check as coordinate_check
     from lrtransfer.curvature import critical_sharpness as critical_sharpness
     from lrtransfer.curvature import sharpness as sharpness
@@ -39,9 +41,11 @@ _PUBLIC = {
     "check_schedule": "lrtransfer.optim.check_schedule",
     "coordinate_check": "lrtransfer.coordinates.coordinate_check",
     "critical_sharpness": "lrtransfer.curvature",
+    "effective_rates": "lrtransfer.alignment.effective_rate",
     "eigenvalues": "lrtransfer.curvature.spectrum_of_model",
     "export_rates": "lrtransfer.scaling.export_rates",
     "fold": "lrtransfer.scaling.fold",
+    "force_effective_rates": "lrtransfer.alignment.effective_rate",
     "judge": "lrtransfer.transfer.judge",
     "make_optimizer": "lrtransfer.optim.make_optimizer",
     "parameterize": "lrtransfer.scaling.parameterize",
@@ -60,9 +64,11 @@ __all__ = [
     "check_schedule",
     "coordinate_check",
     "critical_sharpness",
+    "effective_rates",
     "eigenvalues",
     "export_rates",
     "fold",
+    "force_effective_rates",
     "judge",
     "make_optimizer",
     "parameterize",

@@ -67,15 +67,19 @@ OSCILLATING = [0.05 * (1.5 + math.sin(step / 3)) for step in range(STEPS)]
 
 
 def test_the_rate_is_over_the_norm_and_for_sgd_over_its_square() -> None:
-    model = nn.Sequential(nn.Linear(2, 2), nn.Conv1d(1, 1, 2, bias=False))
-    nn.init.constant_(model[0].weight, 1.0)  # norm 2
-    nn.init.constant_(model[1].weight, 0.0)
-    groups = [{"params": model[0].parameters(), "lr": 0.4}, {"params": model[1].parameters()}]
+    linear, convolution = nn.Linear(2, 2), nn.Conv1d(1, 1, 2, bias=False)
+    nn.init.constant_(linear.weight, 1.0)  # norm 2
+    nn.init.constant_(convolution.weight, 0.0)
+    model = nn.Sequential(linear, convolution)
+    groups: list[dict[str, Any]] = [
+        {"params": linear.parameters(), "lr": 0.4},
+        {"params": convolution.parameters()},
+    ]
     adam = torch.optim.AdamW(groups, lr=0.1)
     assert effective_rates(model, adam) == {"0.weight": 0.2, "1.weight": math.inf}
     sgd = torch.optim.SGD(model.parameters(), lr=0.4)
     assert effective_rates(model, sgd)["0.weight"] == pytest.approx(0.1)
-    before = {"0.weight": 2 * model[0].weight.detach(), "1.weight": torch.ones(1, 1, 2)}
+    before = {"0.weight": 2 * linear.weight.detach(), "1.weight": torch.ones(1, 1, 2)}
     assert effective_rates(model, adam, weights=before)["0.weight"] == pytest.approx(0.1)
 
 

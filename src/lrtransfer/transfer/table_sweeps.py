@@ -120,8 +120,10 @@ def _free(roles: Roles) -> str:
 def _taken(runs: Runs, which: npt.NDArray[np.bool_]) -> Runs:
     if which.all():
         return runs
-    per_run = ("rows", "size", "log2_rate", "loss", "diverged", "log2_effective", "seed", "arm")
-    per_run += ("tuned",)
+    per_run = (
+        *("rows", "size", "log2_rate", "loss", "diverged", "log2_effective"),
+        *("seed", "arm", "tuned"),
+    )
     return replace(runs, **{name: getattr(runs, name)[which] for name in per_run})
 
 

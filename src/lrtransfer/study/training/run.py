@@ -22,7 +22,6 @@ from lrtransfer.study.training.network import PRECISIONS, Network, block_size, r
 if TYPE_CHECKING:
     from lrtransfer.study.plan.run_config import RunConfig
     from lrtransfer.study.training.micro_batches import MicroBatches
-    from lrtransfer.study.training.replay import Replay
     from lrtransfer.study.training.tuned_updates import TunedUpdates
 
 # Losses are looked at this often (steps): a look costs a wait for the device.
@@ -127,7 +126,8 @@ class TrainingRun:
         self.tuned: TunedUpdates | None = None
         if (updates := load("tuned_updates", config.tuner)) is not None:
             self.tuned = updates(config.tuner, self.optimizer, config.steps)
-        self.replay: Replay | None = None
+        # A `replay.Replay`, which is made of such a run.
+        self.replay: Any = None
         if (replay := load("replay", config.replay)) is not None:
             self.replay = replay(config, arrays, device)
         self.forward = self._passes(self.network.model)
