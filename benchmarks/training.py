@@ -136,17 +136,15 @@ def _start() -> dict[str, Any]:
             (shutil.copytree if source.is_dir() else shutil.copy)(source, root / name)
         choice = ["--scale", "smoke", "--experiments", "width_transfer_vision"]
         chosen = select(Path("params.yaml"), *choice[1::2])
-        run = next(run for run in chosen.plan.runs if run.measured)
+        file = str(chosen.layout.run(next(r.key for r in chosen.plan.runs if r.measured)))
         stage = [sys.executable, "-m", "lrtransfer", "stage"]
         _processor([*stage, "prepare", "mnist5k", *choice], root)
         best = {"torch": float("inf"), "job": float("inf")}
-        for _ in range(5):
+        for _ in range(3):
             shutil.rmtree(root / ".lrtransfer/jobs/results", ignore_errors=True)
             spent = {
                 "torch": _processor([sys.executable, "-c", "import torch"], root),
-                "job": _processor(
-                    [*stage, "train", str(chosen.layout.run(run.key)), *choice], root
-                ),
+                "job": _processor([*stage, "train", file, *choice], root),
             }
             best = {name: min(best[name], value) for name, value in spent.items()}
     return {
