@@ -29,11 +29,14 @@ from lrtransfer.study.plan.run_config import RunConfig
 from lrtransfer.study.training.run import Hooks, TrainingRun
 from lrtransfer.study.workflow.start import select
 
-STEPS = 20
-ROUNDS = 12
+STEPS = 12
+SECONDS = 6.0  # of a row, or the fewest rounds
+_FEWEST = 6
 WIDTHS = (16, 64, 128, 256)
 _LOOPS = {"residual_mlp, sgd": "width_transfer_vision", "llama, adamw": "weight_decay"}
-_TEXTS = (("bytes", 100), ("bytes", 500), ("bytes", 2000), ("bpe", 20), ("bpe", 80))
+_TEXTS = (("bytes", 100), ("bytes", 500), ("bytes", 2000), ("bpe", 10), ("bpe", 40))
+# Wider nets do not try bfloat16 on a CPU without the instructions: ten times as long.
+_EMULATED = 64
 
 Way = Callable[[], float]
 
@@ -46,19 +49,27 @@ def measure(device: str) -> list[dict[str, Any]]:
     for name, config in configs.items():
         for width in WIDTHS[: 4 if "mlp" in name else 3]:
             sized = replace(config, model=replace(config.model, width=width))
-            rows.append(_loops(name, sized, chosen))
-            print(rows[-1], file=sys.stderr, flush=True)
-    return [*rows, _start(), *map(_text, *zip(*_TEXTS, strict=True))]
+            rows.append(_told(_loops(name, sized, chosen)))
+    rows.append(_told(_start()))
+    return [*rows, *(_told(_text(*text)) for text in _TEXTS)]
+
+
+def _told(row: dict[str, Any]) -> dict[str, Any]:
+    print(row, file=sys.stderr, flush=True)
+    return row
 
 
 def about() -> dict[str, Any]:
     """Return what of the processor matters here."""
-    with_bfloat16 = torch.ops.mkldnn._is_mkldnn_bf16_supported()
     return {
         "capability": torch.backends.cpu.get_cpu_capability(),
-        "bfloat16_instructions": bool(with_bfloat16),
+        "bfloat16_instructions": _with_bfloat16(),
         "load": round(os.getloadavg()[0], 1),
     }
+
+
+def _with_bfloat16() -> bool:
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def _config(experiment: str) -> RunConfig:
@@ -75,17 +86,22 @@ def _loops(name: str, config: RunConfig, device: torch.device) -> dict[str, Any]
         "bfloat16": lambda: _ours(replace(config, precision="bfloat16"), arrays, device),
         "fused": lambda: _ours(replace(config, fused=True), arrays, device),
     }
+    if not _with_bfloat16() and config.model.width > _EMULATED:
+        del ways["bfloat16"]
     best = dict.fromkeys(ways, float("inf"))
-    for _ in range(ROUNDS):
+    spent, rounds = 0.0, 0
+    while spent < SECONDS or rounds < _FEWEST:
         for way, run in ways.items():
-            best[way] = min(best[way], run())
+            taken = run()
+            spent, best[way] = spent + taken, min(best[way], taken)
+        rounds += 1
     return {
         "what": "loop",
         "network": name,
         "width": config.model.width,
         "update_ms": round(best["ours"] / STEPS * 1e3, 2),
         "times_by_hand": round(best["ours"] / best["by hand"], 3),
-        "bfloat16_gain": round(best["ours"] / best["bfloat16"], 2),
+        "bfloat16_gain": round(best["ours"] / best["bfloat16"], 2) if "bfloat16" in best else None,
         "fused_gain": round(best["ours"] / best["fused"], 2),
     }
 
@@ -190,15 +206,18 @@ def _words(megabytes: int) -> Iterator[bytes]:
     letters = np.frombuffer(b"etaoinshrdlucmfwypvbgkjqxz", np.uint8)
     words = [letters[random.geometric(0.12, random.integers(1, 10)) % 26] for _ in range(50_000)]
     texts = np.array([word.tobytes() for word in words], dtype=object)
-    for _ in range(megabytes):
+    pieces = []
+    for _ in range(min(megabytes, 20)):
         chosen = texts[random.zipf(1.2, 200_000) % len(texts)]
         lines = (b" ".join(chosen[i : i + 15]) for i in range(0, len(chosen), 15))
-        yield (b"\n".join(lines) + b"\n")[: 10**6 - 1] + b"\n"
+        pieces.append((b"\n".join(lines) + b"\n")[: 10**6 - 1] + b"\n")
+    for number in range(megabytes):
+        yield pieces[number % len(pieces)]
 
 
 def _prepare_text(path: str, sha256: str, tokens: str) -> None:
     """Prepare a text here and print the peak of this process's memory (MB)."""
-    options = {"url": path, "tokens": tokens, "vocabulary": 8192, "learned_from": 10}
+    options = {"url": path, "tokens": tokens, "vocabulary": 2048, "learned_from": 5}
     prepare_data("text", "corpus", sha256, options)
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000)
 
