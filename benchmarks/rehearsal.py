@@ -43,8 +43,8 @@ def measure(device: str) -> list[dict[str, Any]]:
     for name in plan.experiments:
         measured = [run for run in plan.part(name).runs if run.measured]
         runs = measured or list(plan.part(name).runs)
-        of_arm = [run for run in runs if run.arm == runs[0].arm]
-        by_size = sorted(of_arm, key=lambda run: (run.width * run.depth, run.seed))
+        of_arm = {(run.width, run.depth): run for run in runs if run.arm == runs[0].arm}
+        by_size = [of_arm[size] for size in sorted(of_arm)]
         prices = {run.key: count(run.config.model, sizes[run.config.data])[0] for run in by_size}
         small = by_size[0]
         limit = max(_LARGEST, prices[small.key])
