@@ -1,9 +1,10 @@
 """Whether the scale `gpu` trains: the smallest and the largest net of every experiment, on a CPU.
 
 Twenty steps of the first arm at the rate where it is measured, two readings, on data of the real
-shapes that are made up. A batch is cut to what a core does in a second. On a CPU without
-instructions for bfloat16, where it takes ten to forty times as long, the smallest net alone is
-trained in it.
+shapes that are made up. A batch is cut to what a core does in a moment. Of nets with more than
+0.5 GFLOP a sample the shapes alone are gone through, and the largest below trains in their place
+(`of`: the widths that the scale asks for). On a CPU without instructions for bfloat16, where it
+takes ten to forty times as long, small nets alone are trained in it.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ from lrtransfer.study.workflow.start import select
 from lrtransfer.study.workflow.trial import Sizes, count
 
 STEPS = 20
-_FLOP = 3e8  # of an update, at most
+_FLOP = 1e8  # of an update, at most
+_LARGEST = 5e8  # FLOP of a sample's gradient, of a net that is trained
+_EMULATED = 3e7  # the same, of one that a CPU without the instructions trains in bfloat16
 _FEWEST = 2
 
 
@@ -40,14 +43,16 @@ def measure(device: str) -> list[dict[str, Any]]:
     for name in plan.experiments:
         measured = [run for run in plan.part(name).runs if run.measured]
         runs = measured or list(plan.part(name).runs)
-        by_size = sorted(runs, key=lambda run: run.width * run.depth)
+        of_arm = {(run.width, run.depth): run for run in runs if run.arm == runs[0].arm}
+        by_size = [of_arm[size] for size in sorted(of_arm)]
+        prices = {run.key: count(run.config.model, sizes[run.config.data])[0] for run in by_size}
         small = by_size[0]
-        large = next(run for run in reversed(by_size) if run.arm == small.arm)
-        if device == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
-            precision = large.config.precision.replace("bfloat16", "float32")
-            large = replace(large, config=replace(large.config, precision=precision))
-        for run in (small, large):
-            rows.append(_row(run, sizes[run.config.data], torch.device(device)))
+        limit = max(_LARGEST, prices[small.key])
+        large = next(run for run in reversed(by_size) if prices[run.key] <= limit)
+        for run in dict.fromkeys((small.key, large.key)):
+            chosen = small if run == small.key else large
+            rows.append(_row(chosen, sizes[chosen.config.data], torch.device(device)))
+            rows[-1]["of"] = [by_size[0].width, by_size[-1].width]
             print(rows[-1], file=sys.stderr, flush=True)
     return rows
 
@@ -56,6 +61,9 @@ def _row(run: Run, sizes: Sizes, device: torch.device) -> dict[str, Any]:
     flops, parameters = count(run.config.model, sizes)
     samples = max(_FEWEST, min(run.config.batch_size, int(_FLOP / max(flops, 1))))
     config = _shortened(run.config, samples)
+    emulated = device.type == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    if config.precision == "bfloat16" and emulated and flops > _EMULATED:
+        config = replace(config, precision="float32")
     began = time.process_time()
     training = TrainingRun(config, _stand_in(config, sizes, samples * 4), device)
     log = training.execute(Hooks())

@@ -186,6 +186,8 @@ FAULTS = [
     Fault("unknown tuner of all arms", {"E/tuner": "greedi"}, "E/tuner", "Did you mean 'greedy'?"),
     Fault("unknown option of a tuner", {"E/arms/mup/tuner": {"cdat": {"sigm": 2.0}}}, "E/arms/mup/tuner/cdat/sigm", "Did you mean 'sigma'?"),
     Fault("tuner's option of a wrong type", {"E/arms/mup/tuner": {"cdat": {"sigma": "two"}}}, "E/arms/mup/tuner/cdat/sigma", "Give a number."),
+    Fault("a tuner in bfloat16", {"E/arms/mup/tuner": "cdat", "E/precision": "bfloat16"}, "E/precision", "has a tuner, which looks ahead"),
+    Fault("a tuner in micro-batches", {"E/tuner": "greedy", "E/micro_batch": 4}, "E/micro_batch", "Remove it."),
     Fault("spectra of a part of the data", {"E/train_samples": 100}, "E/spectra", "Remove train_samples."),
     Fault("train samples that lack an arm", {"E/spectra": REMOVED, "P/spectra": REMOVED, "E/arms/mup/train_samples": 100, "E/arms/ntp/train_samples": 100}, "E/arms/sp/train_samples", "Add the number of this arm."),
     Fault("measured rate of a scale not in the axis", {"P/arms/mup": {"lr": "2^0 .. 2^1", "measured_at": 0.3}}, "P/arms/mup/lr", "Add it, or take one of the axis."),

@@ -174,6 +174,30 @@ def test_the_small_scale_is_derived_by_the_rule_and_what_it_says_itself_counts_m
     assert (grid.spectra.steps, grid.spectra.seeds, grid.spectra.samples) == ([2, 16], [0], 4)
 
 
+def test_a_scale_that_is_like_another_takes_its_word_where_it_says_nothing() -> None:
+    text = """
+    child:
+      {like: %s, question: Why, scales: {
+       paper: {steps: 640, widths: [8, 16], arms: {mup: {batch_size: 20}}},
+       gpu: {like: paper, steps: 64, arms: {mup: 2^0}}}}
+    """
+    scales = study(text % EXPERIMENT).study["child"].scales
+    gpu, paper = scales["gpu"], scales["paper"]
+    assert (gpu.widths, gpu.batch_size) == (paper.widths, paper.batch_size)
+    assert (gpu.steps, paper.steps) == (64, 640)
+    assert gpu.learning_rates["mup"] == [1.0]
+    assert gpu.learning_rates["sp"] == paper.learning_rates["sp"]
+
+
+def test_scales_that_are_like_each_other_are_refused() -> None:
+    text = """
+    child:
+      {like: %s, question: Why, scales: {paper: {like: gpu}, gpu: {like: paper}}}
+    """
+    with pytest.raises(StudyError, match=r"is a circle\. Let one of them stand alone"):
+        study(text % EXPERIMENT)
+
+
 def test_every_experiment_s_small_scale_is_smaller_than_the_laptop_s() -> None:
     for experiment in load_study(PARAMS).study.values():
         small, whole = (experiment.scales[scale] for scale in ("smoke", "laptop"))

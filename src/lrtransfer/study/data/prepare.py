@@ -260,32 +260,33 @@ def load_arrays(dataset_id: str) -> Arrays:
         CorruptFileError: Arrays or manifest are damaged.
         FileNotFoundError: The data set is not prepared.
     """
-    loaded: Arrays = load(read_arrays(paths.arrays(dataset_id)))
-    shards = read_manifest(paths.manifest(dataset_id)).get("shards", [])
+    loaded: Arrays = load(read_arrays(dataset_id))
+    shards = read_manifest(dataset_id).get("shards", [])
     return loaded | open_shards(paths.prepared(dataset_id), shards)
 
 
 def check_data(dataset_id: str, *, kept: bool = False) -> None:
     """Read all of a prepared data set, or its second copy; raises as `load_arrays`."""
-    files = (paths.arrays(dataset_id), paths.manifest(dataset_id))
-    arrays, manifest = map(paths.kept, files) if kept else files
-    read_arrays(arrays, manifest)
-    for shard in read_manifest(manifest).get("shards", []):
+    read_arrays(dataset_id, kept=kept)
+    for shard in read_manifest(dataset_id, kept=kept).get("shards", []):
         check_shard(paths.prepared(dataset_id) / shard["name"], shard["sha256"])
 
 
-def read_arrays(file: Path, manifest: Path | None = None) -> bytes:
-    """Return the content of the arrays' file; raises as `load_arrays`."""
+def read_arrays(dataset_id: str, *, kept: bool = False) -> bytes:
+    """Return the content of the arrays' file, or its second copy's; raises as `load_arrays`."""
+    file = paths.arrays(dataset_id)
+    file = paths.kept(file) if kept else file
     require_file(file)
     content = file.read_bytes()
-    said = read_manifest(manifest or file.with_name("manifest.json"))
-    if hashlib.sha256(content).hexdigest() != said["sha256"]:
+    if hashlib.sha256(content).hexdigest() != read_manifest(dataset_id, kept=kept)["sha256"]:
         raise CorruptFileError(file, "the content does not match its manifest")
     return content
 
 
-def read_manifest(file: Path) -> dict[str, Any]:
+def read_manifest(dataset_id: str, *, kept: bool = False) -> dict[str, Any]:
     """Return what was noted of a prepared data set; raises as `load_arrays`."""
+    file = paths.manifest(dataset_id)
+    file = paths.kept(file) if kept else file
     require_file(file)
     try:
         manifest = json.loads(file.read_text(encoding="utf-8"))

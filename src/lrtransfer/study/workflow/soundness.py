@@ -96,14 +96,14 @@ def published(plan: Plan, layout: Layout) -> Iterator[tuple[Path, Check]]:
 
 def _data(plan: Plan) -> Iterator[tuple[Path, Check]]:
     # Imported here, since Snakemake reads this file in every job.
-    from lrtransfer.study.data.prepare import read_arrays, read_manifest
+    from lrtransfer.study.data.prepare import read_manifest
 
     for dataset in plan.datasets:
         manifest = paths.manifest(dataset.id)
-        yield manifest, read_manifest
-        yield paths.arrays(dataset.id), read_arrays
+        yield manifest, _check_data
+        yield paths.arrays(dataset.id), _check_data
         with suppress(CorruptFileError, FileNotFoundError):
-            for shard in read_manifest(manifest).get("shards", []):
+            for shard in read_manifest(dataset.id).get("shards", []):
                 path = paths.prepared(dataset.id) / shard["name"]
                 yield path, partial(_check_shard, sha256=shard["sha256"], manifest=manifest)
 
@@ -142,6 +142,14 @@ def stale_tables(plan: Plan, layout: Layout) -> list[str]:
         for table in tables
         if table.is_file() and read_about(table).get("made_of") != made_of(plan, table)
     ]
+
+
+def _check_data(path: Path) -> None:
+    # Imported here, since Snakemake reads this file in every job.
+    from lrtransfer.study.data.prepare import read_arrays, read_manifest
+
+    read = read_manifest if path.suffix == ".json" else read_arrays
+    read(path.parent.name)
 
 
 def _check_shard(path: Path, sha256: str, manifest: Path) -> None:
