@@ -29,6 +29,11 @@ def limits(estimate: Estimate, confidence: float = 0.95) -> tuple[float, float]:
     return estimate.interval(confidence)[1:]
 
 
+def test_an_unknown_scatter_says_whether_the_grid_or_the_seeds_are_to_blame() -> None:
+    assert "one seed has none" in Estimate(1.0).obstacle
+    assert "grid's end" in Estimate(1.0, open_high=True).obstacle
+
+
 def test_the_interval_of_a_mean_is_the_student_interval() -> None:
     x = np.array([1.0, 2.0, 4.0])
     oracle = stats.t.interval(0.9, 2, loc=x.mean(), scale=stats.sem(x))
