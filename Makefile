@@ -15,7 +15,7 @@ PYTEST = $(BIN)/python -m pytest -n $(JOBS) --no-loadscope-reorder
 FAST := not (process or workflow or slurm or s3 or slow or long)
 SELECT := $(if $(SCALE),--scale $(SCALE)) $(if $(EXPERIMENTS),--experiments $(EXPERIMENTS))
 
-.PHONY: study figures test test-fast test-workflow test-slurm test-s3 test-all lint bench check \
+.PHONY: study figures test test-fast test-workflow test-slurm test-s3 test-all lint docs bench check \
 	coordcheck repro push pull install clean-venv
 
 study: $(READY)
@@ -57,6 +57,10 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
+
+# NO_MKDOCS_2_WARNING: a notice of the theme about its own future, no fault of ours.
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 bench: $(READY) $(PEERS)
 	$(BIN)/python -m benchmarks --targets $(TARGETS) --device $(DEVICE)
