@@ -5,6 +5,8 @@ from pathlib import Path
 
 from snakemake.utils import min_version
 
+from lrtransfer.study.workflow.folder import RULES
+
 min_version("9.20")
 
 
@@ -12,12 +14,12 @@ min_version("9.20")
 container: "workflow/envs/lrtransfer.sif"
 
 
-include: "workflow/rules/common.smk"
-include: "workflow/rules/data.smk"
-include: "workflow/rules/train.smk"
-include: "workflow/rules/spectra.smk"
-include: "workflow/rules/evidence.smk"
-include: "workflow/rules/figures.smk"
+include: f"{RULES}/common.smk"
+include: f"{RULES}/data.smk"
+include: f"{RULES}/train.smk"
+include: f"{RULES}/spectra.smk"
+include: f"{RULES}/evidence.smk"
+include: f"{RULES}/figures.smk"
 
 
 # Every file of every run: Snakemake would not miss one whose descendants stand.

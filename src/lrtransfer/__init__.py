@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lrtransfer.optim.tuners.cdat import CDAT as CDAT
     from lrtransfer.scaling.export_rates import export_rates as export_rates
     from lrtransfer.scaling.groups import rates as rates
+    from lrtransfer.scaling.layout import Layout as Layout
     from lrtransfer.scaling.parameterize import parameterize as parameterize
     from lrtransfer.scaling.rebind import rebind as rebind
     from lrtransfer.transfer.judge import judge as judge
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 _PUBLIC = {
     "CDAT": "lrtransfer.optim.tuners.cdat",
     "JudgeError": "lrtransfer.transfer.roles",
+    "Layout": "lrtransfer.scaling.layout",
     "ScheduleError": "lrtransfer.optim.check_schedule",
     "StaleOptimizerError": "lrtransfer.optim.check_optimizer",
     "check_optimizer": "lrtransfer.optim.check_optimizer",
@@ -49,6 +51,7 @@ _PUBLIC = {
 __all__ = [
     "CDAT",
     "JudgeError",
+    "Layout",
     "ScheduleError",
     "StaleOptimizerError",
     "check_optimizer",

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 Adding = Callable[..., argparse.ArgumentParser]
 
@@ -102,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
 def _naming(add: Adding) -> Adding:
     """Let a command be done by the function of its name."""
 
-    def named(name: str, **settings: str) -> argparse.ArgumentParser:
+    def named(name: str, **settings: Any) -> argparse.ArgumentParser:
         parser = add(name, **settings)
         parser.set_defaults(command=name.replace("-", "_"))
         return parser
@@ -111,7 +111,11 @@ def _naming(add: Adding) -> Adding:
 
 
 def _study_commands(add: Adding) -> None:
-    """Commands that run and care for the study."""
+    """Commands that begin, run and care for the study."""
+    begun = add("init", help="begin a study of one's own in a new folder")
+    begun.set_defaults(module="lrtransfer.study.workflow.folder")
+    begun.add_argument("folder", type=Path)
+
     check = _selecting(add("check", help="validate params.yaml; print what it asks for and costs"))
     check.add_argument("params", nargs="?", type=Path, default=Path("params.yaml"))
     check.add_argument(
@@ -120,7 +124,9 @@ def _study_commands(add: Adding) -> None:
         help="print this experiment with all that it inherits, and where each part stands",
     )
 
-    study = _selecting(add("workflow", help="run the study, or one stage of it, under Snakemake"))
+    study = _selecting(
+        add("run", aliases=["workflow"], help="run the study, or one stage of it, under Snakemake")
+    )
     study.add_argument("targets", nargs="*", default=["all"], help="stages (train_all) or files")
     study.add_argument(
         "--cores", type=_cores, default=os.environ.get("JOBS", "2"), help="jobs at a time [JOBS, 2]"
@@ -180,7 +186,11 @@ def _answers(add: Adding) -> None:
 
 def _measurements(add: Adding) -> None:
     """Commands that measure networks outside the study."""
-    coordinates = add("coordcheck", help="do features grow with the width as the rules say?")
+    coordinates = add(
+        "coordcheck",
+        help="do features grow with the width as the rules say?",
+        epilog="A model may be MODULE:FUNCTION, too: a function from a width to a network.",
+    )
     for name in ("model", "parameterization", "optimizer"):
         coordinates.add_argument(f"--{name}", nargs="+", default=[], metavar="NAME", help="[all]")
     coordinates.add_argument("--out", type=Path, help="CSV file: a row per combination")
@@ -188,10 +198,15 @@ def _measurements(add: Adding) -> None:
 
     add("schema", help="print the JSON schema of params.yaml")
 
-    sharpness = add("sharpness", help="curvature of a saved model")
-    sharpness.add_argument("file", type=Path, help="checkpoint of a run, or safetensors weights")
+    sharpness = add("sharpness", help="curvature of a model, saved or at its start")
     sharpness.add_argument(
-        "--problem", metavar="MODULE:FUNCTION", help="for weights: returns model, loss_fn, batch"
+        "file", type=Path, nargs="?", help="checkpoint of a run, or safetensors weights"
+    )
+    sharpness.add_argument(
+        "--model",
+        "--problem",
+        metavar="NAME",
+        help="the study's, at its start; or MODULE:FUNCTION, which returns model, loss_fn, batch",
     )
     sharpness.add_argument(
         "--operator", nargs="+", default=["hessian"], help="hessian ggn residual fisher ntk"

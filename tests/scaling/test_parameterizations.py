@@ -29,7 +29,7 @@ SIZES: list[Size] = [
 ]
 every_size = pytest.mark.parametrize("size", SIZES, ids=["base", "wide", "both", "no-base"])
 ALL_ROLES = {
-    role for model in catalog.names("models") for role in catalog.constant("models", model, "ROLES")
+    role for model in catalog.families() for role in catalog.constant("models", model, "ROLES")
 }
 TENSORS = ALL_ROLES - {"branch", "attention_logits"}
 VECTORS = ("embedding", "positional", "bias", "norm_gain")

@@ -110,28 +110,46 @@ def params() -> dict[str, Any]:
     return content
 
 
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a study, and a copy of the package with one more of each kind, and a claim."""
-    root = tmp_path_factory.mktemp("house")
-    package = Path(lrtransfer.__file__).parent
-    ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(package, root / "src" / "lrtransfer", ignore=ignored)
-    for name, room in catalog.ROOMS.items():
-        shutil.copy(MEMBERS / FILES[name], root / "src" / "lrtransfer" / room.folder / "added.py")
-    measures = root / "src" / "lrtransfer" / "study" / "evidence" / "measures"
-    shutil.copy(MEMBERS / "measure.py", measures / "added.py")
-    shutil.copy(MEMBERS / "claims.yaml", root)
-    (root / "params.yaml").write_text(yaml.safe_dump(params(), sort_keys=False), encoding="utf-8")
-    return root
+class House:
+    """A study, and one more of each kind: in a copy of the package, or in the study's folder."""
+
+    def __init__(self, root: Path, *, copied: bool) -> None:
+        self.root = root
+        self.source = (root if copied else ROOT) / "src"
+        self.copied = copied
+
+    def files(self) -> dict[Path, str]:
+        """Return the added files, each with the name of that it is a copy of."""
+        measures = "study/evidence/measures" if self.copied else "measures"
+        places = {measures: "measure.py"}
+        for name, room in catalog.ROOMS.items():
+            places[room.folder if self.copied else room.own] = FILES[name]
+        base = self.source / "lrtransfer" if self.copied else self.root
+        return {base / place / "added.py": file for place, file in places.items()}
 
 
-def python(house: Path, *arguments: str, folder: Path) -> str:
-    """Run Python on the copy of the package and return all that it prints."""
+@pytest.fixture(scope="module", params=["package", "folder"])
+def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> House:
+    """A folder with a study, with one more of each kind, and a claim."""
+    made = House(tmp_path_factory.mktemp("house"), copied=request.param == "package")
+    if made.copied:
+        package, ignored = Path(lrtransfer.__file__).parent, shutil.ignore_patterns("__pycache__")
+        shutil.copytree(package, made.source / "lrtransfer", ignore=ignored)
+    for place, file in made.files().items():
+        place.parent.mkdir(exist_ok=True)
+        shutil.copy(MEMBERS / file, place)
+    shutil.copy(MEMBERS / "claims.yaml", made.root)
+    text = yaml.safe_dump(params(), sort_keys=False)
+    (made.root / "params.yaml").write_text(text, encoding="utf-8")
+    return made
+
+
+def python(house: House, *arguments: str, folder: Path | None = None) -> str:
+    """Run Python with the house's package and return all that it prints."""
     done = subprocess.run(
         [sys.executable, *arguments],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(house / "src"), "PYTHONDONTWRITEBYTECODE": "1"},
+        cwd=folder or house.root,
+        env={**os.environ, "PYTHONPATH": str(house.source), "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
         timeout=300,
@@ -141,11 +159,12 @@ def python(house: Path, *arguments: str, folder: Path) -> str:
     return done.stdout + done.stderr
 
 
-def test_a_member_of_every_kind_is_planned_trained_with_judged_and_drawn(house: Path) -> None:
-    told = python(house, "-c", TRAIN, folder=house).splitlines()
+def test_a_member_of_every_kind_is_planned_trained_with_judged_and_drawn(house: House) -> None:
+    told = python(house, "-c", TRAIN).splitlines()
     found = json.loads(next(line for line in told if line.startswith("{")))
-    parts = set(catalog.ROOMS) - {"data", "figures"}
-    trained_with = {f"{catalog.ROOMS[name].folder}/added.py" for name in parts}
+    parts = [room for name, room in catalog.ROOMS.items() if name not in ("data", "figures")]
+    places = [room.folder if house.copied else f"./{room.own}" for room in parts]
+    trained_with = {f"{place}/added.py" for place in places}
     assert trained_with == {file for file in found["code"] if file.endswith("/added.py")}
     # Bases of the presets are in the key too.
     assert {"optim/tuners/cdat.py", "optim/schedules/cosine.py"} <= set(found["code"])
@@ -158,7 +177,9 @@ def test_a_member_of_every_kind_is_planned_trained_with_judged_and_drawn(house: 
     assert found["claim"]["value"] is not None
 
 
-def test_shared_tests_find_the_new_members_by_themselves(house: Path) -> None:
+def test_shared_tests_find_the_new_members_by_themselves(house: House) -> None:
+    if not house.copied:
+        return  # they are tests of the package's own
     tests = [
         "tests/curvature/test_model_families.py",
         "tests/study/models/test_every_family.py",
@@ -174,11 +195,11 @@ def test_shared_tests_find_the_new_members_by_themselves(house: Path) -> None:
         assert f"{test}::" in told, test
 
 
-def test_without_its_file_every_member_is_refused_by_name(house: Path) -> None:
+def test_without_its_file_every_member_is_refused_by_name(house: House) -> None:
     """So the tests above notice a member that is not found."""
-    for room in catalog.ROOMS.values():
-        (house / "src" / "lrtransfer" / room.folder / "added.py").unlink()
+    for file in house.files():
+        file.unlink()
     code = "import sys; from lrtransfer.cli import main; sys.exit(main(['check']) != 2)"
-    told = python(house, "-c", code, folder=house)
+    told = python(house, "-c", code)
     for room in catalog.ROOMS.values():
         assert f"unknown {room.called} 'added'" in told

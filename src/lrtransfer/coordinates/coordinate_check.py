@@ -20,6 +20,7 @@ from lrtransfer.coordinates.networks import (
 )
 from lrtransfer.coordinates.sizes import first_tensor, measure, outputs, owned
 from lrtransfer.scaling.groups import FAMILIES, Group
+from lrtransfer.scaling.layout import Layout
 from lrtransfer.scaling.parameterize import parameterize
 
 SAMPLES = 8
@@ -42,7 +43,8 @@ def coordinate_check(
     inputs: Inputs | None = None,
     seeds: Sequence[int] = range(4),
     steps: int = STEPS,
-    **layout: Any,
+    layout: Layout | Callable[[int], Layout] | None = None,
+    **options: Any,
 ) -> ModelCheck:
     """Train networks of several widths for a few tiny steps and fit how their coordinates grow.
 
@@ -68,9 +70,9 @@ def coordinate_check(
             keywords; None for noise, where the first layer is an `nn.Linear` or an `nn.Embedding`.
         seeds: Of the initial weights; two or more, for the intervals.
         steps: Updates before the coordinates are measured again.
-        layout: Further arguments of `lrtransfer.parameterize`: `roles`, `fans`,
-            `branches`, `inside`, `attention`, `depth`, `base_depth`, …; a function of the width
-            for what depends on it, a head dimension say.
+        layout: What `lrtransfer.parameterize` must be told of the model; a function of the width
+            if it depends on it, as a head dimension may.
+        options: `base_depth`, `branch_exponent`, `gamma0` of `lrtransfer.parameterize`.
 
     Returns:
         The exponents with their intervals over seeds, a verdict by layer, `stable`, `failing`
@@ -79,7 +81,7 @@ def coordinate_check(
     Raises:
         ValueError: An argument does not fit; the message names it.
         TypeError: The network returns no tensor.
-        UnplacedTensorError: The role of a tensor cannot be told; give `roles=`.
+        UnplacedTensorError: The role of a tensor cannot be told; give `layout=`.
 
     Example:
         >>> from torch import nn
@@ -95,17 +97,17 @@ def coordinate_check(
     family = FAMILIES[optimizer]
 
     def network(width: int, seed: int) -> Network:
-        model, base, delta = (_made(make_model, n) for n in (width, widths[0], widths[1]))
+        model, base, other = (_made(make_model, n) for n in (width, widths[0], widths[1]))
         groups = parameterize(
             model,
             rule,
             optimizer=optimizer,
             lr=LEARNING_RATES[family],
             eps=EPSILON,
-            base=base,
-            delta=delta,
+            base=(base, other),
+            layout=layout(width) if callable(layout) else layout,
             seed=seed,
-            **{name: told(width) if callable(told) else told for name, told in layout.items()},
+            **options,
         )
         return Network(model, groups)
 

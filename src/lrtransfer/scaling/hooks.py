@@ -20,12 +20,14 @@ class MultiplyOutput(Unscripted):
         factor: The multiplier.
         role: What it multiplies in the parameterization's table, for whoever prints the hooks.
         part: First and one past the last feature of the last axis; None multiplies all.
+        period: After how many features the part comes again; None where it does not.
         deed: Where it notes that it acts.
     """
 
     factor: float
     role: str = ""
     part: tuple[int, int] | None = None
+    period: int | None = None
     deed: Deed | None = field(default=None, compare=False, repr=False)
 
     def __call__(self, module: nn.Module, inputs: Any, output: Any) -> Any:
@@ -48,8 +50,10 @@ class MultiplyOutput(Unscripted):
         if self.part is None:
             return output * self.factor
         start, stop = self.part
-        scaled = output[..., start:stop] * self.factor  # (…, stop - start) of (…, features)
-        return torch.cat([output[..., :start], scaled, output[..., stop:]], dim=-1)
+        features = output.unflatten(-1, (-1, self.period or output.shape[-1]))
+        scaled = features[..., start:stop] * self.factor  # (…, periods, stop - start)
+        parts = [features[..., :start], scaled, features[..., stop:]]
+        return torch.cat(parts, dim=-1).flatten(-2)
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Set
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from lrtransfer.scaling import table
-from lrtransfer.scaling.attention import Attention, resolve_attention
+from lrtransfer.scaling.attention import multiplier, resolve_attention
 from lrtransfer.scaling.branches import resolve_branches
 from lrtransfer.scaling.groups import (
     FAMILIES,
@@ -20,14 +21,17 @@ from lrtransfer.scaling.groups import (
     optimizer_name,
 )
 from lrtransfer.scaling.hooks import effective, register, remove_multipliers
-from lrtransfer.scaling.names import expand_keys
+from lrtransfer.scaling.layout import Layout, listed
+from lrtransfer.scaling.layouts import Known, read_layouts
+from lrtransfer.scaling.names import expand, expand_keys
 from lrtransfer.scaling.roles import Roles
-from lrtransfer.scaling.roles_and_width import check_tensors, roles_and_width
+from lrtransfer.scaling.roles_and_width import Base, check_tensors, roles_and_width
 from lrtransfer.scaling.rules import Constants, Scaled
 from lrtransfer.scaling.undo import undone_on_error
-from lrtransfer.scaling.uses import Scaler, absorbed_numbers
+from lrtransfer.scaling.uses import Numbers, Scaler, absorbed_numbers
 
-Patterns = str | Iterable[str]
+# Gains, biases and scalars pull at no scale of the function that decay would keep in bounds.
+_UNDECAYED = frozenset({"bias", "norm_gain", "scalar_bias", "scalar_gain"})
 
 
 def parameterize(
@@ -38,22 +42,13 @@ def parameterize(
     lr: float,
     weight_decay: float = 0.0,
     eps: float = 1e-8,
-    base: nn.Module | None = None,
-    delta: nn.Module | None = None,
-    roles: Roles | Mapping[str, str] | None = None,
-    fans: Mapping[str, tuple[int, int]] | None = None,
-    width: int | None = None,
-    base_width: int | None = None,
-    branches: Patterns | None = None,
-    inside: Patterns | None = None,
-    attention: Attention | None = None,
-    depth: int | None = None,
+    base: Base | None = None,
+    layout: Layout | Roles | None = None,
     base_depth: int | None = None,
     branch_exponent: float | None = None,
     gamma0: float = 1.0,
     initialise: bool = True,
-    seed: int | None = None,
-    generator: torch.Generator | None = None,
+    seed: int | torch.Generator | None = None,
 ) -> list[Group]:
     """Initialise and scale `model`, and return the parameter groups of its optimizer.
 
@@ -76,8 +71,9 @@ def parameterize(
     raises if a module with a multiplier was used without being called (`first_pass.py` tells what
     it cannot see).
 
-    Patterns name modules or parameters as `named_modules` and `named_parameters` do; a `*`
-    stands for one part between dots.
+    What modules of torch and models of transformers are is known (`layouts.yaml`): which axes of
+    their tensors are inputs, where attention logits are multiplied, what lies in a residual branch.
+    What is not known is an error that names it with the line to write.
 
     Args:
         model: Any module; its parameters may have any floating-point dtype and any device but
@@ -87,29 +83,24 @@ def parameterize(
             `{"families": {"adam": {"hidden": {"init": {"fan_in": -0.5}, …}, …}}}`.
         optimizer: `sgd`, `momentum`, `adam`, `adamw`, `rmsprop`, or torch's class.
         lr: The global learning rate.
-        weight_decay: The global λ; a step shrinks a tensor by its own rate times its own λ.
+        weight_decay: The global λ; a step shrinks a tensor by its own rate times its own λ. Gains,
+            biases and scalars have none, nor has what the layouts say so of.
         eps: The global ε of Adam's and RMSProp's denominators.
         base: A fresh instance of another width, with the same depth and names, on any device,
-            `meta` too. It tells the roles, and its width is N₀.
-        delta: A fresh instance whose width is not that of `base`; it tells the roles in place of
-            `model`, which may then have the width N₀ itself.
-        roles: Pattern of parameters -> role, before what `base` tells; or a model's `Roles`.
-        fans: Pattern of parameters -> (fan-in, fan-out), for matrices of modules of your own.
-        width: N; needed without `base`.
-        base_width: N₀; 1 without `base`.
-        branches: Patterns of the modules whose output is added to a residual stream.
-        inside: Patterns of further modules or parameters that lie in a branch, such as pre-norms.
-        attention: Where attention logits are multiplied: pattern of modules that return logits,
-            queries or keys -> head dimension d, or (d, slice) if these are part of the last axis
-            of the output; or a list of patterns of `nn.MultiheadAttention`.
-        depth: L; the number of `branches` if left out.
+            `meta` too. It tells the roles, and its width is N₀. It may have the model's own width:
+            N/N₀ is 1 then, which asks for no roles under most parameterizations; under others give
+            a pair of it and a fresh instance of another width.
+        layout: What is told of the model where `base` and the known layouts do not tell it; or
+            a model's `Roles`.
         base_depth: L₀, needed where the depth counts.
         branch_exponent: α: branches are multiplied by (L/L₀)^-α.
         gamma0: γ₀, the output scale.
         initialise: Draw the weights from N(mean, init²) of each role, in the order of
             `named_parameters`; False leaves them, for weights in the absorbed form already.
-        seed: Seed of the weights, the same on every host.
-        generator: Source of the weights in place of `seed`; torch's own without either.
+            Tensors whose initial values have a meaning (`Layout.kept`, a scalar of a module of
+            your own) are drawn too, and left as they are.
+        seed: Seed of the weights, the same on every host; or a generator to draw them from; torch's
+            own without.
 
     Returns:
         Groups for an optimizer of the family, one for each role and set of equal numbers:
@@ -141,42 +132,43 @@ def parameterize(
     check_settings(settings, name)
     check_tensors(model)
     rules = table.rules(parameterization, family)
-    if isinstance(roles, Roles):
-        branches = roles.branches if branches is None else branches
-        attention = roles.attention_logits if attention is None else attention
-        roles = roles.tensors
+    told = Layout.of(layout)
+    known = read_layouts(model, told.modules)
     tensors = [n for n, _ in model.named_parameters(remove_duplicate=False)]
-    told = expand_keys(roles or {}, tensors, "roles")
-    placed, sizes = roles_and_width(model, base, delta, told, (width, base_width))
-    residual = resolve_branches(
-        model,
-        rules,
-        branches=_listed(branches),
-        inside=_listed(inside),
-        depth=depth,
-        base_depth=base_depth,
-        exponent=branch_exponent,
+    roles, (width, base_width) = roles_and_width(
+        model, base, expand_keys(told.roles, tensors, "roles"), told.width, known.tensors
     )
-    constants = Constants(residual.exponent, _gamma0(rules, gamma0), sizes[1], residual.base_depth)
-    scaler = Scaler(rules, constants, residual, sizes[0], family)
-    numbers = absorbed_numbers(model, scaler, placed, expand_keys(fans or {}, tensors, "fans"))
-    logits = resolve_attention(model, rules, attention, branch_exponent=residual.exponent)
+    residual = resolve_branches(
+        model, rules, told, known, base_depth=base_depth, exponent=branch_exponent
+    )
+    constants = Constants(
+        residual.exponent, _gamma0(rules, gamma0), base_width, residual.base_depth
+    )
+    scaler = Scaler(rules, constants, residual, width, family)
+    fans = expand_keys(told.fans, tensors, "fans")
+    numbers = absorbed_numbers(model, scaler, roles, fans, known.tensors)
+    logits = resolve_attention(
+        model, rules, told.attention, known.logits, branch_exponent=residual.exponent
+    )
     planned = [
         *numbers.tied,
-        *residual.multipliers(rules, constants, width=sizes[0]),
+        *residual.multipliers(rules, constants, width=width),
         *(
-            site.multiplier(rules, constants, width=sizes[0], depth=residual.depth)
+            multiplier(model, site, rules, constants, width=width, depth=residual.depth)
             for site in logits
         ),
     ]
-    groups = build_groups(model, numbers.scaled, numbers.roles, settings, family)
+    scalars = _scalars(model, known)
+    scaled = _decayed(numbers, {*known.named("undecayed"), *scalars})
+    groups = build_groups(model, scaled, numbers.roles, settings, family)
     for group in groups:
         group["optimizer"] = name
     multipliers = effective(model, planned)
-    source = _generator(seed, generator)
+    kept = {*expand(listed(told.kept), tensors, "kept"), *known.named("kept"), *scalars}
+    source = torch.Generator().manual_seed(seed) if isinstance(seed, int) else seed
     with undone_on_error(model, source, weights=initialise):
-        drawn = _draw(model, numbers.scaled, source) if initialise else {}
-        _overwrite(model, drawn)
+        drawn = _draw(model, scaled, source) if initialise else {}
+        _overwrite(model, {n: values for n, values in drawn.items() if n not in kept})
         remove_multipliers(model)
         register(model, multipliers)
         return groups
@@ -193,18 +185,23 @@ def _gamma0(rules: table.Rules, gamma0: float) -> float:
     return gamma0
 
 
-def _listed(patterns: Patterns | None) -> list[str] | None:
-    if patterns is None:
-        return None
-    return [patterns] if isinstance(patterns, str) else list(patterns)
+def _decayed(numbers: Numbers, undecayed: Set[str]) -> dict[str, Scaled]:
+    """Return the numbers, without weight decay where there shall be none."""
+    return {
+        name: replace(own, weight_decay=0.0)
+        if numbers.roles[name] in _UNDECAYED or name in undecayed
+        else own
+        for name, own in numbers.scaled.items()
+    }
 
 
-def _generator(seed: int | None, generator: torch.Generator | None) -> torch.Generator | None:
-    if seed is None:
-        return generator
-    if generator is not None:
-        raise ValueError("seed and generator are both told. Give one of them.")
-    return torch.Generator().manual_seed(seed)
+def _scalars(model: nn.Module, known: Known) -> list[str]:
+    """Return the tensors of one entry that no layout knows: their values mean something."""
+    return [
+        name
+        for name, parameter in model.named_parameters()
+        if parameter.numel() == 1 and name not in known.tensors
+    ]
 
 
 def _draw(

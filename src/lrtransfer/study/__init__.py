@@ -1,1 +1,1 @@
-"""Enter by `workflow.commands.workflow`: params.yaml -> runs, estimates, claims, figures."""
+"""Enter by `workflow.commands.run`: params.yaml -> runs, estimates, claims, figures."""

@@ -30,9 +30,8 @@ def scale(model: nn.Module, width: int, **changes: Any) -> None:
         base=base,
         optimizer="adamw",
         lr=0.1,
-        branches="blocks.*",
+        layout=lt.Layout(branches="blocks.*", inside=[]),
         base_depth=1,
-        inside=[],
         **changes,
     )
 
@@ -149,7 +148,7 @@ def test_a_generator_of_one_s_own_is_put_back_when_a_draw_fails(
     with monkeypatch.context() as patched:
         patched.setattr(torch, "randn", fails_at_the_third)
         with pytest.raises(MemoryError):
-            scale(model, 8, generator=generator)
+            scale(model, 8, seed=generator)
     assert same(state(model), before)
     assert torch.equal(generator.get_state(), own)
 

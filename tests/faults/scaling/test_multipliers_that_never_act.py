@@ -67,9 +67,16 @@ class Attentive(nn.Module):
         self.attention = nn.MultiheadAttention(width, 2, batch_first=True)
 
 
-def scale(model: nn.Module, base: nn.Module, branches: str = "blocks.*", **more: Any) -> nn.Module:
+def scale(
+    model: nn.Module,
+    base: nn.Module,
+    branches: str = "blocks.*",
+    depth: int | None = None,
+    **more: Any,
+) -> nn.Module:
+    layout = lt.Layout(branches=branches, inside=[], depth=depth)
     common: dict[str, Any] = {"optimizer": "adamw", "lr": 0.1, "seed": 0, "base_depth": 1}
-    lt.parameterize(model, "depth_mup", base=base, branches=branches, inside=[], **(common | more))
+    lt.parameterize(model, "depth_mup", base=base, layout=layout, **(common | more))
     return model
 
 
@@ -174,10 +181,10 @@ def test_the_output_map_of_torch_s_attention_is_refused_at_once(branches: str) -
     model = Attentive(8)
     before = copy.deepcopy(model.state_dict())
     with pytest.raises(ValueError, match=r"'attention\.out_proj'.*Name 'attention'"):
-        scale(model, Attentive(4), branches, depth=4, attention=["attention"])
+        scale(model, Attentive(4), branches, depth=4)
     for name, tensor in model.state_dict().items():
         assert torch.equal(tensor, before[name])
 
 
 def test_it_is_not_where_its_multiplier_is_one() -> None:
-    scale(Attentive(8), Attentive(4), "attention.out_proj", attention=["attention"])
+    scale(Attentive(8), Attentive(4), "attention.out_proj")

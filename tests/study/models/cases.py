@@ -41,7 +41,7 @@ def _cases(family: str) -> Iterator[Case]:
         yield Case(family, described["sizes"] | sizes, branches, output)
 
 
-CASES = [case for family in catalog.names("models") for case in _cases(family)]
+CASES = [case for family in catalog.families() for case in _cases(family)]
 # One net of each family, the one with biases or norms where there is a choice.
 FIRST = {case.family: case for case in reversed(CASES)}
 

@@ -49,7 +49,7 @@ def test_every_parameter_has_a_role_and_every_branch_is_named(case: Case) -> Non
         assert model.get_submodule(name)(queries, queries).item() == pytest.approx(head**0.5)
 
 
-@pytest.mark.parametrize("family", catalog.names("models"))
+@pytest.mark.parametrize("family", catalog.families())
 def test_declared_roles_are_those_that_occur_for_some_option(family: str) -> None:
     occurring: set[str] = set()
     for case in CASES:
@@ -137,7 +137,7 @@ def test_copies_and_functional_calls_agree_with_the_model(case: Case) -> None:
     assert torch.equal(model(batch), expected)
 
 
-@pytest.mark.parametrize("family", catalog.names("models"))
+@pytest.mark.parametrize("family", catalog.families())
 def test_the_catalog_reads_options_whose_defaults_fit(family: str) -> None:
     options = catalog.options("models", family)
     assert options.keys() >= GRID_OPTIONS

@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from lrtransfer.study.plan import catalog, fingerprint, parameterizations
+from lrtransfer.study.plan import catalog, claims, fingerprint, parameterizations, places
 
 _CACHES = (
-    catalog.names,
-    catalog.constant,
-    catalog.options,
+    places.parsed,
+    catalog._members,
+    catalog._constant,
+    catalog._options_of,
     catalog._top_level,
-    catalog.source_file,
+    claims.measures,
     fingerprint.file_hash,
     fingerprint._code,
     fingerprint._imports,
@@ -58,7 +59,7 @@ def package_copy(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pack
     copy = folder / "lrtransfer"
     shutil.copytree(catalog.PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
     with monkeypatch.context() as patched:
-        for module in (catalog, fingerprint):
+        for module in (places, catalog, fingerprint):
             patched.setattr(module, "PACKAGE", copy)
         patched.setattr(parameterizations, "TABLE", copy / "scaling" / "parameterizations.yaml")
         forget()

@@ -53,6 +53,10 @@ OTHERS: dict[str, tuple[Callable[[], RunConfig], str]] = {
         lambda: changed(PLAIN, tuner={"name": "polyak", "options": {}}),
         "study/training/tuned_updates.py",
     ),
+    "outside": (
+        lambda: changed(PLAIN, parameterization={"outside": "adam"}),
+        "study/training/outside.py",
+    ),
     "decay": (lambda: changed(PLAIN, decay=_RULE), "study/training/width_rule.py"),
     "group_warmup": (
         lambda: changed(PLAIN, decay=_RULE, group_warmup=_WARMUP),

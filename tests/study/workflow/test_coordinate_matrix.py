@@ -92,7 +92,7 @@ def test_every_combination_grows_as_its_rule_says(combination: Combination) -> N
 def test_every_combination_that_a_table_has_is_checked() -> None:
     found = combinations([], [], [], builtin())
     columns = sum(len(spec.families) for spec in builtin().values())
-    assert len(found) == len(catalog.names("models")) * columns
+    assert len(found) == len(catalog.families()) * columns
     assert len(set(found)) == len(found)
 
 
@@ -118,7 +118,7 @@ def test_an_unknown_name_is_told_with_those_there_are(
         combinations(*asked, builtin())
 
 
-@pytest.mark.parametrize("model", catalog.names("models"))
+@pytest.mark.parametrize("model", catalog.families())
 def test_every_family_has_a_problem_of_four_widths(model: str) -> None:
     found = posed(model, "mup", "sgd")
     assert len(found.widths) >= 4

@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from safetensors.numpy import load, save
@@ -14,9 +17,135 @@ from safetensors.numpy import load, save
 from lrtransfer.study.data import Arrays
 from lrtransfer.study.data.download import Downloaded
 from lrtransfer.study.plan import catalog
+from lrtransfer.study.plan.expand import Dataset
+from lrtransfer.study.plan.places import fault
+from lrtransfer.study.plan.yaml_file import StudyError
 from lrtransfer.study.storage import paths
 from lrtransfer.study.storage.atomic import write_bytes, write_text
 from lrtransfer.study.storage.seal import CorruptFileError, require_file
+
+
+class Source(Protocol):
+    """What a data source is: content that can be pinned, and arrays made of it.
+
+    One whose options tell them has `sizes`, too: the numbers per sample and the outputs that a
+    network needs.
+    """
+
+    def read(self) -> bytes:
+        """Return the content that a checksum pins."""
+
+    def arrays(self, raw: bytes) -> Arrays:
+        """Return what is prepared of it."""
+
+
+class _Made:
+    """The arrays that a function of the study's own returned."""
+
+    def __init__(self, arrays: Arrays) -> None:
+        self.made = arrays
+
+    def read(self) -> bytes:
+        """Return the arrays in the form of safetensors."""
+        return save({key: np.ascontiguousarray(array) for key, array in self.made.items()})
+
+    def arrays(self, raw: bytes) -> Arrays:
+        """Return the arrays."""
+        return self.made
+
+
+def source(name: str, options: Mapping[str, Any]) -> Source:
+    """Return a data source with its options; of a function that returns arrays, with those.
+
+    Raises:
+        LookupError: There is no such source.
+        StudyError: It is the study's own, and fails.
+    """
+    make = catalog.load("data", name)
+    try:
+        made = make(**options)
+    except Exception as error:  # anything that a user's code may raise
+        if (line := fault(error)) is None:
+            raise
+        raise StudyError([line]) from error
+    return _Made(made) if isinstance(made, dict) else made
+
+
+def sizes(dataset: Dataset) -> tuple[int, int]:
+    """Return the numbers per sample and the outputs that a network needs for a data set.
+
+    Where the source's options do not tell them, its content is read.
+    """
+    if dataset.id in _DESCRIBED:
+        return _DESCRIBED[dataset.id].sizes
+    told = getattr(source(dataset.spec.source, dataset.spec.options), "sizes", None)
+    features, outputs = told or described(dataset).sizes
+    return int(features), int(outputs)
+
+
+@dataclass(frozen=True)
+class Described:
+    """What the arrays of a data set tell.
+
+    Attributes:
+        sizes: As `sizes` has them.
+        shape: Of one training input; None of a text.
+        classes: Whether its targets are classes.
+    """
+
+    sizes: tuple[int, int]
+    shape: tuple[int, ...] | None
+    classes: bool
+
+
+def described(dataset: Dataset) -> Described:
+    """Return what the arrays of a data set tell; what is not prepared is read for it, once."""
+    if dataset.id not in _DESCRIBED:
+        if paths.manifest(dataset.id).is_file():
+            arrays: Arrays = load(read_arrays(dataset.id))
+        else:
+            made = source(dataset.spec.source, dataset.spec.options)
+            arrays = made.arrays(made.read())
+        text = "train_inputs" not in arrays
+        _DESCRIBED[dataset.id] = Described(
+            sizes=_sizes(arrays),
+            shape=None if text else arrays["train_inputs"].shape[1:],
+            classes=text or arrays["train_targets"].dtype.kind != "f",
+        )
+    return _DESCRIBED[dataset.id]
+
+
+_DESCRIBED: dict[str, Described] = {}
+
+
+def changed(dataset: Dataset) -> str | None:
+    """Return what is wrong with a data set's checksum, with the remedy; None if nothing is.
+
+    Of prepared data only files of one's own are read again, where they are younger.
+    """
+    pinned, where = dataset.spec.sha256, f"data.{dataset.name}.sha256"
+    if pinned is not None and not _younger(dataset):
+        return None
+    found = hashlib.sha256(source(dataset.spec.source, dataset.spec.options).read()).hexdigest()
+    if pinned is None:
+        return f"{where}: missing. Write it there, so that changed data are noticed: {found}"
+    if found == pinned:
+        os.utime(paths.manifest(dataset.id))
+        return None
+    return (
+        f"{where}: pins {pinned[:12]}…, but the content has changed: it is {found}. Write that, "
+        "and its runs are trained anew; or put the former content back."
+    )
+
+
+def _younger(dataset: Dataset) -> bool:
+    """Return whether a file of one's own is younger than what was prepared of it."""
+    options, manifest = dataset.spec.options, paths.manifest(dataset.id)
+    place = Path(str(options.get("path") or options.get("url") or ""))
+    if not manifest.is_file() or not place.name or not place.exists():
+        return False
+    files = (file for file in (place, *place.rglob("*")) if file.is_file())
+    return max((file.stat().st_mtime for file in files), default=0.0) > manifest.stat().st_mtime
 
 
 class ChecksumError(RuntimeError):
@@ -33,10 +162,11 @@ def prepare(dataset_id: str, name: str, sha256: str, options: dict[str, Any]) ->
         options: The source's options.
 
     Raises:
+        StudyError: The source is the study's own, and fails.
         ChecksumError: The source's content differs; nothing is written, a download is dropped.
         ValueError: The arrays are not of the sizes that the source gives beforehand.
     """
-    made = catalog.load("data", name)(**options)
+    made = source(name, options)
     raw = made.read()
     found = hashlib.sha256(raw).hexdigest()
     if found != sha256:
@@ -49,7 +179,7 @@ def prepare(dataset_id: str, name: str, sha256: str, options: dict[str, Any]) ->
             "or pin the new checksum."
         )
     arrays = made.arrays(raw)
-    if _sizes(arrays) != tuple(made.sizes):
+    if _sizes(arrays) != tuple(getattr(made, "sizes", _sizes(arrays))):
         raise ValueError(
             f"data source {name!r}: a network needs {_sizes(arrays)} numbers in and out for its "
             f"training part, but its `sizes` are {tuple(made.sizes)}. A class may have no training "

@@ -18,13 +18,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module
 from inspect import signature
-from pkgutil import iter_modules
 from typing import Any, Literal, TypeAlias
 
-from lrtransfer.study.evidence import measures
 from lrtransfer.study.evidence.estimates import Estimates
+from lrtransfer.study.plan.catalog import measure_sources
+from lrtransfer.study.plan.places import imported
 from lrtransfer.transfer.estimate import Estimate
 from lrtransfer.transfer.pairing import difference
 
@@ -100,11 +99,10 @@ def measure(
 @cache
 def every_measure() -> dict[str, Measure]:
     """Return the measures of all files by name."""
-    names = (f"{measures.__name__}.{module.name}" for module in iter_modules(measures.__path__))
     return {
         name: value
-        for module in names
-        for name, value in vars(import_module(module)).items()
+        for source in measure_sources()
+        for name, value in vars(imported(source)).items()
         if isinstance(value, Measure)
     }
 

@@ -1,13 +1,14 @@
 """What a study may name, found by file: one discovery for every kind of member.
 
 A member is a file that assigns its room's marker at top level: `MODEL = ResidualMLP`. Adding the
-file is all it takes to add the member. All but `load` read the source and import nothing, so that
-planning needs no torch and a bad name or option in params.yaml is refused before any job starts.
+file, here or in the study's folder (`places`), is all it takes to add the member. All but `load`
+read the source and import nothing, so that planning needs no torch and a bad name or option in
+params.yaml is refused before any job starts.
 
-A member's options are the keyword-only parameters of what its marker names: a function, a class
-(those of its `__init__`, and of its bases where that takes `**options` or there is none), or a
-dataclass (its fields). A marker may also name a preset, the same with other defaults:
-`TUNER = partial(CDAT, sigma=1.0)`.
+A member's options are the keyword-only parameters of what its marker names (of a model all of
+them): a function, a class (those of its `__init__`, and of its bases where that takes `**options`
+or there is none), or a dataclass (its fields). A marker may also name a preset, the same with
+other defaults: `TUNER = partial(CDAT, sigma=1.0)`.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-PACKAGE = Path(__file__).resolve().parents[2]
+from lrtransfer.study.plan import places
+from lrtransfer.study.plan.places import PACKAGE, Source
+from lrtransfer.study.plan.yaml_file import StudyError
 
 
 @dataclass(frozen=True)
@@ -29,25 +31,29 @@ class Room:
 
     Attributes:
         folder: Relative to the package.
+        own: Folder of the study's own members, relative to the study's.
         marker: What a member's file assigns.
         called: What messages call a member.
     """
 
     folder: str
+    own: str
     marker: str
     called: str
 
 
 ROOMS = {
-    "data": Room("study/data", "DATASET", "data source"),
-    "models": Room("study/models", "MODEL", "model family"),
-    "losses": Room("study/losses", "LOSS", "loss"),
-    "optim": Room("optim", "OPTIMIZER", "optimizer"),
-    "optim/schedules": Room("optim/schedules", "SCHEDULE", "schedule"),
-    "optim/tuners": Room("optim/tuners", "TUNER", "tuner"),
-    "probes": Room("study/probes", "PROBE", "probe"),
-    "figures": Room("study/figures", "FIGURE", "figure"),
+    "data": Room("study/data", "data", "DATASET", "data source"),
+    "models": Room("study/models", "models", "MODEL", "model family"),
+    "losses": Room("study/losses", "losses", "LOSS", "loss"),
+    "optim": Room("optim", "optimizers", "OPTIMIZER", "optimizer"),
+    "optim/schedules": Room("optim/schedules", "schedules", "SCHEDULE", "schedule"),
+    "optim/tuners": Room("optim/tuners", "tuners", "TUNER", "tuner"),
+    "probes": Room("study/probes", "probes", "PROBE", "probe"),
+    "figures": Room("study/figures", "figures", "FIGURE", "figure"),
 }
+# What the grid and the data set say of a model's size.
+GRID_OPTIONS = frozenset({"in_features", "out_features", "width", "depth"})
 
 # What a member's file tells the planner and the tests, and its own code never reads.
 DESCRIPTIONS = frozenset(
@@ -64,23 +70,26 @@ class Option:
     required: bool
 
 
-@cache
 def names(room: str) -> tuple[str, ...]:
     """Return the sorted names of the members of a room, a key of `ROOMS`."""
-    files = (PACKAGE / ROOMS[room].folder).glob("*.py")
-    return tuple(sorted(f.stem for f in files if _assigned(f, ROOMS[room].marker) is not None))
+    return tuple(sorted(_members(places.study(), room)))
 
 
-@cache
 def source_file(room: str, name: str) -> Path:
-    """Return the file that defines a member."""
-    return PACKAGE / ROOMS[room].folder / f"{name}.py"
+    """Return the file that defines a member; a file that is not there where the room lacks it."""
+    found = _members(places.study(), room).get(name)
+    return found.file if found else PACKAGE / ROOMS[room].folder / f"{name}.py"
+
+
+def is_ours(room: str, name: str) -> bool:
+    """Return whether a member is this package's, not the study's or an installed package's."""
+    return source_file(room, name).is_relative_to(PACKAGE)
 
 
 def is_member(file: Path) -> bool:
     """Return whether a file defines a member of some room."""
-    rooms = (name for name, room in ROOMS.items() if PACKAGE / room.folder == file.parent)
-    return any(file.stem in names(room) for room in rooms)
+    found = (_members(places.study(), room).get(file.stem) for room in ROOMS)
+    return any(source is not None and source.file == file for source in found)
 
 
 def load(room: str, name: str) -> Any:
@@ -88,25 +97,65 @@ def load(room: str, name: str) -> Any:
 
     Raises:
         LookupError: The room has no such member.
+        StudyError: It is the study's own, and its file fails.
     """
-    place = ROOMS[room]
-    if name not in names(room):
-        raise LookupError(f"unknown {place.called} {name!r}. Known: {', '.join(names(room))}.")
-    module = f"{PACKAGE.name}/{place.folder}/{name}".replace("/", ".")
-    return getattr(import_module(module), place.marker)
+    return attribute(room, name, ROOMS[room].marker)
+
+
+def attribute(room: str, name: str, attribute: str, *default: Any) -> Any:
+    """Import a member's file and return what it assigns to a name; raises as `load`."""
+    known = _members(places.study(), room)
+    if name not in known:
+        called = ROOMS[room].called
+        raise LookupError(f"unknown {called} {name!r}. Known: {', '.join(names(room))}.")
+    return getattr(places.imported(known[name]), attribute, *default)
 
 
 @cache
+def _members(study: Path, room: str) -> dict[str, Source]:
+    """Return the members of a room by name, as seen from a study's folder."""
+    place = ROOMS[room]
+
+    def is_one(file: Path) -> bool:
+        try:
+            return _assigned(file, place.marker) is not None
+        except StudyError:  # said where it is used
+            return True
+
+    return places.sources(place.folder, place.own, is_one)
+
+
+def tells_roles(model: str) -> bool:
+    """Return whether a model's file says which roles its tensors have; else they are inferred."""
+    return _assigned(source_file("models", model), "ROLES") is not None
+
+
+def families() -> tuple[str, ...]:
+    """Return the model families that tell their roles."""
+    return tuple(name for name in names("models") if tells_roles(name))
+
+
 def constant(room: str, name: str, constant: str) -> Any:
     """Return the literal that a member's file assigns to `constant` (`ROLES`, `PRICE`).
 
     Raises:
         LookupError: The file does not assign it.
     """
-    value = _assigned(source_file(room, name), constant)
+    return _constant(source_file(room, name), constant)
+
+
+@cache
+def _constant(file: Path, constant: str) -> Any:
+    value = _assigned(file, constant)
     if value is None:
-        raise LookupError(f"{ROOMS[room].folder}/{name}.py must assign {constant}")
+        raise LookupError(f"{places.name_of(file)} must assign {constant}")
     return ast.literal_eval(value)
+
+
+def measure_sources() -> list[Source]:
+    """Return the files that may define measures; the study's own come last, and so count."""
+    found = places.sources("study/evidence/measures", "measures", lambda file: True)
+    return sorted(found.values(), key=lambda source: (places.is_own(source.file), source.file))
 
 
 # What a probe's columns may be used for (`lrtransfer.study.probes`).
@@ -119,18 +168,22 @@ def columns(kind: str) -> tuple[str, ...]:
     return tuple(c for of_probe in described for c, kinds in of_probe.items() if kind in kinds)
 
 
-@cache
 def options(room: str, name: str) -> dict[str, Option]:
     """Return the options of a member by name, in the order in which they are declared.
 
     Raises:
         LookupError: The room has no such member, or its source does not say what it takes.
+        StudyError: The source is the study's own and no Python.
     """
-    file = source_file(room, name)
-    value = _assigned(file, ROOMS[room].marker) if file.is_file() else None
+    return _options_of(source_file(room, name), ROOMS[room].marker)
+
+
+@cache
+def _options_of(file: Path, marker: str) -> dict[str, Option]:
+    value = _assigned(file, marker) if file.is_file() else None
     if value is None:
-        raise LookupError(f"{ROOMS[room].folder}/{name}.py must assign {ROOMS[room].marker}")
-    return _options(file, value)
+        raise LookupError(f"{places.name_of(file)} must assign {marker}")
+    return _options(file, value, every=marker == ROOMS["models"].marker)
 
 
 def mismatch(annotation: str, value: object) -> str | None:
@@ -162,7 +215,7 @@ def mismatch(annotation: str, value: object) -> str | None:
 def _top_level(file: Path) -> dict[str, ast.stmt]:
     """Return what a file defines, assigns and imports at top level, by name."""
     found: dict[str, ast.stmt] = {}
-    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+    for node in places.parsed(file).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             found[node.name] = node
         elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
@@ -181,22 +234,19 @@ def _assigned(file: Path, name: str) -> ast.expr | None:
 
 
 def _definition(file: Path, name: str) -> tuple[Path, ast.stmt] | None:
-    """Follow a name through imports within the package; None where it comes from outside."""
+    """Follow a name through imports; None where it comes from outside."""
     node = _top_level(file).get(name)
     if isinstance(node, ast.ImportFrom):
-        package, *parts = (node.module or "").split(".")
-        origin = PACKAGE.joinpath(*parts)
-        module = origin.with_suffix(".py") if parts else origin
-        own = module if module.is_file() else origin / "__init__.py"
         alias = next(a for a in node.names if name in (a.asname, a.name))
-        return _definition(own, alias.name) if package == PACKAGE.name else None
+        found = (_definition(origin, alias.name) for origin in places.files_of(file, node)[:1])
+        return next(found, None)
     return (file, node) if node is not None else None
 
 
-def _options(file: Path, value: ast.expr) -> dict[str, Option]:
-    """Return the options of what an expression of a file names."""
+def _options(file: Path, value: ast.expr, *, every: bool) -> dict[str, Option]:
+    """Return the options of what an expression of a file names: keywords alone, or `every`."""
     if isinstance(value, ast.Call) and ast.unparse(value.func) == "partial":
-        found = _options(file, value.args[0])
+        found = _options(file, value.args[0], every=every)
         preset = {keyword.arg: keyword.value for keyword in value.keywords}
         return {
             name: replace(option, default=ast.literal_eval(preset[name]), required=False)
@@ -206,16 +256,16 @@ def _options(file: Path, value: ast.expr) -> dict[str, Option]:
         }
     defined = _definition(file, ast.unparse(value))
     if defined is not None and isinstance(defined[1], ast.FunctionDef):
-        return dict(_keywords(defined[0], defined[1].args))
+        return dict(_declared(defined[0], defined[1].args, every=every))
     if defined is not None and isinstance(defined[1], ast.ClassDef):
-        return _of_class(defined[0], defined[1])
+        return _of_class(defined[0], defined[1], every=every)
     raise LookupError(
-        f"{file.relative_to(PACKAGE)} assigns {ast.unparse(value)}, whose options cannot be read. "
-        "Name a function or class of the package, or a partial of one."
+        f"{places.name_of(file)} assigns {ast.unparse(value)}, whose options cannot be read. "
+        "Name a function or class of this file or of one that it imports, or a partial of one."
     )
 
 
-def _of_class(file: Path, defined: ast.ClassDef) -> dict[str, Option]:
+def _of_class(file: Path, defined: ast.ClassDef, *, every: bool) -> dict[str, Option]:
     """Return the options of a class: its own, after those that it passes on to its bases."""
     init = next(
         (n for n in defined.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None
@@ -225,9 +275,9 @@ def _of_class(file: Path, defined: ast.ClassDef) -> dict[str, Option]:
         for base in defined.bases:
             parent = _definition(file, ast.unparse(base))
             if parent is not None and isinstance(parent[1], ast.ClassDef):
-                found |= _of_class(parent[0], parent[1])
+                found |= _of_class(parent[0], parent[1], every=every)
     if init is not None:
-        return found | dict(_keywords(file, init.args))
+        return found | dict(_declared(file, init.args, every=every))
     if any("dataclass" in ast.unparse(decorator) for decorator in defined.decorator_list):
         for node in defined.body:
             if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
@@ -235,8 +285,12 @@ def _of_class(file: Path, defined: ast.ClassDef) -> dict[str, Option]:
     return found
 
 
-def _keywords(file: Path, arguments: ast.arguments) -> Iterator[tuple[str, Option]]:
-    for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+def _declared(file: Path, arguments: ast.arguments, *, every: bool) -> Iterator[tuple[str, Option]]:
+    plain = [argument for argument in arguments.args if argument.arg != "self"] if every else []
+    defaults: list[ast.expr | None] = [*[None] * len(plain), *arguments.defaults]
+    pairs = zip(plain, defaults[len(defaults) - len(plain) :], strict=True)
+    keywords = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+    for argument, default in (*pairs, *keywords):
         yield argument.arg, _option(file, argument.annotation, default)
 
 

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Collection, Iterator, Mapping
 
 from lrtransfer.study.plan import catalog
+from lrtransfer.study.plan.catalog import GRID_OPTIONS
 from lrtransfer.study.plan.messages import closest, unfit, unknown
 from lrtransfer.study.plan.parameterizations import builtin, family, known
 from lrtransfer.study.plan.schema import (
@@ -22,8 +23,6 @@ from lrtransfer.study.plan.schema import (
 )
 from lrtransfer.study.plan.values import Options
 
-# Filled in from the data set and the grid, so not for an experiment to set.
-GRID_OPTIONS = frozenset({"in_features", "out_features", "width", "depth"})
 _RESERVED = ("all", "core")  # they select experiments, and end the names of Snakemake's own rules
 _MOST_RUNS = 100_000
 _LARGEST = 10**6  # of a whole number among a model's options
@@ -186,6 +185,13 @@ def _decay(path: str, experiment: Experiment, arm: Arm) -> Iterator[str]:
     if (rule.power is None) == (rule.rule == "power"):
         remedy = "Remove it." if rule.power is not None else "Give a number, 0.5 for example."
         yield f"{path}.decay.power: goes with the rule power alone. {remedy}"
+    silent = [model for model in _models(experiment) if not catalog.tells_roles(model)]
+    if silent:
+        yield (
+            f"{path}.decay: needs the roles of all tensors, which {silent[0]!r} does not tell. "
+            "Remove it, or give the model ROLES and a method `roles`, as in study/models/gpt.py."
+        )
+        return
     roles = [set(catalog.constant("models", model, "ROLES")) for model in _models(experiment)]
     for field in ("unscaled", "faster", "undecayed"):
         for role in getattr(rule, field) if roles else []:

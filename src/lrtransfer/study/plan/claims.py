@@ -1,8 +1,8 @@
 """claims.yaml -> the claims of a study, or one line per fault.
 
 A claim is an entry under its paper: a sentence, what is measured for it, and the rule that decides.
-Measures and their options are read from the source of `study/evidence/measures`, so that a bad name
-is refused before any job starts.
+Measures and their options are read from the source of `study/evidence/measures`, and of `measures`
+in the study's folder, so that a bad name is refused before any job starts.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, RootModel, ValidationError, model_validator
 
-from lrtransfer.study.plan import catalog
+from lrtransfer.study.plan import catalog, places
 from lrtransfer.study.plan.catalog import Option
 from lrtransfer.study.plan.messages import closest, describe, shown, unfit, unknown
 from lrtransfer.study.plan.schema import Experiment, Section, Study
@@ -215,8 +215,8 @@ def parse_claims(content: dict[str, Any], study: Study, *, source: str = FILE) -
 def measures() -> dict[str, dict[str, Option]]:
     """Return the options of every measure by name, read from the source."""
     found: dict[str, dict[str, Option]] = {}
-    for file in sorted((catalog.PACKAGE / "study/evidence/measures").glob("*.py")):
-        tree = ast.parse(file.read_text(encoding="utf-8"))
+    for source in catalog.measure_sources():
+        tree = places.parsed(source.file)
         aliases = dict(_aliases(tree))
         for node in tree.body:
             if isinstance(node, ast.FunctionDef) and _is_measure(node):

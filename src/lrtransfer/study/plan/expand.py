@@ -12,7 +12,8 @@ from itertools import product
 from typing import Any
 
 from lrtransfer.study.plan import catalog, fingerprint
-from lrtransfer.study.plan.checks import GRID_OPTIONS, selected
+from lrtransfer.study.plan.catalog import GRID_OPTIONS
+from lrtransfer.study.plan.checks import selected
 from lrtransfer.study.plan.measurement import measurement_steps
 from lrtransfer.study.plan.parameterizations import family, known
 from lrtransfer.study.plan.parts import run_code
@@ -288,14 +289,18 @@ def _parameterization(
     """Return the exponents themselves, so that a key depends on what they say, not on a name.
 
     Only the roles of the model's tensors and modules, and nothing that is a default: a role or a
-    quantity that is added to a table later leaves the keys of these runs alone.
+    quantity that is added to a table later leaves the keys of these runs alone. Of a model that
+    tells no roles, all of the table's.
     """
     spec = known(study.parameterizations)[arm.parameterization]
-    table = spec.families[family(arm.optimizer.name)]  # type: ignore[index]
-    roles = catalog.constant("models", model, "ROLES")
+    column = family(arm.optimizer.name)
+    table, told = spec.families[column], catalog.tells_roles(model)  # type: ignore[index]
+    roles = catalog.constant("models", model, "ROLES") if told else sorted(table)
     rules = {role: table[role].model_dump(exclude_defaults=True) for role in roles if role in table}
     constants = arm.constants or grid.constants or experiment.constants
-    return ParameterizationConfig(rules=rules, constants=constants.model_dump())
+    return ParameterizationConfig(
+        rules=rules, constants=constants.model_dump(), outside=None if told else column
+    )
 
 
 def _measure(measure: Measure, steps: int) -> MeasureConfig:

@@ -4,9 +4,10 @@ A file's fingerprint is a hash of its syntax tree without docstrings, so that a 
 nothing and a changed constant changes it; nor does what a member's file says of itself to planner
 and tests (its price, its test cases). A stage's fingerprint covers the files it imports within
 the package; imports made by name at run time (models, probes, …) are not followed, the caller adds
-the members that a run uses. Left out are the package's face, which only re-exports, the catalog and
-the table of parts, which find the code that a key names, and the form of a configuration, whose
-content a key holds.
+the members that a run uses. What a study's own part, or an installed package's, imports from its
+own folder is followed likewise (`places`). Left out are the package's face, which only re-exports,
+the catalog, the places and the table of parts, which find the code that a key names, and the form
+of a configuration, whose content a key holds.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from lrtransfer.study.plan import places
 from lrtransfer.study.plan.catalog import DESCRIPTIONS, PACKAGE, is_member
 
 _LEFT_OUT = frozenset(
@@ -26,13 +27,18 @@ _LEFT_OUT = frozenset(
         "__init__.py",
         "study/plan/catalog.py",
         "study/plan/parts.py",
+        "study/plan/places.py",
         "study/plan/run_config.py",
     }
 )
 
 
 def code(*roots: str | Path) -> dict[str, str]:
-    """Return {file relative to the package: hash} for `roots` and all that they import."""
+    """Return {`places.name_of` a file: hash} for `roots` and all that they import.
+
+    Raises:
+        StudyError: A file of the study's own is no Python.
+    """
     return dict(_code(roots))
 
 
@@ -45,9 +51,10 @@ def digest(content: Any) -> str:
 @cache
 def file_hash(path: Path) -> str:
     """Return the first 16 hex digits of the sha256 of a Python file's meaning."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = places.parsed(path)
     if is_member(path):
-        tree.body = [node for node in tree.body if not _is_description(node)]
+        body = [node for node in tree.body if not _is_description(node)]
+        tree = ast.Module(body, tree.type_ignores)
     return hashlib.sha256(repr(_meaning(tree)).encode()).hexdigest()[:16]
 
 
@@ -90,7 +97,7 @@ def _is_description(node: ast.stmt) -> bool:
 @cache
 def _code(roots: tuple[str | Path, ...]) -> dict[str, str]:
     files = _closure({_absolute(root) for root in roots})
-    return {str(f.relative_to(PACKAGE)): file_hash(f) for f in files}
+    return {places.name_of(file): file_hash(file) for file in files}
 
 
 def _closure(roots: set[Path]) -> tuple[Path, ...]:
@@ -106,31 +113,5 @@ def _closure(roots: set[Path]) -> tuple[Path, ...]:
 
 @cache
 def _imports(path: Path) -> tuple[Path, ...]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    return tuple(
-        file
-        for module in _imported_modules(tree.body)
-        for file in _module_files(module)
-        if file.relative_to(PACKAGE).as_posix() not in _LEFT_OUT
-    )
-
-
-def _imported_modules(body: Iterable[ast.AST]) -> Iterator[str]:
-    for node in body:
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            yield from _imported_modules(node.orelse)
-        else:
-            yield from _imported_modules(ast.iter_child_nodes(node))
-
-
-def _module_files(module: str) -> list[Path]:
-    parts = module.split(".")
-    if parts[0] != PACKAGE.name:
-        return []
-    base = PACKAGE.joinpath(*parts[1:])
-    return [f for f in (base.with_suffix(".py"), base / "__init__.py") if f.is_file()]
+    found = places.imported_files(path)
+    return tuple(file for file in found if places.name_of(file) not in _LEFT_OUT)

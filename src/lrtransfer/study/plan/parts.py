@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lrtransfer.study.plan import catalog, fingerprint
+from lrtransfer.study.plan.catalog import GRID_OPTIONS
 
 if TYPE_CHECKING:
     from lrtransfer.study.plan.run_config import RunConfig
@@ -69,8 +70,24 @@ def _given(value: Any) -> tuple[Any, ...]:
     return () if value is None else (value,)
 
 
+def _fitting(family: str) -> Callable[..., Any]:
+    """Return what makes a model, called with those of the grid's sizes that it takes."""
+    make = catalog.load("models", family)
+    left_out = GRID_OPTIONS - catalog.options("models", family).keys()
+    return lambda **given: make(**{k: v for k, v in given.items() if k not in left_out})
+
+
 TABLE: dict[str, Part] = {
-    "model": _member("models", lambda config: [config.model], lambda model: model.family),
+    "model": Part(
+        asked=lambda config: [config.model],
+        file=lambda model: catalog.source_file("models", model.family),
+        load=lambda model: _fitting(model.family),
+    ),
+    "outside": Part(
+        asked=lambda config: _given(config.parameterization.outside),
+        file=lambda wanted: "study/training/outside.py",
+        load=lambda wanted: import_module("lrtransfer.study.training.outside").parameterized,
+    ),
     "loss": _member("losses", lambda config: [config.loss], str),
     "optimizer": _member("optim", lambda config: [config.optimizer], lambda own: own.name),
     "schedule": _member("optim/schedules", lambda config: [config.schedule], lambda own: own.name),

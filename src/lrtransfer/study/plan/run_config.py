@@ -32,10 +32,13 @@ class ParameterizationConfig:
     Attributes:
         rules: Role -> exponents, of the roles that the model has.
         constants: Fields of `lrtransfer.scaling.rules.Constants`.
+        outside: For a model that tells no roles, `sgd` or `adam`: the family of its optimizer, by
+            which `lrtransfer.parameterize` scales it from outside. None for one that tells them.
     """
 
     rules: Mapping[str, Any]
     constants: Mapping[str, Any]
+    outside: Literal["sgd", "adam"] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

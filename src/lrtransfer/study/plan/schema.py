@@ -51,10 +51,13 @@ class Section(BaseModel):
 
 
 class DataSpec(Section):
-    """One data set: where it comes from, its pinned checksum, and how it is prepared."""
+    """One data set: where it comes from, its pinned checksum, and how it is prepared.
+
+    Without a checksum no run is trained: `check` tells it.
+    """
 
     source: Name
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
     options: Options = {}
 
 

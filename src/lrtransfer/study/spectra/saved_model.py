@@ -112,8 +112,8 @@ def from_checkpoint(path: Path, samples: int | None) -> tuple[Problem, dict[str,
     return problem, about
 
 
-def from_function(place: str, weights: Path) -> Problem:
-    """Return what the user's function gives, with the weights of a safetensors file.
+def from_function(place: str, weights: Path | None) -> Problem:
+    """Return what the user's function gives, with the weights of a safetensors file if one is told.
 
     Args:
         place: `module:function`; the function takes nothing and returns model, loss function
@@ -130,6 +130,8 @@ def from_function(place: str, weights: Path) -> Problem:
     if not (isinstance(made, tuple) and len(made) == 3 and isinstance(made[0], nn.Module)):
         raise ValueError(f"{place} returned {type(made).__name__}. Return (model, loss_fn, batch).")
     model, loss, batch = made
+    if weights is None:
+        return Problem(model, loss, batch)
     try:
         model.load_state_dict(load_file(weights))
     except SafetensorError as error:
@@ -143,19 +145,28 @@ def from_function(place: str, weights: Path) -> Problem:
 
 
 def _called(place: str) -> Any:
+    made = function(place)
+    try:
+        return made()
+    except Exception as error:  # anything that a user's code may raise
+        raise ValueError(f"{place} failed with {type(error).__name__}: {error}") from error
+
+
+def function(place: str) -> Any:
+    """Import what `module:function` names; the module is looked for in the present folder too.
+
+    Raises:
+        ValueError: It is not there.
+    """
     module, _, name = place.partition(":")
     if not (module and name):
         raise ValueError(f"{place!r} names no function. Write module:function.")
     sys.path.insert(0, "")
     try:
-        function = getattr(import_module(module), name)
+        return getattr(import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise ValueError(
             f"{place}: {error}. Write module:function, importable from here."
         ) from error
     finally:
         sys.path.remove("")
-    try:
-        return function()
-    except Exception as error:  # anything that a user's code may raise
-        raise ValueError(f"{place} failed with {type(error).__name__}: {error}") from error

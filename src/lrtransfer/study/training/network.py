@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -86,6 +86,8 @@ def network(
 ) -> Network:
     """Return an untrained network on the CPU; the seed fixes its weights on every host.
 
+    A model that tells no roles is in the equivalent form without multipliers (`outside`).
+
     Args:
         model: Family, options and size.
         parameterization: Rules and constants.
@@ -96,9 +98,17 @@ def network(
 
     Raises:
         UnknownRoleError: The rules lack the role of a tensor or module.
+        UnplacedTensorError: Of a model that tells no roles, that of a tensor cannot be told.
     """
+    generator = streams.generator("initialisation", seed)
+
+    def of_width(width: int) -> nn.Module:
+        return build(replace(model, width=width), in_features, out_features)
+
     with torch.random.fork_rng(devices=[]):  # constructors draw weights that are drawn anew below
-        made = build(model, in_features, out_features).to(PRECISIONS[precision])
+        made = of_width(model.width).to(PRECISIONS[precision])
+        if (scale := load("outside", parameterization.outside)) is not None:
+            return Network(made, scale(made, of_width, model, parameterization, generator))
     scaled = apply(
         made,
         made.roles(),  # type: ignore[operator]
@@ -106,7 +116,7 @@ def network(
         Constants(**parameterization.constants),
         width=model.width,
         depth=model.depth,
-        generator=streams.generator("initialisation", seed),
+        generator=generator,
     )
     return Network(made, scaled)
 
@@ -130,7 +140,7 @@ def run_network(
     )
     if config.trained == "output":
         for name, parameter in made.model.named_parameters():
-            parameter.requires_grad_(made.roles.tensors[name] == "output")
+            parameter.requires_grad_(made.roles.tensors.get(name) == "output")
     made.model.to(device)
     return _with_rules(config, made)
 
@@ -138,10 +148,14 @@ def run_network(
 def blank_network(config: RunConfig, in_features: int, out_features: int) -> Network:
     """Return the network of a run with shapes for tensors: all its numbers, and no memory.
 
+    A model that tells no roles is built in memory: what its tensors hold tells them too.
+
     Raises:
         UnknownRoleError: The rules lack the role of a tensor or module.
         ValueError: The model refuses its options or sizes, or the rules do not fit it.
     """
+    if config.parameterization.outside is not None:
+        return run_network(config, in_features, out_features, torch.device("cpu"))
     with torch.device("meta"):
         model = build(config.model, in_features, out_features)
     roles: Roles = model.roles()  # type: ignore[operator]

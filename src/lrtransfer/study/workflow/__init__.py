@@ -1,1 +1,1 @@
-"""Enter by `commands.workflow`: commands, stages around Snakemake, the care of results."""
+"""Enter by `commands.run`: commands, stages around Snakemake, the care of results."""

@@ -62,17 +62,18 @@ def check(options: Namespace) -> None:
 
     check_memory()
     from lrtransfer.study.workflow.cost import print_estimate
-    from lrtransfer.study.workflow.preflight import check_runs
+    from lrtransfer.study.workflow.preflight import check_data, check_runs
     from lrtransfer.study.workflow.targets import Targets
 
     chosen = _selected(options)
+    check_data(chosen.plan)
     check_runs(chosen.plan)
     targets = Targets(chosen.plan, chosen.layout)
     jobs = len([*targets.train_jobs(), *targets.spectra_jobs()])
     print_estimate(chosen.plan, chosen.layout, jobs)
 
 
-def workflow(options: Namespace) -> None:
+def run(options: Namespace) -> None:
     """Run Snakemake on the study; does not return."""
     from lrtransfer.study.training.trackers import asked
     from lrtransfer.study.workflow.machine import check_memory, check_own_folders
@@ -84,8 +85,9 @@ def workflow(options: Namespace) -> None:
     chosen = _selected(options)
     if any(not chosen.layout.run(run.key).is_file() for run in chosen.plan.runs):
         from lrtransfer.study.workflow.cost import note_costs
-        from lrtransfer.study.workflow.preflight import check_runs
+        from lrtransfer.study.workflow.preflight import check_data, check_runs
 
+        check_data(chosen.plan)
         print(f"checking and pricing {len(chosen.plan.runs)} runs", file=sys.stderr, flush=True)
         check_runs(chosen.plan)
         note_costs(chosen.plan)
@@ -223,14 +225,19 @@ def coordcheck(options: Namespace) -> None:
     from lrtransfer.study.plan.load import load_study
     from lrtransfer.study.plan.parameterizations import builtin, known
     from lrtransfer.study.workflow.coordinate_matrix import run
+    from lrtransfer.study.workflow.outside_check import check_outside, is_outside
 
     torch.set_num_threads(1)
     asked = options.parameterization
     specs = builtin()
     if not set(asked) <= set(specs):
         specs = known(load_study(options.params).parameterizations)
+    outside = [model for model in options.model if is_outside(model)]
+    check_outside(outside, asked, options.optimizer, specs)
+    if outside and len(outside) == len(options.model):
+        return
     run(
-        options.model,
+        [model for model in options.model if model not in outside],
         asked,
         options.optimizer,
         specs,
@@ -247,13 +254,19 @@ def sharpness(options: Namespace) -> None:
     from lrtransfer.study.workflow.answers import eigenvalues_json, eigenvalues_text
 
     torch.set_num_threads(1)
-    about = None
-    if options.problem is None:
+    about, model = None, options.model
+    if model is None and options.file is None:
+        raise ValueError("nothing is named. Give a file, or --model.")
+    if model is None:
         problem, about = saved_model.from_checkpoint(options.file, options.samples)
+    elif ":" not in model:
+        from lrtransfer.study.workflow.outside_check import at_start
+
+        problem = at_start(_all(options).plan, model, options.samples)
     elif options.samples is not None:
-        raise ValueError("--samples is for checkpoints; the batch is what --problem returns")
+        raise ValueError("--samples is for the study's own; the batch is what --model returns")
     else:
-        problem = saved_model.from_function(options.problem, options.file)
+        problem = saved_model.from_function(model, options.file)
     found = saved_model.measure(problem, options.operator, options.k, tolerance=options.tolerance)
     print(eigenvalues_json(found, about) if options.json else eigenvalues_text(found, about))
 
@@ -300,10 +313,16 @@ def train(options: Namespace) -> None:
 def _train(runs: list[Run], chosen: Selection, threads: int) -> None:
     import torch
 
+    from lrtransfer.study.plan.catalog import is_ours
     from lrtransfer.study.training.device import choose_device, gpu_of_its_own
     from lrtransfer.study.training.sweep import Job, train_runs
 
     torch.set_num_threads(threads)
+    configs = [run.config for run in runs]
+    if not all(is_ours("models", c.model.family) and is_ours("losses", c.loss) for c in configs):
+        from lrtransfer.study.workflow.preflight import check_outputs
+
+        check_outputs(chosen.plan, runs)
     with gpu_of_its_own(choose_device(chosen.plan.study.device)) as device:
         count = train_runs(runs, Job(chosen.layout, device))
     print(f"trained {count} of {len(runs)} runs; the others were finished", file=sys.stderr)

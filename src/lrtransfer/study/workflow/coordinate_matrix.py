@@ -152,7 +152,7 @@ def combinations(
         ValueError: A name is unknown, or no combination is left; the message names it.
     """
     asked = {
-        "model": (models, catalog.names("models")),
+        "model": (models, catalog.families()),
         "parameterization": (parameterizations, tuple(specs)),
         "optimizer": (optimizers, catalog.names("optim")),
     }
@@ -162,7 +162,7 @@ def combinations(
                 raise ValueError(f"{kind} is {name!r}. Give one of {', '.join(known)}.")
     found = [
         Combination(model, parameterization, optimizer)
-        for model in models or catalog.names("models")
+        for model in models or catalog.families()
         for parameterization in parameterizations or specs
         for optimizer in optimizers or OPTIMIZERS
         if family(optimizer) in specs[parameterization].families

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from lrtransfer.study.plan import catalog
-from lrtransfer.study.plan.catalog import load
 from lrtransfer.study.plan.expand import Plan, Run
 from lrtransfer.study.storage.atomic import write_text
 from lrtransfer.study.storage.paths import WORK, Layout
@@ -70,8 +69,9 @@ def spectra_seconds(plan: Plan, sizes: Mapping[str, Sizes], machine: Machine) ->
 
 def dataset_sizes(plan: Plan) -> dict[str, Sizes]:
     """Return the sizes of every data set of a plan, by identity."""
-    specs = {dataset.id: dataset.spec for dataset in plan.datasets}
-    return {i: load("data", spec.source)(**spec.options).sizes for i, spec in specs.items()}
+    from lrtransfer.study.data.prepare import sizes
+
+    return {dataset.id: sizes(dataset) for dataset in plan.datasets}
 
 
 def note_costs(plan: Plan) -> None:

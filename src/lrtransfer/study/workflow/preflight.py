@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -19,14 +19,17 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from lrtransfer.optim import Schedule
+from lrtransfer.scaling.infer import UnplacedTensorError
+from lrtransfer.study.data.prepare import changed, described, sizes
 from lrtransfer.study.plan import catalog
 from lrtransfer.study.plan.expand import Plan, Run
 from lrtransfer.study.plan.parts import load
+from lrtransfer.study.plan.places import fault, shown
 from lrtransfer.study.plan.run_config import RunConfig
 from lrtransfer.study.plan.yaml_file import StudyError
 from lrtransfer.study.storage import paths
 from lrtransfer.study.training.distributed.replicated_run import check_model, check_settings
-from lrtransfer.study.training.network import blank_network, block_size
+from lrtransfer.study.training.network import PRECISIONS, blank_network, block_size
 from lrtransfer.study.training.run import check_passes
 from lrtransfer.theory.steady_state import judge
 
@@ -35,31 +38,60 @@ _MOST_TENSORS = 20_000
 Sizes = tuple[int, int]
 """Numbers per sample, and number of outputs."""
 
+Attempt = Callable[[Plan, RunConfig], None]
+
 
 def check_runs(plan: Plan) -> None:
     """Build every network of a study without memory, and try its rules and settings.
 
+    Through a model or a loss of the study's own, samples are passed.
+
     Raises:
         StudyError: A model, a role, an optimizer, a schedule or a batch does not fit; each line
-            names the arm and the remedy.
+            names the arm and the remedy, or the file and the line of the study's own that failed.
     """
     # The runs of a sweep differ in learning rate, seed and in whether they measure.
     runs = [max(sweep.runs, key=lambda run: run.measured) for sweep in plan.sweeps]
-    faults = dict.fromkeys(fault for run in runs for fault in _faults(plan, run))
+    attempts = (
+        _try_network,
+        _try_outputs,
+        _try_optimizer,
+        _try_tuner,
+        _try_schedule,
+        _try_sizes,
+        _try_split,
+    )
+    faults = dict.fromkeys(fault for run in runs for fault in _faults(plan, run, attempts))
     if faults:
         raise StudyError([f"params.yaml: {fault}" for fault in faults])
 
 
-def _faults(plan: Plan, run: Run) -> Iterator[str]:
+def check_data(plan: Plan) -> None:
+    """Compare the files of data sets with what params.yaml pins, where they are younger.
+
+    Raises:
+        StudyError: One has changed; the line names both checksums.
+    """
+    if faults := [fault for fault in map(changed, plan.datasets) if fault is not None]:
+        raise StudyError([f"params.yaml: {fault}" for fault in faults])
+
+
+def _faults(plan: Plan, run: Run, attempts: Sequence[Attempt]) -> Iterator[str]:
     place = f"study.{run.experiment}.arms.{run.arm}"
-    attempts = (_try_network, _try_optimizer, _try_tuner, _try_schedule, _try_sizes, _try_split)
     for attempt in attempts:
         size = f"width {run.width}, depth {run.depth}"
         try:
             attempt(plan, run.config)
-        except _TooManyTensorsError as error:  # the other sizes would take as long
+        except (_TooManyTensorsError, UnplacedTensorError, _OutputsError) as error:
+            # The other sizes would take as long, or say the same.
             raise StudyError([f"params.yaml: {place} ({size}): {error}"]) from error
-        except (ValueError, TypeError) as error:
+        except StudyError:
+            raise
+        except Exception as error:  # anything that a user's code may raise
+            if (line := fault(error)) is not None:
+                raise StudyError([line]) from error
+            if not isinstance(error, ValueError | TypeError):
+                raise
             yield f"{place} ({size}): {error}" if attempt is _try_network else f"{place}: {error}"
 
 
@@ -69,6 +101,55 @@ def _try_network(plan: Plan, config: RunConfig) -> None:
     if made.warmup is not None:
         for name in made.scaled:
             made.warmup(name, 0)
+
+
+class _OutputsError(ValueError):
+    """A model returns something else than its data need."""
+
+
+def _try_outputs(plan: Plan, config: RunConfig) -> None:
+    """Pass two samples through a model and a loss, where one of them is not this package's."""
+    family = config.model.family
+    own = [not catalog.is_ours("models", family), not catalog.is_ours("losses", config.loss)]
+    dataset = next(dataset for dataset in plan.datasets if dataset.id == config.data)
+    block, dtype = block_size(config.model), PRECISIONS[config.precision]
+    if not any(own) or (block is None and described(dataset).shape is None):
+        return  # the latter is said by `_try_sizes`
+    features, outputs = sizes(dataset)
+    inputs, places = torch.zeros(2, block or 1, dtype=torch.long), (2, block or 1)
+    targets = torch.zeros(places, dtype=torch.long)
+    if block is None:
+        inputs, places = torch.randn(2, *described(dataset).shape or (), dtype=dtype), (2,)
+        classes = described(dataset).classes
+        targets = targets[:, 0] if classes else torch.zeros(2, outputs, dtype=dtype)
+    wanted = (*places, outputs)
+    found = torch.randn(wanted, dtype=dtype)
+    if own[0]:
+        found = blank_network(config, features, outputs).model(inputs)
+    if not isinstance(found, Tensor) or found.shape != wanted:
+        raise _OutputsError(
+            f"the model {family!r} returns {_what(found)} for inputs {tuple(inputs.shape)}, but "
+            f"the data need {wanted}: samples{', tokens' * (block is not None)}, outputs. Correct "
+            f"{shown(catalog.source_file('models', family))}."
+        )
+    loss = load("loss", config.loss)(found, targets)
+    if not isinstance(loss, Tensor) or loss.shape != ():
+        raise _OutputsError(
+            f"the loss {config.loss!r} returns {_what(loss)}. Return the mean over samples, a "
+            f"tensor of shape (), in {shown(catalog.source_file('losses', config.loss))}."
+        )
+
+
+def _what(found: object) -> str:
+    return str(tuple(found.shape)) if isinstance(found, Tensor) else f"a {type(found).__name__}"
+
+
+def check_outputs(plan: Plan, runs: Iterable[Run]) -> None:
+    """Try model and loss of runs that are about to be trained; raises as `check_runs`."""
+    first = {(run.arm, run.width, run.depth): run for run in runs}
+    for run in first.values():
+        for line in _faults(plan, run, (_try_outputs,)):
+            raise StudyError([f"params.yaml: {line}"])
 
 
 class _TooManyTensorsError(ValueError):
@@ -148,9 +229,7 @@ def _try_sizes(plan: Plan, config: RunConfig) -> None:
 
 
 def _sizes(plan: Plan, config: RunConfig) -> Sizes:
-    spec = next(d.spec for d in plan.datasets if d.id == config.data)
-    sizes: tuple[int, int] = catalog.load("data", spec.source)(**spec.options).sizes
-    return sizes
+    return sizes(next(dataset for dataset in plan.datasets if dataset.id == config.data))
 
 
 def _shapes(dataset: str) -> dict[str, list[int]] | None:

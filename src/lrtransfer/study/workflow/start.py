@@ -18,6 +18,7 @@ import yaml
 
 from lrtransfer.study.plan.expand import Plan, plan
 from lrtransfer.study.plan.load import load_study
+from lrtransfer.study.plan.yaml_file import StudyError
 from lrtransfer.study.storage.locks import acquire
 from lrtransfer.study.storage.paths import STUDY_LOCK, Layout
 from lrtransfer.study.storage.starter import announce_starter
@@ -57,14 +58,19 @@ def select(params: Path, scale: str | None = None, experiments: str | None = Non
     """Return what to do for a params.yaml and the options `--scale` and `--experiments`.
 
     Raises:
-        StudyError: The file or an option is faulty.
+        StudyError: The file or an option is faulty, or a data set has no checksum.
     """
     own = load_study(params)
     changed = scale or experiments
     study = load_study(params, scale=scale, experiments=experiments) if changed else own
     wanted = {"scale": scale, "experiments": experiments}
+    made = plan(study)
+    if open_ended := [dataset for dataset in made.datasets if dataset.spec.sha256 is None]:
+        from lrtransfer.study.data.prepare import changed
+
+        raise StudyError([f"{params}: {changed(dataset)}" for dataset in open_ended])
     return Selection(
-        plan=plan(study),
+        plan=made,
         layout=Layout.of(scale=study.scale, default_scale=own.scale),
         overrides={name: value for name, value in wanted.items() if value},
     )

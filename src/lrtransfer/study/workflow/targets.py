@@ -242,13 +242,16 @@ class Targets:
                     "study/storage/tables.py",
                     "transfer/held_out.py",
                     *_files_in("optim/schedules"),
+                    *_from_outside("optim/schedules"),
                 ),
             ],
             "ledger": lambda: [
                 study.fits.confidence,
                 fingerprint.digest(read_yaml(claims)) if (claims := Path(FILE)).is_file() else "",
                 _code(
-                    "stages.py", "study/evidence/ledger.py", *_files_in("study/evidence/measures")
+                    "stages.py",
+                    "study/evidence/ledger.py",
+                    *(source.file for source in catalog.measure_sources()),
                 ),
             ],
             "figures": lambda: [
@@ -261,7 +264,7 @@ class Targets:
                 _code(
                     "reporting.py",
                     "study/figures/drawing.py",
-                    *(f"study/figures/{name}.py" for name in study.study[experiment].figures),
+                    *(catalog.source_file("figures", n) for n in study.study[experiment].figures),
                 ),
             ],
             "report": lambda: [
@@ -403,6 +406,12 @@ def _job_name(sweep: str, number: int) -> str:
 def _code(own: str, *roots: str | Path) -> list[Any]:
     """Return the code of `roots` with all they import, and of the stage's own file alone."""
     return [fingerprint.code(*roots), fingerprint.file_hash(PACKAGE / "study/workflow" / own)]
+
+
+def _from_outside(room: str) -> list[Path]:
+    """Return the files of a room's members that are not this package's."""
+    names = (name for name in catalog.names(room) if not catalog.is_ours(room, name))
+    return [catalog.source_file(room, name) for name in names]
 
 
 def _files_in(room: str, pattern: str = "*.py") -> list[Path]:

@@ -1,0 +1,203 @@
+"""What is wrong with a model of one's own is named before anything trains."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lrtransfer.cli import main
+from lrtransfer.study.data import prepare
+from lrtransfer.study.plan.expand import Plan, plan
+from lrtransfer.study.plan.load import parse_study
+from lrtransfer.study.plan.yaml_file import StudyError
+from lrtransfer.study.spectra import saved_model
+from lrtransfer.study.workflow.outside_check import at_start, check_outside
+from lrtransfer.study.workflow.preflight import check_outputs, check_runs
+from tests.study.plan.package_copy import forget
+from tests.tiny import tiny_grid, tiny_params
+
+DATA = """import numpy as np
+
+
+def blobs():
+    inputs = np.random.default_rng(0).normal(size=(40, 1, 2, 3)).astype(np.float32)
+    return {"train_inputs": inputs, "train_targets": np.arange(40) % 4}
+
+
+DATASET = blobs
+"""
+MODEL = """from torch import nn
+
+
+class Mine(nn.Module):
+    def __init__(self, width, depth, in_features, out_features):
+        super().__init__()
+        self.embed = nn.Linear(in_features, width)
+        self.readout = nn.Linear(width, out_features)
+
+    def forward(self, inputs):
+        return self.readout(self.embed(inputs.flatten(1)).relu())
+
+
+MODEL = Mine
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.chdir(tmp_path)
+    for name, text in (("data/mine.py", DATA), ("models/mine.py", MODEL)):
+        write(name, text)
+    yield tmp_path
+    forget()
+
+
+def write(name: str, text: str) -> None:
+    Path(name).parent.mkdir(exist_ok=True)
+    Path(name).write_text(text)
+    forget()
+    sys.modules.pop("study_folder", None)
+    prepare._DESCRIBED.clear()
+
+
+def study(**changes: Any) -> Plan:
+    content = tiny_params()
+    content["data"] = {"mine": {"source": "mine", "sha256": "0" * 64}}
+    grid = tiny_grid(content)
+    del grid["spectra"], grid["constants"]
+    grid |= {"dataset": "mine", "model": "mine", "figures": ["optima"], **changes}
+    return plan(parse_study(content))
+
+
+def fault() -> str:
+    with pytest.raises(StudyError) as caught:
+        check_runs(study())
+    (line,) = caught.value.lines
+    return line
+
+
+def test_a_plain_module_passes() -> None:
+    check_runs(study())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("Linear(width, out_features)", "Linear(width, width)", r"returns \(2, 4\) for inputs"),
+        ("flatten(1)", "flatten(2)", r"models/mine.py:11: RuntimeError: "),
+        (".relu())", ".relu()),", "returns a tuple for inputs"),
+    ],
+)
+def test_wrong_outputs_are_named_with_what_the_data_need(old: str, new: str, told: str) -> None:
+    write("models/mine.py", MODEL.replace(old, new))
+    line = fault()
+    assert re.search(told, line), line
+    if "returns" in line:
+        assert "inputs (2, 1, 2, 3), but the data need (2, 4): samples, outputs" in line
+        assert line.endswith("Correct models/mine.py.")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("nn.Linear(in_features", "nn.Lineer(in_features", "models/mine.py:7: AttributeError: "),
+        ("from torch import nn", "from torch import nm", "models/mine.py:1: ImportError: "),
+        ("super().__init__()", "supper().__init__()", "models/mine.py:6: NameError: "),
+    ],
+)
+def test_a_typo_is_one_line_with_file_and_line(old: str, new: str, told: str) -> None:
+    write("models/mine.py", MODEL.replace(old, new))
+    assert fault().startswith(told)
+
+
+def test_a_syntax_error_is_one_line_of_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    write("models/mine.py", MODEL.replace("(self, inputs):", "(self, inputs:"))
+    with pytest.raises(StudyError, match=r"^models/mine.py:10: .*Correct the Python at this line"):
+        study()
+
+
+def test_a_tensor_of_no_role_is_named_once() -> None:
+    odd = "self.rates = nn.Parameter(__import__('torch').rand(width, 3))\n        self.embed"
+    write("models/mine.py", MODEL.replace("self.embed", odd, 1))
+    line = fault()
+    assert "cannot tell the role of 'rates' of shape (4, 3)" in line and "LAYOUT" in line
+
+
+def test_a_loss_of_one_s_own_is_tried_too() -> None:
+    write("losses/mine.py", "def mine(outputs, targets):\n    return outputs\n\n\nLOSS = mine\n")
+    with pytest.raises(StudyError, match=r"the loss 'mine' returns \(2, 4\)\. Return the mean"):
+        check_runs(study(loss="mine", model={"residual_mlp": {}}))
+    write("losses/mine.py", "def mine(outputs, targets):\n    return output\n\n\nLOSS = mine\n")
+    with pytest.raises(StudyError, match=r"^losses/mine.py:2: NameError: "):
+        check_runs(study(loss="mine"))
+
+
+def test_a_job_that_is_not_checked_before_tries_its_own_models() -> None:
+    write("models/mine.py", MODEL.replace("Linear(width, out_features)", "Linear(width, width)"))
+    made = study()
+    with pytest.raises(StudyError, match=r"mup: the model 'mine' returns \(2, 4\)"):
+        check_outputs(made, made.runs[:1])
+
+
+def test_an_option_that_the_model_lacks_is_refused() -> None:
+    with pytest.raises(StudyError, match="'mine' has no such option"):
+        study(model={"mine": {"states": 4}})
+
+
+def test_a_data_set_without_a_checksum_is_told_its_own(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["init", "new"]) == 0
+    monkeypatch.chdir("new")
+    params = Path("params.yaml")
+    write("data/mine.py", DATA)
+    text = "\n".join(line for line in params.read_text().splitlines() if "sha256" not in line)
+    params.write_text(
+        text.replace("source: mnist5k", "source: mine").replace(
+            "    options: {test_per_class: 100, split_seed: 0}\n", ""
+        )
+    )
+    capsys.readouterr()
+    assert main(["status"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("params.yaml: data.digits.sha256: missing. Write it there")
+    assert len(line.rpartition(" ")[2]) == 64
+
+
+@pytest.mark.slow
+def test_the_coordinate_check_takes_a_model_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+    write("models/mine.py", MODEL + 'COORDINATE_CHECK = {"widths": (16, 32, 64)}\n')
+    write(
+        "nets.py",
+        "from torch import nn\n\ndef net(width):\n    return nn.Sequential("
+        "nn.Linear(4, width), nn.Tanh(), nn.Linear(width, 2))\n",
+    )
+    from lrtransfer.study.plan.parameterizations import builtin
+
+    check_outside(["mine", "nets:net"], ["mup"], ["adamw"], builtin())
+    told = capsys.readouterr().out
+    assert "mine × mup × adamw" in told and "nets:net × mup × adamw" in told
+    assert told.count("\nstable\n") == 2
+
+
+def test_the_sharpness_of_a_study_s_model_at_its_start() -> None:
+    made = study()
+    (dataset,) = made.datasets
+    told = prepare.changed(dataset)
+    assert told is None, "the pin is looked at when the data are prepared"
+    sha256 = "0" * 64
+    with pytest.raises(prepare.ChecksumError):
+        prepare.prepare(dataset.id, "mine", sha256, {})
+    content = prepare.source("mine", {}).read()
+    prepare.prepare(dataset.id, "mine", hashlib.sha256(content).hexdigest(), {})
+    problem = at_start(made, "mine", None)
+    (found,) = saved_model.measure(problem, ["hessian"], 1)
+    assert found.converged and found.value > 0
+    with pytest.raises(ValueError, match="unknown model of this study 'gpt'"):
+        at_start(made, "gpt", None)
