@@ -102,11 +102,12 @@ def test_what_instruments_import_is_in_the_base_and_nothing_there_is_for_studies
     assert not BASE & STUDY
 
 
-def test_what_a_study_imports_is_in_the_base_or_the_extra() -> None:
+def test_what_a_study_imports_is_in_the_base_or_the_extras() -> None:
     files = (PACKAGE / "study").rglob("*.py")
     found = {name.partition(".")[0] for path in files for name in _imported(path)}
     found -= {"lrtransfer", "pydantic_core", *sys.stdlib_module_names}
-    assert {BROUGHT_BY.get(name, name) for name in found} <= BASE | STUDY
+    follow = _names(PROJECT["optional-dependencies"]["follow"])
+    assert {BROUGHT_BY.get(name, name) for name in found} <= BASE | STUDY | follow
 
 
 def test_every_other_extra_builds_on_that_of_studies() -> None:
