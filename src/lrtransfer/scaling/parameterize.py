@@ -13,13 +13,16 @@ from lrtransfer.scaling.attention import Attention, resolve_attention
 from lrtransfer.scaling.branches import resolve_branches
 from lrtransfer.scaling.groups import (
     FAMILIES,
+    OF_MATRICES,
     Group,
     Settings,
     build_groups,
     check_settings,
+    column,
     optimizer_name,
 )
 from lrtransfer.scaling.hooks import effective, register, remove_multipliers
+from lrtransfer.scaling.matrix_optimizer import MatrixOptimizer
 from lrtransfer.scaling.names import expand_keys
 from lrtransfer.scaling.roles import Roles
 from lrtransfer.scaling.roles_and_width import check_tensors, roles_and_width
@@ -34,7 +37,7 @@ def parameterize(
     model: nn.Module,
     parameterization: str | Mapping[str, Any],
     *,
-    optimizer: str | type[torch.optim.Optimizer],
+    optimizer: str | type[torch.optim.Optimizer] | MatrixOptimizer,
     lr: float,
     weight_decay: float = 0.0,
     eps: float = 1e-8,
@@ -85,7 +88,9 @@ def parameterize(
             role) and are in no group.
         parameterization: A name in `parameterizations.yaml`, or an entry of your own in its form:
             `{"families": {"adam": {"hidden": {"init": {"fan_in": -0.5}, …}, …}}}`.
-        optimizer: `sgd`, `momentum`, `adam`, `adamw`, `rmsprop`, or torch's class.
+        optimizer: `sgd`, `momentum`, `adam`, `adamw`, `rmsprop`, or torch's class; `lion`, `adopt`;
+            or one of hidden matrices, `muon`, `shampoo`, `soap`, `muonh`, `adamh`, with AdamW for
+            the rest, as a name or a `MatrixOptimizer`.
         lr: The global learning rate.
         weight_decay: The global λ; a step shrinks a tensor by its own rate times its own λ.
         eps: The global ε of Adam's and RMSProp's denominators.
@@ -136,11 +141,14 @@ def parameterize(
         >>> {group["role"]: group["relative_rate"] for group in groups}
         {'input': 0.5, 'bias': 1.0, 'hidden': 0.03125, 'output': 0.03125, 'scalar_bias': 1.0}
     """
-    name = optimizer_name(optimizer)
+    chosen = optimizer if isinstance(optimizer, MatrixOptimizer) else None
+    name = chosen.name if chosen else optimizer_name(optimizer)  # type: ignore[arg-type]
+    if name in OF_MATRICES:
+        chosen = chosen or MatrixOptimizer(name)
     family, settings = FAMILIES[name], Settings(lr, weight_decay, eps)
     check_settings(settings, name)
     check_tensors(model)
-    rules = table.rules(parameterization, family)
+    rules = table.rules(parameterization, column(name))
     if isinstance(roles, Roles):
         branches = roles.branches if branches is None else branches
         attention = roles.attention_logits if attention is None else attention
@@ -159,7 +167,8 @@ def parameterize(
     )
     constants = Constants(residual.exponent, _gamma0(rules, gamma0), sizes[1], residual.base_depth)
     scaler = Scaler(rules, constants, residual, sizes[0], family)
-    numbers = absorbed_numbers(model, scaler, placed, expand_keys(fans or {}, tensors, "fans"))
+    told_fans = expand_keys(fans or {}, tensors, "fans")
+    numbers = absorbed_numbers(model, scaler, placed, told_fans)
     logits = resolve_attention(model, rules, attention, branch_exponent=residual.exponent)
     planned = [
         *numbers.tied,
@@ -172,6 +181,8 @@ def parameterize(
     groups = build_groups(model, numbers.scaled, numbers.roles, settings, family)
     for group in groups:
         group["optimizer"] = name
+    if chosen:
+        groups = chosen.divide(groups, model, lr=lr, told_fans=told_fans)
     multipliers = effective(model, planned)
     source = _generator(seed, generator)
     with undone_on_error(model, source, weights=initialise):

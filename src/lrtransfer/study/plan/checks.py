@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Iterator, Mapping
+from typing import Any
 
+from lrtransfer.scaling.held_width import twice
 from lrtransfer.study.plan import catalog
 from lrtransfer.study.plan.messages import closest, unfit, unknown
 from lrtransfer.study.plan.parameterizations import builtin, family, known
@@ -18,6 +20,7 @@ from lrtransfer.study.plan.schema import (
     ParameterizationSpec,
     Spectra,
     Study,
+    TensorRule,
     of_arm,
 )
 from lrtransfer.study.plan.values import Options
@@ -148,6 +151,8 @@ def _arm(
                 f"{where}: {arm.parameterization!r} has no rules for the {column} family of "
                 f"optimizer {optimizer!r}. Add families.{column} to it."
             )
+        elif wrong := twice(_plain(rule.families[column]), column):
+            yield f"{where}: {wrong}"
     yield from _decay(path, experiment, arm)
     declared = [catalog.options("models", model) for model in _models(experiment)]
     for option, value in arm.model_options.items():
@@ -161,6 +166,10 @@ def _arm(
             wanted = [_misfit("models", options[option].annotation, value) for options in declared]
             if (expected := next(filter(None, wanted), None)) is not None:
                 yield f"{place}: {unfit(value, expected)}"
+
+
+def _plain(roles: Mapping[str, TensorRule]) -> dict[str, Any]:
+    return {role: rule.model_dump(exclude_defaults=True) for role, rule in roles.items()}
 
 
 def _models(experiment: Experiment) -> list[str]:

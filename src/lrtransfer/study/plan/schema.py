@@ -306,12 +306,15 @@ class TensorRule(Section):
     epsilon: Power = Power()
 
 
+Column = Literal["sgd", "adam", "muon", "shampoo", "soap", "fixed_norm"]
+
+
 class ParameterizationSpec(Section):
     """A parameterization as data: optimizer family -> tensor role -> exponents."""
 
     description: Text
     source: Text
-    families: Annotated[dict[Literal["sgd", "adam"], dict[Name, TensorRule]], Field(min_length=1)]
+    families: Annotated[dict[Column, dict[Name, TensorRule]], Field(min_length=1)]
 
 
 class Fits(Section):

@@ -17,6 +17,7 @@ from lrtransfer.study.training import streams
 from lrtransfer.study.training.cadence import Cadence
 from lrtransfer.study.training.examples import Examples, training_examples
 from lrtransfer.study.training.learning_rates import LearningRates
+from lrtransfer.study.training.nested import flattened, nested
 from lrtransfer.study.training.network import PRECISIONS, Network, block_size, run_network
 
 if TYPE_CHECKING:
@@ -163,7 +164,8 @@ class TrainingRun:
     def _update(self) -> None:
         step = self.progress.step
         for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rates.of_tensor(group["name"], step)
+            rate = self.learning_rates.of_tensor(group["name"], step)
+            group["lr"] = rate * group.get("rate_factor", 1.0)
         chosen = self.order(step).to(self.device)
         inputs = self.examples.inputs[chosen]
         if self.augment is not None:
@@ -245,10 +247,11 @@ class TrainingRun:
         tensors = {f"model/{name}": value for name, value in self.weights().items()}
         tensors["losses"] = self.losses.clone()
         numbers: dict[str, Any] = {f"cadence/{k}": v for k, v in self.cadence.state().items()}
-        for index, values in self.optimizer.state_dict()["state"].items():
-            for name, value in values.items():
-                place = f"optimizer/{index}/{name}"
-                (tensors if isinstance(value, Tensor) else numbers)[place] = value
+        for place, value in flattened("optimizer", self.optimizer.state_dict()["state"]):
+            (tensors if isinstance(value, Tensor) else numbers)[place] = value
+        for index, group in enumerate(self.optimizer.param_groups):
+            if "step" in group:  # where an optimizer counts by group
+                numbers[f"group/{index}"] = group["step"]
         if self.tuned is not None:
             plain, held = self.tuned.state()
             numbers |= {f"tuned/{name}": value for name, value in plain.items()}
@@ -259,7 +262,7 @@ class TrainingRun:
 
     def load_state(self, state: State) -> None:
         """Go on from a state of the same configuration."""
-        kinds = ("model", "optimizer", "probe", "cadence", "tuned")
+        kinds = ("model", "optimizer", "group", "probe", "cadence", "tuned")
         parts: dict[str, dict[str, Any]] = {kind: {} for kind in kinds}
         for place, value in (state.tensors | state.numbers).items():
             kind, _, rest = place.partition("/")
@@ -267,12 +270,11 @@ class TrainingRun:
                 parts[kind][rest] = value
         self.network.model.load_state_dict(parts["model"])
         self.losses.copy_(state.tensors["losses"])
-        restored: dict[int, dict[str, Any]] = {}
-        for place, value in parts["optimizer"].items():
-            index, _, name = place.partition("/")
-            restored.setdefault(int(index), {})[name] = value
         groups = self.optimizer.state_dict()["param_groups"]
+        restored = {int(index): value for index, value in nested(parts["optimizer"]).items()}
         self.optimizer.load_state_dict({"state": restored, "param_groups": groups})
+        for index, step in parts["group"].items():
+            self.optimizer.param_groups[int(index)]["step"] = step
         if self.tuned is not None:
             self.tuned.load_state(parts["tuned"], self.device)
         for name, measured in self.probes.items():
@@ -287,10 +289,12 @@ class TrainingRun:
 
 def _groups(net: Network) -> list[dict[str, Any]]:
     """Return one parameter group per trained tensor, in the model's order, with its own numbers."""
+    roles = net.roles.tensors
     return [
         {
             "params": [parameter],
             "name": name,
+            "role": roles[name],
             "relative_rate": net.scaled[name].learning_rate,
             "relative_weight_decay": net.scaled[name].weight_decay,
             "relative_epsilon": net.scaled[name].epsilon,
