@@ -119,9 +119,7 @@ def _radii(parameter: Tensor, form: Form | None) -> Tensor:
     return found
 
 
-def _turn(
-    parameter: Tensor, update: Tensor, radii: Tensor, rate: float, form: Form | None
-) -> None:
+def _turn(parameter: Tensor, update: Tensor, radii: Tensor, rate: float, form: Form | None) -> None:
     moved = zip(matrices(parameter, form), matrices(update, form), radii, strict=True)
     for matrix, along, radius in moved:
         size = along.view.norm()

@@ -68,7 +68,9 @@ class Muon(torch.optim.Optimizer):
         factor: Factor = "spectral",
     ) -> None:
         if not hasattr(torch.optim, "Muon"):
-            raise RuntimeError(f"torch {torch.__version__} has no Muon. Install torch 2.9 or later.")
+            raise RuntimeError(
+                f"torch {torch.__version__} has no Muon. Install torch 2.9 or later."
+            )
         defaults = {
             "lr": lr,
             "weight_decay": weight_decay,

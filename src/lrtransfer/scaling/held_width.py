@@ -1,4 +1,4 @@
-"""Columns whose optimizer holds the width itself: a rule of the width beside it would count twice."""
+"""Families whose optimizer holds the width: a rule of the width beside it would count twice."""
 
 from __future__ import annotations
 

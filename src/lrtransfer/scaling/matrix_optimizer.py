@@ -1,4 +1,4 @@
-"""Optimizers of hidden matrices: what they step, in which form, and what AdamW steps beside them."""
+"""Optimizers of hidden matrices: what they step, in which form, and what AdamW steps."""
 
 from __future__ import annotations
 
