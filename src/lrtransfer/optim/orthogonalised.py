@@ -103,15 +103,15 @@ class Muon(torch.optim.Optimizer):
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.grad is not None:
-                    self._step(parameter, group)
+                    self._step(parameter, parameter.grad, group)
         return loss
 
-    def _step(self, parameter: Tensor, group: dict[str, Any]) -> None:
+    def _step(self, parameter: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
         state = self.state[parameter]
         if "momentum_buffer" not in state:
             state["momentum_buffer"] = torch.zeros_like(parameter)
         form = group.get("form")
-        held = [matrices(t, form) for t in (parameter, parameter.grad, state["momentum_buffer"])]
+        held = [matrices(t, form) for t in (parameter, gradient, state["momentum_buffer"])]
         for matrix, slope, mean in zip(*held, strict=True):
             plain, average = matrix.plain(), mean.plain()
             plain.grad = slope.plain()
@@ -128,7 +128,7 @@ class Muon(torch.optim.Optimizer):
                 adjust_lr_fn=_TORCHS[group["factor"]],
             )
             single.state[plain]["momentum_buffer"] = average
-            single.step()
+            single.step()  # type: ignore[no-untyped-call]
             plain.grad = None
             matrix.put(plain)
             mean.put(average)

@@ -13,6 +13,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 Form = Mapping[str, Any]
@@ -127,11 +128,11 @@ def matrices(tensor: Tensor, form: Form | None = None) -> list[Matrix]:
     if form.get("transposed"):
         found = [matrix.transpose(0, 1) for matrix in found]
     if groups := form.get("interleaved"):
-        shape = (groups, len(form["parts"]), -1)
-        found = [m.unflatten(0, shape)[:, i] for m in found for i in range(len(form["parts"]))]
+        shape = (groups, len(form["parts"]), form["parts"][0] // groups)
+        found = [m.reshape(shape + m.shape[1:])[:, i] for m in found for i in range(shape[1])]
         return [Matrix(matrix, 2) for matrix in found]
     if "parts" in form:
-        found = [part for matrix in found for part in matrix.split(list(form["parts"]))]
+        found = [part for m in found for part in torch.split(m, list(form["parts"]))]
     return [Matrix(matrix, 1) for matrix in found]
 
 

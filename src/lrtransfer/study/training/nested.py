@@ -14,7 +14,7 @@ def flattened(place: str, value: Any) -> Iterator[tuple[str, Any]]:
         >>> list(flattened("a", {0: {"step": 1, "bases": [2, []]}}))
         [('a/0/step', 1), ('a/0/bases/#0', 2), ('a/0/bases/#1', [])]
     """
-    if isinstance(value, Mapping) and value:
+    if isinstance(value, Mapping):
         for name, item in value.items():
             yield from flattened(f"{place}/{name}", item)
     elif isinstance(value, list | tuple) and value:
