@@ -71,6 +71,28 @@ def test_the_worked_row_of_complete_p() -> None:
         assert branch.multiplier == pytest.approx(8.0**-alpha)
 
 
+def test_complete_d_p_s_table_of_roles() -> None:
+    # m_n = 4, m_L = 8: rate, ε and λ of each role, in the readout's form with a multiplier.
+    rules, alpha = table.rules("complete_d_p", "adam"), 0.5
+    vector = (8.0 ** (alpha - 1), 8.0**-alpha / 4, 0.0)
+    expected = {
+        "embedding": (1.0, 1 / 4, 1.0),
+        "hidden": (8.0 ** (alpha - 1) / 4, 8.0**-alpha / 4, 4.0),
+        "bias": vector,
+        "norm_gain": vector,
+        "scalar_gain": (8.0 ** (alpha - 1), 8.0**-alpha, 0.0),  # of queries and keys: no width
+        "output": (1.0, 1 / 4, 1.0),
+    }
+    for role, numbers in expected.items():
+        inside = role not in ("embedding", "output")
+        shape = Shape(256, 256, 16, 256, in_branch=inside)
+        found = scale(rules[role], shape, Constants(alpha, 1.0, 64, 2))
+        own = (found.learning_rate, found.epsilon, found.weight_decay)
+        assert own == pytest.approx(numbers), role
+    final = scale(rules["norm_gain"], Shape(1, 256, 16), Constants(alpha, 1.0, 64, 2))
+    assert (final.learning_rate, final.epsilon, final.weight_decay) == (1.0, 0.25, 0.0)
+
+
 def test_the_rate_of_hyper_p_knows_no_width_and_falls_with_depth() -> None:
     hidden = table.rules("hyper_p", "fixed_norm")["hidden"]
     for width, depth, expected in ((64, 2, 1.0), (512, 2, 1.0), (64, 8, 0.5)):
