@@ -28,7 +28,7 @@ RULES: tuple[Rule, ...] = ("sde", "root_batch", "hyper_p")
 _ADAM = frozenset({"adam", "adamw"})
 _FIXED_NORM = frozenset({"muonh", "adamh"})
 # The optimizers for which a rule has a source.
-_KNOWN: Mapping[str, frozenset[str]] = {
+KNOWN: Mapping[str, frozenset[str]] = {
     "sde": _ADAM,
     "root_batch": _ADAM | {"muon"},
     "hyper_p": _ADAM | _FIXED_NORM,
@@ -89,10 +89,10 @@ def horizon(
     for name, value in (("batch", batch), ("duration", duration)):
         if not (math.isfinite(value) and value > 0):
             raise ValueError(f"{name} is {value}. Give a positive factor on that of the base.")
-    if optimizer not in _KNOWN[rule]:
+    if optimizer not in KNOWN[rule]:
         raise ValueError(
             f"no source tells the rule {rule} for {optimizer}. It is for "
-            f"{', '.join(sorted(_KNOWN[rule]))}."
+            f"{', '.join(sorted(KNOWN[rule]))}."
         )
     ratio = batch / duration
     if rule == "root_batch":

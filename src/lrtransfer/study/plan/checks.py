@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from lrtransfer.scaling.held_width import twice
+from lrtransfer.scaling.horizon import KNOWN
 from lrtransfer.study.plan import catalog
 from lrtransfer.study.plan.messages import closest, unfit, unknown
 from lrtransfer.study.plan.parameterizations import builtin, family, known
@@ -154,6 +155,7 @@ def _arm(
         elif wrong := twice(_plain(rule.families[column]), column):
             yield f"{where}: {wrong}"
     yield from _decay(path, experiment, arm)
+    yield from _horizon(path, arm)
     declared = [catalog.options("models", model) for model in _models(experiment)]
     for option, value in arm.model_options.items():
         place = f"{path}.model_options.{option}"
@@ -201,6 +203,20 @@ def _decay(path: str, experiment: Experiment, arm: Arm) -> Iterator[str]:
             yield from _known(f"{path}.decay.{field}", "role", role, set.intersection(*roles))
     for role in sorted(set(rule.unscaled) & set(rule.faster)):
         yield f"{path}.decay.faster: {role!r} is unscaled too. Choose one."
+
+
+def _horizon(path: str, arm: Arm) -> Iterator[str]:
+    """Check that a rule of batch and duration has a source for the arm's optimizer."""
+    rule, optimizer = arm.horizon, arm.optimizer
+    if rule is None:
+        return
+    if optimizer.name not in KNOWN[rule.rule]:
+        yield (
+            f"{path}.horizon.rule: no source tells {rule.rule} for {optimizer.name!r}. Choose one "
+            f"of {', '.join(sorted(KNOWN[rule.rule]))}, or another rule."
+        )
+    elif rule.rule == "hyper_p" and optimizer.options.get("weight_decay"):
+        yield f"{path}.horizon.rule: hyper_p is without decay. Remove weight_decay."
 
 
 def _settings(experiment: Experiment, name: str) -> str:

@@ -14,7 +14,7 @@ _OF_EXPERIMENT = (
 )
 _OF_ARM = (
     *("label", "parameterization", "model_options", "optimizer", "schedule", "trained", "decay"),
-    *("group_warmup", "tuner"),
+    *("group_warmup", "horizon", "tuner"),
 )
 _OF_GRID = ("widths", "depths", "seeds", "precision", "augmentation", "measure", "spectra")
 

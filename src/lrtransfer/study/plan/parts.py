@@ -79,6 +79,7 @@ TABLE: dict[str, Part] = {
     "tuned_updates": _optional("tuner", "tuned_updates", "TunedUpdates"),
     "decay": _optional("decay", "width_rule", "apply_decay_rule"),
     "group_warmup": _optional("group_warmup", "group_warmup", "factor_of"),
+    "horizon": _optional("horizon", "horizon", "apply_horizon"),
     "augmentation": _optional("augmentation", "augmentation"),
     "train_samples": _optional("train_samples", "fewer_examples", "fewer"),
 }

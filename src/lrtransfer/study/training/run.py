@@ -161,11 +161,15 @@ class TrainingRun:
             seconds=time.perf_counter() - began,
         )
 
+    def set_rates(self) -> None:
+        """Give the optimizer the learning rates of the next update."""
+        for group in self.optimizer.param_groups:
+            rate = self.learning_rates.of_tensor(group["name"], self.progress.step)
+            group["lr"] = rate * group.get("rate_factor", 1.0)
+
     def _update(self) -> None:
         step = self.progress.step
-        for group in self.optimizer.param_groups:
-            rate = self.learning_rates.of_tensor(group["name"], step)
-            group["lr"] = rate * group.get("rate_factor", 1.0)
+        self.set_rates()
         chosen = self.order(step).to(self.device)
         inputs = self.examples.inputs[chosen]
         if self.augment is not None:

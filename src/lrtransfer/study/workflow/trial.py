@@ -108,6 +108,7 @@ def _try(config: RunConfig, sizes: Sizes) -> float | None:
         decay=None,
         group_warmup=None,
         train_samples=None,
+        horizon=None,
         one_pass=False,
     )
     ends: list[float] = []
