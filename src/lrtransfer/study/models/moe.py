@@ -59,14 +59,52 @@ class MixtureOfExperts(Llama):
     Args:
         experts: E; optima do not transfer over active/experts.
         active: k, how many of them a token passes.
-        options: Those of `Llama`.
+        in_features: As for `Llama`, and so are the others.
+        out_features: See `in_features`.
+        width: See `in_features`.
+        depth: See `in_features`.
+        block_size: See `in_features`.
+        heads: See `in_features`.
+        head_size: See `in_features`.
+        mlp_ratio: F/N.
+        rotary_base: See `in_features`.
+        qk_norm: See `in_features`.
+        kv_heads: See `in_features`.
 
     Raises:
         ValueError: As for `Llama` and `Experts`.
     """
 
-    def __init__(self, *, experts: int = 4, active: int = 1, **options: Any) -> None:
-        super().__init__(**options)
+    def __init__(
+        self,
+        *,
+        in_features: int,
+        out_features: int,
+        width: int,
+        depth: int = 4,
+        block_size: int = 64,
+        heads: int = 4,
+        head_size: int = 0,
+        mlp_ratio: int = 1,
+        rotary_base: float = 10000.0,
+        qk_norm: bool = False,
+        kv_heads: int | None = None,
+        experts: int = 4,
+        active: int = 1,
+    ) -> None:
+        super().__init__(
+            in_features=in_features,
+            out_features=out_features,
+            width=width,
+            depth=depth,
+            block_size=block_size,
+            heads=heads,
+            head_size=head_size,
+            mlp_ratio=mlp_ratio,
+            rotary_base=rotary_base,
+            qk_norm=qk_norm,
+            kv_heads=kv_heads,
+        )
         for branch in self.branches[1::2]:
             dense: Any = branch[1]  # type: ignore[index]
             width, inner = dense.gate.in_features, dense.gate.out_features
@@ -80,8 +118,8 @@ ROLES = ("embedding", "hidden", "output", "norm_gain", "branch", "attention_logi
 CASES = {
     "sizes": {"in_features": 0, "width": 4, "heads": 2, "block_size": 5},
     "nets": [
-        ({"depth": 2}, 2, 1.3463889862144547),
-        ({"experts": 3, "active": 2, "kv_heads": 1}, 4, 1.4760608304008747),
+        ({"depth": 2}, 2, 1.1194313955838284),
+        ({"experts": 3, "active": 2, "kv_heads": 1}, 4, 1.0005838625829668),
     ],
 }
 MODEL = MixtureOfExperts
