@@ -89,11 +89,12 @@ def final_loss(
         model,
         parameterization,
         base=Transformer(WIDTHS[0]),  # its width is where both parameterizations agree
-        delta=Transformer(WIDTHS[0] // 2),  # tells the roles when the model has the base width
         optimizer="adamw",
         lr=lr,
         weight_decay=0.1,
-        attention={"blocks.*.attention.qkv": (width // HEADS, slice(0, width))},  # the queries
+        layout=lt.Layout(  # the first of three parts are the queries
+            attention={"blocks.*.attention.qkv": (width // HEADS, slice(0, width))}
+        ),
         seed=0,
     )
     optimizer = torch.optim.AdamW(groups)

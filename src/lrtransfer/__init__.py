@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from lrtransfer.curvature import critical_sharpness as critical_sharpness
     from lrtransfer.curvature import sharpness as sharpness
     from lrtransfer.curvature.spectrum_of_model import eigenvalues as eigenvalues
-    from lrtransfer.optim.check_optimizer import StaleOptimizerError as StaleOptimizerError
     from lrtransfer.optim.check_optimizer import check_optimizer as check_optimizer
     from lrtransfer.optim.check_schedule import ScheduleError as ScheduleError
     from lrtransfer.optim.check_schedule import check_schedule as check_schedule
@@ -22,12 +21,15 @@ if TYPE_CHECKING:
     from lrtransfer.optim.orthogonalised import Muon as Muon
     from lrtransfer.optim.tuners.cdat import CDAT as CDAT
     from lrtransfer.scaling.export_rates import export_rates as export_rates
+    from lrtransfer.scaling.fold import fold as fold
     from lrtransfer.scaling.groups import rates as rates
     from lrtransfer.scaling.horizon import rescale as rescale
     from lrtransfer.scaling.horizon import time_scales as time_scales
+    from lrtransfer.scaling.layout import Layout as Layout
     from lrtransfer.scaling.matrices import Interleaved as Interleaved
     from lrtransfer.scaling.matrix_optimizer import MatrixOptimizer as MatrixOptimizer
     from lrtransfer.scaling.parameterize import parameterize as parameterize
+    from lrtransfer.scaling.rebind import StaleOptimizerError as StaleOptimizerError
     from lrtransfer.scaling.rebind import rebind as rebind
     from lrtransfer.transfer.judge import judge as judge
     from lrtransfer.transfer.roles import JudgeError as JudgeError
@@ -38,16 +40,18 @@ _PUBLIC = {
     "Hyperball": "lrtransfer.optim.hyperball",
     "Interleaved": "lrtransfer.scaling.matrices",
     "JudgeError": "lrtransfer.transfer.roles",
+    "Layout": "lrtransfer.scaling.layout",
     "MatrixOptimizer": "lrtransfer.scaling.matrix_optimizer",
     "Muon": "lrtransfer.optim.orthogonalised",
     "ScheduleError": "lrtransfer.optim.check_schedule",
-    "StaleOptimizerError": "lrtransfer.optim.check_optimizer",
+    "StaleOptimizerError": "lrtransfer.scaling.rebind",
     "check_optimizer": "lrtransfer.optim.check_optimizer",
     "check_schedule": "lrtransfer.optim.check_schedule",
     "coordinate_check": "lrtransfer.coordinates.coordinate_check",
     "critical_sharpness": "lrtransfer.curvature",
     "eigenvalues": "lrtransfer.curvature.spectrum_of_model",
     "export_rates": "lrtransfer.scaling.export_rates",
+    "fold": "lrtransfer.scaling.fold",
     "judge": "lrtransfer.transfer.judge",
     "make_optimizer": "lrtransfer.optim.make_optimizer",
     "parameterize": "lrtransfer.scaling.parameterize",
@@ -63,6 +67,7 @@ __all__ = [
     "Hyperball",
     "Interleaved",
     "JudgeError",
+    "Layout",
     "MatrixOptimizer",
     "Muon",
     "ScheduleError",
@@ -73,6 +78,7 @@ __all__ = [
     "critical_sharpness",
     "eigenvalues",
     "export_rates",
+    "fold",
     "judge",
     "make_optimizer",
     "parameterize",

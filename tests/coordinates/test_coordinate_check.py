@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import lrtransfer as lt
 from lrtransfer.coordinates.coordinate_check import coordinate_check
 from lrtransfer.coordinates.growth import CoordinateCheck
 
@@ -84,16 +85,15 @@ def test_what_parameterize_must_be_told_is_passed_on() -> None:
             return outputs
 
     short: dict[str, Any] = {"widths": [16, 32], "rule": "depth_mup", "seeds": (0, 1)}
-    layout: dict[str, Any] = {"branches": "block", "depth": 1, "base_depth": 1}
-    assert coordinate_check(Residual, **short, **layout).coordinates
+    layout = lt.Layout(branches="block", depth=1)
+    assert coordinate_check(Residual, **short, layout=layout, base_depth=1).coordinates
     asked: set[int] = set()
 
-    def depth(width: int) -> int:
+    def by_width(width: int) -> lt.Layout:
         asked.add(width)
-        return 1
+        return layout
 
-    by_width = layout | {"depth": depth}
-    assert coordinate_check(Residual, **short, **by_width).coordinates
+    assert coordinate_check(Residual, **short, layout=by_width, base_depth=1).coordinates
     assert asked == {16, 32}
     with pytest.raises(ValueError, match="branches"):
         coordinate_check(Residual, **short)

@@ -10,6 +10,7 @@ from torch import nn
 from torch.multiprocessing.spawn import spawn
 
 import lrtransfer as lt
+from lrtransfer.curvature import NonFiniteCurvatureError
 
 from .cases import squared_loss
 
@@ -35,15 +36,21 @@ def update() -> torch.Tensor:
 
 
 def measured(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> dict[str, float]:
-    """Return differences' sharpness and the critical one; the last on all samples."""
+    """Return differences' sharpness, their loss, and the critical one."""
     differences = lt.sharpness(
         model, squared_loss, (x, y), method="finite_difference", tolerance=1e-7
     )
     part = lt.sharpness(
         model, squared_loss, (x, y), method="finite_difference", parameters="2.*", tolerance=1e-7
     )
-    critical = lt.critical_sharpness(model, squared_loss, data(), update(), tolerance=1e-6)
-    return {"top": differences.value, "part": part.value, "critical": critical.value}
+    critical = lt.critical_sharpness(model, squared_loss, (x, y), update(), tolerance=1e-6)
+    return {
+        "top": differences.value,
+        "loss": differences.loss,
+        "part": part.value,
+        "critical": critical.value,
+        "critical_loss": critical.loss,
+    }
 
 
 def process(rank: int, folder: str) -> None:
@@ -62,6 +69,11 @@ def process(rank: int, folder: str) -> None:
         lt.sharpness(model, squared_loss, (x, y))
     except ValueError as error:
         found["error"] = str(error)
+    broken = x[rank::2] if rank else x[rank::2] * torch.nan
+    try:
+        lt.sharpness(model, squared_loss, (broken, y[rank::2]), method="finite_difference")
+    except NonFiniteCurvatureError as error:
+        found["not finite"] = str(error)
     after = [p.to_local() for p in model.parameters()]  # type: ignore[attr-defined]
     found["kept"] = all(map(torch.equal, before, after))
     torch.save(found, Path(folder) / f"{rank}.pt")
@@ -79,6 +91,7 @@ def test_a_sharded_model_measures_as_one_process_does(tmp_path: Path) -> None:
         assert found["kept"]
         assert "DTensor" in found["error"]
         assert "method='finite_difference'" in found["error"]
+        assert "the loss is nan" in found["not finite"]  # in one process, raised in both
         for name, value in alone.items():
             assert found[name] == pytest.approx(value, rel=1e-6)
         assert found["top"] == pytest.approx(exact, rel=1e-4)

@@ -49,7 +49,7 @@ class Net(nn.Module):
 
 def planned(**options: Any) -> tuple[Net, list[dict[str, Any]]]:
     model = Net(9).double()  # shards of 5 and 4 rows
-    return model, lt.parameterize(model, "mup", base=Net(3), delta=Net(6), seed=0, **options)
+    return model, lt.parameterize(model, "mup", base=(Net(3), Net(6)), seed=0, **options)
 
 
 def tokens() -> Tensor:

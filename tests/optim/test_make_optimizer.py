@@ -60,8 +60,10 @@ def test_each_group_steps_as_under_its_own_optimizer() -> None:
 def test_groups_of_one_kind_make_torchs_own_and_stay_as_they_are() -> None:
     model = net()
     groups = lt.parameterize(
-        model, "sp", width=6, base_width=6, optimizer="adamw", lr=1e-3,
-        roles={"0.weight": "input", "2.weight": "output", "*.bias": "bias"},
+        model, "sp", optimizer="adamw", lr=1e-3,
+        layout=lt.Layout(
+            roles={"0.weight": "input", "2.weight": "output", "*.bias": "bias"}, width=(6, 6)
+        ),
     )  # fmt: skip
     before = [sorted(group) for group in groups]
     optimizer = lt.make_optimizer(groups, model=model, fused=True)

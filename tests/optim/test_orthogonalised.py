@@ -162,7 +162,7 @@ def test_maps_that_alternate_by_head() -> None:
     gradient, heads = fused_gradient(), 4
     alternating = gradient.unflatten(0, (3, heads, 16)).transpose(0, 1).flatten(0, 2)
     owner = nn.Linear(64, 192)
-    form = form_of("qkv", owner.weight, owner, (64, 192), Interleaved(3, heads))
+    form = form_of("qkv", owner.weight, owner, ("out", "in"), Interleaved(3, heads))
     step = update(alternating, form=form)
     expected = update(gradient, form={"parts": [64, 64, 64]})
     back = step.unflatten(0, (heads, 3, 16)).transpose(0, 1).flatten(0, 2)
@@ -232,9 +232,12 @@ def test_a_checkpoint_continues_bit_for_bit() -> None:
 def test_rates_planned_for_adam_are_refused() -> None:
     model = nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 8), nn.Linear(8, 2))
     groups = lt.parameterize(
-        model, "mup", optimizer="adamw", lr=0.1, width=8, base_width=4,
-        roles={"0.weight": "input", "1.weight": "hidden", "2.weight": "output", "*.bias": "bias"},
-    )  # fmt: skip
+        model,
+        "mup",
+        optimizer="adamw",
+        lr=0.1,
+        base=nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 2)),
+    )
     (hidden,) = (group for group in groups if group["role"] == "hidden")
     with pytest.raises(ValueError, match="planned for another optimizer"):
         lt.make_optimizer([hidden | {"optimizer": "muon"}])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import fields
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, mse_loss, scaled_dot_product_attention
+
+import lrtransfer as lt
 
 VOCABULARY = 7
 
@@ -124,3 +127,10 @@ def trajectory(
         loss(current).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     return torch.stack([*outputs, forward(inputs).detach()])
+
+
+def with_layout(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments of `parameterize`, those that a layout has in `layout`."""
+    told = {f.name: settings[f.name] for f in fields(lt.Layout) if f.name in settings}
+    rest = {name: value for name, value in settings.items() if name not in told}
+    return rest | ({"layout": lt.Layout(**told)} if told else {})

@@ -10,13 +10,20 @@ import torch
 from torch import nn
 
 from lrtransfer.scaling.infer import UnplacedTensorError, differ, growths, infer_roles, infer_width
+from lrtransfer.scaling.layouts import read_layouts
 from lrtransfer.scaling.roles import Roles
 from lrtransfer.study.plan.catalog import load
 from tests.study.models.cases import CASES, CLASSES, Case
 
 
 def roles(build: Any, told: dict[str, str] | None = None) -> dict[str, str]:
-    return infer_roles(growths(build(16), build(8)), told or {})
+    return placed(build(16), build(8), told)
+
+
+def placed(model: nn.Module, base: nn.Module, told: dict[str, str] | None = None) -> dict[str, str]:
+    found = infer_roles(growths(model, base, read_layouts(model).tensors), told or {})
+    assert all(len(possible) == 1 for possible in found.values())
+    return {name: possible[0] for name, possible in found.items()}
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -25,9 +32,8 @@ def test_every_family_s_roles_are_found_from_two_widths(case: Case) -> None:
     wider = sizes | {"width": 2 * sizes["width"]}
     model, base = load("models", case.family)(**wider), load("models", case.family)(**sizes)
     known: Roles = model.roles()  # type: ignore[operator]
-    found = growths(model, base)
-    assert infer_roles(found, {}) == known.tensors
-    width, base_width = infer_width(found)
+    assert placed(model, base) == known.tensors
+    width, base_width = infer_width(growths(model, base, {}))
     assert width == 2 * base_width
 
 
@@ -39,7 +45,7 @@ def test_convolutions_and_a_flattened_readout() -> None:
             nn.Conv2d(n, n, 3, groups=n),
             nn.GroupNorm(2, n),
             nn.InstanceNorm2d(n, affine=True),
-            nn.Conv2d(n, 2 * n, 1, bias=False),
+            nn.ConvTranspose2d(n, 2 * n, 1, bias=False),
             nn.Flatten(),
             nn.Linear(2 * n * 16, 10),
         )
@@ -114,12 +120,12 @@ def test_the_fresh_base_tells_how_a_vector_starts_when_the_model_was_trained() -
     model, base = Bare((16,), 1.0), Bare((8,), 1.0)
     with torch.no_grad():
         model.own.add_(0.3)
-    assert infer_roles(growths(model, base), {})["own"] == "norm_gain"
+    assert placed(model, base)["own"] == "norm_gain"
 
 
 def test_a_base_on_the_meta_device_leaves_it_to_the_model() -> None:
     model, base = Bare((16,), 1.0), Bare((8,), 0.0).to("meta")
-    assert infer_roles(growths(model, base), {})["own"] == "norm_gain"
+    assert placed(model, base)["own"] == "norm_gain"
 
 
 @pytest.mark.parametrize(
@@ -151,9 +157,8 @@ def test_a_table_without_growth_is_scalar_and_one_that_grows_in_entries_unknown(
         (lambda n: Bare((5, n), None), "own"),  # positions, or a matrix stored (in, out)?
         (lambda n: Bare((n, n), None), "own"),
         (lambda n: Bare((n,), 0.1), "own"),  # a layer scale must not start anew at zero
-        (lambda n: nn.Sequential(nn.Linear(3, n), nn.PReLU()), "1.weight"),
+        (lambda n: nn.Sequential(nn.Linear(3, n), nn.PReLU(n)), "1.weight"),
         (lambda n: nn.MultiheadAttention(n, 2, add_bias_kv=True), "bias_k"),
-        (lambda n: nn.ConvTranspose2d(n, n, 3), "weight"),
         (lambda n: nn.Conv1d(n, n, n), "weight"),  # the kernel grows
     ],
 )
@@ -174,18 +179,18 @@ def test_all_that_cannot_be_placed_is_named_at_once_and_told_roles_count() -> No
 
 def test_a_base_that_differs_in_more_than_width_is_refused() -> None:
     wide, narrow = nn.Linear(3, 8), nn.Linear(3, 4)
-    assert not differ(growths(wide, wide))
-    assert differ(growths(wide, narrow))
+    assert not differ(growths(wide, wide, {}))
+    assert differ(growths(wide, narrow, {}))
     with pytest.raises(ValueError, match=r"base lacks 'bias'"):
-        growths(wide, nn.Linear(3, 4, bias=False))
+        growths(wide, nn.Linear(3, 4, bias=False), {})
     with pytest.raises(ValueError, match=r"the model lacks 'bias'"):
-        growths(nn.Linear(3, 8, bias=False), narrow)
+        growths(nn.Linear(3, 8, bias=False), narrow, {})
     with pytest.raises(ValueError, match=r"'weight' has 2 dimensions in the model and 3 in base"):
-        growths(wide, nn.Conv1d(3, 4, 1))
+        growths(wide, nn.Conv1d(3, 4, 1), {})
 
 
 def test_widths_with_several_ratios_are_refused_by_name() -> None:
     wide = nn.Sequential(nn.Linear(3, 8), nn.Linear(8, 30))
     narrow = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 10))
-    with pytest.raises(ValueError, match=r"'1\.weight' grows from 10 to 30.*width= and base_width"):
-        infer_width(growths(wide, narrow))
+    with pytest.raises(ValueError, match=r"'1\.weight' grows from 10 to 30.*Layout\(width="):
+        infer_width(growths(wide, narrow, {}))

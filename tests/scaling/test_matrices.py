@@ -30,7 +30,7 @@ def test_a_tensor_without_a_form_is_one_matrix() -> None:
 
 def test_a_fused_map_that_torch_has_transposed() -> None:
     owner, weight = nn.Module(), nn.Parameter(torch.zeros(4, 12))  # GPT-2's Conv1D
-    form = form_of("h.0.attn.c_attn.weight", weight, owner, (4, 12), fused=3)
+    form = form_of("h.0.attn.c_attn.weight", weight, owner, ("in", "out"), fused=3)
     assert form == {"transposed": True, "parts": [4, 4, 4]}
     found = plain(numbered(4, 12), form)
     assert torch.equal(found[1], numbered(4, 12)[:, 4:8].T)
@@ -38,13 +38,15 @@ def test_a_fused_map_that_torch_has_transposed() -> None:
 
 def test_unequal_parts_of_grouped_queries() -> None:
     owner = nn.Linear(8, 16, bias=False)
-    form = form_of("qkv", owner.weight, owner, (8, 16), fused=(8, 4, 4))
+    form = form_of("qkv", owner.weight, owner, ("out", "in"), fused=(8, 4, 4))
     assert [tuple(m.shape) for m in plain(owner.weight, form)] == [(8, 8), (4, 8), (4, 8)]
 
 
 def test_gate_and_up_that_alternate_in_a_transposed_stack() -> None:
     owner, weight = nn.Module(), nn.Parameter(torch.zeros(2, 3, 8))  # experts, inputs, outputs
-    form = form_of("experts.gate_up_proj", weight, owner, (3, 8), fused=Interleaved(2, 4))
+    form = form_of(
+        "experts.gate_up_proj", weight, owner, ("stack", "in", "out"), fused=Interleaved(2, 4)
+    )
     found = plain(numbered(2, 3, 8), form)
     assert len(found) == 4
     assert torch.equal(found[0], numbered(2, 3, 8)[0, :, ::2].T)
@@ -63,22 +65,20 @@ def test_what_is_put_back_lands_where_it_was() -> None:
 
 def test_torchs_own_fused_maps_are_known() -> None:
     attention, lstm = nn.MultiheadAttention(4, 2), nn.LSTM(4, 6)
-    assert form_of("a.in_proj_weight", attention.in_proj_weight, attention, (4, 12))["parts"] == [
-        4, 4, 4,
-    ]  # fmt: skip
+    axes = ("out", "in")
+    form = form_of("a.in_proj_weight", attention.in_proj_weight, attention, axes)
+    assert form["parts"] == [4, 4, 4]
     weight = lstm.weight_ih_l0
-    assert form_of("r.weight_ih_l0", weight, lstm, (4, 24))["parts"] == [6] * 4
+    assert form_of("r.weight_ih_l0", weight, lstm, ("out", "in"))["parts"] == [6] * 4
 
 
 def test_what_may_be_fused_is_asked_and_never_guessed() -> None:
     owner = nn.Linear(4, 12)
     with pytest.raises(ValueError, match=r"'blocks\.0\.qkv\.weight' looks like several maps"):
-        form_of("blocks.0.qkv.weight", owner.weight, owner, (4, 12))
-    assert form_of("blocks.0.qkv.weight", owner.weight, owner, (4, 12), fused=1) == {}
+        form_of("blocks.0.qkv.weight", owner.weight, owner, ("out", "in"))
+    assert form_of("blocks.0.qkv.weight", owner.weight, owner, ("out", "in"), fused=1) == {}
     with pytest.raises(ValueError, match=r"fused says 5 of 'qkv', which has 12 outputs"):
-        form_of("qkv", owner.weight, owner, (4, 12), fused=5)
-    with pytest.raises(ValueError, match="has 4 axes"):
-        form_of("w", nn.Parameter(torch.zeros(2, 2, 2, 2)), nn.Module(), (2, 2))
+        form_of("qkv", owner.weight, owner, ("out", "in"), fused=5)
 
 
 def net(width: int) -> nn.Module:
@@ -152,3 +152,67 @@ def test_a_parameterization_without_the_family_is_refused() -> None:
         ValueError, match="u_mup has no rules for the family 'muon', only for 'adam'"
     ):
         lt.parameterize(net(16), "u_mup", base=net(8), optimizer="muon", lr=0.1)
+
+
+SIZES = {"vocab_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "hidden_size": 16}
+EXPERTS = {"intermediate_size": 24, "num_key_value_heads": 1, "num_local_experts": 4}
+# What doubles with the width.
+WIDE = {"n_embd", "n_head", "hidden_size", "intermediate_size"} | {
+    "num_attention_heads",
+    "num_key_value_heads",
+}
+FAMILIES: dict[str, tuple[dict[str, Any], dict[str, dict[str, Any]]]] = {
+    "GPT2": (
+        {"n_embd": 16, "n_layer": 1, "n_head": 2, "vocab_size": 32, "n_positions": 8},
+        {
+            "attn.c_attn.weight": {"transposed": True, "parts": [16] * 3},
+            "mlp.c_fc.weight": {"transposed": True},
+        },
+    ),
+    "GPTNeoX": (
+        SIZES | {"intermediate_size": 32},
+        {
+            "attention.query_key_value.weight": {"parts": [16] * 3, "interleaved": 2},
+            "mlp.dense_h_to_4h.weight": {},
+        },
+    ),
+    "Mixtral": (
+        SIZES | EXPERTS,
+        {
+            "mlp.experts.gate_up_proj": {"stacked": True, "parts": [24, 24]},
+            "mlp.experts.down_proj": {"stacked": True},
+            "self_attn.k_proj.weight": {},
+        },
+    ),
+    "GptOss": (
+        SIZES | EXPERTS | {"head_dim": 8, "num_experts_per_tok": 1},
+        {
+            "mlp.experts.gate_up_proj": {"stacked": True, "transposed": True}
+            | {"parts": [24, 24], "interleaved": 24},
+            "mlp.experts.down_proj": {"stacked": True, "transposed": True},
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", FAMILIES)
+def test_fused_maps_of_known_families_are_told_by_their_layouts(kind: str) -> None:
+    transformers = pytest.importorskip("transformers")
+    sizes, expected = FAMILIES[kind]
+    config = getattr(transformers, f"{kind}Config")
+    make = getattr(transformers, "GPT2LMHeadModel" if kind == "GPT2" else f"{kind}ForCausalLM")
+    base, model = (
+        make(config(**{n: v * (factor if n in WIDE else 1) for n, v in sizes.items()}))
+        for factor in (2, 1)
+    )
+    groups = lt.parameterize(
+        model, "mup", base=base, optimizer="muon", lr=0.02, branch_exponent=0.5, base_depth=2
+    )
+    forms = {n: g.get("form", {}) for g in groups for n in g["names"] if g["optimizer"] == "muon"}
+    for ending, form in expected.items():
+        (found,) = (f for name, f in forms.items() if name.endswith(ending))
+        assert found == form, ending
+    optimizer = lt.make_optimizer(groups, model=model)
+    tokens = torch.randint(32, (2, 6), generator=torch.Generator().manual_seed(0))
+    model(input_ids=tokens, labels=tokens).loss.backward()
+    optimizer.step()

@@ -18,7 +18,7 @@ from lrtransfer.scaling.roles import Roles
 from lrtransfer.scaling.rules import Constants
 from lrtransfer.study.plan.catalog import load
 
-from .outsiders import MLP, Transformer, loss, numbers, tokens, trajectory
+from .outsiders import MLP, Transformer, loss, numbers, tokens, trajectory, with_layout
 
 # Name -> class, options, whether the decay is decoupled or linear in the gradient.
 OPTIMIZERS: dict[str, tuple[Any, dict[str, Any], float]] = {
@@ -28,6 +28,7 @@ OPTIMIZERS: dict[str, tuple[Any, dict[str, Any], float]] = {
     "adamw": (torch.optim.AdamW, {}, 0.05),
     "rmsprop": (torch.optim.RMSprop, {"momentum": 0.5}, 0.0),
 }
+UNDECAYED = {"bias", "norm_gain", "scalar_bias"}
 ALPHA = {"depth_mup", "inverse_depth", "u_mup"}  # their exponents are fixed
 RATES = {"sgd": 0.05, "momentum": 0.01}
 
@@ -57,6 +58,10 @@ def inputs_of(family: str) -> torch.Tensor:
     return numbers(features=FAMILIES[family]["in_features"])
 
 
+def decays(role: str) -> bool:
+    return role not in UNDECAYED
+
+
 def follows(name: str, optimizer: str, family: str) -> None:
     """Check 20 steps of the two forms: multipliers outside, and absorbed ones."""
     kind, options, decay = OPTIMIZERS[optimizer]
@@ -80,7 +85,7 @@ def follows(name: str, optimizer: str, family: str) -> None:
         {
             "params": [parameter],
             "lr": rate * scaled[tensor].learning_rate,
-            "weight_decay": decay * scaled[tensor].weight_decay,
+            "weight_decay": decay * scaled[tensor].weight_decay * decays(roles.tensors[tensor]),
         }
         | ({"eps": 1e-9 * scaled[tensor].epsilon} if column == "adam" else {})
         for tensor, parameter in hooked.named_parameters()
@@ -93,8 +98,10 @@ def follows(name: str, optimizer: str, family: str) -> None:
         lr=rate,
         weight_decay=decay,
         eps=1e-9,
-        branches="branches.*",
-        attention={"branches.*.1.logits": 4} if family == "gpt" else None,
+        layout=lt.Layout(
+            branches="branches.*",
+            attention={"branches.*.1.logits": 4} if family == "gpt" else None,
+        ),
         base_depth=3,
         branch_exponent=alpha,
         gamma0=gamma0,
@@ -183,7 +190,7 @@ def mup(model: nn.Module, **changes: Any) -> list[dict[str, Any]]:
     settings: dict[str, Any] = {"optimizer": "adamw", "lr": 1e-3, "seed": 0} | changes
     if "base" not in settings:
         settings["base"] = MLP(4)
-    return lt.parameterize(model, "mup", **settings)
+    return lt.parameterize(model, "mup", **with_layout(settings))
 
 
 def test_groups_hold_every_tensor_once_with_its_absolute_and_relative_numbers() -> None:
@@ -195,6 +202,7 @@ def test_groups_hold_every_tensor_once_with_its_absolute_and_relative_numbers() 
         assert [model.get_parameter(n) for n in group["names"]] == group["params"]
         assert group["lr"] == 1e-3 * group["relative_rate"]
         assert group["weight_decay"] == 0.1 * group["relative_weight_decay"]
+        assert (group["weight_decay"] > 0) == decays(group["role"])
         assert group["eps"] == 1e-6 * group["relative_epsilon"]
     by_role = {group["role"]: group["names"] for group in groups}
     assert len(by_role) == len(groups) == 5
@@ -256,7 +264,7 @@ def test_rates_make_the_sharpness_that_of_the_form_with_multipliers() -> None:
 def test_weights_follow_the_seed_the_generator_or_torch_s_own_state() -> None:
     first, second, third, fourth, base = *(MLP(8) for _ in range(4)), MLP(4)
     mup(first)
-    mup(second, seed=None, generator=torch.Generator().manual_seed(0))
+    mup(second, seed=torch.Generator().manual_seed(0))
     torch.manual_seed(0)
     mup(third, seed=None, base=base)
     mup(fourth, seed=1)
@@ -312,12 +320,51 @@ def test_the_base_may_be_on_the_meta_device() -> None:
     assert lt.rates(mup(MLP(8), base=base)) == lt.rates(mup(MLP(8)))
 
 
-def test_a_third_width_tells_the_roles_of_a_network_at_the_base_width() -> None:
-    wide, narrow = mup(MLP(8), delta=MLP(2)), mup(MLP(4), delta=MLP(2))
+def test_a_pair_of_bases_tells_the_roles_of_a_network_at_the_base_width() -> None:
+    wide, narrow = (mup(MLP(n), base=(MLP(4), MLP(2))) for n in (8, 4))
     assert lt.rates(wide) == lt.rates(mup(MLP(8)))
     # Multipliers 1/√fan_in outside, absorbed: the rate of Adam carries them at every width.
     assert lt.rates(narrow)["second.weight"] == pytest.approx(1 / 4**0.5)
     assert lt.rates(wide)["second.weight"] == pytest.approx(1 / 8**0.5 / 2**0.5)
+    assert {g["role"] for g in narrow} == {"input", "hidden", "output", "bias", "scalar_bias"}
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_a_base_of_the_model_s_own_width_means_that_the_width_does_not_count(
+    optimizer: str,
+) -> None:
+    alone, pair = MLP(8), MLP(8)
+    groups = mup(alone, base=MLP(8), optimizer=optimizer)
+    by_pair = mup(pair, base=(MLP(8), MLP(4)), optimizer=optimizer)
+    assert lt.rates(groups) == lt.rates(by_pair)
+    assert all(map(torch.equal, alone.parameters(), pair.parameters()))
+    # Mean field counts the width itself, so that a readout is no hidden matrix at any.
+    common: dict[str, Any] = {"base": MLP(8), "optimizer": "sgd", "lr": 1.0}
+    with pytest.raises(ValueError, match=r"could be hidden or output.*Give base= a pair"):
+        lt.parameterize(MLP(8), "mean_field", **common)
+
+
+def test_one_entry_is_a_scalar_and_stays_as_it_is() -> None:
+    class Gated(MLP):
+        def __init__(self, width: int) -> None:
+            super().__init__(width)
+            self.gate = nn.Parameter(torch.tensor(0.2))
+            self.slope = nn.Parameter(torch.full((1, 1), 0.3))
+
+    model = Gated(8)
+    groups = mup(model, base=Gated(4), weight_decay=0.1)
+    scalars = next(g for g in groups if "gate" in g["names"])
+    assert (scalars["role"], scalars["relative_rate"], scalars["weight_decay"]) == ("scalar", 1, 0)
+    assert (model.gate.item(), model.slope.item()) == pytest.approx((0.2, 0.3))
+
+
+def test_values_that_are_kept_change_no_other_draw() -> None:
+    kept, free = MLP(8), MLP(8)
+    before = kept.second.weight.clone()
+    mup(kept, kept="second.weight")
+    mup(free)
+    assert torch.equal(kept.second.weight, before)
+    assert torch.equal(kept.last.weight, free.last.weight)
 
 
 def test_told_roles_and_sizes_do_without_a_base() -> None:
@@ -330,10 +377,10 @@ def test_told_roles_and_sizes_do_without_a_base() -> None:
         "second.bias": "bias",
     }
     first, second = MLP(8), MLP(8)
-    groups = mup(first, base=None, roles=roles, width=8, base_width=4)
+    groups = mup(first, base=None, roles=roles, width=(8, 4))
     assert lt.rates(groups) == lt.rates(mup(second))
     assert torch.equal(first.second.weight, second.second.weight)
-    wider = mup(MLP(8), base=None, roles=roles, width=8)
+    wider = mup(MLP(8), base=None, roles=roles, width=(8, 1))
     assert lt.rates(wider)["second.weight"] != lt.rates(groups)["second.weight"]
 
 
@@ -344,9 +391,8 @@ def test_a_model_s_own_roles_tell_branches_and_attention_too() -> None:
     lt.parameterize(
         told,
         "complete_p",
-        roles=told.roles(),  # type: ignore[operator]
-        width=8,
-        base_width=4,
+        base=build("gpt", 4),
+        layout=told.roles(),  # type: ignore[operator]
         **common,
         **depths,
     )
@@ -354,8 +400,7 @@ def test_a_model_s_own_roles_tell_branches_and_attention_too() -> None:
         own,
         "complete_p",
         base=build("gpt", 4),
-        branches="branches.*",
-        attention={"branches.*.1.logits": 4},
+        layout=lt.Layout(branches="branches.*", attention={"branches.*.1.logits": 4}),
         **common,
         **depths,
     )
@@ -370,11 +415,14 @@ def test_fans_tell_the_orientation_of_a_matrix_of_one_s_own() -> None:
             self.last = nn.Linear(width, 3)
 
     roles = {"first": "input"}
-    with pytest.raises(ValueError, match=r"'first' of shape \(40, 8\).*fans="):
+    with pytest.raises(ValueError, match=r"'first', of shape \(40, 8\) in a Transposed.*fans="):
         mup(Transposed(8), base=Transposed(4), roles=roles)
     model = Transposed(200)
     mup(model, base=Transposed(4), roles=roles, fans={"first": (40, 200)})
     assert model.first.std().item() == pytest.approx(40**-0.5, rel=0.05)
+    by_class = Transposed(200)
+    mup(by_class, base=Transposed(4), modules={"Transposed": {"tensors": {"first": "in out"}}})
+    assert torch.equal(by_class.first, model.first)
 
 
 def test_a_user_s_own_table_is_taken() -> None:
@@ -394,9 +442,9 @@ def test_told_widths_stand_in_where_the_base_has_several() -> None:
             self.first = nn.Linear(5, width + 1)
             self.last = nn.Linear(width + 1, width)
 
-    with pytest.raises(ValueError, match=r"no one width\. Give width= and base_width="):
+    with pytest.raises(ValueError, match=r"no one width\. Give layout=lt\.Layout\(width="):
         mup(Uneven(8), base=Uneven(4))
-    mup(Uneven(8), base=Uneven(4), width=8, base_width=4)
+    mup(Uneven(8), base=Uneven(4), width=(8, 4))
 
 
 @pytest.mark.parametrize(
@@ -410,17 +458,15 @@ def test_told_widths_stand_in_where_the_base_has_several() -> None:
         ({"eps": float("inf")}, r"eps is inf"),
         ({"optimizer": "adam", "weight_decay": 0.1}, r"adam normalises the decay.*Use adamw"),
         ({"base": None}, r"base is not told\. Give base="),
-        ({"base": None, "width": 8, "delta": MLP(4)}, r"base is not told\. Give base="),
-        ({"delta": MLP(4)}, r"delta has the width of base"),
-        ({"base": None, "width": 8}, r"tensor 'first\.weight' has no role.*roles="),
-        ({"width": 8}, r"both width= and base_width="),
-        ({"width": 0, "base_width": 1}, r"width is 0"),
+        ({"base": (MLP(4), MLP(4))}, r"both of base have one width"),
+        ({"base": None, "width": (8, 1)}, r"tensor 'first\.weight' has no role.*roles="),
+        ({"width": (0, 1)}, r"width is \(0, 1\)"),
+        ({"kept": "third.weight"}, r"kept names 'third\.weight'"),
+        ({"modules": {"MLP": {"tensor": {}}}}, r"layout of MLP has tensor\. Its keys are"),
         ({"roles": {"third.weight": "input"}}, r"roles names 'third\.weight'"),
         ({"roles": {"first.weight": "inptu"}}, r"'first\.weight' has the role 'inptu'.*hidden"),
         ({"roles": {"*.bias": "bias", "last.*": "output"}}, r"roles gives 'last\.bias' both"),
         ({"gamma0": 0.0}, r"gamma0 is 0\.0"),
-        ({"generator": torch.Generator()}, r"seed and generator"),
-        ({"base": MLP(8)}, r"base has the width of the model.*delta="),
     ],
 )
 def test_a_wrong_argument_is_named_and_the_model_stays(
@@ -447,7 +493,8 @@ def test_tensors_without_shape_memory_or_real_entries_are_named() -> None:
 
 
 def test_a_constant_without_effect_is_refused() -> None:
-    common: dict[str, Any] = {"base": MLP(4), "optimizer": "adamw", "lr": 1.0, "branches": []}
+    common: dict[str, Any] = {"base": MLP(4), "optimizer": "adamw", "lr": 1.0}
+    common["layout"] = lt.Layout(branches=[])
     with pytest.raises(ValueError, match=r"gamma0 is 2\.0, but no exponent"):
         lt.parameterize(MLP(8), "complete_p", gamma0=2.0, **common)
     with pytest.raises(ValueError, match=r"branch_exponent is 1\.0, but no exponent"):
@@ -464,10 +511,9 @@ def test_coordinates_move_alike_at_every_width_of_a_transformer() -> None:
                 model,
                 name,
                 base=Transformer(16),
-                delta=Transformer(8),
                 optimizer="adamw",
                 lr=0.01,
-                attention={"h.*.attn.qkv": (width // 2, slice(0, width))},
+                layout=lt.Layout(attention={"h.*.attn.qkv": (width // 2, slice(0, width))}),
                 seed=0,
             )
             seen: list[torch.Tensor] = []

@@ -18,7 +18,7 @@ from lrtransfer.scaling.apply import UnknownRoleError
 from lrtransfer.scaling.first_pass import FirstPass
 from lrtransfer.scaling.hooks import MultiplyArgument, MultiplyOutput
 
-from .outsiders import VOCABULARY, Transformer, tokens, trajectory
+from .outsiders import VOCABULARY, Transformer, tokens, trajectory, with_layout
 
 BRANCHES = ["h.*.attn", "h.*.mlp"]
 PRE_NORMS = ["h.*.ln_*"]
@@ -40,7 +40,7 @@ def scaled(model: nn.Module, name: Any = "mup", **changes: Any) -> list[dict[str
     if "base" not in settings:
         tied = model.get_parameter("head.weight") is model.get_parameter("wte.weight")
         settings["base"] = transformer(width // 2, tied=tied)
-    return lt.parameterize(model, name, **settings)
+    return lt.parameterize(model, name, **with_layout(settings))
 
 
 def hooks(model: nn.Module) -> dict[str, list[MultiplyOutput | MultiplyArgument]]:
@@ -67,9 +67,11 @@ def test_branches_are_multiplied_and_their_tensors_follow_the_depth() -> None:
         base_depth=2,
         branch_exponent=1.0,
     )
-    found = hooks(model)
-    for name in ("h.0.attn", "h.3.mlp"):
-        assert found[name] == [MultiplyOutput(1 / 4, "branch")]
+    # The attention of one's own keeps a hook; the last map of an nn.Sequential takes it.
+    assert hooks(model)["h.0.attn"] == [MultiplyOutput(1 / 4, "branch")]
+    assert "h.3.mlp" not in hooks(model)
+    rates = lt.rates(groups)
+    assert rates["h.3.mlp.2.bias"] == rates["h.3.mlp.0.bias"] / 4
     # α = 1: the rates of a branch ignore the depth, its ε falls with 1/L.
     epsilon = {n: g["relative_epsilon"] for g in groups for n in g["names"]}
     assert epsilon["h.0.ln_1.weight"] == epsilon["h.1.mlp.0.weight"] == 1 / 2 / 4
@@ -81,10 +83,13 @@ def test_a_branch_at_the_top_has_no_neighbours_to_ask_for() -> None:
         parts = {"first": nn.Linear(3, width), "branch": nn.Linear(width, width)}
         return nn.ModuleDict(parts)
 
-    model = build(8)
-    common: dict[str, Any] = {"base": build(4), "optimizer": "adamw", "lr": 1.0}
-    lt.parameterize(model, "depth_mup", branches=["branch"], depth=4, base_depth=1, **common)
-    assert hooks(model) == {"branch": [MultiplyOutput(1 / 2, "branch")]}
+    model, plain = build(8), build(8)
+    common: dict[str, Any] = {"base": build(4), "optimizer": "adamw", "lr": 1.0, "seed": 0}
+    common |= {"branches": ["branch"], "base_depth": 1}
+    lt.parameterize(model, "depth_mup", **with_layout(common | {"depth": 4}))
+    lt.parameterize(plain, "depth_mup", **with_layout(common | {"depth": 1}))
+    assert hooks(model) == {}
+    torch.testing.assert_close(model["branch"].weight, plain["branch"].weight / 2)
 
 
 def test_the_depth_is_the_number_of_branches_unless_told() -> None:
@@ -99,12 +104,16 @@ def test_the_depth_is_the_number_of_branches_unless_told() -> None:
 @pytest.mark.parametrize(
     ("name", "changes", "message"),
     [
-        ("depth_mup", {}, r"scales with the depth\. Give branches="),
-        ("complete_p", {}, r"scales with the depth\. Give branches="),
-        ("mup", {"branch_exponent": 0.5}, r"scales with the depth\. Give branches="),
-        ("mup", {"depth": 4}, r"depth is told, but branches is not"),
-        ("mup", {"base_depth": 4}, r"base_depth is told, but branches is not"),
-        ("mup", {"inside": PRE_NORMS}, r"inside is told, but branches is not"),
+        ("depth_mup", {}, r"scales with the depth\. Give .*\(branches="),
+        ("complete_p", {}, r"scales with the depth\. Give .*\(branches="),
+        (
+            "mup",
+            {"branch_exponent": 0.5},
+            r"scales with the depth\. Give .*\(branches=",
+        ),
+        ("mup", {"depth": 4}, r"depth is told, but branches are not"),
+        ("mup", {"base_depth": 4}, r"base_depth is told, but branches are not"),
+        ("mup", {"inside": PRE_NORMS}, r"inside is told, but branches are not"),
         ("mup", {"branches": BRANCHES}, r"Give branch_exponent="),
         ("depth_mup", {"branches": BRANCHES, "inside": []}, r"Give base_depth="),
         ("depth_mup", {"branches": BRANCHES, "base_depth": 1}, r"'h\.0\.ln_1\.weight'.*inside="),
@@ -145,25 +154,10 @@ def test_a_table_whose_tensors_scale_with_depth_needs_it_without_branches_too() 
 
 
 def test_a_branch_may_return_a_tuple_that_begins_with_its_output() -> None:
-    model, tokens_in = encoder(attention={}), torch.randn(2, 5, 16, dtype=torch.float64)
-    attention = model.layers.layers[0].self_attn
-    output, weights = attention(tokens_in, tokens_in, tokens_in)  # type: ignore[operator]
-    lt.parameterize(
-        model,
-        "depth_mup",
-        base=Encoder(8),
-        optimizer="sgd",
-        lr=1.0,
-        branches=["layers.layers.*.self_attn"],
-        inside=[],
-        attention={},
-        depth=16,
-        base_depth=1,
-        initialise=False,
-    )
-    scaled_output, same = attention(tokens_in, tokens_in, tokens_in)  # type: ignore[operator]
+    model, output, weights = Encoder(8), torch.randn(2, 5), torch.randn(2, 2)
+    scaled_output, same = MultiplyOutput(1 / 4, "branch")(model, (), (output, weights))
     torch.testing.assert_close(scaled_output, output / 4)
-    assert torch.equal(same, weights)
+    assert same is weights
     with pytest.raises(TypeError, match=r"an? Encoder whose branch has a multiplier returned dict"):
         MultiplyOutput(2.0, "branch")(model, (), {})
 
@@ -197,14 +191,14 @@ class Encoder(nn.Module):
 def encoder(**changes: Any) -> Encoder:
     settings: dict[str, Any] = {"optimizer": "adamw", "lr": 1e-3, "seed": 0} | changes
     model = Encoder(16).double()
-    lt.parameterize(model, "mup", base=Encoder(8), **settings)
+    lt.parameterize(model, "mup", base=Encoder(8), **with_layout(settings))
     return model
 
 
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("training", [False, True])
 def test_torch_s_attention_has_exactly_multiplied_logits(masked: bool, training: bool) -> None:
-    model = encoder(attention=["layers.layers.*.self_attn"]).train(training)
+    model = encoder().train(training)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.3 * torch.randn_like(parameter))  # biases too
@@ -238,7 +232,6 @@ def test_keys_given_by_name_are_multiplied_too() -> None:
 @pytest.mark.parametrize(
     ("attention", "message"),
     [
-        (None, r"'layers\.layers\.0\.self_attn' is a MultiheadAttention.*Give attention="),
         (["layers.layers.0.self_attn"], r"'layers\.layers\.1\.self_attn' is a Multihead"),
         (["layers.layers.2.self_attn"], r"attention names 'layers\.layers\.2\.self_attn'"),
         (["first"], r"attention names 'first', a Linear, without its head dimension"),
@@ -260,7 +253,7 @@ def test_attention_that_is_not_told_or_does_not_fit_is_named(
 
 
 def test_attention_written_by_the_user_is_recognised_by_its_class() -> None:
-    with pytest.raises(ValueError, match=r"'h\.0\.attn' is a Attention.*Give attention="):
+    with pytest.raises(ValueError, match=r"'h\.0\.attn' is a Attention.*Give .*\(attention="):
         scaled(transformer(), attention=None)
 
 
@@ -285,15 +278,15 @@ def test_attention_with_a_key_of_its_own_is_refused() -> None:
             self.attn = nn.MultiheadAttention(width, 2, add_zero_attn=True)
 
     with pytest.raises(ValueError, match=r"'attn' attends to a key of its own"):
-        lt.parameterize(Extra(8), "mup", base=Extra(4), optimizer="sgd", lr=1.0, attention=["attn"])
+        lt.parameterize(Extra(8), "mup", base=Extra(4), optimizer="sgd", lr=1.0)
 
 
 def test_torch_s_encoder_must_not_pack_padded_samples() -> None:
     told: dict[str, Any] = {"base": Encoder(8), "optimizer": "adamw", "lr": 1e-3}
     packing = Encoder(16, nested=True)
     with pytest.raises(ValueError, match=r"'layers' packs padded.*enable_nested_tensor=False"):
-        lt.parameterize(packing, "mup", attention=["layers.layers.*.self_attn"], **told)
-    lt.parameterize(packing, "mup", attention={}, **told)
+        lt.parameterize(packing, "mup", **told)
+    lt.parameterize(packing, "mup", layout=lt.Layout(attention={}), **told)
 
 
 def test_a_tied_readout_starts_and_trains_as_mup_says() -> None:
@@ -360,8 +353,7 @@ def test_ties_that_have_no_form_are_refused_by_name() -> None:
             base=Reused(4),
             optimizer="adamw",
             lr=1.0,
-            roles={"mine.weight": "hidden"},
-            fans={"mine.weight": (8, 7)},
+            layout=lt.Layout(roles={"mine.weight": "hidden"}, fans={"mine.weight": (8, 7)}),
         )
     zero = {"init": {"factor": 0.0}}
     own: dict[str, Any] = {r: {} for r in table.rules("sp", "adam")} | {"output": zero}
@@ -383,17 +375,13 @@ def test_a_module_used_under_two_names_is_one() -> None:
                 hidden = hidden + block(hidden)
             return hidden
 
-    model = Twice(8)
-    groups = lt.parameterize(
-        model,
-        "depth_mup",
-        base=Twice(4),
-        optimizer="adamw",
-        lr=1.0,
-        branches="blocks.*",
-        base_depth=1,
-    )
-    assert hooks(model) == {"blocks.0": [MultiplyOutput(2**-0.5, "branch")]}
+    model, plain = Twice(8), Twice(8)
+    common: dict[str, Any] = {"optimizer": "adamw", "lr": 1.0, "seed": 0, "branches": "blocks.*"}
+    common |= {"base": Twice(4), "base_depth": 1}
+    groups = lt.parameterize(model, "depth_mup", **with_layout(common))
+    lt.parameterize(plain, "depth_mup", **with_layout(common | {"depth": 1}))
+    # Once, although two branches have it.
+    torch.testing.assert_close(model.blocks[0].weight, plain.blocks[0].weight / 2**0.5)
     assert sum("blocks" in name for name in lt.rates(groups)) == 2
 
 
@@ -428,7 +416,7 @@ def test_a_failed_second_call_leaves_the_first() -> None:
     model = transformer()
     scaled(model, "depth_mup", **FULL)
     before, outputs = hooks(model), model(tokens())
-    with pytest.raises(ValueError, match=r"Give branches="):
+    with pytest.raises(ValueError, match=r"Give layout=lt\.Layout\(branches="):
         scaled(model, "complete_p")
     assert hooks(model) == before
     assert torch.equal(model(tokens()), outputs)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lrtransfer.coordinates.float64 import Float64
 from lrtransfer.coordinates.growth import judge
 from lrtransfer.coordinates.model_check import ModelCheck
 from lrtransfer.coordinates.networks import (
@@ -22,6 +23,7 @@ from lrtransfer.coordinates.networks import (
 from lrtransfer.coordinates.sizes import first_tensor, measure, outputs, owned
 from lrtransfer.optim.make_optimizer import build
 from lrtransfer.scaling.groups import FAMILIES
+from lrtransfer.scaling.layout import Layout
 from lrtransfer.scaling.matrix_optimizer import MatrixOptimizer
 from lrtransfer.scaling.parameterize import parameterize
 
@@ -38,14 +40,16 @@ def coordinate_check(
     inputs: Inputs | None = None,
     seeds: Sequence[int] = range(4),
     steps: int = STEPS,
-    **layout: Any,
+    layout: Layout | Callable[[int], Layout] | None = None,
+    **options: Any,
 ) -> ModelCheck:
     """Train networks of several widths for a few tiny steps and fit how their coordinates grow.
 
     Of every module that owns a tensor: the size of its output at the start, its change by the
     module's own update, and its change in all (see `lrtransfer.coordinates.sizes.measure`).
     The networks are scaled by `lrtransfer.parameterize`, which reads the roles off the
-    widths, and trained in float64 on a linear loss, so that only the rule decides what grows.
+    widths, and trained in float64 on a linear loss, so that only the rule decides what grows; what
+    would round to float32 inside, as norms of transformers do, does not here.
 
         check = lt.coordinate_check(make_model, widths=[64, 128, 256, 512], rule="mup")
         check.stable, check.failing  # a verdict, and the parameters that break it
@@ -64,9 +68,9 @@ def coordinate_check(
             keywords; None for noise, where the first layer is an `nn.Linear` or an `nn.Embedding`.
         seeds: Of the initial weights; two or more, for the intervals.
         steps: Updates before the coordinates are measured again.
-        layout: Further arguments of `lrtransfer.parameterize`: `roles`, `fans`,
-            `branches`, `inside`, `attention`, `depth`, `base_depth`, …; a function of the width
-            for what depends on it, a head dimension say.
+        layout: What `lrtransfer.parameterize` must be told of the model; a function of the width
+            if it depends on it, as a head dimension may.
+        options: `base_depth`, `branch_exponent`, `gamma0` of `lrtransfer.parameterize`.
 
     Returns:
         The exponents with their intervals over seeds, a verdict by layer, `stable`, `failing`
@@ -75,7 +79,7 @@ def coordinate_check(
     Raises:
         ValueError: An argument does not fit; the message names it.
         TypeError: The network returns no tensor.
-        UnplacedTensorError: The role of a tensor cannot be told; give `roles=`.
+        UnplacedTensorError: The role of a tensor cannot be told; give `layout=`.
 
     Example:
         >>> from torch import nn
@@ -89,9 +93,10 @@ def coordinate_check(
     """
     _check(widths, optimizer, seeds, steps)
     kind = optimizer if isinstance(optimizer, str) else optimizer.name
+    base = _made(make_model, widths[0]), _made(make_model, widths[1])
 
     def network(width: int, seed: int) -> Network:
-        model, base, delta = (_made(make_model, n) for n in (width, widths[0], widths[1]))
+        model = _made(make_model, width)
         groups = parameterize(
             model,
             rule,
@@ -99,30 +104,29 @@ def coordinate_check(
             lr=LEARNING_RATES[FAMILIES[kind]],
             eps=EPSILONS.get(kind, EPSILON),
             base=base,
-            delta=delta,
+            layout=layout(width) if callable(layout) else layout,
             seed=seed,
-            **{name: told(width) if callable(told) else told for name, told in layout.items()},
+            **options,
         )
         return Network(model, groups)
 
-    batch = _noise(_made(make_model, widths[0])) if inputs is None else inputs
+    batch = _noise(base[0]) if inputs is None else inputs
     if isinstance(batch, Tensor):
         batch = _double(batch)
     else:
         batch = {name: _double(tensor) for name, tensor in batch.items()}
-    problem = Problem(
-        widths=tuple(widths),
-        network=network,
-        optimizer=build,
-        inputs=batch,
-        signs=_signs(network(widths[0], seeds[0]).model, batch),
-        steps=steps,
-    )
-    sizes = measure(problem, seeds=seeds)
+    with Float64():
+        problem = Problem(
+            widths=tuple(widths),
+            network=network,
+            optimizer=build,
+            inputs=batch,
+            signs=_signs(network(widths[0], seeds[0]).model, batch),
+            steps=steps,
+        )
+        sizes = measure(problem, seeds=seeds)
     judged = judge(sizes, problem.widths)
-    return ModelCheck(
-        judged.coordinates, problem.widths, sizes, _layers(_made(make_model, widths[0]))
-    )
+    return ModelCheck(judged.coordinates, problem.widths, sizes, _layers(base[0]))
 
 
 def _layers(model: nn.Module) -> dict[str, tuple[str, ...]]:

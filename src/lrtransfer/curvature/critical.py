@@ -15,6 +15,7 @@ from lrtransfer.curvature.hessian import checked_number
 from lrtransfer.curvature.linear_operator import NonFiniteCurvatureError
 from lrtransfer.curvature.objective import Loss, Objective
 from lrtransfer.curvature.selection import Patterns
+from lrtransfer.curvature.sharded import mean_over_processes
 from lrtransfer.curvature.surroundings import displaced
 
 _RESOLVED = 64  # rounding errors of the loss that a rise must exceed to be one
@@ -133,8 +134,11 @@ def _losses_along(
     @torch.no_grad()
     def loss(step: float) -> float:
         def at_point() -> float:
-            parts = (weight * checked_number(part).item() for weight, part in objective.losses())
-            return float(sum(parts))
+            total = 0.0
+            for weight, part in objective.losses():
+                mean = mean_over_processes(checked_number(part), forward.parameters)
+                total += weight * mean.item()
+            return total
 
         there = displaced(modules, moved, lambda: points(moved, pieces, step))
         return there.around(at_point)

@@ -1,18 +1,18 @@
 """The Hessian as an operator by differences of gradients, where none can be differentiated."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from lrtransfer.curvature.batches import Batch
-from lrtransfer.curvature.forward import FrozenForward, Scale, is_sharded
+from lrtransfer.curvature.forward import FrozenForward, Scale
 from lrtransfer.curvature.graph import check_graph, kinks
-from lrtransfer.curvature.hessian import checked_loss
+from lrtransfer.curvature.hessian import checked_loss, checked_number
 from lrtransfer.curvature.linear_operator import check_vector
 from lrtransfer.curvature.objective import Loss, Objective
 from lrtransfer.curvature.selection import Patterns
+from lrtransfer.curvature.sharded import as_sharded, is_sharded, mean_over_processes, whole
 from lrtransfer.curvature.surroundings import displaced
 
 STEPS = {torch.float64: 6e-6, torch.float32: 5e-3, torch.float16: 2e-2, torch.bfloat16: 5e-2}
@@ -79,7 +79,7 @@ class FiniteDifferenceOperator:
         self.products = 0
         self.kinks: list[str] | None = None
         with torch.no_grad():
-            squares = [_whole(p).double().square().sum() for p in self._forward.parameters]
+            squares = [whole(p).double().square().sum() for p in self._forward.parameters]
             self._length = float(sum(squares)) ** 0.5 or 1.0
         self.loss, self.gradient = self._loss_and_gradient(scaled=False)
         if step is None:
@@ -159,11 +159,13 @@ class FiniteDifferenceOperator:
             loss = 0.0
             total = torch.zeros(self.dim, dtype=self.dtype, device=self.device)
             for weight, chunk_loss in self._objective.losses():
-                checked = checked_loss(chunk_loss)
+                mean = mean_over_processes(checked_number(chunk_loss), forward.parameters)
+                # NaN in one process is raised in all: the others would wait for it for ever.
+                checked = checked_loss(chunk_loss if torch.isfinite(mean) else mean)
                 if self.kinks is None:
                     check_graph(checked, twice=False)
                     self.kinks = kinks(checked)
-                loss += weight * checked.item()
+                loss += weight * mean.item()
                 gradient = self._gradient(checked)
                 total.add_(forward.join(gradient, scaled=scaled), alpha=weight)
             return loss, total
@@ -184,31 +186,12 @@ class FiniteDifferenceOperator:
                 parameter.grad = None
         if all(gradient is None for gradient in found):
             raise RuntimeError("the loss does not depend on any trainable parameter")
-        return [None if g is None else _whole(g).to(self.dtype) for g in found]
-
-
-def _whole(tensor: Tensor) -> Tensor:
-    """Return a DTensor's values in one piece, and any other tensor as it is."""
-    gathered: Any = tensor
-    whole: Tensor = gathered.full_tensor() if is_sharded(tensor) else tensor
-    return whole.detach()
+        return [None if g is None else whole(g).detach().to(self.dtype) for g in found]
 
 
 def points(parameters: Sequence[Tensor], pieces: Sequence[Tensor], distance: float) -> list[Tensor]:
     """Return θ + `distance` · `pieces`, rounded once, each sharded as its parameter is."""
     return [
-        _like(parameter, _whole(parameter).to(piece.dtype) + distance * piece)
+        as_sharded(whole(parameter).detach().to(piece.dtype) + distance * piece, parameter)
         for parameter, piece in zip(parameters, pieces, strict=True)
     ]
-
-
-def _like(parameter: Tensor, values: Tensor) -> Tensor:
-    if not is_sharded(parameter):
-        return values
-    from torch.distributed.tensor import DTensor, distribute_tensor  # takes half a second
-
-    assert isinstance(parameter, DTensor)  # noqa: S101 - what is_sharded says
-    values = values.to(parameter.dtype)
-    return distribute_tensor(
-        values, parameter.device_mesh, parameter.placements, src_data_rank=None
-    )

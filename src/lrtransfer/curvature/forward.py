@@ -11,6 +11,7 @@ from torch.nn.parameter import is_lazy
 from lrtransfer.curvature.batches import Inputs
 from lrtransfer.curvature.calls import call_arguments
 from lrtransfer.curvature.selection import Patterns, chosen
+from lrtransfer.curvature.sharded import is_sharded
 from lrtransfer.curvature.surroundings import (
     LOCK,
     RepeatedDraws,
@@ -143,11 +144,6 @@ class FrozenForward:
             for piece, parameter, root in zip(pieces, self.parameters, self.roots, strict=True)
         ]
         return torch.cat(flat).detach()
-
-
-def is_sharded(parameter: Tensor) -> bool:
-    """Whether `parameter` is a DTensor, whose module takes half a second to import."""
-    return hasattr(parameter, "placements")
 
 
 def _check_model(model: nn.Module) -> None:

@@ -42,7 +42,8 @@ class Sharpness:
         converged: whether the residual met the tolerance.
         eigenvector: unit vector, shape (dim,), in the coordinates D^{-½}θ; pass it as `start`
             to the next measurement.
-        loss: mean loss over the samples (nats for cross-entropy).
+        loss: mean loss over the samples (nats for cross-entropy), of all processes if the model
+            is sharded over them or a `process_group` is given.
         difference_error: by finite differences, how far `value` moves when the step doubles: above
             the error of the third derivatives (a third of it) and of the order of rounding's. 0
             for exact products.

@@ -8,11 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from lrtransfer.scaling.rebind import listed
-
-
-class StaleOptimizerError(ValueError):
-    """An optimizer whose tensors are not those that the model trains."""
+from lrtransfer.scaling.rebind import StaleOptimizerError, listed
 
 
 def check_optimizer(optimizer: torch.optim.Optimizer, model: nn.Module | None = None) -> None:

@@ -10,65 +10,55 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from torch import nn
 
 from lrtransfer.scaling import table
 from lrtransfer.scaling.hooks import MultiplyArgument, MultiplyOutput, Planned
+from lrtransfer.scaling.layout import Attention
+from lrtransfer.scaling.layouts import Logits
 from lrtransfer.scaling.names import expand, expand_keys, holds
 from lrtransfer.scaling.rules import Constants, Shape, scale
 from lrtransfer.scaling.table import Rules, module_rule
 
 Told = int | tuple[int, slice] | None
-Attention = Mapping[str, Told] | Iterable[str]
 
 _LOOKS_LIKE = re.compile(r"attention|attn", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Logits:
-    """A module whose output, or part of it, the attention logits are proportional to.
+def multiplier(
+    model: nn.Module, site: Logits, rules: Rules, constants: Constants, *, width: int, depth: int
+) -> Planned:
+    """Return the multiplier of the logits.
 
-    Attributes:
-        name: The module.
-        head_size: d, the dimension of a head.
-        part: First and one past the last feature of its output, or None for all.
-        fused: Whether it is an `nn.MultiheadAttention`, whose keys are multiplied.
+    Raises:
+        UnknownRoleError: The rules lack the role.
     """
-
-    name: str
-    head_size: int
-    part: tuple[int, int] | None = None
-    fused: bool = False
-
-    def multiplier(self, rules: Rules, constants: Constants, *, width: int, depth: int) -> Planned:
-        """Return the multiplier of the logits.
-
-        Raises:
-            UnknownRoleError: The rules lack the role.
-        """
-        rule = module_rule(rules, "attention_logits", self.name)
-        shape = Shape(fan_in=self.head_size, width=width, depth=depth)
-        factor = scale(rule, shape, constants).multiplier
-        if self.fused:
-            hook = MultiplyArgument(factor, "attention_logits", position=1, keyword="key")
-            return Planned(self.name, hook)
-        return Planned(self.name, MultiplyOutput(factor, "attention_logits", self.part))
+    rule = module_rule(rules, "attention_logits", site.name)
+    shape = Shape(fan_in=site.head_size, width=width, depth=depth)
+    factor = scale(rule, shape, constants).multiplier
+    if isinstance(model.get_submodule(site.name), nn.MultiheadAttention):
+        hook = MultiplyArgument(factor, "attention_logits", position=1, keyword="key")
+        return Planned(site.name, hook)
+    hook = MultiplyOutput(factor, "attention_logits", site.part, site.period)
+    return Planned(site.name, hook)
 
 
 def resolve_attention(
-    model: nn.Module, rules: Rules, attention: Attention | None, *, branch_exponent: float
+    model: nn.Module,
+    rules: Rules,
+    attention: Attention | None,
+    known: Iterable[Logits],
+    *,
+    branch_exponent: float,
 ) -> list[Logits]:
     """Return where the logits are multiplied.
 
     Args:
         model: The network.
         rules: Role -> exponents.
-        attention: Pattern of modules -> head dimension d, for modules that return logits, queries
-            or keys; or (d, slice) where these are part of the last axis of what is returned; or
-            None for attention that shall stay as it is. Names of `nn.MultiheadAttention` may be
-            given as a list. An empty one tells that there is no attention.
+        attention: What the user tells (`Layout.attention`).
+        known: What the layouts tell, which counts if the user tells nothing.
         branch_exponent: α.
 
     Raises:
@@ -78,23 +68,28 @@ def resolve_attention(
     multiplied = not table.is_one(
         rules.get("attention_logits", {}).get("multiplier", {}), branch_exponent
     )
-    modules = {n: m for n, m in model.named_modules(remove_duplicate=False) if n}
+    modules = dict(model.named_modules(remove_duplicate=False))
     if attention is None:
-        if multiplied:
-            _check_covered(modules, {})
-        return []
-    told: dict[str, Told]
-    if isinstance(attention, Mapping):
-        told = expand_keys(attention, list(modules), "attention")
+        found = list(known) if multiplied else []
+        covered = [site.name for site in found]
     else:
-        told = {n: _own_size(n, modules[n]) for n in expand(attention, list(modules), "attention")}
-    if multiplied and told:
-        _check_covered(modules, told)
-    found = [
-        _logits(name, modules[name], value) for name, value in told.items() if value is not None
-    ]
-    _check_nested(modules, [site.name for site in found if site.fused])
+        told = _told(attention, modules)
+        found = [_logits(n, modules[n], value) for n, value in told.items() if value is not None]
+        covered = list(told)
+    if multiplied and (covered or attention is None):
+        _check_covered(modules, covered)
+    fused = [s.name for s in found if isinstance(modules[s.name], nn.MultiheadAttention)]
+    for name in fused:
+        _check_own_keys(name, modules[name])
+    _check_nested(modules, fused)
     return found
+
+
+def _told(attention: Attention, modules: Mapping[str, nn.Module]) -> dict[str, Told]:
+    names = [name for name in modules if name]
+    if isinstance(attention, Mapping):
+        return expand_keys(attention, names, "attention")
+    return {n: _own_size(n, modules[n]) for n in expand(attention, names, "attention")}
 
 
 def _own_size(name: str, module: nn.Module) -> int:
@@ -111,24 +106,26 @@ def _logits(name: str, module: nn.Module, told: int | tuple[int, slice]) -> Logi
     size, part = told if isinstance(told, tuple) else (told, None)
     if size < 1:
         raise ValueError(f"attention gives {name!r} the head dimension {size}. Give 1 or more.")
-    if isinstance(module, nn.MultiheadAttention):
-        if size != module.head_dim or part is not None:
-            raise ValueError(
-                f"attention tells {told!r} of {name!r}, whose heads have {module.head_dim} "
-                "dimensions. Give that number."
-            )
-        if module.bias_k is not None or module.add_zero_attn:
-            raise ValueError(
-                f"{name!r} attends to a key of its own (add_bias_kv or add_zero_attn), which no "
-                "multiplier reaches. Turn it off, or give None to leave its logits alone."
-            )
-        return Logits(name, size, fused=True)
+    if isinstance(module, nn.MultiheadAttention) and (size != module.head_dim or part is not None):
+        raise ValueError(
+            f"attention tells {told!r} of {name!r}, whose heads have {module.head_dim} "
+            "dimensions. Give that number."
+        )
     if part is None:
         return Logits(name, size)
     start, stop = part.start or 0, part.stop
     if part.step not in (None, 1) or stop is None or not 0 <= start < stop:
         raise ValueError(f"attention gives {name!r} {part}. Give slice(first, last + 1).")
     return Logits(name, size, part=(start, stop))
+
+
+def _check_own_keys(name: str, module: nn.MultiheadAttention) -> None:
+    if module.bias_k is not None or module.add_zero_attn:
+        raise ValueError(
+            f"{name!r} attends to a key of its own (add_bias_kv or add_zero_attn), which no "
+            "multiplier reaches. Turn it off, or leave its logits alone: "
+            f'layout=lt.Layout(attention={{"{name}": None}}).'
+        )
 
 
 def _check_nested(modules: Mapping[str, nn.Module], fused: list[str]) -> None:
@@ -138,16 +135,18 @@ def _check_nested(modules: Mapping[str, nn.Module], fused: list[str]) -> None:
         if packs and any(holds(outer, name) for name in fused):
             raise ValueError(
                 f"{outer!r} packs padded samples into nested tensors, for which torch has no "
-                "multiplied keys. Build it with enable_nested_tensor=False."
+                "multiplied keys. Build it with enable_nested_tensor=False, or set its "
+                "use_nested_tensor to False."
             )
 
 
-def _check_covered(modules: Mapping[str, nn.Module], told: Mapping[str, Told]) -> None:
+def _check_covered(modules: Mapping[str, nn.Module], told: Iterable[str]) -> None:
     """Raise for the first module of attention that `told` neither names, holds nor is in."""
     found = [
         name
         for name, module in modules.items()
-        if isinstance(module, nn.MultiheadAttention) or _LOOKS_LIKE.search(type(module).__name__)
+        if isinstance(module, nn.MultiheadAttention)
+        or (name and _LOOKS_LIKE.search(type(module).__name__))
     ]
     for name in found:
         fused = isinstance(modules[name], nn.MultiheadAttention)
@@ -156,7 +155,8 @@ def _check_covered(modules: Mapping[str, nn.Module], told: Mapping[str, Told]) -
         if not covered and (fused or not within):
             raise ValueError(
                 f"{name!r} is a {type(modules[name]).__name__}, and the parameterization "
-                "multiplies attention logits. Give attention= {pattern: head dimension} with "
-                "patterns of the nn.MultiheadAttention modules, or of the modules that return "
-                "logits, queries or keys; None in place of a number leaves one alone, and {} all."
+                "multiplies attention logits. Give layout=lt.Layout(attention={pattern: head "
+                "dimension}) with patterns of the nn.MultiheadAttention modules, or of the modules "
+                "that return logits, queries or keys; None in place of a number leaves one alone, "
+                "and {} all."
             )

@@ -1,4 +1,4 @@
-"""Residual branches and the depth, as the user tells them."""
+"""Residual branches and the depth, as the user or the layouts tell them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,16 @@ from torch import nn
 
 from lrtransfer.scaling import table
 from lrtransfer.scaling.hooks import MultiplyOutput, Planned
+from lrtransfer.scaling.layout import Layout, listed
+from lrtransfer.scaling.layouts import Known
 from lrtransfer.scaling.names import expand, holds
 from lrtransfer.scaling.rules import Constants, Shape, scale
 from lrtransfer.scaling.table import Rules, module_rule
 
-Patterns = str | Iterable[str]
+_GIVE_BRANCHES = (
+    "Give layout=lt.Layout(branches=[…]), the names of the modules whose output is added to a "
+    "residual stream, or an empty list if there are none."
+)
 
 
 @dataclass(frozen=True)
@@ -54,10 +59,9 @@ class Branches:
 def resolve_branches(
     model: nn.Module,
     rules: Rules,
+    layout: Layout,
+    known: Known,
     *,
-    branches: Patterns | None,
-    inside: Patterns | None,
-    depth: int | None,
     base_depth: int | None,
     exponent: float | None,
 ) -> Branches:
@@ -66,10 +70,8 @@ def resolve_branches(
     Args:
         model: The network.
         rules: Role -> exponents.
-        branches: Patterns of the modules whose output is added to a residual stream; an empty
-            list tells that there are none.
-        inside: Patterns of what else lies in a branch; an empty list tells that nothing does.
-        depth: L; None counts the branches.
+        layout: What the user tells.
+        known: What the layouts tell, of which branches count if the user tells none.
         base_depth: L₀.
         exponent: α.
 
@@ -77,10 +79,14 @@ def resolve_branches(
         ValueError: Something that the rules use is not told, or something is told that has no
             effect; the message names it.
     """
+    branches = None if layout.branches is None else listed(layout.branches)
     _check_exponent(rules, exponent, branches)
-    alpha = exponent or 0.0
+    alpha, depth, inside = exponent or 0.0, layout.depth, layout.inside
+    if branches is None and known.branches:
+        branches = list(known.branches)
+        inside = known.inside if inside is None else inside
     if branches is None:
-        _check_untold(rules, alpha, inside, depth, base_depth)
+        _check_untold(rules, alpha, layout, base_depth)
         return Branches(exponent=alpha)
     modules = [name for name, _ in model.named_modules(remove_duplicate=False) if name]
     tensors = [name for name, _ in model.named_parameters(remove_duplicate=False)]
@@ -92,7 +98,7 @@ def resolve_branches(
                     f"branches names {inner!r}, which lies in the branch {outer!r}: its multiplier "
                     "would count twice. Name one of the two."
                 )
-    found = Branches(tuple(names), tuple(expand(inside or [], modules + tensors, "inside")))
+    found = Branches(tuple(names), tuple(expand(listed(inside or []), modules + tensors, "inside")))
     by_place = bool(names) and table.depends(rules.values(), "branch_depth", alpha)
     if inside is None and by_place:
         _check_neighbours(tensors, found)
@@ -103,7 +109,8 @@ def resolve_branches(
     if base_depth is None or (depth is None and not names):
         raise ValueError(
             "the parameterization scales with the depth. Give base_depth=, the number of residual "
-            "branches at which the hyperparameters were tuned (and depth= without branches)."
+            "branches at which the hyperparameters were tuned (and without branches "
+            "layout=lt.Layout(depth=L))."
         )
     deep = len(names) if depth is None else depth
     if deep < 1 or base_depth < 1:
@@ -111,43 +118,32 @@ def resolve_branches(
     return Branches(found.names, found.inside, deep, base_depth, alpha)
 
 
-def _check_exponent(rules: Rules, exponent: float | None, branches: Patterns | None) -> None:
+def _check_exponent(rules: Rules, exponent: float | None, branches: list[str] | None) -> None:
     mentioned = table.mentions_branch_exponent(rules.values())
     if exponent is not None and not mentioned:
         raise ValueError(
             f"branch_exponent is {exponent}, but no exponent of the parameterization depends on "
             "it. Leave it out."
         )
-    if exponent is None and mentioned and branches is not None and list(branches):
+    if exponent is None and mentioned and branches:
         raise ValueError(
             "branches are multiplied by (depth/base_depth)^-branch_exponent. Give "
             "branch_exponent= (1/2: Depth-muP, 1: CompleteP, 0: no multiplier)."
         )
 
 
-def _check_untold(
-    rules: Rules,
-    alpha: float,
-    inside: Patterns | None,
-    depth: int | None,
-    base_depth: int | None,
-) -> None:
-    for name, value in (("inside", inside), ("depth", depth), ("base_depth", base_depth)):
+def _check_untold(rules: Rules, alpha: float, layout: Layout, base_depth: int | None) -> None:
+    told = {"inside": layout.inside, "depth": layout.depth, "base_depth": base_depth}
+    for name, value in told.items():
         if value is not None:
-            raise ValueError(
-                f"{name} is told, but branches is not. Give branches=, the names of the modules "
-                "whose output is added to a residual stream."
-            )
+            raise ValueError(f"{name} is told, but branches are not. {_GIVE_BRANCHES}")
     multiplier = rules.get("branch", {}).get("multiplier", {})
     if (
         not table.is_one(multiplier, alpha)
         or table.depends(rules.values(), "branch_depth", alpha)
         or table.depends(rules.values(), "depth", alpha)
     ):
-        raise ValueError(
-            "the parameterization scales with the depth. Give branches=, the names of the modules "
-            "whose output is added to a residual stream, or an empty list if there are none."
-        )
+        raise ValueError(f"the parameterization scales with the depth. {_GIVE_BRANCHES}")
 
 
 def _check_neighbours(tensors: Iterable[str], found: Branches) -> None:
@@ -161,6 +157,7 @@ def _check_neighbours(tensors: Iterable[str], found: Branches) -> None:
     if beside:
         raise ValueError(
             f"{', '.join(map(repr, beside))} lie beside residual branches, and the "
-            "parameterization treats tensors of a branch differently. Give inside=, the patterns "
-            "of those that lie in a branch (pre-norms do), or an empty list."
+            "parameterization treats tensors of a branch differently. Give "
+            "layout=lt.Layout(inside=[…]), the patterns of those that lie in a branch "
+            "(pre-norms do), or an empty list."
         )

@@ -1,43 +1,48 @@
-"""Fan-in and fan-out of a tensor, from the module that holds it."""
+"""Fan-in and fan-out of a tensor, from what the layouts say of its axes."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
 from lrtransfer.scaling.apply import VECTOR_LIKE
-
-# Modules whose tensors of two or more dimensions are (out, in, …).
-MATRIX_OWNERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.RNNBase, nn.MultiheadAttention)
-TABLES = (nn.Embedding, nn.EmbeddingBag)
+from lrtransfer.scaling.layouts import TensorLayout
 
 
-def fans(name: str, tensor: Tensor, owner: nn.Module, role: str) -> tuple[int, int]:
+def fans(
+    name: str, tensor: Tensor, owner: nn.Module, role: str, said: TensorLayout
+) -> tuple[int, int]:
     """Return the fan-in and the fan-out of a tensor, as the exponents of the table mean them.
 
     Args:
         name: The parameter's name, for the message.
         tensor: The parameter.
-        owner: The module that holds it.
+        owner: The module that holds it, for the message.
         role: Its role. A fan-in is 1 for what is looked up or added.
+        said: What the layouts say of it.
 
     Raises:
-        ValueError: A matrix of a module that does not tell which of its dimensions are inputs.
+        ValueError: A matrix that nothing tells the inputs of.
 
     Example:
         >>> from lrtransfer.scaling.fans import fans
+        >>> from lrtransfer.scaling.layouts import TensorLayout
         >>> from torch import nn
         >>> layer = nn.Linear(4, 8)
-        >>> fans("weight", layer.weight, layer, "hidden")
+        >>> fans("weight", layer.weight, layer, "hidden", TensorLayout(axes=("out", "in")))
         (4, 8)
     """
-    if isinstance(owner, TABLES):
-        return 1, tensor.shape[-1]
-    if tensor.ndim < 2 or role in VECTOR_LIKE or role == "scalar_gain":
+    sizes = dict(zip(said.axes, tensor.shape, strict=False))
+    if "rows" in sizes:
+        return 1, sizes["out"]
+    if tensor.ndim < 2 or tensor.numel() == 1 or role in VECTOR_LIKE or role == "scalar_gain":
         return 1, tensor.shape[-1] if role == "embedding" else 1
-    if not isinstance(owner, MATRIX_OWNERS):
+    if not {"in", "out"} <= sizes.keys():
+        kind, leaf = type(owner).__name__, name.rpartition(".")[2]
         raise ValueError(
-            f"{name!r} of shape {tuple(tensor.shape)} lies in a {type(owner).__name__}, which does "
-            f"not tell which dimensions are inputs. Give fans={{{name!r}: (fan_in, fan_out)}}."
+            f"nothing tells which axes of {name!r}, of shape {tuple(tensor.shape)} in a {kind}, "
+            f'are inputs. Give layout=lt.Layout(modules={{"{kind}": {{"tensors": '
+            f'{{"{leaf}": "out in"}}}}}}), or layout=lt.Layout(fans={{"{name}": (fan_in, '
+            "fan_out)})."
         )
-    receptive = tensor.shape[2:].numel()
-    return tensor.shape[1] * receptive, tensor.shape[0] * receptive
+    receptive = tensor.shape[len(said.axes) :].numel()
+    return sizes["in"] * receptive, sizes["out"] * receptive

@@ -20,12 +20,14 @@ class MultiplyOutput(Unscripted):
         factor: The multiplier.
         role: What it multiplies in the parameterization's table, for whoever prints the hooks.
         part: First and one past the last feature of the last axis; None multiplies all.
+        period: After how many features the part comes again; None where it does not.
         deed: Where it notes that it acts.
     """
 
     factor: float
     role: str = ""
     part: tuple[int, int] | None = None
+    period: int | None = None
     deed: Deed | None = field(default=None, compare=False, repr=False)
 
     def __call__(self, module: nn.Module, inputs: Any, output: Any) -> Any:
@@ -48,8 +50,10 @@ class MultiplyOutput(Unscripted):
         if self.part is None:
             return output * self.factor
         start, stop = self.part
-        scaled = output[..., start:stop] * self.factor  # (…, stop - start) of (…, features)
-        return torch.cat([output[..., :start], scaled, output[..., stop:]], dim=-1)
+        features = output.unflatten(-1, (-1, self.period or output.shape[-1]))
+        scaled = features[..., start:stop] * self.factor  # (…, periods, stop - start)
+        parts = [features[..., :start], scaled, features[..., stop:]]
+        return torch.cat(parts, dim=-1).flatten(-2)
 
 
 @dataclass(frozen=True)
@@ -95,22 +99,11 @@ class Planned:
 
 
 def effective(model: nn.Module, planned: Iterable[Planned]) -> list[Planned]:
-    """Return the multipliers that change something; a module with two names has each once.
-
-    Raises:
-        ValueError: One is of a module that is never called, so that it could not act.
-    """
+    """Return the multipliers that change something; a module with two names has each once."""
     found: dict[tuple[int, str], Planned] = {}
     for plan in planned:
         if plan.hook.factor == 1.0:
             continue
-        outer, _, leaf = plan.module.rpartition(".")
-        if leaf == "out_proj" and isinstance(model.get_submodule(outer), nn.MultiheadAttention):
-            raise ValueError(
-                f"{plan.module!r} has a multiplier ({plan.hook.role}), but nn.MultiheadAttention "
-                f"uses its weight without calling it. Name {outer or 'a module around it'!r}, "
-                "whose output is the same."
-            )
         found.setdefault((id(model.get_submodule(plan.module)), plan.hook.role), plan)
     return list(found.values())
 
@@ -129,8 +122,31 @@ def register(model: nn.Module, planned: Iterable[Planned]) -> None:
         model.register_forward_hook(FirstPass(tuple(deeds)))
 
 
-def remove_multipliers(model: nn.Module) -> None:
-    """Take every multiplier of this file off `model`; hooks of others stay.
+def multipliers(model: nn.Module) -> list[Planned]:
+    """Return every multiplier that `register` added to `model`, or to what it is a copy of.
+
+    Example:
+        >>> from lrtransfer.scaling.hooks import MultiplyOutput, multipliers
+        >>> from torch import nn
+        >>> layer = nn.Linear(2, 2)
+        >>> _ = layer.register_forward_hook(MultiplyOutput(2.0, "branch"))
+        >>> [(found.module, found.hook.factor) for found in multipliers(nn.Sequential(layer))]
+        [('0', 2.0)]
+    """
+    return [
+        Planned(name, hook)
+        for name, module in model.named_modules()
+        for hook in (*module._forward_hooks.values(), *module._forward_pre_hooks.values())
+        if isinstance(hook, MultiplyOutput | MultiplyArgument)
+    ]
+
+
+def remove_multipliers(model: nn.Module, *, keep: Iterable[Planned] = ()) -> None:
+    """Take the multipliers of this file off `model`; hooks of others stay.
+
+    Args:
+        model: The network.
+        keep: Of `multipliers(model)`, those that stay.
 
     Example:
         >>> from lrtransfer.scaling.hooks import MultiplyOutput, remove_multipliers
@@ -144,13 +160,18 @@ def remove_multipliers(model: nn.Module) -> None:
         >>> layer(torch.ones(1)).item()
         1.0
     """
+    kept = {id(plan.hook) for plan in keep}
     for module in model.modules():
         # Copies and pickles keep hooks but not their handles, so the hooks themselves are sought.
-        for key, output_hook in list(module._forward_hooks.items()):
-            if isinstance(output_hook, MultiplyOutput | FirstPass):
+        for key, hook in list(module._forward_hooks.items()):
+            if isinstance(hook, MultiplyOutput) and id(hook) not in kept:
+                _note(hook.deed)  # nobody shall ask whether it acts
+                del module._forward_hooks[key]
+            elif isinstance(hook, FirstPass) and not kept:
                 del module._forward_hooks[key]
         for key, argument_hook in list(module._forward_pre_hooks.items()):
-            if isinstance(argument_hook, MultiplyArgument):
+            if isinstance(argument_hook, MultiplyArgument) and id(argument_hook) not in kept:
+                _note(argument_hook.deed)
                 del module._forward_pre_hooks[key]
                 module._forward_pre_hooks_with_kwargs.pop(key, None)
 

@@ -1,9 +1,10 @@
 """The role of every tensor of an outsider's network, from two instances of different width.
 
 What grows tells the role (Yang et al. 2022, 2203.03466, App. B): both sides of a matrix, a hidden
-one; its outputs alone, an input; its inputs alone, an output; neither, a scalar. What is no matrix
-is told by the module that holds it, and a module that torch does not know by how its tensor starts:
-a gain at one, a bias at zero. What this leaves open is an error, never a guess.
+one; its outputs alone, an input; its inputs alone, an output; neither, a scalar. Which axis is
+which side, and what is no matrix, the layouts tell (`layouts.yaml`), and of a tensor that they do
+not know how it starts: a gain at one, a bias at zero. What this leaves open is an error, never a
+guess.
 """
 
 from __future__ import annotations
@@ -11,17 +12,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 
 from torch import Tensor, nn
 
-from lrtransfer.scaling.fans import MATRIX_OWNERS, TABLES
+from lrtransfer.scaling.layouts import TensorLayout
 
-_NORMS = (
-    nn.LayerNorm,
-    nn.RMSNorm,
-    nn.GroupNorm,
-    nn.modules.batchnorm._NormBase,  # every batch and instance norm
-)
 _MATRIX_ROLES = {
     (True, True): "hidden",
     (True, False): "input",
@@ -44,12 +40,14 @@ class Growth:
         owner: The module that holds it.
         tensor: The parameter.
         base: Its namesake; fresh, so that its values tell how it starts, unless on `meta`.
+        said: What the layouts say of it.
     """
 
     name: str
     owner: nn.Module
     tensor: Tensor
     base: Tensor
+    said: TensorLayout
 
     @property
     def grows(self) -> tuple[bool, ...]:
@@ -62,8 +60,13 @@ class Growth:
         return bool((values.detach() == value).all())
 
 
-def growths(model: nn.Module, base: nn.Module) -> list[Growth]:
+def growths(model: nn.Module, base: nn.Module, said: Mapping[str, TensorLayout]) -> list[Growth]:
     """Return every parameter of `model`, tied ones under each name, beside that of `base`.
+
+    Args:
+        model: The network.
+        base: The network of another width.
+        said: Parameter name -> what the layouts say of it.
 
     Raises:
         ValueError: The two differ in more than width: in names, or in numbers of dimensions.
@@ -71,7 +74,7 @@ def growths(model: nn.Module, base: nn.Module) -> list[Growth]:
     Example:
         >>> from lrtransfer.scaling.infer import growths
         >>> from torch import nn
-        >>> [found.grows for found in growths(nn.Linear(4, 16), nn.Linear(4, 8))]
+        >>> [found.grows for found in growths(nn.Linear(4, 16), nn.Linear(4, 8), {})]
         [(True, False), (True,)]
     """
     own = dict(model.named_parameters(remove_duplicate=False))
@@ -89,7 +92,13 @@ def growths(model: nn.Module, base: nn.Module) -> list[Growth]:
                 "base. Give a base that differs in width alone."
             )
     return [
-        Growth(name, model.get_submodule(name.rpartition(".")[0]), own[name], others[name])
+        Growth(
+            name,
+            model.get_submodule(name.rpartition(".")[0]),
+            own[name],
+            others[name],
+            said.get(name, TensorLayout()),
+        )
         for name in own
     ]
 
@@ -99,11 +108,11 @@ def differ(found: list[Growth]) -> bool:
     return any(any(growth.grows) for growth in found)
 
 
-def infer_roles(found: list[Growth], told: Mapping[str, str]) -> dict[str, str]:
-    """Return parameter name -> role.
+def infer_roles(found: list[Growth], told: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """Return parameter name -> its role; roles that are possible, if nothing grows anywhere.
 
     Args:
-        found: Every parameter beside that of another width (see `differ`).
+        found: Every parameter beside that of another width, or of the same (see `differ`).
         told: Roles that the user gives, which count more.
 
     Raises:
@@ -111,28 +120,40 @@ def infer_roles(found: list[Growth], told: Mapping[str, str]) -> dict[str, str]:
 
     Example:
         >>> from lrtransfer.scaling.infer import growths, infer_roles
+        >>> from lrtransfer.scaling.layouts import read_layouts
         >>> from torch import nn
-        >>> infer_roles(growths(nn.Linear(4, 16), nn.Linear(4, 8)), {})
-        {'weight': 'input', 'bias': 'bias'}
+        >>> wide, narrow = nn.Linear(4, 16), nn.Linear(4, 8)
+        >>> infer_roles(growths(wide, narrow, read_layouts(wide).tensors), {})
+        {'weight': ('input',), 'bias': ('bias',)}
     """
-    roles: dict[str, str] = {}
-    unplaced: list[str] = []
+    known = differ(found)
+    roles: dict[str, tuple[str, ...]] = {}
+    unplaced: list[Growth] = []
     for growth in found:
-        role = told.get(growth.name) or _role(growth)
-        if role is None:
-            unplaced.append(
-                f"{growth.name!r} of shape {tuple(growth.tensor.shape)} in a "
-                f"{type(growth.owner).__name__} (base: {tuple(growth.base.shape)})"
-            )
-        else:
-            roles[growth.name] = role
+        ways = [growth.grows] if known else product((True, False), repeat=growth.tensor.ndim)
+        possible = [told[growth.name]] if growth.name in told else [_role(growth, w) for w in ways]
+        roles[growth.name] = tuple(dict.fromkeys(role for role in possible if role is not None))
+        if not roles[growth.name]:
+            unplaced.append(growth)
     if unplaced:
-        raise UnplacedTensorError(
-            f"cannot tell the role of {'; '.join(unplaced)}. Give roles={{name: role}} with one "
-            "of input, embedding, positional, hidden, output, bias, norm_gain, scalar, "
-            "scalar_bias, scalar_gain."
-        )
+        raise UnplacedTensorError(_unplaced(unplaced))
     return roles
+
+
+def _unplaced(growths: list[Growth]) -> str:
+    tensors = "; ".join(
+        f"{growth.name!r} of shape {tuple(growth.tensor.shape)} in a "
+        f"{type(growth.owner).__name__} (base: {tuple(growth.base.shape)})"
+        for growth in growths
+    )
+    first = growths[0]
+    kind, leaf = type(first.owner).__name__, first.name.rpartition(".")[2]
+    return (
+        f"cannot tell the role of {tensors}. Say which of its axes are inputs and outputs, "
+        f'layout=lt.Layout(modules={{"{kind}": {{"tensors": {{"{leaf}": "out in"}}}}}}), or its '
+        f'role, layout=lt.Layout(roles={{"{first.name}": role}}): one of input, embedding, '
+        "positional, hidden, output, bias, norm_gain, scalar, scalar_bias, scalar_gain."
+    )
 
 
 def infer_width(found: list[Growth]) -> tuple[int, int]:
@@ -144,7 +165,7 @@ def infer_width(found: list[Growth]) -> tuple[int, int]:
     Example:
         >>> from lrtransfer.scaling.infer import growths, infer_width
         >>> from torch import nn
-        >>> infer_width(growths(nn.Linear(4, 16), nn.Linear(4, 8)))
+        >>> infer_width(growths(nn.Linear(4, 16), nn.Linear(4, 8), {}))
         (16, 8)
     """
     pairs = list(_growing(found))
@@ -153,7 +174,7 @@ def infer_width(found: list[Growth]) -> tuple[int, int]:
         if size * base_width != other * width:
             raise ValueError(
                 f"a dimension of {name!r} grows from {other} to {size}, others from {base_width} "
-                f"to {width}: there is no one width. Give width= and base_width=."
+                f"to {width}: there is no one width. Give layout=lt.Layout(width=(N, N₀))."
             )
     return width, base_width
 
@@ -161,29 +182,28 @@ def infer_width(found: list[Growth]) -> tuple[int, int]:
 def _growing(found: list[Growth]) -> Iterator[tuple[str, int, int]]:
     for growth in found:
         for size, other in zip(growth.tensor.shape, growth.base.shape, strict=True):
-            if size != other:
+            if size != other and not growth.said.uneven:
                 yield growth.name, size, other
 
 
-def _role(growth: Growth) -> str | None:
-    owner, leaf, dims = growth.owner, growth.name.rpartition(".")[2], growth.tensor.ndim
-    grows = any(growth.grows)
-    if isinstance(owner, _NORMS):
-        kind = "bias" if leaf == "bias" else "norm_gain"
-        return _sized(kind, grows)
-    if isinstance(owner, TABLES):
-        return _TABLE_ROLES.get((growth.grows[0], growth.grows[1]))
-    if isinstance(owner, MATRIX_OWNERS) and dims == 1:
-        return _sized("bias", grows)
-    if isinstance(owner, MATRIX_OWNERS) and not leaf.startswith("bias"):
-        kernel_grows = any(growth.grows[2:])
-        return None if kernel_grows else _MATRIX_ROLES[growth.grows[0], growth.grows[1]]
-    return _bare_role(growth)
+def _role(growth: Growth, grows: tuple[bool, ...]) -> str | None:
+    """Return the role of a tensor whose axes grow as told, or None."""
+    axes, role = growth.said.axes, growth.said.role
+    if role is not None:
+        return _sized(role, any(grows))
+    if not axes:
+        return _bare_role(growth, grows)
+    if len(axes) > len(grows) or any(grows[len(axes) :]):  # a kernel does not grow
+        return None
+    of = dict(zip(axes, grows, strict=False))
+    if "rows" in of:
+        return _TABLE_ROLES.get((of["rows"], of["out"]))
+    return _MATRIX_ROLES[of["out"], of["in"]]
 
 
-def _bare_role(growth: Growth) -> str | None:
-    """Return the role of a tensor of a module that torch does not know, or None."""
-    shape, grows = growth.tensor.shape, growth.grows
+def _bare_role(growth: Growth, grows: tuple[bool, ...]) -> str | None:
+    """Return the role of a tensor that no layout knows, or None."""
+    shape = growth.tensor.shape
     hint = ".".join(growth.name.lower().split(".")[-2:])
     if len(shape) >= 2 and grows[-1] and not any(grows[:-1]):
         if "pos" in hint:
@@ -194,8 +214,10 @@ def _bare_role(growth: Growth) -> str | None:
         for value, kind in ((1.0, "norm_gain"), (0.0, "bias")):
             if growth.starts_at(value):
                 return _sized(kind, any(grows))
+    if growth.tensor.numel() == 1:
+        return "scalar"
     return None
 
 
-def _sized(kind: str, grows: bool) -> str:
-    return kind if grows else {"bias": "scalar_bias", "norm_gain": "scalar_gain"}[kind]
+def _sized(role: str, grows: bool) -> str:
+    return role if grows else {"bias": "scalar_bias", "norm_gain": "scalar_gain"}.get(role, role)

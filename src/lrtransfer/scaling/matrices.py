@@ -44,7 +44,11 @@ Fused = int | Interleaved | Sequence[int]
 
 
 def form_of(
-    name: str, tensor: Tensor, owner: nn.Module, fans: tuple[int, int], fused: Fused | None = None
+    name: str,
+    tensor: Tensor,
+    owner: nn.Module,
+    axes: Sequence[str],
+    fused: Fused | None = None,
 ) -> dict[str, Any]:
     """Return the form of a hidden tensor; it has only what differs from one matrix (out, in).
 
@@ -55,7 +59,7 @@ def form_of(
         name: The parameter's name.
         tensor: The parameter.
         owner: The module that holds it.
-        fans: Fan-in and fan-out of one of its matrices; they tell which axis is which.
+        axes: The meaning of its first axes, `out`, `in` and `stack`; others are a kernel's.
         fused: Of how many maps its outputs consist, the sizes of each, or `Interleaved`; 1 tells
             that it is one.
 
@@ -67,27 +71,23 @@ def form_of(
         >>> from torch import nn
         >>> from lrtransfer.scaling.matrices import form_of
         >>> stack = nn.Parameter(torch.zeros(4, 32, 8))  # experts, outputs, inputs
-        >>> form_of("experts.gate_up", stack, nn.Module(), (8, 32), fused=2)
+        >>> form_of("experts.gate_up", stack, nn.Module(), ("stack", "out", "in"), fused=2)
         {'stacked': True, 'parts': [16, 16]}
     """
     form: dict[str, Any] = {}
-    sizes: Sequence[int] = tensor.shape
-    if not isinstance(owner, (nn.Conv1d, nn.Conv2d, nn.Conv3d)):
-        if tensor.ndim not in (2, 3):
-            raise ValueError(f"{name!r} has {tensor.ndim} axes. {_UNKNOWN}")
-        if tensor.ndim == 3:
-            form["stacked"], sizes = True, tensor.shape[1:]
-        if tuple(sizes) == fans and fans[0] != fans[1]:
-            form["transposed"] = True
+    if "stack" in axes:
+        form["stacked"] = True
+    if axes.index("in") < axes.index("out"):
+        form["transposed"] = True
     parts = fused if fused is not None else _known(name, owner)
     if parts is None and any(part in name.lower() for part in _SUSPECTS):
         raise ValueError(
             f"{name!r} looks like several maps in one tensor, which have to be stepped one by one. "
-            "Give fused={name: 3}, the number of its maps (or their sizes), or 1 if it is one."
+            "Give MatrixOptimizer(fused={name: 3}), the number of its maps (or their sizes), or 1 "
+            "if it is one."
         )
     if parts is not None and parts != 1:
-        outputs = sizes[1] if form.get("transposed") else sizes[0]
-        form["parts"] = _sizes(name, outputs, parts)
+        form["parts"] = _sizes(name, tensor.shape[axes.index("out")], parts)
         if isinstance(parts, Interleaved):
             form["interleaved"] = parts.groups
     return form
@@ -134,9 +134,6 @@ def matrices(tensor: Tensor, form: Form | None = None) -> list[Matrix]:
     if "parts" in form:
         found = [part for m in found for part in torch.split(m, list(form["parts"]))]
     return [Matrix(matrix, 1) for matrix in found]
-
-
-_UNKNOWN = "Muon and its like step matrices, convolutions and stacks of matrices (n, out, in)."
 
 
 def _known(name: str, owner: nn.Module) -> int | None:

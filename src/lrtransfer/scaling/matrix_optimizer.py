@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from torch import nn
+from torch import Tensor, nn
 
-from lrtransfer.scaling.fans import fans
 from lrtransfer.scaling.groups import OF_MATRICES, Group
-from lrtransfer.scaling.matrices import Fused, form_of
+from lrtransfer.scaling.layouts import Known, TensorLayout
+from lrtransfer.scaling.matrices import Fused, Interleaved, form_of
 from lrtransfer.scaling.names import expand_keys
 
 # What torch.optim.Muon's orthogonal update is multiplied by; in optim/muon.py.
@@ -61,28 +61,32 @@ class MatrixOptimizer:
         self,
         groups: Iterable[Group],
         model: nn.Module,
+        known: Known,
         *,
         lr: float,
-        told_fans: Mapping[str, tuple[int, int]],
+        fans: Mapping[str, tuple[int, int]],
     ) -> list[Group]:
         """Return the groups, those of hidden matrices by form, each with its `optimizer`.
 
         Args:
             groups: One for each role and set of equal numbers.
             model: The network.
+            known: What the layouts say of it.
             lr: The global learning rate.
-            told_fans: Parameter name -> fan-in and fan-out that the user gives.
+            fans: Parameter name -> fan-in and fan-out that the user gives.
 
         Raises:
             ValueError: A hidden tensor is no matrix, or may hold several and it is not told.
         """
         tensors = [name for name, _ in model.named_parameters(remove_duplicate=False)]
-        fused = expand_keys(self.fused, tensors, "fused")
+        fused = _fused(model, known) | expand_keys(self.fused, tensors, "fused")
 
         def form(name: str) -> dict[str, Any]:
             tensor, owner = model.get_parameter(name), model.get_submodule(name.rpartition(".")[0])
-            own = told_fans.get(name) or fans(name, tensor, owner, "hidden")
-            return form_of(name, tensor, owner, own, fused.get(name))
+            said = known.tensors.get(name, TensorLayout()).axes
+            return form_of(
+                name, tensor, owner, said or _axes(name, tensor, fans[name]), fused.get(name)
+            )
 
         found: list[Group] = []
         for group in groups:
@@ -105,6 +109,35 @@ class MatrixOptimizer:
             "lr": group["lr"] * ratio,
             "relative_rate": group["relative_rate"] * ratio,
         }
+
+
+def _fused(model: nn.Module, known: Known) -> dict[str, Fused]:
+    """Return the maps that the layouts know of: gates and values, queries, keys and values."""
+    found: dict[str, Fused] = {}
+    for name, said in known.tensors.items():
+        if said.maps is not None:
+            outputs = model.get_parameter(name).shape[said.axes.index("out")]
+            woven = Interleaved(said.maps, outputs // said.maps)
+            found[name] = woven if said.woven else said.maps
+    for site in known.logits:
+        name = f"{site.name}.weight"
+        if site.part is not None and name in known.tensors:
+            outputs = model.get_parameter(name).shape[known.tensors[name].axes.index("out")]
+            maps, groups = site.maps(outputs) or (1, 1)
+            found.setdefault(name, maps if groups == 1 else Interleaved(maps, groups))
+    return found
+
+
+def _axes(name: str, tensor: Tensor, fans: tuple[int, int]) -> tuple[str, ...]:
+    """Return the meaning of the axes of a tensor of which only the fans are told."""
+    stack = ("stack",) if tensor.ndim == 3 else ()
+    sizes = tuple(tensor.shape[len(stack) :])
+    if sizes in (fans, fans[::-1]):
+        return (*stack, "out", "in") if sizes == fans[::-1] else (*stack, "in", "out")
+    raise ValueError(
+        f"{name!r} of shape {tuple(tensor.shape)} is neither a matrix of fans {fans} nor a stack. "
+        "Say what its axes are in layout=lt.Layout(modules=…)."
+    )
 
 
 def _by_form(group: Group, form: Callable[[str], dict[str, Any]]) -> list[Group]:

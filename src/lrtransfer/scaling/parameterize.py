@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Set
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from lrtransfer.scaling import table
-from lrtransfer.scaling.attention import Attention, resolve_attention
+from lrtransfer.scaling.affine import Taken, take_in
+from lrtransfer.scaling.attention import multiplier, resolve_attention
 from lrtransfer.scaling.branches import resolve_branches
 from lrtransfer.scaling.groups import (
     FAMILIES,
@@ -22,15 +24,19 @@ from lrtransfer.scaling.groups import (
     optimizer_name,
 )
 from lrtransfer.scaling.hooks import effective, register, remove_multipliers
+from lrtransfer.scaling.layout import Layout, listed
+from lrtransfer.scaling.layouts import Known, read_layouts
 from lrtransfer.scaling.matrix_optimizer import MatrixOptimizer
-from lrtransfer.scaling.names import expand_keys
+from lrtransfer.scaling.names import expand, expand_keys
 from lrtransfer.scaling.roles import Roles
-from lrtransfer.scaling.roles_and_width import check_tensors, roles_and_width
+from lrtransfer.scaling.roles_and_width import Base, check_tensors, roles_and_width
 from lrtransfer.scaling.rules import Constants, Scaled
+from lrtransfer.scaling.symmetry import absorbed, family_of
 from lrtransfer.scaling.undo import undone_on_error
-from lrtransfer.scaling.uses import Scaler, absorbed_numbers
+from lrtransfer.scaling.uses import Numbers, Scaler, absorbed_numbers
 
-Patterns = str | Iterable[str]
+# Gains, biases and scalars pull at no scale of the function that decay would keep in bounds.
+_UNDECAYED = frozenset({"bias", "norm_gain", "scalar_bias", "scalar_gain"})
 
 
 def parameterize(
@@ -41,32 +47,25 @@ def parameterize(
     lr: float,
     weight_decay: float = 0.0,
     eps: float = 1e-8,
-    base: nn.Module | None = None,
-    delta: nn.Module | None = None,
-    roles: Roles | Mapping[str, str] | None = None,
-    fans: Mapping[str, tuple[int, int]] | None = None,
-    width: int | None = None,
-    base_width: int | None = None,
-    branches: Patterns | None = None,
-    inside: Patterns | None = None,
-    attention: Attention | None = None,
-    depth: int | None = None,
+    base: Base | None = None,
+    layout: Layout | Roles | None = None,
     base_depth: int | None = None,
     branch_exponent: float | None = None,
     gamma0: float = 1.0,
     initialise: bool = True,
-    seed: int | None = None,
-    generator: torch.Generator | None = None,
+    seed: int | torch.Generator | None = None,
 ) -> list[Group]:
     """Initialise and scale `model`, and return the parameter groups of its optimizer.
 
     The network takes the equivalent form (abc-symmetry, Yang and Hu 2021, 2011.14522) in which no
     tensor has a multiplier: it is absorbed into the initial weights, the learning rate, the weight
-    decay and ε. Forward hooks remain for the branches and the attention logits, whose multipliers
-    no tensor can take, and for a weight that an embedding and a readout share. They are picklable,
-    add no key to the `state_dict` and hold in `torch.func.functional_call`.
+    decay and ε. That of a branch goes into its last affine map, that of attention logits into the
+    queries' map or gain, that of a readout whose weight is an embedding's into the norm before it.
+    Forward hooks remain where queries share one tensor with keys and values, and where the last map
+    or the norm is not known. They are picklable, add no key to the `state_dict` and hold in
+    `torch.func.functional_call`; `lrtransfer.fold` puts them into the weights after training.
 
-    A shared weight follows the rule of the embedding, and the input of the readout is multiplied
+    A shared weight follows the rule of the embedding, and what enters the readout is multiplied
     so that the readout starts at the size of an untied one. It counts as shared if both modules
     hold it; a use inside a `forward` cannot be seen.
 
@@ -79,8 +78,9 @@ def parameterize(
     raises if a module with a multiplier was used without being called (`first_pass.py` tells what
     it cannot see).
 
-    Patterns name modules or parameters as `named_modules` and `named_parameters` do; a `*`
-    stands for one part between dots.
+    What modules of torch and models of transformers are is known (`layouts.yaml`): which axes of
+    their tensors are inputs, where attention logits are multiplied, what lies in a residual branch.
+    What is not known is an error that names it with the line to write.
 
     Args:
         model: Any module; its parameters may have any floating-point dtype and any device but
@@ -92,29 +92,24 @@ def parameterize(
             or one of hidden matrices, `muon`, `shampoo`, `soap`, `muonh`, `adamh`, with AdamW for
             the rest, as a name or a `MatrixOptimizer`.
         lr: The global learning rate.
-        weight_decay: The global λ; a step shrinks a tensor by its own rate times its own λ.
+        weight_decay: The global λ; a step shrinks a tensor by its own rate times its own λ. Gains,
+            biases and scalars have none, nor has what the layouts say so of.
         eps: The global ε of Adam's and RMSProp's denominators.
         base: A fresh instance of another width, with the same depth and names, on any device,
-            `meta` too. It tells the roles, and its width is N₀.
-        delta: A fresh instance whose width is not that of `base`; it tells the roles in place of
-            `model`, which may then have the width N₀ itself.
-        roles: Pattern of parameters -> role, before what `base` tells; or a model's `Roles`.
-        fans: Pattern of parameters -> (fan-in, fan-out), for matrices of modules of your own.
-        width: N; needed without `base`.
-        base_width: N₀; 1 without `base`.
-        branches: Patterns of the modules whose output is added to a residual stream.
-        inside: Patterns of further modules or parameters that lie in a branch, such as pre-norms.
-        attention: Where attention logits are multiplied: pattern of modules that return logits,
-            queries or keys -> head dimension d, or (d, slice) if these are part of the last axis
-            of the output; or a list of patterns of `nn.MultiheadAttention`.
-        depth: L; the number of `branches` if left out.
+            `meta` too. It tells the roles, and its width is N₀. It may have the model's own width:
+            N/N₀ is 1 then, which asks for no roles under most parameterizations; under others give
+            a pair of it and a fresh instance of another width.
+        layout: What is told of the model where `base` and the known layouts do not tell it; or
+            a model's `Roles`.
         base_depth: L₀, needed where the depth counts.
         branch_exponent: α: branches are multiplied by (L/L₀)^-α.
         gamma0: γ₀, the output scale.
         initialise: Draw the weights from N(mean, init²) of each role, in the order of
             `named_parameters`; False leaves them, for weights in the absorbed form already.
-        seed: Seed of the weights, the same on every host.
-        generator: Source of the weights in place of `seed`; torch's own without either.
+            Tensors whose initial values have a meaning (`Layout.kept`, a scalar of a module of
+            your own) are drawn too, and left as they are.
+        seed: Seed of the weights, the same on every host; or a generator to draw them from; torch's
+            own without.
 
     Returns:
         Groups for an optimizer of the family, one for each role and set of equal numbers:
@@ -149,47 +144,49 @@ def parameterize(
     check_settings(settings, name)
     check_tensors(model)
     rules = table.rules(parameterization, column(name))
-    if isinstance(roles, Roles):
-        branches = roles.branches if branches is None else branches
-        attention = roles.attention_logits if attention is None else attention
-        roles = roles.tensors
+    told = Layout.of(layout)
+    known = read_layouts(model, told.modules)
     tensors = [n for n, _ in model.named_parameters(remove_duplicate=False)]
-    told = expand_keys(roles or {}, tensors, "roles")
-    placed, sizes = roles_and_width(model, base, delta, told, (width, base_width))
-    residual = resolve_branches(
-        model,
-        rules,
-        branches=_listed(branches),
-        inside=_listed(inside),
-        depth=depth,
-        base_depth=base_depth,
-        exponent=branch_exponent,
+    roles, (width, base_width) = roles_and_width(
+        model, base, expand_keys(told.roles, tensors, "roles"), told.width, known.tensors
     )
-    constants = Constants(residual.exponent, _gamma0(rules, gamma0), sizes[1], residual.base_depth)
-    scaler = Scaler(rules, constants, residual, sizes[0], family)
-    told_fans = expand_keys(fans or {}, tensors, "fans")
-    numbers = absorbed_numbers(model, scaler, placed, told_fans)
-    logits = resolve_attention(model, rules, attention, branch_exponent=residual.exponent)
+    residual = resolve_branches(
+        model, rules, told, known, base_depth=base_depth, exponent=branch_exponent
+    )
+    constants = Constants(
+        residual.exponent, _gamma0(rules, gamma0), base_width, residual.base_depth
+    )
+    scaler = Scaler(rules, constants, residual, width, column(name))
+    fans = expand_keys(told.fans, tensors, "fans")
+    numbers = absorbed_numbers(model, scaler, roles, fans, known.tensors)
+    logits = resolve_attention(
+        model, rules, told.attention, known.logits, branch_exponent=residual.exponent
+    )
     planned = [
         *numbers.tied,
-        *residual.multipliers(rules, constants, width=sizes[0]),
+        *residual.multipliers(rules, constants, width=width),
         *(
-            site.multiplier(rules, constants, width=sizes[0], depth=residual.depth)
+            multiplier(model, site, rules, constants, width=width, depth=residual.depth)
             for site in logits
         ),
     ]
-    groups = build_groups(model, numbers.scaled, numbers.roles, settings, family)
+    scalars = _scalars(model, known)
+    kept = {*expand(listed(told.kept), tensors, "kept"), *known.named("kept"), *scalars}
+    taken = take_in(model, effective(model, planned), known.branches, known.norms, kept)
+    scaled = _decayed(
+        _taken(numbers, taken, column(name)), numbers.roles, {*known.named("undecayed"), *scalars}
+    )
+    groups = build_groups(model, scaled, numbers.roles, settings, family)
     for group in groups:
         group["optimizer"] = name
     if chosen:
-        groups = chosen.divide(groups, model, lr=lr, told_fans=told_fans)
-    multipliers = effective(model, planned)
-    source = _generator(seed, generator)
+        groups = chosen.divide(groups, model, known, lr=lr, fans=fans)
+    source = torch.Generator().manual_seed(seed) if isinstance(seed, int) else seed
     with undone_on_error(model, source, weights=initialise):
-        drawn = _draw(model, numbers.scaled, source) if initialise else {}
-        _overwrite(model, drawn)
+        drawn = _draw(model, scaled, source) if initialise else {}
+        _overwrite(model, {n: values for n, values in drawn.items() if n not in kept})
         remove_multipliers(model)
-        register(model, multipliers)
+        register(model, taken.kept)
         return groups
 
 
@@ -204,18 +201,36 @@ def _gamma0(rules: table.Rules, gamma0: float) -> float:
     return gamma0
 
 
-def _listed(patterns: Patterns | None) -> list[str] | None:
-    if patterns is None:
-        return None
-    return [patterns] if isinstance(patterns, str) else list(patterns)
+def _taken(numbers: Numbers, taken: Taken, column: str) -> dict[str, Scaled]:
+    """Return the numbers with the multipliers that the tensors take."""
+    return {
+        name: absorbed(
+            replace(own, multiplier=taken.factors.get(name, 1.0)),
+            family_of(column, numbers.roles[name]),
+        )
+        for name, own in numbers.scaled.items()
+    }
 
 
-def _generator(seed: int | None, generator: torch.Generator | None) -> torch.Generator | None:
-    if seed is None:
-        return generator
-    if generator is not None:
-        raise ValueError("seed and generator are both told. Give one of them.")
-    return torch.Generator().manual_seed(seed)
+def _decayed(
+    scaled: Mapping[str, Scaled], roles: Mapping[str, str], undecayed: Set[str]
+) -> dict[str, Scaled]:
+    """Return the numbers, without weight decay where there shall be none."""
+    return {
+        name: replace(own, weight_decay=0.0)
+        if roles[name] in _UNDECAYED or name in undecayed
+        else own
+        for name, own in scaled.items()
+    }
+
+
+def _scalars(model: nn.Module, known: Known) -> list[str]:
+    """Return the tensors of one entry that no layout knows: their values mean something."""
+    return [
+        name
+        for name, parameter in model.named_parameters()
+        if parameter.numel() == 1 and name not in known.tensors
+    ]
 
 
 def _draw(

@@ -15,6 +15,10 @@ Group = dict[str, Any]
 _WRAPPERS = frozenset({"_orig_mod", "_checkpoint_wrapped_module", "_fsdp_wrapped_module"})
 
 
+class StaleOptimizerError(ValueError):
+    """An optimizer whose tensors are not those that the model trains."""
+
+
 def rebind(groups: Iterable[Mapping[str, Any]], model: nn.Module) -> list[Group]:
     """Return the groups with the tensors that `model` holds under their names now.
 

@@ -9,6 +9,9 @@ from torch.nn.parameter import is_lazy
 
 from lrtransfer.scaling.apply import UnknownRoleError
 from lrtransfer.scaling.infer import differ, growths, infer_roles, infer_width
+from lrtransfer.scaling.layouts import TensorLayout
+
+Base = nn.Module | tuple[nn.Module, nn.Module]
 
 
 def check_tensors(model: nn.Module) -> None:
@@ -33,60 +36,55 @@ def check_tensors(model: nn.Module) -> None:
 
 def roles_and_width(
     model: nn.Module,
-    base: nn.Module | None,
-    delta: nn.Module | None,
+    base: Base | None,
     told: Mapping[str, str],
-    sizes: tuple[int | None, int | None],
-) -> tuple[Mapping[str, str], tuple[int, int]]:
+    sizes: tuple[int, int] | None,
+    said: Mapping[str, TensorLayout],
+) -> tuple[Mapping[str, tuple[str, ...]], tuple[int, int]]:
     """Return the role of each tensor, and N and N₀.
 
     Args:
         model: The network.
-        base: The network at width N₀, or None.
-        delta: The network at a width other than N₀, which tells the roles in place of `model`.
+        base: The network at width N₀; a pair of it and one of another width, which then tells the
+            roles in place of `model`; or None.
         told: Parameter name -> role that the user gives.
-        sizes: N and N₀ that the user gives, None where not.
+        sizes: N and N₀ that the user gives, or None.
+        said: Parameter name -> what the layouts say of it.
+
+    Returns:
+        One role for each tensor. Where `base` has the width of `model`, N/N₀ is 1, nothing tells
+        what grows, and all roles that a tensor could have are returned.
 
     Raises:
         UnplacedTensorError: `base` does not tell the role of a tensor.
         UnknownRoleError: Without `base`, a tensor has no told role.
-        ValueError: A size is missing or below 1, or `base` or `delta` does not fit.
+        ValueError: A size is missing or below 1, or `base` does not fit.
     """
-    width, base_width = sizes
-    for name, size in (("width", width), ("base_width", base_width)):
-        if size is not None and size < 1:
-            raise ValueError(f"{name} is {size}. Give 1 or more.")
+    if sizes is not None and min(sizes) < 1:
+        raise ValueError(f"width is {sizes}. Give (N, N₀), both 1 or more.")
     if base is None:
-        if width is None or delta is not None:
+        if sizes is None:
             raise ValueError(
-                "base is not told. Give base=, an instance of another width, or roles= and width=."
+                "base is not told. Give base=, an instance of another width, or "
+                "layout=lt.Layout(roles={…}, width=(N, N₀))."
             )
-        return _complete(model, told), (width, base_width or 1)
-    if (width is None) != (base_width is None):
-        raise ValueError("with base, give both width= and base_width=, or none.")
-    found = growths(model, base)
-    between = found if delta is None else growths(delta, base)
-    if not differ(between):
-        raise ValueError(
-            "nothing tells what grows: base has the width of the model. Give another base, or "
-            "delta=, an instance of another width than base."
-            if delta is None
-            else "delta has the width of base. Give an instance of another width."
-        )
+        return _complete(model, told), sizes
+    narrow, other = base if isinstance(base, tuple) else (base, model)
+    found = growths(model, narrow, said)
+    between = growths(other, narrow, said)
+    if isinstance(base, tuple) and not differ(between):
+        raise ValueError("both of base have one width. Give two of different widths, or one alone.")
     roles = infer_roles(between, told)
-    if width is not None and base_width is not None:
-        return roles, (width, base_width)
-    if differ(found):
-        return roles, infer_width(found)
-    at_base = infer_width(between)[1]
-    return roles, (at_base, at_base)
+    if sizes is None:
+        sizes = infer_width(found) if differ(found) else (1, 1)
+    return roles, sizes
 
 
-def _complete(model: nn.Module, told: Mapping[str, str]) -> Mapping[str, str]:
+def _complete(model: nn.Module, told: Mapping[str, str]) -> Mapping[str, tuple[str, ...]]:
     for name, _ in model.named_parameters(remove_duplicate=False):
         if name not in told:
             raise UnknownRoleError(
-                f"tensor {name!r} has no role. Name it in roles=, or give base=, an instance of "
-                "another width."
+                f"tensor {name!r} has no role. Name it in layout=lt.Layout(roles={{…}}), or give "
+                "base=, an instance of another width."
             )
-    return told
+    return {name: (role,) for name, role in told.items()}

@@ -11,8 +11,9 @@ from lrtransfer.scaling.apply import UnknownRoleError
 from lrtransfer.scaling.branches import Branches
 from lrtransfer.scaling.fans import fans
 from lrtransfer.scaling.hooks import MultiplyArgument, Planned
+from lrtransfer.scaling.layouts import TensorLayout
 from lrtransfer.scaling.rules import Constants, Scaled, Shape, scale
-from lrtransfer.scaling.symmetry import Family, absorbed
+from lrtransfer.scaling.symmetry import absorbed, family_of
 from lrtransfer.scaling.table import Rules
 
 # Modules that are linear in their first argument, `input`.
@@ -58,14 +59,14 @@ class Scaler:
         constants: The parameterization's constants.
         branches: Residual branches and depth.
         width: N.
-        family: The optimizer's.
+        column: The table's, of the optimizer's family.
     """
 
     rules: Rules
     constants: Constants
     branches: Branches
     width: int
-    family: Family
+    column: str
 
     def use(self, name: str, role: str, fans: tuple[int, int]) -> Use:
         """Return a use of a parameter.
@@ -82,19 +83,20 @@ class Scaler:
             raise UnknownRoleError(
                 f"tensor {name!r} has the role {role!r}, which the parameterization lacks. "
                 f"It has {', '.join(sorted(self.rules))}: give another with "
-                f"roles={{{name!r}: role}}, or add the role to your table."
+                f'layout=lt.Layout(roles={{"{name}": role}}), or add the role to your table.'
             )
         inside, (fan_in, fan_out) = self.branches.hold(name), fans
         shape = Shape(fan_in, self.width, self.branches.depth, fan_out, in_branch=inside)
         numbers = scale(self.rules[role], shape, self.constants)
-        return Use(name, role, absorbed(numbers, self.family))
+        return Use(name, role, absorbed(numbers, family_of(self.column, role)))
 
 
 def absorbed_numbers(
     model: nn.Module,
     scaler: Scaler,
-    roles: Mapping[str, str],
+    roles: Mapping[str, tuple[str, ...]],
     told_fans: Mapping[str, tuple[int, int]],
+    said: Mapping[str, TensorLayout],
 ) -> Numbers:
     """Return the numbers of every parameter in the form without multipliers.
 
@@ -105,18 +107,28 @@ def absorbed_numbers(
     Args:
         model: The network.
         scaler: Gives the numbers of each tensor.
-        roles: Parameter name, tied ones under each -> role.
+        roles: Parameter name, tied ones under each -> its role; or the roles that it could have,
+            which must give it equal numbers.
         told_fans: Fan-in and fan-out that the user gives.
+        said: Parameter name -> what the layouts say of it.
 
     Raises:
         UnknownRoleError: The rules lack the role of a tensor.
-        ValueError: A matrix does not tell its fan-in, or a tied tensor has no form.
+        ValueError: A matrix does not tell its fan-in, or a tied tensor has no form, or possible
+            roles differ.
     """
     together: dict[int, list[Use]] = {}
     for name, parameter in model.named_parameters(remove_duplicate=False):
         owner = model.get_submodule(name.rpartition(".")[0])
-        own_fans = told_fans.get(name) or fans(name, parameter, owner, roles[name])
-        together.setdefault(id(parameter), []).append(scaler.use(name, roles[name], own_fans))
+        layout = said.get(name, TensorLayout())
+        possible = [
+            scaler.use(
+                name, role, told_fans.get(name) or fans(name, parameter, owner, role, layout)
+            )
+            for role in roles[name]
+            if role in scaler.rules or len(roles[name]) == 1
+        ]
+        together.setdefault(id(parameter), []).append(_one(name, possible))
     scaled, primary_roles, tied = {}, {}, []
     for uses in together.values():
         primary = next((use for use in uses if use.role == "embedding"), uses[0])
@@ -126,13 +138,25 @@ def absorbed_numbers(
     return Numbers(scaled, primary_roles, tied)
 
 
+def _one(name: str, possible: list[Use]) -> Use:
+    """Return the first of the uses that a tensor could have, if it does not matter which."""
+    for use in possible:
+        if use.scaled != possible[0].scaled:
+            raise ValueError(
+                f"base has the width of the model, and {name!r} could be {possible[0].role} or "
+                f"{use.role}, to which the parameterization gives different numbers. Give base= "
+                "a pair: the base, and an instance of another width."
+            )
+    return possible[0]
+
+
 def _tied(model: nn.Module, use: Use, primary: Use) -> Planned:
     owner, _, leaf = use.name.rpartition(".")
     if leaf != "weight" or not isinstance(model.get_submodule(owner), _LINEAR):
         raise ValueError(
             f"{use.name!r} ({use.role}) is tied to {primary.name!r} ({primary.role}), and only the "
             "input of a linear module can carry the multiplier between them. Untie them, or give "
-            "both one role with roles=."
+            "both one role with layout=lt.Layout(roles={…})."
         )
     if not (use.scaled.init > 0 and primary.scaled.init > 0):
         raise ValueError(

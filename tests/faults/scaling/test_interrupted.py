@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any
 
 import pytest
@@ -18,21 +19,24 @@ import lrtransfer as lt
 
 from .test_multipliers_that_never_act import Residual, X
 
-FILES = ("parameterize.py", "undo.py", "hooks.py", "first_pass.py")
+FILES = ("parameterize.py", "affine.py", "undo.py", "hooks.py", "first_pass.py")
+
+
+@cache
+def narrow(width: int) -> nn.Module:
+    with torch.device("meta"):  # draws nothing
+        return Residual(width)
 
 
 def scale(model: nn.Module, width: int, **changes: Any) -> None:
-    with torch.device("meta"):  # draws nothing
-        base = Residual(width // 2)
     lt.parameterize(
         model,
         "depth_mup",
-        base=base,
+        base=narrow(width // 2),
         optimizer="adamw",
         lr=0.1,
-        branches="blocks.*",
+        layout=lt.Layout(branches="blocks.*", inside=[]),
         base_depth=1,
-        inside=[],
         **changes,
     )
 
@@ -149,7 +153,7 @@ def test_a_generator_of_one_s_own_is_put_back_when_a_draw_fails(
     with monkeypatch.context() as patched:
         patched.setattr(torch, "randn", fails_at_the_third)
         with pytest.raises(MemoryError):
-            scale(model, 8, generator=generator)
+            scale(model, 8, seed=generator)
     assert same(state(model), before)
     assert torch.equal(generator.get_state(), own)
 

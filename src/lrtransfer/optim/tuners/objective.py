@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from lrtransfer.curvature.graph import check_graph
+from lrtransfer.curvature.sharded import is_sharded, whole
 from lrtransfer.optim.tuners.closure import ClosureError, NonFiniteLossError, RepeatableClosure
 from lrtransfer.optim.tuners.direction import Member
-from lrtransfer.optim.tuners.sharded import is_sharded, refuse_exact_curvature, whole
+from lrtransfer.optim.tuners.sharded import refuse_exact_curvature
 
 Reduce = Callable[[Tensor], Tensor]
 """Returns the mean of a tensor over the workers of data-parallel training, the same on all; it

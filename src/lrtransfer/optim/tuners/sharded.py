@@ -1,4 +1,4 @@
-"""Tensors that FSDP2 shards over processes: whole sums, local parts, and what cannot pass."""
+"""Tensors that FSDP2 shards over processes: local parts, and what cannot pass."""
 
 from __future__ import annotations
 
@@ -7,10 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-
-def is_sharded(tensor: Tensor) -> bool:
-    """Return whether it is a DTensor, without loading what defines one."""
-    return hasattr(tensor, "device_mesh")
+from lrtransfer.curvature.sharded import is_sharded
 
 
 def local(tensor: Tensor) -> Tensor:
@@ -18,13 +15,6 @@ def local(tensor: Tensor) -> Tensor:
     found: Any = tensor
     part: Tensor = found.to_local() if is_sharded(tensor) else found
     return part
-
-
-def whole(tensor: Tensor) -> Tensor:
-    """Return the values over all processes; of a plain tensor itself."""
-    found: Any = tensor
-    full: Tensor = found.full_tensor() if is_sharded(tensor) else found
-    return full
 
 
 def refuse_exact_curvature(tensors: Iterable[Tensor]) -> None:
