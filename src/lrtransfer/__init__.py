@@ -18,12 +18,18 @@ if TYPE_CHECKING:
     from lrtransfer.optim.check_optimizer import check_optimizer as check_optimizer
     from lrtransfer.optim.check_schedule import ScheduleError as ScheduleError
     from lrtransfer.optim.check_schedule import check_schedule as check_schedule
+    from lrtransfer.optim.hyperball import Hyperball as Hyperball
     from lrtransfer.optim.make_optimizer import make_optimizer as make_optimizer
+    from lrtransfer.optim.orthogonalised import Muon as Muon
     from lrtransfer.optim.tuners.cdat import CDAT as CDAT
     from lrtransfer.scaling.export_rates import export_rates as export_rates
     from lrtransfer.scaling.fold import fold as fold
     from lrtransfer.scaling.groups import rates as rates
+    from lrtransfer.scaling.horizon import rescale as rescale
+    from lrtransfer.scaling.horizon import time_scales as time_scales
     from lrtransfer.scaling.layout import Layout as Layout
+    from lrtransfer.scaling.matrices import Interleaved as Interleaved
+    from lrtransfer.scaling.matrix_optimizer import MatrixOptimizer as MatrixOptimizer
     from lrtransfer.scaling.parameterize import parameterize as parameterize
     from lrtransfer.scaling.rebind import StaleOptimizerError as StaleOptimizerError
     from lrtransfer.scaling.rebind import rebind as rebind
@@ -33,8 +39,12 @@ if TYPE_CHECKING:
 # Public name -> the module that defines it.
 _PUBLIC = {
     "CDAT": "lrtransfer.optim.tuners.cdat",
+    "Hyperball": "lrtransfer.optim.hyperball",
+    "Interleaved": "lrtransfer.scaling.matrices",
     "JudgeError": "lrtransfer.transfer.roles",
     "Layout": "lrtransfer.scaling.layout",
+    "MatrixOptimizer": "lrtransfer.scaling.matrix_optimizer",
+    "Muon": "lrtransfer.optim.orthogonalised",
     "ScheduleError": "lrtransfer.optim.check_schedule",
     "StaleOptimizerError": "lrtransfer.scaling.rebind",
     "check_optimizer": "lrtransfer.optim.check_optimizer",
@@ -51,13 +61,19 @@ _PUBLIC = {
     "parameterize": "lrtransfer.scaling.parameterize",
     "rates": "lrtransfer.scaling.groups",
     "rebind": "lrtransfer.scaling.rebind",
+    "rescale": "lrtransfer.scaling.horizon",
     "sharpness": "lrtransfer.curvature",
+    "time_scales": "lrtransfer.scaling.horizon",
 }
 
 __all__ = [
     "CDAT",
+    "Hyperball",
+    "Interleaved",
     "JudgeError",
     "Layout",
+    "MatrixOptimizer",
+    "Muon",
     "ScheduleError",
     "StaleOptimizerError",
     "check_optimizer",
@@ -74,7 +90,9 @@ __all__ = [
     "parameterize",
     "rates",
     "rebind",
+    "rescale",
     "sharpness",
+    "time_scales",
 ]
 
 

@@ -104,7 +104,7 @@ def test_what_parameterize_must_be_told_is_passed_on() -> None:
     [
         ({"widths": [64]}, "widths is"),
         ({"widths": [64, 32]}, "widths is"),
-        ({"optimizer": "lion"}, "optimizer is 'lion'.*adamw"),
+        ({"optimizer": "lamb"}, "optimizer is 'lamb'.*adamw"),
         ({"seeds": (0,)}, "seeds is"),
         ({"rule": "mupp"}, "mupp"),
     ],

@@ -143,7 +143,7 @@ def test_a_closure_is_called_once_and_a_new_group_is_stepped_by_its_kind() -> No
     ("group", "options", "message"),
     [
         ({}, {}, "names no optimizer"),
-        ({"optimizer": "lion"}, {}, "names the optimizer 'lion'.*adamw"),
+        ({"optimizer": "lamb"}, {}, "names the optimizer 'lamb'.*adamw"),
         ({"optimizer": "sgd"}, {"betas": (0.9, 0.9)}, "'betas' is taken by none of sgd"),
     ],
 )

@@ -13,6 +13,7 @@ from lrtransfer.coordinates.growth import judge
 from lrtransfer.coordinates.model_check import ModelCheck
 from lrtransfer.coordinates.networks import (
     EPSILON,
+    EPSILONS,
     LEARNING_RATES,
     STEPS,
     Inputs,
@@ -20,19 +21,14 @@ from lrtransfer.coordinates.networks import (
     Problem,
 )
 from lrtransfer.coordinates.sizes import first_tensor, measure, outputs, owned
-from lrtransfer.scaling.groups import FAMILIES, Group
+from lrtransfer.optim.make_optimizer import build
+from lrtransfer.scaling.groups import FAMILIES
 from lrtransfer.scaling.layout import Layout
+from lrtransfer.scaling.matrix_optimizer import MatrixOptimizer
 from lrtransfer.scaling.parameterize import parameterize
 
 SAMPLES = 8
 TOKENS = 8
-
-OPTIMIZERS: Mapping[str, Callable[[list[Group]], torch.optim.Optimizer]] = {
-    "sgd": torch.optim.SGD,
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
-    "rmsprop": torch.optim.RMSprop,
-}
 
 
 def coordinate_check(
@@ -40,7 +36,7 @@ def coordinate_check(
     *,
     widths: Sequence[int],
     rule: str | Mapping[str, Any],
-    optimizer: str = "adamw",
+    optimizer: str | MatrixOptimizer = "adamw",
     inputs: Inputs | None = None,
     seeds: Sequence[int] = range(4),
     steps: int = STEPS,
@@ -67,7 +63,7 @@ def coordinate_check(
         widths: N, ascending, two or more; the first is the base width. A factor of eight between
             the ends tells the exponents of the tables apart.
         rule: A name in `parameterizations.yaml`, or an entry of your own in its form.
-        optimizer: One of `OPTIMIZERS`.
+        optimizer: As for `lrtransfer.parameterize`, by name or a `MatrixOptimizer`.
         inputs: A small batch, samples along the first axis, or a mapping that is passed as
             keywords; None for noise, where the first layer is an `nn.Linear` or an `nn.Embedding`.
         seeds: Of the initial weights; two or more, for the intervals.
@@ -96,7 +92,7 @@ def coordinate_check(
         True
     """
     _check(widths, optimizer, seeds, steps)
-    family = FAMILIES[optimizer]
+    kind = optimizer if isinstance(optimizer, str) else optimizer.name
     base = _made(make_model, widths[0]), _made(make_model, widths[1])
 
     def network(width: int, seed: int) -> Network:
@@ -105,8 +101,8 @@ def coordinate_check(
             model,
             rule,
             optimizer=optimizer,
-            lr=LEARNING_RATES[family],
-            eps=EPSILON,
+            lr=LEARNING_RATES[FAMILIES[kind]],
+            eps=EPSILONS.get(kind, EPSILON),
             base=base,
             layout=layout(width) if callable(layout) else layout,
             seed=seed,
@@ -123,7 +119,7 @@ def coordinate_check(
         problem = Problem(
             widths=tuple(widths),
             network=network,
-            optimizer=OPTIMIZERS[optimizer],
+            optimizer=build,
             inputs=batch,
             signs=_signs(network(widths[0], seeds[0]).model, batch),
             steps=steps,
@@ -142,11 +138,13 @@ def _double(tensor: Tensor) -> Tensor:
     return tensor.double() if tensor.is_floating_point() else tensor
 
 
-def _check(widths: Sequence[int], optimizer: str, seeds: Sequence[int], steps: int) -> None:
+def _check(
+    widths: Sequence[int], optimizer: str | MatrixOptimizer, seeds: Sequence[int], steps: int
+) -> None:
     if len(widths) < 2 or sorted(set(widths)) != list(widths):
         raise ValueError(f"widths is {list(widths)}. Give two or more, ascending.")
-    if optimizer not in OPTIMIZERS:
-        raise ValueError(f"optimizer is {optimizer!r}. Give one of {', '.join(OPTIMIZERS)}.")
+    if not isinstance(optimizer, MatrixOptimizer) and optimizer not in FAMILIES:
+        raise ValueError(f"optimizer is {optimizer!r}. Give one of {', '.join(FAMILIES)}.")
     if len(seeds) < 2:
         raise ValueError(f"seeds is {list(seeds)}. Give two or more, for an interval.")
     if steps < 1:

@@ -9,6 +9,9 @@ learning rate (SGD: rate · multiplier², Adam: rate · multiplier), f = 1 if it
 * A tensor's own update moves its output by N^own. Adam's entries have size N^e and the sum over
   the fan-in is aligned: own = e + f. SGD's entries also carry the gradient: own = e + G + f, and
   e + 1 in the readout, where the gradient is that of the loss.
+* Of the families of matrices, hidden ones: Muon's update has the spectral norm √(out/in) of its
+  factor, own = e; Shampoo's and SOAP's 1, own = e + (in − out)/2. A matrix of fixed norm moves by a
+  share of that norm, which a small batch puts into few singular values: own = e + ½.
 * SGD only: where the gradient is itself an inner product over N of a feature and an independent
   gradient, it is N^½ smaller than aligned: G + ½ for token mixing and its biases, and
   G + ½ + c for queries and keys, with N^c the factor of the logits.
@@ -36,6 +39,8 @@ from lrtransfer.scaling.roles import Roles
 from lrtransfer.scaling.symmetry import Family
 
 NOTHING = -math.inf
+# Own change of a hidden matrix at an effective rate of N^0, both of its fans being ∝ N.
+_OF_MATRICES = {"muon": 0.0, "shampoo": 0.0, "soap": 0.0, "fixed_norm": 0.5}
 # A contribution whose exponent is smaller by more than this does not show at the check's widths.
 _BLUR = 0.5
 
@@ -65,14 +70,14 @@ class UnpredictableError(ValueError):
     """A table whose features do not start at order one, which the algebra assumes."""
 
 
-def predict(problem: Problem, family: Family) -> dict[Coordinates, Exponent]:
+def predict(problem: Problem, column: str) -> dict[Coordinates, Exponent]:
     """Return the exponent of every coordinate that `measure` measures.
 
     Left out are the `own` and the `change` of tensors without a gradient.
 
     Args:
         problem: Networks whose roles are known.
-        family: `sgd` or `adam`, how the problem's optimizer moves.
+        column: The family of the problem's optimizer, as the table names it.
 
     Raises:
         UnpredictableError: A feature does not start at order one.
@@ -81,6 +86,7 @@ def predict(problem: Problem, family: Family) -> dict[Coordinates, Exponent]:
     narrow, wide = (problem.network(width, 0) for width in problem.widths[:2])
     if narrow.roles is None or wide.roles is None:
         raise ValueError("the networks have no roles. Give them, as scaled_network does.")
+    family: Family = "sgd" if column == "sgd" else "adam"
     octaves = math.log2(problem.widths[1] / problem.widths[0])
 
     def slope(small: float, large: float) -> float:
@@ -97,7 +103,7 @@ def predict(problem: Problem, family: Family) -> dict[Coordinates, Exponent]:
     found: dict[Coordinates, Exponent] = {}
     layers = modules(narrow, narrow.roles, problem.inputs)
     output = next(m for m in layers if m.role == "output")
-    flow = _Flow(family, scalings, logits, scalings[output.tensor or ""].entries)
+    flow = _Flow(column, scalings, logits, scalings[output.tensor or ""].entries)
     for module in layers:
         start, own, change = flow.through(module)
         found[Coordinates(module.name, "start")] = start
@@ -112,9 +118,9 @@ class _Flow:
     """Carries the change of the features from module to module, in the order of their calls."""
 
     def __init__(
-        self, family: Family, scalings: Mapping[str, _Scaling], logits: float, readout: float
+        self, column: str, scalings: Mapping[str, _Scaling], logits: float, readout: float
     ) -> None:
-        self.family, self.scalings = family, scalings
+        self.column, self.scalings = column, scalings
         self.logits = logits  # c
         self.readout = readout  # A
         self.direct: list[float] = []  # r of what each update did to the features by itself
@@ -150,7 +156,9 @@ class _Flow:
         return aligned + [self.readout + 0.5 + r for r in direct + mixed]
 
     def _own(self, module: Module, scaling: _Scaling) -> float:
-        if self.family == "adam":
+        if module.role == "hidden" and self.column in _OF_MATRICES:
+            return scaling.rate + _OF_MATRICES[self.column]
+        if self.column != "sgd":
             return scaling.rate + scaling.fan_in
         return scaling.rate + scaling.fan_in + self._gradient(module)
 

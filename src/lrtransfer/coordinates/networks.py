@@ -20,6 +20,9 @@ from lrtransfer.scaling.symmetry import Family
 # ResNet, is a third of the output, the smallest 1e-8 of a feature, 1e8 roundings.
 LEARNING_RATES: Mapping[Family, float] = {"sgd": 1e-5, "adam": 1e-7}
 EPSILON = 1e-16  # far below every gradient: Adam's steps do not depend on the gradient's size
+# The check's gradient is all but constant. Off the diagonal of its eigenbasis SOAP would take what
+# is left, the steps' own traces, for signs.
+EPSILONS: Mapping[str, float] = {"soap": 1e-5}
 STEPS = 3
 
 Inputs = Tensor | Mapping[str, Tensor]

@@ -10,17 +10,32 @@ import torch
 from torch import nn
 
 from lrtransfer.optim.check_optimizer import check_optimizer
+from lrtransfer.optim.hyperball import Hyperball
+from lrtransfer.optim.orthogonalised import Muon
+from lrtransfer.optim.pytorch_optimizer import of_package
 
 Group = dict[str, Any]
 
-# What a group's `optimizer` may say -> its class, and options that the name implies.
-CLASSES: Mapping[str, tuple[type[torch.optim.Optimizer], Mapping[str, Any]]] = {
+# The name in pytorch-optimizer, and options that ours implies: decoupled decay, and no axis that is
+# left out for its length, which would change the rule as a network grows.
+_OF_PACKAGE: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "lion": ("Lion", {}),
+    "adopt": ("ADOPT", {"weight_decouple": True}),
+    "shampoo": ("Shampoo", {"weight_decouple": True}),
+    "soap": ("SOAP", {"max_precondition_dim": 2**31, "weight_decay": 0.0}),
+}
+_OWN: Mapping[str, tuple[type[torch.optim.Optimizer], Mapping[str, Any]]] = {
     "sgd": (torch.optim.SGD, {}),
     "momentum": (torch.optim.SGD, {"momentum": 0.9}),
     "adam": (torch.optim.Adam, {}),
     "adamw": (torch.optim.AdamW, {}),
     "rmsprop": (torch.optim.RMSprop, {}),
+    "muon": (Muon, {}),
+    "muonh": (Muon, {"hyperball": True}),
+    "adamh": (torch.optim.Adam, {"hyperball": True}),
 }
+# What a group's `optimizer` may say.
+KINDS = (*_OWN, *_OF_PACKAGE)
 
 
 def make_optimizer(
@@ -50,7 +65,18 @@ def make_optimizer(
         >>> type(opt).__name__, opt.param_groups[0]["eps"]
         ('AdamW', 1e-06)
     """
-    own = [dict(group) for group in groups]
+    optimizer = build(groups, **options)
+    check_optimizer(optimizer, model)
+    return optimizer
+
+
+def build(groups: Iterable[Mapping[str, Any]], **options: Any) -> torch.optim.Optimizer:
+    """Return what `make_optimizer` returns, unchecked.
+
+    Raises:
+        ValueError: A group names no optimizer or an unknown one, or no class takes an option.
+    """
+    own = [_checked(dict(group)) for group in groups]
     kinds = list(dict.fromkeys(_kind(group) for group in own))
     made = {kind: _maker(kind, options) for kind in kinds}
     unknown = [name for name in options if not any(name in taken for _, taken in made.values())]
@@ -58,9 +84,7 @@ def make_optimizer(
         raise ValueError(f"option {unknown[0]!r} is taken by none of {', '.join(kinds)}.")
     makers = {kind: make for kind, (make, _) in made.items()}
     single = makers[kinds[0]] if len(kinds) == 1 else None
-    optimizer = single(own) if single else GroupedOptimizer(own, makers)
-    check_optimizer(optimizer, model)
-    return optimizer
+    return single(own) if single else GroupedOptimizer(own, makers)
 
 
 class GroupedOptimizer(torch.optim.Optimizer):
@@ -135,19 +159,43 @@ class _Maker:
         self.made, self.options = made, options
 
     def __call__(self, groups: list[Group]) -> torch.optim.Optimizer:
-        return self.made(groups, **self.options)
+        options = dict(self.options)
+        wrapped = options.pop("hyperball", False)
+        made = self.made(groups, **options)
+        return Hyperball(made) if wrapped else made
+
+
+def _checked(group: Group) -> Group:
+    kind = _kind(group)
+    if kind == "muon" and "relative_rate" in group and not group.keys() & {"factor", "name"}:
+        raise ValueError(
+            "a group's rates were planned for another optimizer, and Muon's factor would multiply "
+            "them. Give lrtransfer.parameterize optimizer='muon'."
+        )
+    if kind in ("shampoo", "soap"):
+        several = group.get("form", {}).keys() & {"stacked", "parts"}
+        if wrong := [p for p in group["params"] if several or p.ndim != 2]:
+            raise ValueError(
+                f"{kind} steps plain matrices, not a tensor of shape {tuple(wrong[0].shape)} that "
+                "holds several or a kernel: no source tells its rule. Use muon, or separate maps."
+            )
+    return group | ({"decoupled_weight_decay": True} if kind in _OF_PACKAGE else {})
 
 
 def _kind(group: Mapping[str, Any]) -> str:
     kind = group.get("optimizer")
-    if kind not in CLASSES:
+    if kind not in KINDS:
         said = "names no optimizer" if kind is None else f"names the optimizer {kind!r}"
-        raise ValueError(f"a group {said}. Give each group one of {', '.join(CLASSES)}.")
+        raise ValueError(f"a group {said}. Give each group one of {', '.join(KINDS)}.")
     return str(kind)
 
 
 def _maker(kind: str, options: Mapping[str, Any]) -> tuple[_Maker, frozenset[str]]:
-    made, implied = CLASSES[kind]
+    if kind in _OWN:
+        made, implied = _OWN[kind]
+    else:
+        name, implied = _OF_PACKAGE[kind]
+        made = of_package(name)
     taken = frozenset(inspect.signature(made).parameters)
     own = {name: value for name, value in options.items() if name in taken}
     return _Maker(made, {**implied, **own}), taken

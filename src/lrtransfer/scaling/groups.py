@@ -15,12 +15,28 @@ from lrtransfer.scaling.symmetry import Family
 
 Group = dict[str, Any]
 
+# How an optimizer's update scales with its gradient.
 FAMILIES: Mapping[str, Family] = {
     "sgd": "sgd",
     "momentum": "sgd",
     "adam": "adam",
     "adamw": "adam",
     "rmsprop": "adam",
+    "lion": "adam",
+    "adopt": "adam",
+    "muon": "adam",
+    "shampoo": "adam",
+    "soap": "adam",
+    "muonh": "adam",
+    "adamh": "adam",
+}
+# Those that step hidden matrices alone, the rest being AdamW's -> their own column of the table.
+OF_MATRICES: Mapping[str, str] = {
+    "muon": "muon",
+    "shampoo": "shampoo",
+    "soap": "soap",
+    "muonh": "fixed_norm",
+    "adamh": "fixed_norm",
 }
 # Subclasses first: AdamW is an Adam.
 _CLASSES: tuple[tuple[type[torch.optim.Optimizer], str], ...] = (
@@ -65,6 +81,17 @@ def optimizer_name(optimizer: str | type[torch.optim.Optimizer]) -> str:
         "one the name of the optimizer that moves alike: by the gradient (sgd), or by the "
         "gradient over its size (adamw)."
     )
+
+
+def column(optimizer: str) -> str:
+    """Return the column of a parameterization's table that an optimizer follows.
+
+    Example:
+        >>> from lrtransfer.scaling.groups import column
+        >>> column("lion"), column("muonh")
+        ('adam', 'fixed_norm')
+    """
+    return OF_MATRICES.get(optimizer, FAMILIES[optimizer])
 
 
 def check_settings(settings: Settings, optimizer: str) -> None:

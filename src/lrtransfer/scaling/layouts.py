@@ -28,6 +28,7 @@ _TENSOR_ROLES = frozenset(
 _FIELDS = frozenset(
     {"tensors", "branches", "inside", "inside_if", "logits", "readout", "final_norm"}
 )
+_MAPS = re.compile(r"(x|woven)([1-9]\d*)")
 _LOGITS = frozenset({"queries", "parts", "interleaved", "head", "scale"})
 
 Entry = Mapping[str, Any]
@@ -44,6 +45,8 @@ class TensorLayout:
         kept: Whether its initial values stay.
         undecayed: Whether weight decay skips it.
         uneven: Whether its sizes grow by parts, and do not tell the width.
+        maps: Of how many maps its outputs consist; None where it is not said.
+        woven: Whether the outputs of those alternate.
     """
 
     axes: tuple[str, ...] = ()
@@ -51,6 +54,8 @@ class TensorLayout:
     kept: bool = False
     undecayed: bool = False
     uneven: bool = False
+    maps: int | None = None
+    woven: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,19 @@ class Logits:
     part: tuple[int, int] | None = None
     period: int | None = None
     scale: str | None = None
+
+    def maps(self, outputs: int) -> tuple[int, int] | None:
+        """Return of how many maps the module consists and how often they alternate, or None.
+
+        Args:
+            outputs: Its features.
+        """
+        if self.part is None:
+            return None
+        size = self.part[1] - self.part[0]
+        if self.period is None:
+            return outputs // size, 1
+        return self.period // size, outputs // self.period
 
 
 @dataclass(frozen=True)
@@ -187,7 +205,14 @@ def _tensor(said: str) -> TensorLayout:
     words = said.split()
     role = next((word for word in words if word in _TENSOR_ROLES), None)
     marks = {mark: mark in words for mark in _MARKS}
-    return TensorLayout(tuple(word for word in words if word in AXES), role, **marks)
+    maps = next((found for word in words if (found := _MAPS.fullmatch(word))), None)
+    return TensorLayout(
+        tuple(word for word in words if word in AXES),
+        role,
+        **marks,
+        maps=None if maps is None else int(maps[2]),
+        woven=maps is not None and maps[1] == "woven",
+    )
 
 
 @cache
@@ -203,13 +228,15 @@ def _check_entry(key: str, entry: Any) -> None:
     _check_keys(place, entry, _FIELDS)
     for name, said in entry.get("tensors", {}).items():
         words = str(said).split()
-        unknown = [w for w in words if w not in AXES | _TENSOR_ROLES | _MARKS]
+        known = AXES | _TENSOR_ROLES | _MARKS
+        unknown = [w for w in words if w not in known and not _MAPS.fullmatch(w)]
         axes, roles = [w for w in words if w in AXES], [w for w in words if w in _TENSOR_ROLES]
         if unknown or bool(axes) == bool(roles) or len(roles) > 1:
             raise ValueError(
                 f"{place} says {said!r} of {name}. Give the meaning of its axes "
                 f"({', '.join(sorted(AXES))}) or a role ({', '.join(sorted(_TENSOR_ROLES))}), "
-                f"and after it what applies of {', '.join(sorted(_MARKS))}."
+                f"and after it what applies of {', '.join(sorted(_MARKS))}, x2 (maps side by side) "
+                "or woven2."
             )
     sites = entry.get("logits", [])
     for site in [sites] if isinstance(sites, Mapping) else sites:

@@ -15,20 +15,23 @@ from lrtransfer.scaling.attention import multiplier, resolve_attention
 from lrtransfer.scaling.branches import resolve_branches
 from lrtransfer.scaling.groups import (
     FAMILIES,
+    OF_MATRICES,
     Group,
     Settings,
     build_groups,
     check_settings,
+    column,
     optimizer_name,
 )
 from lrtransfer.scaling.hooks import effective, register, remove_multipliers
 from lrtransfer.scaling.layout import Layout, listed
 from lrtransfer.scaling.layouts import Known, read_layouts
+from lrtransfer.scaling.matrix_optimizer import MatrixOptimizer
 from lrtransfer.scaling.names import expand, expand_keys
 from lrtransfer.scaling.roles import Roles
 from lrtransfer.scaling.roles_and_width import Base, check_tensors, roles_and_width
 from lrtransfer.scaling.rules import Constants, Scaled
-from lrtransfer.scaling.symmetry import Family, absorbed
+from lrtransfer.scaling.symmetry import absorbed, family_of
 from lrtransfer.scaling.undo import undone_on_error
 from lrtransfer.scaling.uses import Numbers, Scaler, absorbed_numbers
 
@@ -40,7 +43,7 @@ def parameterize(
     model: nn.Module,
     parameterization: str | Mapping[str, Any],
     *,
-    optimizer: str | type[torch.optim.Optimizer],
+    optimizer: str | type[torch.optim.Optimizer] | MatrixOptimizer,
     lr: float,
     weight_decay: float = 0.0,
     eps: float = 1e-8,
@@ -85,7 +88,9 @@ def parameterize(
             role) and are in no group.
         parameterization: A name in `parameterizations.yaml`, or an entry of your own in its form:
             `{"families": {"adam": {"hidden": {"init": {"fan_in": -0.5}, …}, …}}}`.
-        optimizer: `sgd`, `momentum`, `adam`, `adamw`, `rmsprop`, or torch's class.
+        optimizer: `sgd`, `momentum`, `adam`, `adamw`, `rmsprop`, or torch's class; `lion`, `adopt`;
+            or one of hidden matrices, `muon`, `shampoo`, `soap`, `muonh`, `adamh`, with AdamW for
+            the rest, as a name or a `MatrixOptimizer`.
         lr: The global learning rate.
         weight_decay: The global λ; a step shrinks a tensor by its own rate times its own λ. Gains,
             biases and scalars have none, nor has what the layouts say so of.
@@ -131,11 +136,14 @@ def parameterize(
         >>> {group["role"]: group["relative_rate"] for group in groups}
         {'input': 0.5, 'bias': 1.0, 'hidden': 0.03125, 'output': 0.03125, 'scalar_bias': 1.0}
     """
-    name = optimizer_name(optimizer)
+    chosen = optimizer if isinstance(optimizer, MatrixOptimizer) else None
+    name = chosen.name if chosen else optimizer_name(optimizer)  # type: ignore[arg-type]
+    if name in OF_MATRICES:
+        chosen = chosen or MatrixOptimizer(name)
     family, settings = FAMILIES[name], Settings(lr, weight_decay, eps)
     check_settings(settings, name)
     check_tensors(model)
-    rules = table.rules(parameterization, family)
+    rules = table.rules(parameterization, column(name))
     told = Layout.of(layout)
     known = read_layouts(model, told.modules)
     tensors = [n for n, _ in model.named_parameters(remove_duplicate=False)]
@@ -148,7 +156,7 @@ def parameterize(
     constants = Constants(
         residual.exponent, _gamma0(rules, gamma0), base_width, residual.base_depth
     )
-    scaler = Scaler(rules, constants, residual, width, family)
+    scaler = Scaler(rules, constants, residual, width, column(name))
     fans = expand_keys(told.fans, tensors, "fans")
     numbers = absorbed_numbers(model, scaler, roles, fans, known.tensors)
     logits = resolve_attention(
@@ -166,10 +174,12 @@ def parameterize(
     kept = {*expand(listed(told.kept), tensors, "kept"), *known.named("kept"), *scalars}
     taken = take_in(model, effective(model, planned), known.branches, known.norms, kept)
     undecayed = {*known.named("undecayed"), *scalars}
-    scaled = _scaled(numbers, taken.factors, undecayed, family)
+    scaled = _scaled(numbers, taken.factors, undecayed, column(name))
     groups = build_groups(model, scaled, numbers.roles, settings, family)
     for group in groups:
         group["optimizer"] = name
+    if chosen:
+        groups = chosen.divide(groups, model, known, lr=lr, fans=fans)
     source = torch.Generator().manual_seed(seed) if isinstance(seed, int) else seed
     with undone_on_error(model, source, weights=initialise):
         drawn = _draw(model, scaled, source) if initialise else {}
@@ -191,13 +201,15 @@ def _gamma0(rules: table.Rules, gamma0: float) -> float:
 
 
 def _scaled(
-    numbers: Numbers, factors: Mapping[str, float], undecayed: Set[str], family: Family
+    numbers: Numbers, factors: Mapping[str, float], undecayed: Set[str], column: str
 ) -> dict[str, Scaled]:
     """Return the numbers with what tensors take in, and no decay where none shall be."""
     scaled = {}
     for name, own in numbers.scaled.items():
-        scaled[name] = absorbed(replace(own, multiplier=factors.get(name, 1.0)), family)
-        if numbers.roles[name] in _UNDECAYED or name in undecayed:
+        role = numbers.roles[name]
+        alone = replace(own, multiplier=factors.get(name, 1.0))
+        scaled[name] = absorbed(alone, family_of(column, role))
+        if role in _UNDECAYED or name in undecayed:
             scaled[name] = replace(scaled[name], weight_decay=0.0)
     return scaled
 

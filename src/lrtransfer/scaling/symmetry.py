@@ -16,7 +16,22 @@ from typing import Literal
 
 from lrtransfer.scaling.rules import Scaled
 
-Family = Literal["sgd", "adam"]
+Family = Literal["sgd", "adam", "norm"]
+
+
+def family_of(column: str, role: str) -> Family:
+    """Return how the update of a tensor scales, under a column of the table.
+
+    Only a hidden matrix of fixed norm moves by a share of itself, whatever its size.
+
+    Example:
+        >>> from lrtransfer.scaling.symmetry import family_of
+        >>> family_of("muon", "hidden"), family_of("fixed_norm", "hidden")
+        ('adam', 'norm')
+    """
+    if column == "sgd":
+        return "sgd"
+    return "norm" if column == "fixed_norm" and role == "hidden" else "adam"
 
 
 def moved(scaled: Scaled, factor: float, family: Family) -> Scaled:
@@ -25,8 +40,8 @@ def moved(scaled: Scaled, factor: float, family: Family) -> Scaled:
     Args:
         scaled: The numbers of one tensor.
         factor: c, positive.
-        family: Whether updates are proportional to the gradient (`sgd`) or normalised by its
-            size (`adam`).
+        family: Whether updates are proportional to the gradient (`sgd`), normalised by its
+            size (`adam`), or to the tensor (`norm`).
 
     Raises:
         ValueError: `factor` is not positive.
@@ -40,7 +55,7 @@ def moved(scaled: Scaled, factor: float, family: Family) -> Scaled:
     """
     if not factor > 0:
         raise ValueError(f"factor is {factor}. Give a positive number.")
-    rate = factor**2 if family == "sgd" else factor
+    rate = {"sgd": factor**2, "adam": factor, "norm": 1.0}[family]
     return replace(
         scaled,
         multiplier=scaled.multiplier * factor,
@@ -48,7 +63,7 @@ def moved(scaled: Scaled, factor: float, family: Family) -> Scaled:
         mean=scaled.mean / factor,
         learning_rate=scaled.learning_rate / rate,
         weight_decay=scaled.weight_decay * rate,
-        epsilon=scaled.epsilon * (factor if family == "adam" else 1.0),
+        epsilon=scaled.epsilon * (1.0 if family == "sgd" else factor),
     )
 
 

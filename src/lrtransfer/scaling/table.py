@@ -10,8 +10,8 @@ from typing import Any
 import yaml
 
 from lrtransfer.scaling.apply import UnknownRoleError
+from lrtransfer.scaling.held_width import twice
 from lrtransfer.scaling.rules import QUANTITIES
-from lrtransfer.scaling.symmetry import Family
 
 TABLE = Path(__file__).with_name("parameterizations.yaml")
 BASES = ("fan_in", "fan_out", "width", "depth", "branch_depth", "gamma0")
@@ -30,13 +30,13 @@ def names() -> list[str]:
     return sorted(_builtin())
 
 
-def rules(parameterization: str | Mapping[str, Any], family: Family) -> Rules:
+def rules(parameterization: str | Mapping[str, Any], family: str) -> Rules:
     """Return role -> exponents of one optimizer family, as `rules.scale` takes them.
 
     Args:
         parameterization: The name of a built-in, or an entry in the form of
             `parameterizations.yaml`: `{"families": {"adam": {"hidden": {…}, …}}}`.
-        family: `sgd` or `adam`.
+        family: `sgd`, `adam`, or one of the families of matrices (`muon`, …).
 
     Returns:
         The entry's roles. `scalar_gain`, a gain whose size does not grow with the width (of a
@@ -44,7 +44,8 @@ def rules(parameterization: str | Mapping[str, Any], family: Family) -> Rules:
         like `norm_gain`.
 
     Raises:
-        ValueError: No such name, no such family, or the entry is not in the form of the file.
+        ValueError: No such name, no such family, the entry is not in the form of the file, or it
+            scales with the width what the family's optimizer scales already.
 
     Example:
         >>> from lrtransfer.scaling.table import rules
@@ -72,6 +73,8 @@ def rules(parameterization: str | Mapping[str, Any], family: Family) -> Rules:
             "parameterization."
         )
     found = {role: _rule(role, rule) for role, rule in families[family].items()}
+    if wrong := twice(found, family):
+        raise ValueError(f"parameterization {label}: {wrong}")
     if {"scalar_bias", "norm_gain"} <= found.keys():
         start = {k: v for k, v in found["norm_gain"].items() if k in ("mean", "init")}
         scalar_gain = {k: v for k, v in found["scalar_bias"].items() if k not in ("mean", "init")}

@@ -13,7 +13,7 @@ from lrtransfer.scaling.fans import fans
 from lrtransfer.scaling.hooks import MultiplyArgument, Planned
 from lrtransfer.scaling.layouts import TensorLayout
 from lrtransfer.scaling.rules import Constants, Scaled, Shape, scale
-from lrtransfer.scaling.symmetry import Family, absorbed
+from lrtransfer.scaling.symmetry import absorbed, family_of
 from lrtransfer.scaling.table import Rules
 
 # Modules that are linear in their first argument, `input`.
@@ -59,14 +59,14 @@ class Scaler:
         constants: The parameterization's constants.
         branches: Residual branches and depth.
         width: N.
-        family: The optimizer's.
+        column: The table's, of the optimizer's family.
     """
 
     rules: Rules
     constants: Constants
     branches: Branches
     width: int
-    family: Family
+    column: str
 
     def use(self, name: str, role: str, fans: tuple[int, int]) -> Use:
         """Return a use of a parameter.
@@ -88,7 +88,7 @@ class Scaler:
         inside, (fan_in, fan_out) = self.branches.hold(name), fans
         shape = Shape(fan_in, self.width, self.branches.depth, fan_out, in_branch=inside)
         numbers = scale(self.rules[role], shape, self.constants)
-        return Use(name, role, absorbed(numbers, self.family))
+        return Use(name, role, absorbed(numbers, family_of(self.column, role)))
 
 
 def absorbed_numbers(

@@ -142,7 +142,8 @@ def test_the_catalog_reads_options_whose_defaults_fit(family: str) -> None:
     options = catalog.options("models", family)
     assert options.keys() >= GRID_OPTIONS
     for name, option in options.items():
-        assert option.annotation.startswith("Literal[") or option.annotation in {
+        annotation = option.annotation.removesuffix(" | None")
+        assert annotation.startswith("Literal[") or annotation in {
             "int",
             "float",
             "bool",

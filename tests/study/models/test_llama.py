@@ -66,3 +66,18 @@ def test_options_are_checked() -> None:
         net(depth=3)
     with pytest.raises(ValueError, match="more than block_size 6"):
         net()(torch.zeros(1, 7, dtype=torch.int64))
+    with pytest.raises(ValueError, match="kv_heads is 3, which does not divide heads 2"):
+        net(kv_heads=3)
+
+
+def test_grouped_queries_are_a_whole_net_whose_keys_repeat() -> None:
+    grouped, whole = net(heads=4, kv_heads=2), net(heads=4)
+    state = grouped.state_dict()
+    for name in whole.state_dict():
+        if name.endswith(("key.weight", "value.weight")):
+            heads = state[name].unflatten(0, (2, 2))  # two heads of two dimensions
+            state[name] = heads.repeat_interleave(2, 0).flatten(0, 1)
+    whole.load_state_dict(state)
+    torch.testing.assert_close(grouped(TOKENS), whole(TOKENS), rtol=1e-12, atol=1e-12)
+    attention = grouped.branches[0][1]  # type: ignore[index]
+    assert attention.key.weight.shape == attention.value.weight.shape == (4, 8)

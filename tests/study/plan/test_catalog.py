@@ -152,6 +152,9 @@ def test_constants_are_read_from_the_member_s_file() -> None:
         ("Literal['a', 'b']", "a", None),
         ("Literal['a']", "a", None),
         ("Literal['a', 'b']", "c", "one of a, b"),
+        ("int | None", None, None),
+        ("int | None", 2, None),
+        ("int | None", -1, "a whole number of at least 0"),
         ("Tensor", object(), None),
     ],
 )

@@ -21,6 +21,7 @@ from .package_copy import PackageCopy, package_copy
 
 PLAIN = configured("adamw", probes=["norms"])
 _RULE = {"rule": "standard", "power": None, "unscaled": ["hidden"], "faster": [], "undecayed": []}
+_HORIZON = {"rule": "sde", "batch": 2.0, "duration": 0.5}
 _WARMUP = {"name": "exponential", "fraction": 0.5}
 _CONVNET = {
     "family": "residual_convnet",
@@ -66,6 +67,7 @@ OTHERS: dict[str, tuple[Callable[[], RunConfig], str]] = {
         lambda: changed(PLAIN, replay={"name": PLAIN.optimizer.name, "options": {}}),
         "study/training/replay.py",
     ),
+    "horizon": (lambda: changed(PLAIN, horizon=_HORIZON), "study/training/horizon.py"),
     "augmentation": (
         lambda: changed(PLAIN, augmentation="crop_flip"),
         "study/training/augmentation.py",
@@ -91,6 +93,7 @@ def trainable() -> RunConfig:
         parameterization={"rules": rules("mup_table3", "adamw")},
         decay=_RULE,
         group_warmup=_WARMUP,
+        horizon=_HORIZON,
         augmentation="crop_flip",
         train_samples=20,
         tuner={"name": "constant", "options": {"learning_rate": 1.0}},

@@ -24,7 +24,7 @@ def test_every_configuration_of_the_repository_is_read_back_from_its_json(scale:
 def test_an_option_that_a_run_goes_without_is_left_out() -> None:
     config = tiny_run().config
     absent = {"augmentation", "decay", "group_warmup", "one_pass", "trained", "train_samples"}
-    assert not (absent | {"tuner", "replay"}) & config.to_json().keys()
+    assert not (absent | {"tuner", "replay", "horizon"}) & config.to_json().keys()
     given = replace(config, one_pass=True, tuner=NamedConfig(name="cdat", options={}))
     assert given.to_json().keys() - config.to_json().keys() == {"one_pass", "tuner"}
 

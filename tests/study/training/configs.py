@@ -20,6 +20,18 @@ OPTIMIZERS: dict[str, tuple[str, dict[str, Any]]] = {
     "adamw": ("adamw", {"weight_decay": 0.1}),
     "rmsprop": ("rmsprop", {"momentum": 0.5}),
 }
+# Those of hidden matrices, and of another package.
+OF_MATRICES: dict[str, tuple[str, dict[str, Any]]] = {
+    "muon": ("muon", {"rest_rate": 0.5, "weight_decay": 0.1}),
+    "muonh": ("muonh", {"weight_decay": 0.1}),
+    "adamh": ("adamh", {}),
+}
+OF_PACKAGE: dict[str, tuple[str, dict[str, Any]]] = {
+    "lion": ("lion", {"weight_decay": 0.1}),
+    "adopt": ("adopt", {"weight_decay": 0.1}),
+    "shampoo": ("shampoo", {"compute_every": 2}),
+    "soap": ("soap", {"compute_every": 2, "weight_decay": 0.1}),
+}
 
 
 def rules(parameterization: str, optimizer: str) -> dict[str, Any]:
@@ -39,13 +51,13 @@ def configured(
     """Return the configuration of the first measured tiny run, in float64, with another optimizer.
 
     Args:
-        optimizer: A name in ``OPTIMIZERS``.
+        optimizer: A name in one of the tables above.
         parameterization: Of the table.
         probes: What to measure; None is what the tiny study measures.
         run: Where the rest comes from; None is the first measured tiny run.
         changes: Other entries of the configuration, as JSON has them.
     """
-    name, options = OPTIMIZERS[optimizer]
+    name, options = (OPTIMIZERS | OF_MATRICES | OF_PACKAGE)[optimizer]
     config = (run or tiny_run(precision="float64")).config.to_json()
     constants = config["parameterization"]["constants"] | {"base_width": 2}
     measure = config["measure"] | ({"probes": probes} if probes is not None else {})

@@ -20,7 +20,16 @@ from lrtransfer.study.training.resume import load_state, save_state
 from lrtransfer.study.training.run import Hooks, Log, TrainingRun
 from tests.tiny import blobs
 
-from .configs import OPTIMIZERS, changed, configured, images, language_model, text
+from .configs import (
+    OF_MATRICES,
+    OF_PACKAGE,
+    OPTIMIZERS,
+    changed,
+    configured,
+    images,
+    language_model,
+    text,
+)
 
 CPU = torch.device("cpu")
 ADAPTIVE = ["norms", "preconditioned_sharpness", "sharpness", "subset_loss"]
@@ -67,6 +76,34 @@ def test_a_resumed_run_is_bit_equal_with_every_optimizer(optimizer: str, tmp_pat
     whole = straight(config, blobs())
     assert interrupted(config, blobs(), tmp_path / "state") == whole
     assert len(whole[0]) == 6
+
+
+@pytest.mark.parametrize("optimizer", [*OF_MATRICES, *OF_PACKAGE])
+def test_a_resumed_run_of_matrices_is_bit_equal(optimizer: str, tmp_path: Path) -> None:
+    if optimizer in OF_PACKAGE:
+        pytest.importorskip("pytorch_optimizer")
+    config = configured(optimizer, probes=["norms", "subset_loss"])
+    whole = straight(config, blobs())
+    assert interrupted(config, blobs(), tmp_path / "state") == whole
+    assert whole[0][-1] < whole[0][0]
+
+
+def test_a_matrix_of_fixed_norm_keeps_it_and_the_rest_has_its_own_rate() -> None:
+    run = TrainingRun(configured("muonh", probes=["norms"]), blobs(), CPU)
+    before = run.weights()
+    run.execute(Hooks())
+    hidden = [n for n, role in run.network.roles.tensors.items() if role == "hidden"]
+    assert hidden
+    for name in hidden:
+        assert not torch.equal(run.weights()[name], before[name])
+        assert torch.allclose(run.weights()[name].norm(), before[name].norm(), rtol=1e-12)
+    slower = TrainingRun(configured("muon", probes=["norms"]), blobs(), CPU)
+    slower.execute(Hooks())
+    rates = {group["name"]: group["lr"] for group in slower.optimizer.param_groups}
+    planned = slower.network.relative_rates
+    assert rates["readout.weight"] / planned["readout.weight"] == pytest.approx(
+        rates[hidden[0]] / planned[hidden[0]] * 0.5
+    )
 
 
 def test_a_resumed_run_on_text_is_bit_equal(tmp_path: Path) -> None:

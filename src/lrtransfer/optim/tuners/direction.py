@@ -68,7 +68,13 @@ def check_base(base: torch.optim.Optimizer) -> None:
             raise ValueError(
                 "base has differentiable=True; a tuner's step has no graph, leave it out"
             )
-        if group.get("weight_decay") and not _is_known(base):
+        if group.get("fixed_norm"):
+            raise ValueError(
+                "base keeps norms fixed, so its step is no line in the learning rate that a tuner "
+                "could choose along; tune without Hyperball"
+            )
+        known = _is_known(base) or group.get("decoupled_weight_decay")
+        if group.get("weight_decay") and not known:
             raise ValueError(
                 f"base is {name} with weight_decay={group['weight_decay']}, and whether it couples "
                 "the decay to the gradient is unknown; use weight_decay=0 and add the penalty to "

@@ -30,11 +30,13 @@ class Llama(nn.Module):
         mlp_ratio: Inner width of SwiGLU over N; 3 in the runs of Kosson et al. (2025).
         rotary_base: Base of the rotary position embedding.
         qk_norm: Whether queries and keys pass an RMS norm per head.
+        kv_heads: Heads of keys and values, each shared by heads/kv_heads of the queries; None has
+            one for each. How a rate should scale with that ratio no source establishes.
 
     Raises:
         ValueError: `depth` is odd, `heads` does not divide `width` into even parts,
-            `head_size` does not divide `width`, `block_size` or `mlp_ratio` is below 1, or
-            `rotary_base` is not positive.
+            `head_size` does not divide `width`, `kv_heads` does not divide `heads`, `block_size`
+            or `mlp_ratio` is below 1, or `rotary_base` is not positive.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Llama(nn.Module):
         mlp_ratio: int = 3,
         rotary_base: float = 10000.0,
         qk_norm: bool = False,
+        kv_heads: int | None = None,
     ) -> None:
         super().__init__()
         check_block(block_size)
@@ -69,6 +72,7 @@ class Llama(nn.Module):
                 bias=False,
                 qk_norm=qk_norm,
                 rotary_base=rotary_base,
+                kv_heads=kv_heads,
             )
             self.branches.append(nn.Sequential(rms_norm(width), attention))
             self.branches.append(nn.Sequential(rms_norm(width), SwiGLU(width, mlp_ratio * width)))
@@ -115,6 +119,7 @@ CASES = {
     "nets": [
         ({"depth": 2, "qk_norm": True}, 2, 1.4012230961350844),
         ({}, 4, 1.27593745122832),
+        ({"depth": 2, "kv_heads": 1}, 2, 1.5699457508344743),
     ],
 }
 MODEL = Llama

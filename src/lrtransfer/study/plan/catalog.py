@@ -190,8 +190,10 @@ def mismatch(annotation: str, value: object) -> str | None:
     """Return what `value` should have been, or None where it fits the annotation's text.
 
     Understands `int` (a size, count or seed: never negative), `float`, `bool`, `str` and
-    `Literal[...]`; any other annotation is left to the constructor.
+    `Literal[...]`, each also with `| None`; any other annotation is left to the constructor.
     """
+    if annotation.endswith(" | None"):
+        return None if value is None else mismatch(annotation.removesuffix(" | None"), value)
     if annotation.startswith("Literal["):
         allowed = ast.literal_eval(f"({annotation[8:-1]},)")
         return None if value in allowed else "one of " + ", ".join(map(str, allowed))

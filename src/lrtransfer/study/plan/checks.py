@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Iterator, Mapping
+from typing import Any
 
+from lrtransfer.scaling.held_width import twice
+from lrtransfer.scaling.horizon import KNOWN
 from lrtransfer.study.plan import catalog
 from lrtransfer.study.plan.catalog import GRID_OPTIONS
 from lrtransfer.study.plan.messages import closest, unfit, unknown
@@ -19,6 +22,7 @@ from lrtransfer.study.plan.schema import (
     ParameterizationSpec,
     Spectra,
     Study,
+    TensorRule,
     of_arm,
 )
 from lrtransfer.study.plan.values import Options
@@ -149,7 +153,10 @@ def _arm(
                 f"{where}: {arm.parameterization!r} has no rules for the {column} family of "
                 f"optimizer {optimizer!r}. Add families.{column} to it."
             )
+        elif wrong := twice(_plain(rule.families[column]), column):
+            yield f"{where}: {wrong}"
     yield from _decay(path, experiment, arm)
+    yield from _horizon(path, arm)
     declared = [catalog.options("models", model) for model in _models(experiment)]
     for option, value in arm.model_options.items():
         place = f"{path}.model_options.{option}"
@@ -175,6 +182,10 @@ def _replay(path: str, arm: Arm, other: NamedSpec) -> Iterator[str]:
             f"{path}: {other.name!r} is of another family than {arm.optimizer.name!r}, whose rates "
             "scale otherwise. Choose one of the same."
         )
+
+
+def _plain(roles: Mapping[str, TensorRule]) -> dict[str, Any]:
+    return {role: rule.model_dump(exclude_defaults=True) for role, rule in roles.items()}
 
 
 def _models(experiment: Experiment) -> list[str]:
@@ -213,6 +224,20 @@ def _decay(path: str, experiment: Experiment, arm: Arm) -> Iterator[str]:
             yield from _known(f"{path}.decay.{field}", "role", role, set.intersection(*roles))
     for role in sorted(set(rule.unscaled) & set(rule.faster)):
         yield f"{path}.decay.faster: {role!r} is unscaled too. Choose one."
+
+
+def _horizon(path: str, arm: Arm) -> Iterator[str]:
+    """Check that a rule of batch and duration has a source for the arm's optimizer."""
+    rule, optimizer = arm.horizon, arm.optimizer
+    if rule is None:
+        return
+    if optimizer.name not in KNOWN[rule.rule]:
+        yield (
+            f"{path}.horizon.rule: no source tells {rule.rule} for {optimizer.name!r}. Choose one "
+            f"of {', '.join(sorted(KNOWN[rule.rule]))}, or another rule."
+        )
+    elif rule.rule == "hyper_p" and optimizer.options.get("weight_decay"):
+        yield f"{path}.horizon.rule: hyper_p is without decay. Remove weight_decay."
 
 
 def _settings(experiment: Experiment, name: str) -> str:

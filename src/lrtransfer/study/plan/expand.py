@@ -11,6 +11,7 @@ from functools import partial
 from itertools import product
 from typing import Any
 
+from lrtransfer.scaling.horizon import horizon
 from lrtransfer.study.plan import catalog, fingerprint
 from lrtransfer.study.plan.catalog import GRID_OPTIONS
 from lrtransfer.study.plan.checks import selected
@@ -21,6 +22,7 @@ from lrtransfer.study.plan.run_config import (
     DecayConfig,
     DensityConfig,
     GroupWarmupConfig,
+    HorizonConfig,
     MeasureConfig,
     ModelConfig,
     NamedConfig,
@@ -34,6 +36,7 @@ from lrtransfer.study.plan.schema import (
     DecayRule,
     Experiment,
     Grid,
+    Horizon,
     Measure,
     NamedSpec,
     Spectra,
@@ -251,6 +254,9 @@ def _shared_config(
         options = {**optimizer.options, "weight_decay": of_arm(grid.weight_decay, arm_name)}
         optimizer = NamedSpec(name=optimizer.name, options=options)
     decay, tuner, warmup, samples = arm.decay, arm.tuner, arm.group_warmup, grid.train_samples
+    batch, steps = of_arm(grid.batch_size, arm_name), of_arm(grid.steps, arm_name)
+    by = None if arm.horizon is None else _horizon(arm.horizon, batch, steps)
+    named = _named("optim", optimizer)
     return partial(
         RunConfig,
         data=dataset,
@@ -262,10 +268,10 @@ def _shared_config(
         ),
         parameterization=_parameterization(experiment, grid, arm, model.family, study),
         loss=experiment.loss,
-        optimizer=_named("optim", optimizer),
+        optimizer=named if by is None else _with_betas(named, by),
         schedule=_named("optim/schedules", arm.schedule),
-        batch_size=of_arm(grid.batch_size, arm_name),
-        steps=of_arm(grid.steps, arm_name),
+        batch_size=batch,
+        steps=steps,
         precision=grid.precision,
         trained=arm.trained,
         augmentation=None if grid.augmentation == "none" else grid.augmentation,
@@ -278,6 +284,7 @@ def _shared_config(
         micro_batch=grid.micro_batch,
         compile=grid.compile,
         fused=grid.fused or None,
+        horizon=by,
     )
 
 
@@ -289,6 +296,21 @@ def _decay(rule: DecayRule) -> DecayConfig:
         faster=tuple(sorted(rule.faster)),
         undecayed=tuple(sorted(rule.undecayed)),
     )
+
+
+def _horizon(base: Horizon, batch: int, steps: int) -> HorizonConfig:
+    samples = batch * steps / (base.batch_size * base.steps)
+    return HorizonConfig(rule=base.rule, batch=batch / base.batch_size, duration=samples)
+
+
+def _with_betas(optimizer: NamedConfig, by: HorizonConfig) -> NamedConfig:
+    """Return the optimizer with the β that the rule makes of its own, which are AdamW's."""
+    betas = tuple(optimizer.options.get(name) for name in ("beta1", "beta2"))
+    if None in betas:
+        return optimizer
+    found = horizon(by.rule, "adamw", batch=by.batch, duration=by.duration, betas=betas)  # type: ignore[arg-type]
+    scaled = dict(zip(("beta1", "beta2"), found.betas or betas, strict=True))
+    return NamedConfig(name=optimizer.name, options={**optimizer.options, **scaled})
 
 
 def _parameterization(

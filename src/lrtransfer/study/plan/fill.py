@@ -14,7 +14,7 @@ _OF_EXPERIMENT = (
 )
 _OF_ARM = (
     *("label", "parameterization", "model_options", "optimizer", "schedule", "trained", "decay"),
-    *("group_warmup", "tuner", "replay"),
+    *("group_warmup", "horizon", "tuner", "replay"),
 )
 _OF_GRID = (
     *("widths", "depths", "seeds", "precision", "micro_batch", "compile", "fused"),

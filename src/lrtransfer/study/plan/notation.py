@@ -94,6 +94,11 @@ class GroupWarmup(schema.GroupWarmup):
 
 
 @_in_part
+class Horizon(schema.Horizon):
+    """`schema.Horizon`, as far as it differs."""
+
+
+@_in_part
 class Measure(schema.Measure):
     """`schema.Measure`, as far as it differs."""
 
@@ -143,6 +148,7 @@ class Setting(ArmAtScale):
     trained: Trained = UNSAID
     decay: Decay | None = None
     group_warmup: GroupWarmup | None = None
+    horizon: Horizon | None = None
     tuner: Member | None = None
     replay: Member | None = None
 

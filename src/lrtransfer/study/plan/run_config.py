@@ -88,6 +88,18 @@ class GroupWarmupConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HorizonConfig:
+    """A rule of batch and duration (`scaling/horizon.py`), and both over those of the base.
+
+    The optimizer's options hold β₁ and β₂ as the rule has them.
+    """
+
+    rule: Literal["sde", "root_batch", "hyper_p"]
+    batch: float
+    duration: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunConfig:
     """All that can change the result of a run, apart from the code.
 
@@ -101,6 +113,7 @@ class RunConfig:
         augmentation: A function of `training/augmentation.py`; None trains on the images as is.
         decay: None leaves the parameterization's own numbers.
         group_warmup: None has the schedule alone.
+        horizon: None leaves the numbers as they are at every batch and duration.
         one_pass: Whether a run that would see a sample twice is refused.
         tuner: None trains at the learning rates themselves.
         train_samples: Training samples that the run sees; None is all of them.
@@ -134,6 +147,7 @@ class RunConfig:
     micro_batch: int | None = None
     compile: Literal["default", "reduce-overhead", "max-autotune"] | None = None
     fused: bool | None = None
+    horizon: HorizonConfig | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the configuration as JSON has it: nested mappings, lists and plain values."""
@@ -156,6 +170,7 @@ class RunConfig:
             "group_warmup": GroupWarmupConfig,
             "tuner": NamedConfig,
             "replay": NamedConfig,
+            "horizon": HorizonConfig,
         }
         own = _without_schema(content)
         given = {

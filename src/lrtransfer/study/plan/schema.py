@@ -26,6 +26,7 @@ from lrtransfer.study.plan.values import (
     Depths,
     Group,
     GroupWarmupName,
+    HorizonRule,
     Label,
     Megabytes,
     Minutes,
@@ -121,6 +122,20 @@ class GroupWarmup(Section):
     fraction: Annotated[float, Field(gt=0.0, le=1.0)]
 
 
+class Horizon(Section):
+    """The batch and the length at which an arm was tuned, and the rule from there to its own.
+
+    Attributes:
+        rule: See `lrtransfer.scaling.horizon`.
+        batch_size: Samples of an update at the base.
+        steps: Updates of a run at the base.
+    """
+
+    rule: HorizonRule
+    batch_size: Positive
+    steps: Positive
+
+
 class Arm(Section):
     """One setting of what the experiment compares.
 
@@ -130,6 +145,7 @@ class Arm(Section):
         trained: `all` tensors, or the `output` alone (random features).
         decay: The rule of learning rate and weight decay over widths; None leaves the table's.
         group_warmup: A warm-up of the tensors that `decay` leaves unscaled.
+        horizon: A rule of batch and duration for rate, decay, ε and β; None leaves them.
         tuner: What chooses the learning rate of every step around the optimizer; the arm's
             learning rates are then factors on the tuner's own. None trains at them.
         replay: The optimizer of another run, whose effective rates η/‖W‖ each matrix is forced to.
@@ -144,6 +160,7 @@ class Arm(Section):
     trained: Trained = "all"
     decay: DecayRule | None = None
     group_warmup: GroupWarmup | None = None
+    horizon: Horizon | None = None
     tuner: NamedSpec | None = None
     replay: NamedSpec | None = None
 
@@ -320,12 +337,15 @@ class TensorRule(Section):
     epsilon: Power = Power()
 
 
+Column = Literal["sgd", "adam", "muon", "shampoo", "soap", "fixed_norm"]
+
+
 class ParameterizationSpec(Section):
     """A parameterization as data: optimizer family -> tensor role -> exponents."""
 
     description: Text
     source: Text
-    families: Annotated[dict[Literal["sgd", "adam"], dict[Name, TensorRule]], Field(min_length=1)]
+    families: Annotated[dict[Column, dict[Name, TensorRule]], Field(min_length=1)]
 
 
 class Fits(Section):

@@ -49,6 +49,7 @@ Spacing = Literal["geometric", "linear"]
 Trained = Literal["all", "output"]
 DecayRuleName = Literal["standard", "independent", "power", "lr_independent", "none"]
 GroupWarmupName = Literal["exponential"]
+HorizonRule = Literal["sde", "root_batch", "hyper_p"]
 Option = Annotated[int, Field(ge=-(2**63), lt=2**63)] | float | bool | Printable
 Options = dict[str, Option]
 Names = Annotated[list[Name], AfterValidator(distinct)]

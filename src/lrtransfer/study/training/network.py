@@ -177,6 +177,8 @@ def _with_rules(config: RunConfig, made: Network) -> Network:
         scaled = rule(config, made.model, roles, table)
     if (factor_of := load("group_warmup", config.group_warmup)) is not None:
         warmup = factor_of(config, roles, table, scaled)
+    if (rescaled := load("horizon", config.horizon)) is not None:
+        scaled = rescaled(config, roles, scaled)
     return Network(made.model, scaled, warmup)
 
 

@@ -17,6 +17,7 @@ from lrtransfer.study.training import streams
 from lrtransfer.study.training.cadence import Cadence
 from lrtransfer.study.training.examples import Batch, Examples, training_examples
 from lrtransfer.study.training.learning_rates import LearningRates
+from lrtransfer.study.training.nested import flattened, nested
 from lrtransfer.study.training.network import PRECISIONS, Network, block_size, run_network
 
 if TYPE_CHECKING:
@@ -177,7 +178,8 @@ class TrainingRun:
     def set_rates(self) -> None:
         """Give the optimizer the learning rates of the next update."""
         for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rates.of_tensor(group["name"], self.progress.step)
+            rate = self.learning_rates.of_tensor(group["name"], self.progress.step)
+            group["lr"] = rate * group.get("rate_factor", 1.0)
 
     def update_once(self) -> None:
         """Take the next update."""
@@ -286,10 +288,11 @@ class TrainingRun:
         tensors = {f"model/{name}": value for name, value in self.weights().items()}
         tensors["losses"] = self.losses.clone()
         numbers: dict[str, Any] = {f"cadence/{k}": v for k, v in self.cadence.state().items()}
-        for index, values in self.optimizer.state_dict()["state"].items():
-            for name, value in values.items():
-                place = f"optimizer/{index}/{name}"
-                (tensors if isinstance(value, Tensor) else numbers)[place] = value
+        for place, value in flattened("optimizer", self.optimizer.state_dict()["state"]):
+            (tensors if isinstance(value, Tensor) else numbers)[place] = value
+        for index, group in enumerate(self.optimizer.param_groups):
+            if "step" in group:  # where an optimizer counts by group
+                numbers[f"group/{index}"] = group["step"]
         if self.tuned is not None:
             plain, held = self.tuned.state()
             numbers |= {f"tuned/{name}": value for name, value in plain.items()}
@@ -304,7 +307,7 @@ class TrainingRun:
 
     def load_state(self, state: State) -> None:
         """Go on from a state of the same configuration."""
-        kinds = ("model", "optimizer", "probe", "cadence", "tuned")
+        kinds = ("model", "optimizer", "group", "probe", "cadence", "tuned")
         parts: dict[str, dict[str, Any]] = {kind: {} for kind in kinds}
         for place, value in (state.tensors | state.numbers).items():
             kind, _, rest = place.partition("/")
@@ -312,12 +315,11 @@ class TrainingRun:
                 parts[kind][rest] = value
         self.network.model.load_state_dict(parts["model"])
         self.losses.copy_(state.tensors["losses"])
-        restored: dict[int, dict[str, Any]] = {}
-        for place, value in parts["optimizer"].items():
-            index, _, name = place.partition("/")
-            restored.setdefault(int(index), {})[name] = value
         groups = self.optimizer.state_dict()["param_groups"]
+        restored = {int(index): value for index, value in nested(parts["optimizer"]).items()}
         self.optimizer.load_state_dict({"state": restored, "param_groups": groups})
+        for index, step in parts["group"].items():
+            self.optimizer.param_groups[int(index)]["step"] = step
         if self.tuned is not None:
             self.tuned.load_state(parts["tuned"], self.device)
         if self.replay is not None:
@@ -343,18 +345,22 @@ def _groups(net: Network) -> list[dict[str, Any]]:
     """
     groups: list[dict[str, Any]] = []
     for own in _each(net):
-        if groups and _numbers(groups[-1], net) == _numbers(own, net):
+        if groups and _told_by(groups[-1], net) == _told_by(own, net):
             groups[-1]["params"] += own["params"]
         else:
             groups.append(own)
     return groups
 
 
-def _numbers(group: dict[str, Any], net: Network) -> list[float]:
+def _told_by(group: dict[str, Any], net: Network) -> list[Any]:
     """Return all that tells the updates of one group from another's."""
     # A warm-up that starts at the same factor stays the same.
     warmup = 1.0 if net.warmup is None else net.warmup(group["name"], 0)
-    return [warmup, *(group[f"relative_{it}"] for it in ("rate", "weight_decay", "epsilon"))]
+    return [
+        group["role"],
+        warmup,
+        *(group[f"relative_{it}"] for it in ("rate", "weight_decay", "epsilon")),
+    ]
 
 
 def _each(net: Network) -> Iterator[dict[str, Any]]:
@@ -364,6 +370,7 @@ def _each(net: Network) -> Iterator[dict[str, Any]]:
         yield {
             "params": [parameter],
             "name": name,
+            "role": net.roles.tensors[name],
             "relative_rate": scaled.learning_rate,
             "relative_weight_decay": scaled.weight_decay,
             "relative_epsilon": scaled.epsilon,

@@ -33,6 +33,7 @@ class TunedUpdates:
     def __init__(self, tuner: NamedConfig, optimizer: torch.optim.Optimizer, steps: int) -> None:
         for group in optimizer.param_groups:
             # What a tuner takes for the rate at the factor 1.
+            group["relative_rate"] *= group.get("rate_factor", 1.0)
             group["lr"] = group["relative_rate"]
         self.tuner: Tuner = load("tuner", tuner)(optimizer, **tuner.options)
         self.columns = {

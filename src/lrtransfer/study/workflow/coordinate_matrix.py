@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -28,7 +28,7 @@ from lrtransfer.scaling.rules import Constants
 from lrtransfer.study.plan import catalog
 from lrtransfer.study.plan.parameterizations import family
 from lrtransfer.study.plan.run_config import ModelConfig
-from lrtransfer.study.plan.schema import ParameterizationSpec
+from lrtransfer.study.plan.schema import Column, ParameterizationSpec
 from lrtransfer.study.storage.atomic import write_text
 from lrtransfer.study.training import streams
 from lrtransfer.study.training.network import build
@@ -54,8 +54,6 @@ _SUMMARY = (
     "fastest_high",
 )
 _COORDINATES = (*_COMBINATION, "module", "quantity", *_EXPONENTS, "as_predicted", "stable")
-
-Column = Literal["sgd", "adam"]
 
 
 class FailedCheckError(RuntimeError):
@@ -260,7 +258,7 @@ def problem(
             _roles(made),
             rules,
             Constants(base_width=sizes.widths[0], base_depth=depth),
-            family=_column(optimizer),
+            family="sgd" if _column(optimizer) == "sgd" else "adam",
             width=width,
             depth=depth,
             generator=streams.generator("initialisation", seed),

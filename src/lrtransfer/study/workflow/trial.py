@@ -116,6 +116,7 @@ def _try(config: RunConfig, sizes: Sizes) -> float | None:
         decay=None,
         group_warmup=None,
         train_samples=None,
+        horizon=None,
         one_pass=False,
         compile=None,
     )
