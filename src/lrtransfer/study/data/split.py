@@ -61,12 +61,13 @@ def train_and_test(
 
 
 def _numbered(targets: Array) -> Array:
-    return np.unique(targets, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    numbers: Array = np.unique(targets, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    return numbers
 
 
 def _standardised(values: Array, train: Array) -> Array:
     """Return the values less the training mean, over the deviation; a constant one becomes 0."""
     chosen = values[train].astype(np.float64)
     deviation = chosen.std(axis=0)
-    scaled = (values - chosen.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
+    scaled: Array = (values - chosen.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
     return scaled.astype(np.float32)
