@@ -69,5 +69,6 @@ def _standardised(values: Array, train: Array) -> Array:
     """Return the values less the training mean, over the deviation; a constant one becomes 0."""
     chosen = values[train].astype(np.float64)
     deviation = chosen.std(axis=0)
-    scaled: Array = (values - chosen.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
-    return scaled.astype(np.float32)
+    scaled = (values - chosen.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
+    found: Array = scaled.astype(np.float32)
+    return found
