@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -179,7 +180,7 @@ def test_a_run_that_was_stopped_goes_on_bit_equal() -> None:
     whole = losses(config)
     first = TrainingRun(config, blobs(), torch.device("cpu"))
     states = []
-    first.execute(Hooks(after_step=lambda step, run: states.append(run.state())))
+    first.execute(Hooks(after_step=lambda step, run: states.append(deepcopy(run.state()))))
     second = TrainingRun(config, blobs(), torch.device("cpu"))
     second.load_state(states[2])
     assert second.execute(Hooks()).losses == whole

@@ -61,7 +61,8 @@ def train_and_test(
 
 
 def _numbered(targets: Array) -> Array:
-    return np.unique(targets, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    numbers: Array = np.unique(targets, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    return numbers
 
 
 def _standardised(values: Array, train: Array) -> Array:
@@ -69,4 +70,5 @@ def _standardised(values: Array, train: Array) -> Array:
     chosen = values[train].astype(np.float64)
     deviation = chosen.std(axis=0)
     scaled = (values - chosen.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
-    return scaled.astype(np.float32)
+    found: Array = scaled.astype(np.float32)
+    return found

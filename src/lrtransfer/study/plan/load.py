@@ -13,6 +13,7 @@ from lrtransfer.study.plan.claims import FILE, load_claims
 from lrtransfer.study.plan.fill import Filled, fill
 from lrtransfer.study.plan.messages import describe
 from lrtransfer.study.plan.notation import Notation
+from lrtransfer.study.plan.places import PartError
 from lrtransfer.study.plan.schema import Study
 from lrtransfer.study.plan.yaml_file import StudyError, read_yaml
 
@@ -56,6 +57,8 @@ def parse_study(content: Mapping[str, Any], *, source: Path = Path("params.yaml"
     whole, files = _with_included(content, source)
     try:
         return _parse(whole)
+    except PartError:
+        raise
     except StudyError as error:
         raise StudyError([_in_its_file(line, source, files) for line in error.lines]) from None
 

@@ -27,6 +27,10 @@ PACKAGE = Path(__file__).resolve().parents[2]
 _FOLDER = "study_folder"
 
 
+class PartError(StudyError):
+    """A part of the study's own that fails; the line begins with its file, not with params.yaml."""
+
+
 @dataclass(frozen=True)
 class Source:
     """A part's file, and the name by which it is imported."""
@@ -83,22 +87,22 @@ def parsed(file: Path) -> ast.Module:
     """Return a file's syntax tree.
 
     Raises:
-        StudyError: It is no Python; the line names the file and the line of the fault.
+        PartError: It is no Python; the line names the file and the line of the fault.
     """
     try:
         return ast.parse(file.read_text(encoding="utf-8"))
     except SyntaxError as error:
         line = f"{shown(file)}:{error.lineno}: {error.msg}. Correct the Python at this line."
-        raise StudyError([line]) from None
+        raise PartError([line]) from None
     except (UnicodeDecodeError, ValueError) as error:
-        raise StudyError([f"{shown(file)}: cannot be read ({error}). Save it as UTF-8."]) from None
+        raise PartError([f"{shown(file)}: cannot be read ({error}). Save it as UTF-8."]) from None
 
 
 def imported_files(file: Path) -> Iterator[Path]:
     """Yield the files of this package, and of the importing one's own folder, that a file imports.
 
     Raises:
-        StudyError: A study's file imports another of its folder as if it were installed.
+        PartError: A study's file imports another of its folder as if it were installed.
     """
     for node in _imports(parsed(file).body):
         yield from files_of(file, node)
@@ -127,7 +131,7 @@ def imported(source: Source) -> ModuleType:
     """Import a part's file.
 
     Raises:
-        StudyError: It is the study's own and fails; the line names the file and its line.
+        PartError: It is the study's own and fails; the line names the file and its line.
     """
     folder = sys.modules.get(_FOLDER)
     if folder is None or list(folder.__path__) != [str(study())]:
@@ -140,7 +144,7 @@ def imported(source: Source) -> ModuleType:
     except Exception as error:  # anything that a user's code may raise
         if (line := fault(error)) is None:
             raise
-        raise StudyError([line]) from error
+        raise PartError([line]) from error
 
 
 def fault(error: BaseException) -> str | None:
@@ -182,7 +186,7 @@ def _refuse_own(file: Path, node: ast.stmt, module: str) -> None:
     spec = find_spec(top)
     places = [spec.origin, *(spec.submodule_search_locations or [])] if spec else []
     if all(place is None or is_own(Path(place)) for place in places):
-        raise StudyError(
+        raise PartError(
             [
                 f"{shown(file)}:{node.lineno}: {module!r} lies in the study's folder. Import it "
                 "relatively, as in `from .blocks import Block` or `from ..shared import size`."
