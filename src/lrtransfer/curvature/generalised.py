@@ -131,7 +131,7 @@ def maximum(
                 value = float(best @ matrix @ best)
                 return Maximum(value, best.to(operator.dtype), 0.0, exact=True)
             starts, budget = [best.to(operator.dtype)], budget - operator.dim
-        found = []
+        found: list[Maximum] = []
         for place in range(restarts):
             known = place < len(starts)
             start = starts[place] if known else random_vector(operator, generator)

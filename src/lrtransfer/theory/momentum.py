@@ -100,7 +100,7 @@ def second_moment_radius(hessians: ArrayLike, rate: float, beta: float = 0.0) ->
 
     Example:
         >>> from lrtransfer.theory.momentum import second_moment_radius
-        >>> second_moment_radius([[[1.0]], [[3.0]]], rate=0.4)  # stable below 2·2/5
+        >>> round(second_moment_radius([[[1.0]], [[3.0]]], rate=0.8), 6)  # stable below 2·2/5
         1.0
     """
     each = np.asarray(hessians, dtype=np.float64)

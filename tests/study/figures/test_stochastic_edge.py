@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import matplotlib as mpl
+import numpy as np
 import pytest
 
 from lrtransfer.study.figures import style
@@ -23,7 +24,7 @@ def drawing(options: dict[str, float]) -> Drawing:
 
 def levels(found: Drawing) -> list[float]:
     """Return the heights of the horizontal lines."""
-    lines = [line.get_ydata() for line in found.figure.axes[0].lines]
+    lines = [np.asarray(line.get_ydata()) for line in found.figure.axes[0].lines]
     return [float(y[0]) for y in lines if len(y) == 2 and y[0] == y[1]]
 
 

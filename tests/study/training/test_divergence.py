@@ -18,14 +18,14 @@ def test_a_loss_that_is_no_number_ends_the_run_as_diverged_data(
 ) -> None:
     run = tiny_run(measured=False)
     subject = TrainingRun(run.config, blobs(), torch.device("cpu"))
-    update = subject._update
+    update = subject.update_once
 
     def poisoned() -> None:
         update()
         if subject.progress.step == 4:
             subject.losses[3] = value
 
-    subject._update = poisoned  # type: ignore[method-assign]
+    subject.update_once = poisoned  # type: ignore[method-assign]
     log = subject.execute(Hooks())
     assert (log.status, log.diverged_step, len(log.losses)) == ("diverged", 4, 3)
     about = dict.fromkeys(("wall_seconds", "processor", "versions"))

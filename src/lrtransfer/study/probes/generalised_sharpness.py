@@ -27,7 +27,7 @@ class GeneralisedSharpness(WarmStart):
     def measure(self, at: Measurement) -> dict[str, float]:
         """Climb from the last direction, from the gradient, and from one of chance."""
         self.gradients = 0.0
-        row = {}
+        row: dict[str, float] = {}
         for norm, column in _NORMS.items():
             value, normalised = self._sharpness(at, norm, column)
             row |= {column: value, f"{column}_normalised": normalised}
