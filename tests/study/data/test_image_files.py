@@ -10,7 +10,8 @@ import torch
 
 from lrtransfer.study.data import prepare
 from lrtransfer.study.plan.catalog import load
-from lrtransfer.study.training.examples import Examples, HeldExamples, training_examples
+from lrtransfer.study.training.examples import HeldExamples, training_examples
+from lrtransfer.study.training.samples import Examples
 from tests.study.data.test_image_folder import fill
 
 CPU = torch.device("cpu")

@@ -68,6 +68,15 @@ OTHERS: dict[str, tuple[Callable[[], RunConfig], str]] = {
         "study/training/replay.py",
     ),
     "horizon": (lambda: changed(PLAIN, horizon=_HORIZON), "study/training/horizon.py"),
+    "bfloat16": (
+        lambda: changed(PLAIN, precision="bfloat16"),
+        "study/training/mixed_precision.py",
+    ),
+    "micro_batch": (
+        lambda: changed(PLAIN, micro_batch=2),
+        "study/training/micro_batches.py",
+    ),
+    "fused": (lambda: changed(PLAIN, fused=True), "study/training/fused.py"),
     "augmentation": (
         lambda: changed(PLAIN, augmentation="crop_flip"),
         "study/training/augmentation.py",

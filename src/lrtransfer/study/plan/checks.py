@@ -279,7 +279,11 @@ def _grid(path: str, experiment: Experiment, grid: Grid, study: Study) -> Iterat
 def _of_an_update(path: str, experiment: Experiment, grid: Grid) -> Iterator[str]:
     """Refuse ways to take an update under which a tuner would not see what it asks for."""
     tuned = next((name for name, arm in experiment.arms.items() if arm.tuner is not None), None)
-    asked = {"micro_batch": grid.micro_batch, "compile": grid.compile, "fused": grid.fused or None}
+    asked: dict[str, object] = {
+        "micro_batch": grid.micro_batch,
+        "compile": grid.compile,
+        "fused": grid.fused or None,
+    }
     asked["precision"] = grid.precision if grid.precision == "bfloat16" else None
     for field, value in asked.items():
         if value is not None and tuned is not None:

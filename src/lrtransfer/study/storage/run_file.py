@@ -64,7 +64,9 @@ def read_run(path: Path, key: str) -> tuple[pa.Table, dict[str, Any]]:
 def _column(values: Sequence[float | None], kind: type = np.float64) -> pa.Array:
     """Return the values as Arrow has them, None as null; `pa.array` would import pandas."""
     there = np.array([value is not None for value in values])
-    content = np.array([0 if value is None else value for value in values], dtype=kind)
+    content: np.ndarray[Any, Any] = np.array(
+        [0 if value is None else value for value in values], dtype=kind
+    )
     mask = None if there.all() else pa.py_buffer(np.packbits(there, bitorder="little"))
     whole = [mask, pa.py_buffer(content)]
     return pa.Array.from_buffers(pa.from_numpy_dtype(kind), len(values), whole)

@@ -4,41 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from math import prod
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from lrtransfer.study.data import Arrays
+from lrtransfer.study.training.image_files import ImageFiles
+from lrtransfer.study.training.samples import Batch, Examples, block_count
+from lrtransfer.study.training.token_blocks import TokenBlocks
 
 _BYTES = 256
-
-Batch = tuple[Tensor, Tensor]
-"""Inputs (n, …) and targets (n, …)."""
-
-
-class Examples(Protocol):
-    """A training set.
-
-    Attributes:
-        in_features: Numbers per sample; 1 for tokens.
-        outputs: Number of outputs that a network needs: classes, numbers or the vocabulary.
-    """
-
-    @property
-    def in_features(self) -> int: ...  # noqa: D102
-
-    @property
-    def outputs(self) -> int: ...  # noqa: D102
-
-    def __len__(self) -> int:
-        """Return the number of samples."""
-
-    def batch(self, chosen: Tensor) -> Batch:
-        """Return the samples of these numbers, on the device."""
-
-    def batches(self, order: Iterable[Tensor]) -> Iterator[Batch]:
-        """Yield the samples of one list of numbers after another; may read ahead."""
 
 
 class HeldExamples:
@@ -86,8 +61,6 @@ def training_examples(
     """
     kinds = dict.fromkeys(name.partition("/")[0] for name in arrays)
     if block is None and "train_paths" in kinds:
-        from lrtransfer.study.training.image_files import ImageFiles
-
         return ImageFiles(arrays, dtype, device)
     wanted = {"train_inputs", "train_targets"} if block is None else {"train_tokens"}
     if not wanted <= kinds.keys():
@@ -96,8 +69,6 @@ def training_examples(
             f"{' and '.join(sorted(wanted))}. Choose another data set for the experiment."
         )
     if block is not None and "train_tokens" not in arrays:
-        from lrtransfer.study.training.token_blocks import TokenBlocks
-
         return TokenBlocks(arrays, block, device)
     if block is not None:
         return _blocks(arrays, block, device)
@@ -106,21 +77,6 @@ def training_examples(
     if targets.is_floating_point():
         return HeldExamples(inputs, targets.to(device, dtype), targets.shape[-1])
     return HeldExamples(inputs, targets.to(device), int(targets.max()) + 1)
-
-
-def block_count(tokens: int, block: int) -> int:
-    """Return how many blocks there are in a text, each with the token after it.
-
-    Raises:
-        ValueError: None.
-    """
-    count = (tokens - 1) // block
-    if count < 1:
-        raise ValueError(
-            f"the text has {tokens} tokens; a block of {block} needs one more than that. "
-            "Lower block_size or give a longer text."
-        )
-    return count
 
 
 def _blocks(arrays: Arrays, block: int, device: torch.device) -> HeldExamples:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 
 from lrtransfer.study.training import streams
-from lrtransfer.study.training.examples import Examples, HeldExamples
+from lrtransfer.study.training.examples import HeldExamples
+from lrtransfer.study.training.samples import Examples
 
 
 def fewer(examples: Examples, count: int, seed: int) -> Examples:

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from lrtransfer.study.data import Arrays
 from lrtransfer.study.data.images import decoded
-from lrtransfer.study.training.examples import Batch
+from lrtransfer.study.training.samples import Batch
 
 _MOST_WORKERS = 8
 

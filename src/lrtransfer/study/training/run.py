@@ -15,10 +15,11 @@ from lrtransfer.study.plan.parts import load
 from lrtransfer.study.probes import Measurement, Probe, Update
 from lrtransfer.study.training import streams
 from lrtransfer.study.training.cadence import Cadence
-from lrtransfer.study.training.examples import Batch, Examples, training_examples
+from lrtransfer.study.training.examples import training_examples
 from lrtransfer.study.training.learning_rates import LearningRates
 from lrtransfer.study.training.nested import flattened, nested
 from lrtransfer.study.training.network import PRECISIONS, Network, block_size, run_network
+from lrtransfer.study.training.samples import Batch, Examples
 
 if TYPE_CHECKING:
     from lrtransfer.study.plan.run_config import RunConfig

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lrtransfer.study.data import Arrays
-from lrtransfer.study.training.examples import Batch, block_count
+from lrtransfer.study.training.samples import Batch, block_count
 
 
 class TokenBlocks:

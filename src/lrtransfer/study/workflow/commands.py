@@ -333,8 +333,8 @@ def _train(runs: list[Run], chosen: Selection, threads: int) -> None:
 
     from lrtransfer.study.plan.catalog import is_ours
     from lrtransfer.study.training.device import choose_device, gpu_of_its_own
-    from lrtransfer.study.training.light_start import leave_out_compiler
     from lrtransfer.study.training.sweep import Job, train_runs
+    from lrtransfer.study.workflow.light_start import leave_out_compiler
 
     leave_out_compiler()
     torch.set_num_threads(threads)

@@ -12,7 +12,7 @@ import sys
 import torch
 from pathlib import Path
 from lrtransfer.study.storage.run_file import read_run, write_run
-from lrtransfer.study.training.light_start import leave_out_compiler
+from lrtransfer.study.workflow.light_start import leave_out_compiler
 
 leave_out_compiler()
 model = torch.nn.Linear(3, 2)
