@@ -25,7 +25,7 @@ from lrtransfer.scaling.table import rules
 from lrtransfer.study.plan.catalog import load
 from lrtransfer.study.training.streams import BatchOrder, generator
 
-WIDTHS, SEEDS, DEPTH = (32, 64, 128), (0, 1, 2), 3
+WIDTHS, SEEDS, DEPTH = (32, 64, 128), (0, 1), 3
 RATES = {"mup": [2.0**k for k in range(-2, 4)], "ntp": [2.0**k for k in range(3, 9)]}
 STEPS, BATCH_SIZE = 256, 64
 CONSTANTS = Constants(branch_exponent=0.5)  # branches times L^-1/2

@@ -17,7 +17,7 @@ _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}"
     "pre{white-space:pre-wrap}img{max-width:100%}"
     "table{border-collapse:collapse;font-size:13px}td,th{padding:.2rem .7rem;text-align:right;"
-    "border-bottom:1px solid #ddd}.rows{max-height:28rem;overflow:auto}"
+    "border-bottom:1px solid #ddd}.rows{max-height:28rem;overflow:auto}@media print{.rows{max-height:none}}"
 )
 
 
@@ -39,7 +39,9 @@ def page(judged: Findings, predictions: pd.DataFrame | None) -> str:
         for name, frame in judged.tables(predictions).items()
     )
     return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Learning-rate transfer</title>'
+        '<!doctype html><html lang="en"><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        "<title>Learning-rate transfer</title>"
         f"<style>{_STYLE}</style><h1>Learning-rate transfer</h1>"
         f"<pre>{html.escape(text(judged, predictions))}</pre>"
         f'<img alt="losses over learning rates, best rates over sizes" '

@@ -9,13 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
 
+from lrtransfer.study.figures import style
 from lrtransfer.study.figures.drawing import draw
 from lrtransfer.study.figures.eigenvalues_by_rank import eigenvalues_by_rank
 from lrtransfer.study.figures.optima import optima
+from lrtransfer.study.figures.spectral_density import spectral_density
 from lrtransfer.study.figures.tables import Arm, Drawn, Settings, Tables
 from lrtransfer.study.figures.transfer import transfer
 from lrtransfer.study.plan import catalog
@@ -97,6 +100,15 @@ def test_a_width_without_spectra_is_named(tmp_path: Path) -> None:
     tables = replace(tables, spectra=of_others)
     figure = draw("spectral_density", tables, synthetic.settings(), tmp_path)
     assert "μP density at width 512" in figure.caption
+
+
+def test_ticks_of_densities_read_as_numbers() -> None:
+    # Labels are drawn as they are written, so mathematics within dollars would be shown as such.
+    with mpl.rc_context(style.rc()):
+        drawing = spectral_density(synthetic.tables(sizes=[32, 64]), synthetic.settings())
+        drawing.figure.canvas.draw()
+    labels = [t.get_text() for axes in drawing.figure.axes for t in axes.get_yticklabels()]
+    assert any(labels) and not any("$" in label for label in labels)
 
 
 def test_seeds_behind_the_spectra_are_counted_not_those_of_the_runs() -> None:
