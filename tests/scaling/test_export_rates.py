@@ -122,6 +122,7 @@ def test_a_rate_that_is_a_tensor_is_written_as_a_number() -> None:
         ([{"params": [], "lr": 1.0}], "json", "no names"),
         ([{"names": ["w"], "lr": 1.0}], "multipliers", "no relative_rate"),
         ([{"names": ["w"], "lr": 1.0}], "torchtitan", "no optimizer"),
+        ([{"names": ["w"], "lr": 1.0, "optimizer": "muon"}], "torchtitan", "not taken for granted"),
     ],
 )
 def test_what_cannot_be_written_is_named(groups: Any, format: str, message: str) -> None:

@@ -14,10 +14,11 @@ Group = Mapping[str, Any]
 Rule = dict[str, Any]
 
 _ABSOLUTE = ("lr", "weight_decay", "eps")
-_OPTIONS = ("betas", "momentum")
+_OPTIONS = ("betas", "momentum", "factor")
 _RELATIVE = {"lr": "relative_rate", "weight_decay": "relative_weight_decay"}
 # torch's classes by a group's `optimizer`.
 _CLASSES = {"sgd": "SGD", "momentum": "SGD", "adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop"}
+# Of what the others are called there, and of Muon's factor, no word is assumed.
 _MOST_NUMBERS = 5  # parts of a name that may become \d+
 
 
@@ -78,11 +79,16 @@ def _torchtitan(groups: Sequence[Group]) -> str:
                 "a group names no optimizer, which torchtitan asks for. Give the groups of "
                 "lrtransfer.parameterize."
             )
+        if kind not in _CLASSES:
+            raise ValueError(
+                f"a group's optimizer is {kind!r}, and what torchtitan calls it and its factor is "
+                "not taken for granted. Take the format regex, and name it there yourself."
+            )
         numbers = {name: value for name, value in rule.items() if name in (*_ABSOLUTE, *_OPTIONS)}
         lines.append(
             f"    ParamGroupConfig(\n"
             f'        pattern=r"{rule["pattern"]}",\n'
-            f'        optimizer_name="{_CLASSES.get(kind, kind)}",\n'
+            f'        optimizer_name="{_CLASSES[kind]}",\n'
             f"        optimizer_kwargs={numbers!r},\n"
             f"    ),\n"
         )

@@ -11,7 +11,7 @@ from torch import Tensor
 from lrtransfer.scaling import table
 from lrtransfer.scaling.apply import apply
 from lrtransfer.scaling.rules import Constants
-from lrtransfer.study.models.moe import Experts, MixtureOfExperts
+from lrtransfer.study.models.experts import Experts, MixtureOfExperts
 from tests.study.models.cases import fill
 
 
