@@ -17,7 +17,8 @@ _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}"
     "pre{white-space:pre-wrap}img{max-width:100%}"
     "table{border-collapse:collapse;font-size:13px}td,th{padding:.2rem .7rem;text-align:right;"
-    "border-bottom:1px solid #ddd}.rows{max-height:28rem;overflow:auto}@media print{.rows{max-height:none}}"
+    "border-bottom:1px solid #ddd}.rows{max-height:28rem;overflow:auto}"
+    "@media print{.rows{max-height:none}}"
 )
 
 
