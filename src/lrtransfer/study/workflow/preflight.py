@@ -155,7 +155,7 @@ def _try_replay(plan: Plan, config: RunConfig) -> None:
 
 def _optimizer(config: RunConfig) -> torch.optim.Optimizer:
     """Return the run's optimizer over one parameter, at the learning rate 1."""
-    group = {"params": [nn.Parameter(torch.zeros(1))], "relative_rate": 1.0}
+    group = {"params": [nn.Parameter(torch.zeros(1, 1))], "relative_rate": 1.0}
     made: torch.optim.Optimizer = load("optimizer", config.optimizer)(
         [group], **config.optimizer.options
     )
