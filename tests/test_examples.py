@@ -75,6 +75,7 @@ def test_layout_places_gpt2_without_a_hint_and_a_stack_that_is_told() -> None:
     assert shown == {"transformer.h.0.attn.c_attn.weight": "0.25", "maps": "0.25"}
 
 
+@pytest.mark.process
 def test_a_folded_model_is_loaded_by_plain_transformers() -> None:
     loss, moved = re.findall(r"loss (\S+), logits moved by (\S+)", output("fold.py"))[0]
     assert float(loss) < 3.5  # of ln 60
