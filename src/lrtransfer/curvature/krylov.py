@@ -69,9 +69,9 @@ class KrylovBasis:
 
     Two Gram-Schmidt passes, the first against the two newest vectors, the second against all,
     keep the basis orthogonal to working precision (Giraud et al. 2005); without them converged
-    eigenvalues come back as ghost copies. Of more than four million numbers, the second waits until
-    a Ritz pair has begun to converge. Vectors have the operator's dtype; norms and the tridiagonal
-    entries are float64.
+    eigenvalues come back as ghost copies. Of more than four million numbers, the second is against
+    the two newest again until a Ritz pair has begun to converge. Vectors have the operator's dtype;
+    norms and the tridiagonal entries are float64.
 
     Args:
         operator: symmetric.
@@ -219,10 +219,11 @@ class KrylovBasis:
         result = self._row(self.size + 1) if self._large else None
         newest = self._rows(max(0, self.size - 1), self.size + 1)
         # Beyond the two newest vectors the coefficients are rounding errors: one pass suffices.
-        for blocks in (newest, *([self._rows(0, self.size + 1)] if self._fading() else [])):
+        for last_pass in (False, True):
+            blocks = self._rows(0, self.size + 1) if last_pass and self._fading() else newest
             projections = torch.cat([rows @ vector for rows in blocks])
             *earlier, last = projections[-2:].tolist()
-            if blocks is newest and earlier and getattr(self._operator, "symmetric", True):
+            if not last_pass and earlier and getattr(self._operator, "symmetric", True):
                 self._check_symmetry(earlier[0])
             coefficient += last
             parts = torch.split(projections, [len(rows) for rows in blocks])
