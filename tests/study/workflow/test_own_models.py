@@ -82,6 +82,7 @@ def fault() -> str:
     return line
 
 
+@pytest.mark.slow
 def test_a_plain_module_passes() -> None:
     check_runs(study())
 
