@@ -94,6 +94,7 @@ def losses(config: RunConfig) -> list[float]:
     return TrainingRun(config, blobs(), torch.device("cpu")).execute(Hooks()).losses
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("models")
 def test_a_run_is_what_parameterize_and_a_loop_of_torch_give() -> None:
     config = outside(configured("adamw", probes=[]), "plain", "adam", bias=True)
