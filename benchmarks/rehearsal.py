@@ -115,9 +115,7 @@ def _stand_in(config: RunConfig, sizes: Sizes, samples: int) -> Arrays:
     targets[0] = outputs - 1
     centres = random.standard_normal((outputs, features)).astype(np.float32)
     inputs = centres[targets] + random.standard_normal((samples, features), np.float32)
-    channels = config.model.options.get("channels", 1)
+    channels = 3 if features % 3 == 0 else 1
     side = round((features / channels) ** 0.5)
-    return {
-        "train_inputs": inputs.reshape(samples, channels, side, side),
-        "train_targets": targets,
-    }
+    shape = (samples, channels, side, side)
+    return {"train_inputs": inputs.reshape(shape), "train_targets": targets}
