@@ -56,9 +56,11 @@ def experiment_design(chosen: Selection, options: Namespace) -> str:
     told = []
     for group in _stored(chosen, name):
         model = pilot(group)
-        cost = price(options, model.axis) if options.cost else _priced(chosen.plan, group)
+        own = chosen.plan.part(name)
+        cost = price(options, model.axis) if options.cost else _priced(own, group)
+        asked = sizes(options, model) if options.sizes else [s.sizes[model.axis] for s in group]
         told.append(f"{group[0].arm}:")
-        told.append(answer(options, model, sizes(options, model), cost, group[0].arm))
+        told.append(answer(options, model, asked, cost, group[0].arm))
     return "\n".join(told)
 
 
@@ -256,11 +258,12 @@ def _priced(plan: Plan, group: list[Sweep]) -> Callable[[float], float]:
 
     machine, data = Machine(), dataset_sizes(plan)
     axis = group[0].axis
-    known = {
-        getattr(run, axis): run_seconds(run, data[run.config.data], machine)
+    one_each = {
+        int(getattr(run, axis)): run
         for run in plan.runs
         if run.arm == group[0].arm and not run.measured
     }
+    known = {n: run_seconds(run, data[run.config.data], machine) for n, run in one_each.items()}
 
     def seconds(size: float) -> float:
         if int(size) not in known:
