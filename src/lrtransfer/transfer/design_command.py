@@ -29,7 +29,10 @@ def design(options: argparse.Namespace) -> None:
         if found.roles.arm:
             print(f"{arm}:")
         model = pilot(group)
-        print(answer(options, model, sizes(options, model), price(options, model.axis), arm))
+        told, best = answer(options, model, sizes(options, model), price(options, model.axis))
+        print(told)
+        if best is not None:
+            print("", *lines(best, model.axis, arm), sep="\n")
 
 
 def answer(
@@ -37,23 +40,21 @@ def answer(
     model: Pilot,
     swept: Sequence[float],
     cost: Callable[[float], float],
-    arm: str,
-) -> str:
-    """Return what is said of one arm: the table and the lines of the first design."""
+) -> tuple[str, Design | None]:
+    """Return the table of one arm's designs, and the first if it is as narrow as wished."""
     target, wished, what = _asked(options, model.axis)
-    found: list[Design] = designs(
+    found = designs(
         model,
         swept,
         half_width=wished,
         price=cost,
         target=target,
+        confidence=options.confidence,
         follow=not options.one_grid,
         equal_seeds=options.one_grid,
     )
-    told = [text(found, wished, what)]
-    if found and found[0].half_width <= wished:
-        told += ["", *lines(found[0], model.axis, arm)]
-    return "\n".join(told)
+    reached = bool(found) and found[0].half_width <= wished
+    return text(found, wished, what), found[0] if reached else None
 
 
 def sizes(options: argparse.Namespace, model: Pilot) -> list[float]:

@@ -28,7 +28,7 @@ from lrtransfer.study.plan.yaml_file import StudyError
 from lrtransfer.study.workflow.stages import read_estimates, read_frame
 from lrtransfer.study.workflow.start import Selection
 from lrtransfer.study.workflow.targets import table_settings
-from lrtransfer.transfer.design import STATIC_SEEDS, expected, static
+from lrtransfer.transfer.design import STATIC_SEEDS, Grid, expected, static
 from lrtransfer.transfer.design_command import answer, price, sizes
 from lrtransfer.transfer.design_text import span
 from lrtransfer.transfer.estimate import Estimate
@@ -53,13 +53,21 @@ def experiment_design(chosen: Selection, options: Namespace) -> str:
     if name not in chosen.plan.experiments:
         raise StudyError([f"--experiment: {unknown('experiment', name, chosen.plan.experiments)}"])
     options.one_grid = True
-    told = []
+    grid, own, told = chosen.plan.grid(name), chosen.plan.part(name), list[str]()
     for group in _stored(chosen, name):
-        model = pilot(group)
-        cost = price(options, model.axis) if options.cost else _priced(chosen.plan, group)
-        told.append(f"{group[0].arm}:")
-        told.append(answer(options, model, sizes(options, model), cost, group[0].arm))
-    return "\n".join(told)
+        model, arm = pilot(group), group[0].arm
+        cost = price(options, model.axis) if options.cost else _priced(own, group)
+        asked = sizes(options, model) if options.sizes else [s.sizes[model.axis] for s in group]
+        said, best = answer(options, model, asked, cost)
+        told += [f"{arm}:", said]
+        if best is None:
+            continue
+        place = _places(options.params)[_place(chosen, name, arm)]
+        line = _Line.of(best.grid, grid.reference_learning_rate.get(arm))
+        changes = _changes({place: line}, max(best.seeds.values()))
+        _checked(options.params, changes)
+        told += ["", _yaml({"study": changes})]
+    return "\n".join(told).rstrip()
 
 
 def pilots(chosen: Selection, params: Path, seed: str) -> str:
@@ -95,9 +103,7 @@ def static_plan(chosen: Selection, params: Path) -> str:
     Raises:
         JudgeError: no experiment has a pilot.
     """
-    content = read_params(params)
-    origins = fill(content).origins
-    scale, told = chosen.plan.study.scale, list[str]()
+    places, told = _places(params), list[str]()
     found: dict[str, _Line] = {}
     for name in _sweeping(chosen.plan):
         try:
@@ -110,14 +116,13 @@ def static_plan(chosen: Selection, params: Path) -> str:
             axis = next(iter(group[0].sizes))
             asked = [float(size) for size in getattr(grid, f"{axis}s")]
             arm = group[0].arm
-            place = origins[f"study.{name}.scales.{scale}.learning_rates.{arm}"]
+            place = places[_place(chosen, name, arm)]
             try:
                 rates = static(pilot(group), asked, follow=False)
             except JudgeError as error:
                 told.append(f"# {name}, {arm}: {error}; left as it is")
                 continue
-            own = next(iter(rates.rates.values()))
-            line = _Line(own[0], own[-1], rates.step, grid.reference_learning_rate.get(arm))
+            line = _Line.of(rates, grid.reference_learning_rate.get(arm))
             found[place] = line.with_(found[place]) if place in found else line
     if not found:
         raise JudgeError("design --static: no experiment has a pilot: see `lrtransfer design -h`")
@@ -167,6 +172,12 @@ class _Line:
     step: float
     measured: float | None
 
+    @classmethod
+    def of(cls, grid: Grid, measured: float | None) -> _Line:
+        """Return the axis of a grid that serves all sizes."""
+        rates = next(iter(grid.rates.values()))
+        return cls(rates[0], rates[-1], grid.step, measured)
+
     def with_(self, other: _Line) -> _Line:
         """Return the axis that serves two arms whose axis is written once."""
         step = min(self.step, other.step)
@@ -191,12 +202,21 @@ class _Line:
         return span(self.start + shift, self.end + shift, self.step)
 
 
-def _changes(found: Mapping[str, _Line]) -> dict[str, Any]:
+def _places(params: Path) -> Mapping[str, str]:
+    """Return where in params.yaml every value of the study is written."""
+    return fill(read_params(params)).origins
+
+
+def _place(chosen: Selection, name: str, arm: str) -> str:
+    return f"study.{name}.scales.{chosen.plan.study.scale}.learning_rates.{arm}"
+
+
+def _changes(found: Mapping[str, _Line], seeds: int = STATIC_SEEDS) -> dict[str, Any]:
     """Return the lines as a part of `study`, by the places at which the axes are written."""
     changes: dict[str, Any] = {}
     for place, line in found.items():
         _, name, *path = place.split(".")
-        own = changes.setdefault(name, {"seeds": list(range(STATIC_SEEDS))})
+        own = changes.setdefault(name, {"seeds": list(range(seeds))})
         for key in path[:-1]:
             own = own.setdefault(key, {})
         own[path[-1] if path[-1] == "lr" else "lr"] = line.written
@@ -256,11 +276,12 @@ def _priced(plan: Plan, group: list[Sweep]) -> Callable[[float], float]:
 
     machine, data = Machine(), dataset_sizes(plan)
     axis = group[0].axis
-    known = {
-        getattr(run, axis): run_seconds(run, data[run.config.data], machine)
+    one_each = {
+        int(getattr(run, axis)): run
         for run in plan.runs
         if run.arm == group[0].arm and not run.measured
     }
+    known = {n: run_seconds(run, data[run.config.data], machine) for n, run in one_each.items()}
 
     def seconds(size: float) -> float:
         if int(size) not in known:
