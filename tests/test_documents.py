@@ -58,7 +58,7 @@ def test_the_tutorial_ends_with_a_rate_and_its_interval(
     assert answer["ci_low"] < answer["rate"] < answer["ci_high"] and not answer["refused"]
     assert "stable" in capsys.readouterr().out
     # The rate is right: at the predicted width neither an eighth nor eight times of it does better.
-    best, less, more = (names["train"](512, answer["rate"] * f, seed=0) for f in (1, 1 / 8, 8))
+    best, less, more = (names["train"](256, answer["rate"] * f, seed=0) for f in (1, 1 / 8, 8))
     assert best < min(less, more)
 
 

@@ -123,7 +123,7 @@ def line_panel(
             part["high"].to_numpy(float),
             color=color,
             # Bands of many arms would cover one another and the lines.
-            alpha=0.6 * style.BAND_ALPHA * min(1.0, 3 / len(settings.arms)),
+            alpha=0.6 * style.BAND_ALPHA * min(1.0, 3 / summary["arm"].nunique()),
             linewidth=0,
             zorder=2,
         )
