@@ -70,6 +70,12 @@ def test_in_the_trainers_of_others_the_loss_falls(example: str, tmp_path: Path) 
 
 
 @pytest.mark.process
+def test_layout_places_gpt2_without_a_hint_and_a_stack_that_is_told() -> None:
+    shown = dict(line.rsplit(" ", 1) for line in output("layout.py").strip().splitlines())
+    assert shown == {"transformer.h.0.attn.c_attn.weight": "0.25", "maps": "0.25"}
+
+
+@pytest.mark.process
 def test_export_rates_writes_rules_for_torchtitan_and_multipliers() -> None:
     shown = output("export_rates.py")
     assert r'pattern=r"^(?:blocks\.\d+\.weight)$"' in shown

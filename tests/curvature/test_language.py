@@ -40,13 +40,28 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "GPTNeoX": {"intermediate_size": 12},
     "Mixtral": LLAMA | MIXTURE,
 }
+THREE = {"num_experts": 3, "moe_intermediate_size": 6, "shared_expert_intermediate_size": 6}
+DRY = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+OTHERS: dict[str, dict[str, Any]] = {
+    "Qwen2Moe": LLAMA | MIXTURE | THREE,
+    "Qwen3Moe": LLAMA | MIXTURE | THREE | {"head_dim": 4},
+    "GptOss": LLAMA | MIXTURE | {"head_dim": 4},
+    "Mamba": {"state_size": 4},
+    "Bert": DRY | {"intermediate_size": 12, "max_position_embeddings": 8},
+    "ViT": DRY | {"intermediate_size": 12, "image_size": 8, "patch_size": 4, "num_labels": 5},
+}
+CLASSES = {
+    "GPT2": "GPT2LMHeadModel",
+    "Bert": "BertForMaskedLM",
+    "ViT": "ViTForImageClassification",
+}
 
 
 def make(family: str, **options: Any) -> nn.Module:
     torch.manual_seed(0)
-    names = {"GPT2": "GPT2LMHeadModel"}
-    config = getattr(transformers, f"{family}Config")(**SIZES | FAMILIES[family] | options)
-    model = getattr(transformers, names.get(family, f"{family}ForCausalLM"))(config).double()
+    sizes = SIZES | (FAMILIES | OTHERS)[family] | options
+    config = getattr(transformers, f"{family}Config")(**sizes)
+    model = getattr(transformers, CLASSES.get(family, f"{family}ForCausalLM"))(config).double()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.2 * torch.randn_like(parameter))
@@ -78,11 +93,16 @@ def padded() -> dict[str, Tensor]:
 
 def loss_fn(outputs: Any, labels: Tensor) -> Tensor:
     """Return the loss from float64 logits: transformers' own rounds them to float32."""
+    if outputs.logits.ndim == 2:
+        return F.cross_entropy(outputs.logits, labels)
     logits: Tensor = outputs.logits[:, :-1]
     return F.cross_entropy(logits.flatten(0, 1), labels[:, 1:].flatten())
 
 
-def pair() -> tuple[dict[str, Tensor], Tensor]:
+def pair(family: str = "") -> tuple[dict[str, Tensor], Tensor]:
+    if family == "ViT":
+        torch.manual_seed(1)
+        return {"pixel_values": torch.randn(3, 3, 8, 8).double()}, torch.tensor([0, 3, 1])
     inputs = padded()
     return inputs, inputs.pop("labels")
 
@@ -108,13 +128,13 @@ def arpack(model: nn.Module, loss: Callable[[], Tensor], names: Callable[[str], 
 
 @cache
 def exact(family: str, part: str = "") -> float:
-    model, (inputs, labels) = model_of(family), pair()
+    model, (inputs, labels) = model_of(family), pair(family)
     return arpack(model, lambda: loss_fn(model(**inputs), labels), lambda name: part in name)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", FAMILIES | OTHERS)
 def test_sharpness_of_a_family_is_arpacks(family: str) -> None:
-    found = lt.sharpness(model_of(family), loss_fn, pair())
+    found = lt.sharpness(model_of(family), loss_fn, pair(family))
     assert found.converged
     assert found.value == pytest.approx(exact(family), rel=1e-3)
 

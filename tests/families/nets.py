@@ -86,6 +86,7 @@ def text(
             hidden_size=width,
             num_hidden_layers=shape.layers,
             tie_word_embeddings=tied != shape.swapped,
+            use_cache=False,
             **own(width, shape),
         )
         config._attn_implementation = config._experts_implementation = "eager"
@@ -103,7 +104,7 @@ def attention(width: int, shape: Shape) -> dict[str, Any]:
     }
 
 
-def llama(**more: Callable[[int, Shape], int]) -> Callable[[int, Shape], dict[str, Any]]:
+def llama(**more: Callable[[int, Shape], Any]) -> Callable[[int, Shape], dict[str, Any]]:
     """Return the options of Llama's kin: grouped queries, and what depends on width and shape."""
 
     def own(width: int, shape: Shape) -> dict[str, Any]:
@@ -131,6 +132,10 @@ def expert_size(width: int, shape: Shape) -> int:
 
 def two(width: int, shape: Shape) -> int:
     return 2
+
+
+def normed(width: int, shape: Shape) -> bool:
+    return True
 
 
 def vit(width: int, shape: Shape) -> nn.Module:
@@ -261,6 +266,7 @@ FAMILIES: Mapping[str, Family] = {
             num_experts_per_tok=two,
             moe_intermediate_size=expert_size,
             head_dim=head_size,
+            norm_topk_prob=normed,
         ),
     ),
     "GptOss": text(

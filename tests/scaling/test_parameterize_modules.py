@@ -85,9 +85,9 @@ def test_a_branch_at_the_top_has_no_neighbours_to_ask_for() -> None:
 
     model, plain = build(8), build(8)
     common: dict[str, Any] = {"base": build(4), "optimizer": "adamw", "lr": 1.0, "seed": 0}
-    common |= {"branches": ["branch"], "base_depth": 1}
-    lt.parameterize(model, "depth_mup", **with_layout(common | {"depth": 4}))
-    lt.parameterize(plain, "depth_mup", **with_layout(common | {"depth": 1}))
+    for net, depth in ((model, 4), (plain, 1)):
+        layout = lt.Layout(branches=["branch"], depth=depth)
+        lt.parameterize(net, "depth_mup", layout=layout, base_depth=1, **common)
     assert hooks(model) == {}
     torch.testing.assert_close(model["branch"].weight, plain["branch"].weight / 2)
 
@@ -253,7 +253,9 @@ def test_attention_that_is_not_told_or_does_not_fit_is_named(
 
 
 def test_attention_written_by_the_user_is_recognised_by_its_class() -> None:
-    with pytest.raises(ValueError, match=r"'h\.0\.attn' is a Attention.*Give .*\(attention="):
+    with pytest.raises(
+        ValueError, match=r"'h\.0\.attn' is a Attention.*\{\"Attention\": \{\"logits\""
+    ):
         scaled(transformer(), attention=None)
 
 
@@ -376,10 +378,10 @@ def test_a_module_used_under_two_names_is_one() -> None:
             return hidden
 
     model, plain = Twice(8), Twice(8)
-    common: dict[str, Any] = {"optimizer": "adamw", "lr": 1.0, "seed": 0, "branches": "blocks.*"}
-    common |= {"base": Twice(4), "base_depth": 1}
-    groups = lt.parameterize(model, "depth_mup", **with_layout(common))
-    lt.parameterize(plain, "depth_mup", **with_layout(common | {"depth": 1}))
+    common: dict[str, Any] = {"optimizer": "adamw", "lr": 1.0, "seed": 0, "base": Twice(4)}
+    for net, depth in ((model, 2), (plain, 1)):
+        layout = lt.Layout(branches="blocks.*", depth=depth)
+        groups = lt.parameterize(net, "depth_mup", layout=layout, base_depth=1, **common)
     # Once, although two branches have it.
     torch.testing.assert_close(model.blocks[0].weight, plain.blocks[0].weight / 2**0.5)
     assert sum("blocks" in name for name in lt.rates(groups)) == 2

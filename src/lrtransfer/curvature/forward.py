@@ -126,7 +126,7 @@ class FrozenForward:
     def split(self, vector: Tensor) -> list[Tensor]:
         """Return D^½ `vector`, shape (dim,), in the shapes of the parameters."""
         return [
-            piece.view(parameter.shape) * root
+            _times(piece.view(parameter.shape), root)
             for piece, parameter, root in zip(
                 torch.split(vector, self.sizes), self.parameters, self.roots, strict=True
             )
@@ -140,10 +140,14 @@ class FrozenForward:
         flat = [
             torch.zeros(parameter.numel(), dtype=self.dtype, device=self.device)
             if piece is None
-            else (piece.detach() * root if scaled else piece.detach()).reshape(-1)
+            else (_times(piece.detach(), root) if scaled else piece.detach()).reshape(-1)
             for piece, parameter, root in zip(pieces, self.parameters, self.roots, strict=True)
         ]
         return torch.cat(flat).detach()
+
+
+def _times(piece: Tensor, root: float | Tensor) -> Tensor:
+    return piece * root if isinstance(root, Tensor) or root != 1.0 else piece  # no copy
 
 
 def _check_model(model: nn.Module) -> None:

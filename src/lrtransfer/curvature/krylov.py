@@ -13,7 +13,9 @@ from lrtransfer.curvature.linear_operator import LinearOperator, NonFiniteCurvat
 from lrtransfer.curvature.surroundings import Undone, gradient_mode
 
 _INITIAL_CAPACITY = 16
-_LARGE = 2**22  # numbers in a vector from which on more rows are a block beside, not a copy
+_LARGE = 2**22  # numbers in a vector from which on memory and passes over all rows are spared
+_PART = 2**16
+_MARGIN = 10  # over the residual, in units of √ε times the radius, at which all rows are looked at
 _SHORTEST = 1e-12  # norms whose squares may underflow in float32
 _ASYMMETRY = 200  # in units of √ε times the spectral radius: 7 % in float32, 3e-6 in float64
 
@@ -63,12 +65,13 @@ class RitzPairs:
 
 
 class KrylovBasis:
-    """Lanczos basis of `operator` from `start`, fully reorthogonalised.
+    """Lanczos basis of `operator` from `start`, reorthogonalised.
 
     Two Gram-Schmidt passes, the first against the two newest vectors, the second against all,
     keep the basis orthogonal to working precision (Giraud et al. 2005); without them converged
-    eigenvalues come back as ghost copies. Vectors have the operator's dtype; norms and the
-    tridiagonal entries are float64.
+    eigenvalues come back as ghost copies. Of more than four million numbers, the second waits until
+    a Ritz pair has begun to converge. Vectors have the operator's dtype; norms and the tridiagonal
+    entries are float64.
 
     Args:
         operator: symmetric.
@@ -89,6 +92,7 @@ class KrylovBasis:
         known_radius: float = 0.0,
     ) -> None:
         self._operator = operator
+        self._large = operator.dim >= _LARGE
         self._known_radius = known_radius
         self._scale = known_radius  # spectral radius seen so far
         self._generator = generator
@@ -96,7 +100,8 @@ class KrylovBasis:
         self._blocks = [_storage(operator, min(_INITIAL_CAPACITY, operator.dim))]
         self._diagonal: list[float] = []
         self._off_diagonal: list[float] = []
-        self._next: Tensor | None = self._orthogonal_direction(start)
+        self._row(0).copy_(self._orthogonal_direction(start))
+        self._ready = True  # whether the row after the basis holds the next direction
 
     @property
     def size(self) -> int:
@@ -106,7 +111,7 @@ class KrylovBasis:
     @property
     def exhausted(self) -> bool:
         """Whether the basis is invariant: its Ritz pairs are exact, and a step starts anew."""
-        return self._next is None
+        return not self._ready
 
     @property
     def complete(self) -> bool:
@@ -135,12 +140,12 @@ class KrylovBasis:
         """
         if self.complete:
             raise RuntimeError("the Krylov basis spans the whole space; there is nothing to add")
-        direction = self._next
-        if direction is None:
-            direction = self._orthogonal_direction(random_vector(self._operator, self._generator))
-        direction, self._next = self._append(direction), None  # one copy of it is enough
-        product = self._operator(direction)
-        remainder, coefficient = self._orthogonalise(product)
+        direction = self._row(self.size)
+        if not self._ready:
+            anew = random_vector(self._operator, self._generator)
+            direction.copy_(self._orthogonal_direction(anew))
+        self._ready = False
+        remainder, coefficient = self._orthogonalise(self._operator(direction))
         norm = _length(remainder)
         if not math.isfinite(norm):  # any bad entry of the product shows in it
             raise NonFiniteCurvatureError(
@@ -154,9 +159,11 @@ class KrylovBasis:
         if norm <= rounding or self.complete:
             # Beyond the coupling, whatever is left is rounding noise.
             self._off_diagonal[-1] = 0.0 if norm <= rounding else norm
-            self._next = None
         else:
-            self._next = remainder / norm
+            remainder.div_(norm)
+            if not self._large:
+                self._row(self.size).copy_(remainder)
+            self._ready = True
 
     def ritz(self) -> RitzPairs:
         """Return the eigenpairs of the projection."""
@@ -188,29 +195,31 @@ class KrylovBasis:
                 found.append(rows)
         return found
 
-    def _append(self, direction: Tensor) -> Tensor:
+    def _row(self, index: int) -> Tensor:
+        """Return the storage of one vector, which is made where there is none."""
         capacity = sum(map(len, self._blocks))
-        if self.size == capacity:
-            wanted = min(2 * capacity, self._operator.dim)
-            if self._operator.dim < _LARGE:
+        if index == capacity:
+            if not self._large:
                 (old,) = self._blocks
+                wanted = min(2 * capacity, self._operator.dim)
                 self._blocks = [_storage(self._operator, wanted)]
-                self._blocks[0][: self.size] = old
+                self._blocks[0][:capacity] = old
             else:
                 self._blocks.append(_storage(self._operator, _INITIAL_CAPACITY))
-        (row,) = self._rows(self.size, self.size + 1)
-        row[0] = direction
+        (row,) = self._rows(index, index + 1)
         return row[0]
 
     def _orthogonalise(self, vector: Tensor) -> tuple[Tensor, float]:
         """Return `vector` without its part in the span, and its newest coefficient there.
 
-        The rows are those appended so far, one more than the `size` while a product is pending.
+        The rows are those appended so far, one more than the `size` while a product is pending. If
+        large, the result lies in the row after them: fresh memory costs more than the arithmetic.
         """
         coefficient = 0.0
+        result = self._row(self.size + 1) if self._large else None
         newest = self._rows(max(0, self.size - 1), self.size + 1)
         # Beyond the two newest vectors the coefficients are rounding errors: one pass suffices.
-        for blocks in (newest, self._rows(0, self.size + 1)):
+        for blocks in (newest, *([self._rows(0, self.size + 1)] if self._fading() else [])):
             projections = torch.cat([rows @ vector for rows in blocks])
             *earlier, last = projections[-2:].tolist()
             if blocks is newest and earlier and getattr(self._operator, "symmetric", True):
@@ -218,9 +227,26 @@ class KrylovBasis:
             coefficient += last
             parts = torch.split(projections, [len(rows) for rows in blocks])
             for rows, part in zip(blocks, parts, strict=True):
-                vector = torch.addmv(vector, rows.T, part, alpha=-1)
-            vector = torch.addmv(vector, self._deflated.T, self._deflated @ vector, alpha=-1)
+                if result is None or vector is not result:
+                    vector = torch.addmv(vector, rows.T, part, alpha=-1, out=result)
+                else:
+                    vector.addmv_(rows.T, part, alpha=-1)
+            if len(self._deflated):
+                vector = torch.addmv(
+                    vector, self._deflated.T, self._deflated @ vector, alpha=-1, out=result
+                )
         return vector, coefficient
+
+    def _fading(self) -> bool:
+        """Whether orthogonality to all may be lost, as it is along Ritz vectors that converge.
+
+        The loss is of the order of ε · radius over the smallest residual (Paige 1980); below √ε it
+        does not touch the values (Simon 1984). Small operators do not ask: their passes are cheap.
+        """
+        if not self._large or not self._diagonal:
+            return True
+        root = torch.finfo(self._operator.dtype).eps ** 0.5
+        return bool(self.ritz().residuals.min() < _MARGIN * root * self._scale)
 
     def _check_symmetry(self, coupling: float) -> None:
         """Raise if ⟨v, Au⟩ is not the ⟨u, Av⟩ that the last product gave, v and u the newest."""
@@ -240,14 +266,19 @@ class KrylovBasis:
         for _ in range(3):
             for rows in self._rows(0, self.size):
                 vector = vector - (rows @ vector) @ rows
-            vector = vector - (self._deflated @ vector) @ self._deflated
-            vector = vector / _length(vector)
+            if len(self._deflated):
+                vector = vector - (self._deflated @ vector) @ self._deflated
+            vector.div_(_length(vector))
         return vector
 
 
 def _length(vector: Tensor) -> float:
     """Return the norm, summed in float64: a float32 sum is off by 1e-5 at 1e6 entries."""
-    return float(torch.linalg.vector_norm(vector, dtype=torch.float64))
+    if len(vector) < _LARGE:
+        return float(torch.linalg.vector_norm(vector, dtype=torch.float64))
+    # In parts: torch makes a float64 copy, which costs more than the sum.
+    parts = (torch.linalg.vector_norm(v, dtype=torch.float64) for v in vector.split(_PART))
+    return math.hypot(*map(float, parts))
 
 
 def _storage(operator: LinearOperator, count: int) -> Tensor:

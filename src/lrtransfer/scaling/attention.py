@@ -153,10 +153,12 @@ def _check_covered(modules: Mapping[str, nn.Module], told: Iterable[str]) -> Non
         within = any(holds(outer, name) for outer in found)
         covered = any(name == t or holds(name, t) or holds(t, name) for t in told)
         if not covered and (fused or not within):
+            kind = type(modules[name]).__name__
             raise ValueError(
-                f"{name!r} is a {type(modules[name]).__name__}, and the parameterization "
-                "multiplies attention logits. Give layout=lt.Layout(attention={pattern: head "
-                "dimension}) with patterns of the nn.MultiheadAttention modules, or of the modules "
-                "that return logits, queries or keys; None in place of a number leaves one alone, "
-                "and {} all."
+                f"{name!r} is a {kind}, and the parameterization multiplies attention logits. Name "
+                "the module inside that returns logits, queries or keys, and the attribute with a "
+                f'head\'s dimension: layout=lt.Layout(modules={{"{kind}": {{"logits": '
+                '{"queries": …, "head": …}}}). Or layout=lt.Layout(attention={pattern of such '
+                "modules: head dimension}), where None in place of a number leaves one alone, and "
+                "{} all."
             )

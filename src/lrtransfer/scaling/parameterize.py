@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from lrtransfer.scaling import table
-from lrtransfer.scaling.affine import Taken, take_in
+from lrtransfer.scaling.affine import take_in
 from lrtransfer.scaling.attention import multiplier, resolve_attention
 from lrtransfer.scaling.branches import resolve_branches
 from lrtransfer.scaling.groups import (
@@ -173,9 +173,8 @@ def parameterize(
     scalars = _scalars(model, known)
     kept = {*expand(listed(told.kept), tensors, "kept"), *known.named("kept"), *scalars}
     taken = take_in(model, effective(model, planned), known.branches, known.norms, kept)
-    scaled = _decayed(
-        _taken(numbers, taken, column(name)), numbers.roles, {*known.named("undecayed"), *scalars}
-    )
+    undecayed = {*known.named("undecayed"), *scalars}
+    scaled = _scaled(numbers, taken.factors, undecayed, column(name))
     groups = build_groups(model, scaled, numbers.roles, settings, family)
     for group in groups:
         group["optimizer"] = name
@@ -201,27 +200,17 @@ def _gamma0(rules: table.Rules, gamma0: float) -> float:
     return gamma0
 
 
-def _taken(numbers: Numbers, taken: Taken, column: str) -> dict[str, Scaled]:
-    """Return the numbers with the multipliers that the tensors take."""
-    return {
-        name: absorbed(
-            replace(own, multiplier=taken.factors.get(name, 1.0)),
-            family_of(column, numbers.roles[name]),
-        )
-        for name, own in numbers.scaled.items()
-    }
-
-
-def _decayed(
-    scaled: Mapping[str, Scaled], roles: Mapping[str, str], undecayed: Set[str]
+def _scaled(
+    numbers: Numbers, factors: Mapping[str, float], undecayed: Set[str], column: str
 ) -> dict[str, Scaled]:
-    """Return the numbers, without weight decay where there shall be none."""
-    return {
-        name: replace(own, weight_decay=0.0)
-        if roles[name] in _UNDECAYED or name in undecayed
-        else own
-        for name, own in scaled.items()
-    }
+    """Return the numbers with what tensors take in, and no decay where none shall be."""
+    scaled = {}
+    for name, own in numbers.scaled.items():
+        family = family_of(column, numbers.roles[name])
+        scaled[name] = absorbed(replace(own, multiplier=factors.get(name, 1.0)), family)
+        if numbers.roles[name] in _UNDECAYED or name in undecayed:
+            scaled[name] = replace(scaled[name], weight_decay=0.0)
+    return scaled
 
 
 def _scalars(model: nn.Module, known: Known) -> list[str]:

@@ -81,7 +81,7 @@ def scale(
     depth: int | None = None,
     **more: Any,
 ) -> nn.Module:
-    layout = lt.Layout(branches=branches, inside=[], attention={}, depth=depth)
+    layout = lt.Layout(branches=branches, inside=[], depth=depth)
     common: dict[str, Any] = {"optimizer": "adamw", "lr": 0.1, "seed": 0, "base_depth": 1}
     lt.parameterize(model, "depth_mup", base=base, layout=layout, **(common | more))
     return model
@@ -188,6 +188,6 @@ def test_the_output_map_of_torch_s_attention_takes_its_multiplier(branches: str)
     model, plain = Attentive(8), Attentive(8)
     scale(plain, Attentive(4), branches, depth=1)
     scale(model, Attentive(4), branches, depth=4)
-    assert not any(m._forward_hooks for m in model.modules())
+    assert not any(m._forward_hooks for m in model.attention.modules())  # type: ignore[union-attr]
     expected = plain.attention.out_proj.weight / 2
     torch.testing.assert_close(model.attention.out_proj.weight, expected)
