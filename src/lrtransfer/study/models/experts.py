@@ -45,7 +45,8 @@ class Experts(nn.Module):
         least = logits.detach().topk(self.active, -1).values[..., -1:]
         gates = logits.masked_fill(logits.detach() < least, -torch.inf).softmax(-1)
         every = torch.stack([expert(inputs) for expert in self.experts], -1)
-        return self.factor * (every * gates.unsqueeze(-2)).sum(-1)
+        outputs: Tensor = self.factor * (every * gates.unsqueeze(-2)).sum(-1)
+        return outputs
 
 
 class MixtureOfExperts(Llama):
@@ -105,10 +106,10 @@ class MixtureOfExperts(Llama):
             qk_norm=qk_norm,
             kv_heads=kv_heads,
         )
-        for branch in self.branches[1::2]:
-            dense: Any = branch[1]  # type: ignore[index]
-            width, inner = dense.gate.in_features, dense.gate.out_features
-            branch[1] = Experts(width, inner, experts, active)  # type: ignore[index]
+        mixing: Any = self.branches[1::2]
+        for branch in mixing:
+            dense = branch[1].gate
+            branch[1] = Experts(dense.in_features, dense.out_features, experts, active)
 
 
 COORDINATE_CHECK = {"options": {"block_size": 8}}
