@@ -54,8 +54,9 @@ class MixtureOfExperts(Llama):
 
     The rules are those of Jiang et al. (2026) for Adam, at a fixed number of experts and a fixed
     share of active ones: entries of 1/√N and rates ∝ 1/N for the router too, which is what Adam's
-    column has for the role hidden, though the router grows on one side alone. There is no bias of
-    the router and no balancing loss.
+    column has for the role hidden, though the router grows on one side alone. Under SGD, for which
+    there is no source, its own change was measured to grow as N^½. There is no bias of the router
+    and no balancing loss.
 
     Args:
         experts: E; optima do not transfer over active/experts.
@@ -112,7 +113,8 @@ class MixtureOfExperts(Llama):
             branch[1] = Experts(dense.in_features, dense.out_features, experts, active)
 
 
-COORDINATE_CHECK = {"options": {"block_size": 8}}
+# Of every expert there is something to measure where all are active.
+COORDINATE_CHECK = {"options": {"block_size": 8, "experts": 8, "active": 8}}
 ROLES = ("embedding", "hidden", "output", "norm_gain", "branch", "attention_logits")
 # Small nets for shared tests: sizes in common; of each net the others, how many residual branches
 # it has, and its last output there.
