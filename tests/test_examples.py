@@ -76,6 +76,13 @@ def test_layout_places_gpt2_without_a_hint_and_a_stack_that_is_told() -> None:
 
 
 @pytest.mark.process
+def test_a_folded_model_is_loaded_by_plain_transformers() -> None:
+    loss, moved = re.findall(r"loss (\S+), logits moved by (\S+)", output("fold.py"))[0]
+    assert float(loss) < 3.5  # of ln 60
+    assert float(moved) < 1e-5
+
+
+@pytest.mark.process
 def test_export_rates_writes_rules_for_torchtitan_and_multipliers() -> None:
     shown = output("export_rates.py")
     assert r'pattern=r"^(?:blocks\.\d+\.weight)$"' in shown

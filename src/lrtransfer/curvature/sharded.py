@@ -42,7 +42,7 @@ def mean_over_processes(loss: Tensor, parameters: Iterable[Tensor]) -> Tensor:
     sharded: Any = next(filter(is_sharded, parameters), None)
     if sharded is None:
         return loss
-    mesh, loss = sharded.device_mesh, loss.clone()
+    mesh, total = sharded.device_mesh, loss.clone()
     for dimension in range(mesh.ndim):
-        torch.distributed.all_reduce(loss, group=mesh.get_group(dimension))
-    return loss / mesh.size()
+        torch.distributed.all_reduce(total, group=mesh.get_group(dimension))
+    return total / int(mesh.size())

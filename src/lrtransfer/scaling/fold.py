@@ -80,7 +80,7 @@ def fold(model: nn.Module, *, strict: bool = False) -> list[Left]:
         >>> import lrtransfer as lt
         >>> def net(n: int) -> nn.Module:
         ...     return nn.ModuleDict({"a": nn.MultiheadAttention(n, 2), "b": nn.Linear(n, 1)})
-        >>> model, options = net(64), {"optimizer": "adamw", "lr": 1e-3, "attention": ["a"]}
+        >>> model, options = net(64), {"optimizer": "adamw", "lr": 1e-3}
         >>> groups = lt.parameterize(model, "mup", base=net(32), **options)
         >>> len(model.a._forward_pre_hooks), lt.fold(model), len(model.a._forward_pre_hooks)
         (1, [], 0)

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.fx import Proxy
 
 from lrtransfer.scaling.first_pass import Deed, FirstPass, Unscripted
 
@@ -37,7 +38,7 @@ class MultiplyOutput(Unscripted):
             TypeError: The output is neither a tensor nor a tuple that begins with one.
         """
         _note(self.deed)
-        if isinstance(output, Tensor):
+        if isinstance(output, Tensor | Proxy):
             return self._scaled(output)
         if isinstance(output, tuple) and output and isinstance(output[0], Tensor):
             return (self._scaled(output[0]), *output[1:])
@@ -46,11 +47,11 @@ class MultiplyOutput(Unscripted):
             f"{type(output).__name__}. Return a tensor, or a tuple that begins with one."
         )
 
-    def _scaled(self, output: Tensor) -> Tensor:
+    def _scaled(self, output: Any) -> Any:
         if self.part is None:
             return output * self.factor
         start, stop = self.part
-        features = output.unflatten(-1, (-1, self.period or output.shape[-1]))
+        features = torch.unflatten(output, -1, (-1, self.period or output.shape[-1]))
         scaled = features[..., start:stop] * self.factor  # (…, periods, stop - start)
         parts = [features[..., :start], scaled, features[..., stop:]]
         return torch.cat(parts, dim=-1).flatten(-2)
