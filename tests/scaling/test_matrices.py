@@ -68,7 +68,7 @@ def test_torchs_own_fused_maps_are_known() -> None:
     axes = ("out", "in")
     form = form_of("a.in_proj_weight", attention.in_proj_weight, attention, axes)
     assert form["parts"] == [4, 4, 4]
-    weight = lstm.weight_ih_l0
+    weight: Any = lstm.weight_ih_l0
     assert form_of("r.weight_ih_l0", weight, lstm, ("out", "in"))["parts"] == [6] * 4
 
 
@@ -195,6 +195,7 @@ FAMILIES: dict[str, tuple[dict[str, Any], dict[str, dict[str, Any]]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", FAMILIES)
 def test_fused_maps_of_known_families_are_told_by_their_layouts(kind: str) -> None:
     transformers = pytest.importorskip("transformers")

@@ -23,7 +23,7 @@ def adopt(
     Its first step only starts the second moment; ε is the least root that it divides by.
     """
     own = [
-        group | {"optimizer": "adopt", "lr": 0.0}
+        {"lr": 0.0} | group | {"optimizer": "adopt"}
         for group in resolved(groups, weight_decay=weight_decay, eps=epsilon)
     ]
     return build(own, betas=(beta1, beta2))

@@ -22,7 +22,7 @@ def lion(
     c = β₁m + (1 − β₁)g, W ← W − η(sign c + λW), m ← β₂m + (1 − β₂)g.
     """
     own = [
-        group | {"optimizer": "lion", "lr": 0.0}
+        {"lr": 0.0} | group | {"optimizer": "lion"}
         for group in resolved(groups, weight_decay=weight_decay)
     ]
     return build(own, betas=(beta1, beta2))

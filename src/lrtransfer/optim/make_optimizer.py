@@ -167,7 +167,7 @@ class _Maker:
 
 def _checked(group: Group) -> Group:
     kind = _kind(group)
-    if kind == "muon" and "relative_rate" in group and not group.keys() & {"factor", "name"}:
+    if kind == "muon" and "relative_rate" in group and "factor" not in group:
         raise ValueError(
             "a group's rates were planned for another optimizer, and Muon's factor would multiply "
             "them. Give lrtransfer.parameterize optimizer='muon'."

@@ -39,7 +39,8 @@ def of_matrices(
     own = []
     for group in resolved(groups, weight_decay=weight_decay, eps=epsilon):
         if group["role"] == "hidden":
-            own.append(group | {"optimizer": kind, "lr": 0.0})
+            factor = {"factor": options["factor"]} if "factor" in options else {}
+            own.append({"lr": 0.0} | group | {"optimizer": kind} | factor)
         else:
-            own.append(group | {"optimizer": "adamw", "lr": 0.0, "rate_factor": rest_rate})
+            own.append({"lr": 0.0} | group | {"optimizer": "adamw", "rate_factor": rest_rate})
     return build(own, **options)

@@ -175,7 +175,7 @@ def time_scales(groups: Iterable[Mapping[str, Any]], *, steps: int) -> dict[str,
     """
     if steps < 1:
         raise ValueError(f"steps is {steps}. Give 1 or more.")
-    found = {}
+    found: dict[str, float] = {}
     for group in groups:
         share = float(group["lr"]) * float(group["weight_decay"])
         found |= dict.fromkeys(group["names"], 1 / (share * steps) if share else math.inf)

@@ -206,10 +206,9 @@ def _scaled(
     """Return the numbers with what tensors take in, and no decay where none shall be."""
     scaled = {}
     for name, own in numbers.scaled.items():
-        role = numbers.roles[name]
-        alone = replace(own, multiplier=factors.get(name, 1.0))
-        scaled[name] = absorbed(alone, family_of(column, role))
-        if role in _UNDECAYED or name in undecayed:
+        family = family_of(column, numbers.roles[name])
+        scaled[name] = absorbed(replace(own, multiplier=factors.get(name, 1.0)), family)
+        if numbers.roles[name] in _UNDECAYED or name in undecayed:
             scaled[name] = replace(scaled[name], weight_decay=0.0)
     return scaled
 

@@ -45,7 +45,8 @@ class Experts(nn.Module):
         least = logits.detach().topk(self.active, -1).values[..., -1:]
         gates = logits.masked_fill(logits.detach() < least, -torch.inf).softmax(-1)
         every = torch.stack([expert(inputs) for expert in self.experts], -1)
-        return self.factor * (every * gates.unsqueeze(-2)).sum(-1)
+        outputs: Tensor = self.factor * (every * gates.unsqueeze(-2)).sum(-1)
+        return outputs
 
 
 class MixtureOfExperts(Llama):
@@ -53,8 +54,9 @@ class MixtureOfExperts(Llama):
 
     The rules are those of Jiang et al. (2026) for Adam, at a fixed number of experts and a fixed
     share of active ones: entries of 1/√N and rates ∝ 1/N for the router too, which is what Adam's
-    column has for the role hidden, though the router grows on one side alone. There is no bias of
-    the router and no balancing loss.
+    column has for the role hidden, though the router grows on one side alone. Under SGD, for which
+    there is no source, its own change was measured to grow as N^½. There is no bias of the router
+    and no balancing loss.
 
     Args:
         experts: E; optima do not transfer over active/experts.
@@ -105,13 +107,14 @@ class MixtureOfExperts(Llama):
             qk_norm=qk_norm,
             kv_heads=kv_heads,
         )
-        for branch in self.branches[1::2]:
-            dense: Any = branch[1]  # type: ignore[index]
-            width, inner = dense.gate.in_features, dense.gate.out_features
-            branch[1] = Experts(width, inner, experts, active)  # type: ignore[index]
+        mixing: Any = self.branches[1::2]
+        for branch in mixing:
+            dense = branch[1].gate
+            branch[1] = Experts(dense.in_features, dense.out_features, experts, active)
 
 
-COORDINATE_CHECK = {"options": {"block_size": 8}}
+# Of every expert there is something to measure where all are active.
+COORDINATE_CHECK = {"options": {"block_size": 8, "experts": 8, "active": 8}}
 ROLES = ("embedding", "hidden", "output", "norm_gain", "branch", "attention_logits")
 # Small nets for shared tests: sizes in common; of each net the others, how many residual branches
 # it has, and its last output there.
