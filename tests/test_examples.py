@@ -70,6 +70,12 @@ def test_in_the_trainers_of_others_the_loss_falls(example: str, tmp_path: Path) 
 
 
 @pytest.mark.process
+def test_layout_places_gpt2_without_a_hint_and_a_stack_that_is_told() -> None:
+    shown = dict(line.rsplit(" ", 1) for line in output("layout.py").strip().splitlines())
+    assert shown == {"transformer.h.0.attn.c_attn.weight": "0.25", "maps": "0.25"}
+
+
+@pytest.mark.process
 def test_a_folded_model_is_loaded_by_plain_transformers() -> None:
     loss, moved = re.findall(r"loss (\S+), logits moved by (\S+)", output("fold.py"))[0]
     assert float(loss) < 3.5  # of ln 60

@@ -290,7 +290,7 @@ FAMILIES: Mapping[str, Family] = {
         "ForMaskedLM",
     ),
     "ViT": Family(vit, images),
-    "ResNet": Family(resnet, lambda: images(size=32)),
-    "torchvision": Family(ResNet, lambda: images("x", size=16)),
+    "ResNet": Family(resnet, lambda: images(size=16)),
+    "torchvision": Family(ResNet, lambda: images("x")),
     "torch": Family(Translator, pairs),
 }

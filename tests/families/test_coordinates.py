@@ -42,7 +42,7 @@ def test_a_family_grows_as_predicted_at_four_widths(family: str, rule: str, shap
 
 def test_the_committed_table_holds_every_family_and_the_growth_of_sp() -> None:
     found = pd.read_csv(TABLE)
-    assert set(found["family"]) == set(FAMILIES)
+    assert set(found["family"]) >= set(FAMILIES) - STATE_SPACE
     known = found[~found["family"].isin(STATE_SPACE)]
     held(known)
     own = known.query("rule == 'sp' and quantity == 'own'").set_index("kind")["exponent"]

@@ -46,6 +46,15 @@ def parts(drawn: nn.Parameter, normal: torch.Tensor) -> dict[str, float]:
     return {"init": ratio[0].item(), "mean": 0.0}
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_base_of_the_own_width_needs_no_other(family: str) -> None:
+    model, other, base, wide = (FAMILIES[family].make(n) for n in (BASE, BASE, BASE, WIDTH))
+    options: dict[str, Any] = {"optimizer": "adamw", "lr": 1.0}
+    alone = lt.parameterize(model, "mup", base=base, **options)
+    by_pair = lt.parameterize(other, "mup", base=(base, wide), **options)
+    assert lt.rates(alone) == pytest.approx(lt.rates(by_pair))
+
+
 @pytest.mark.parametrize("shape", [Shape(), OTHER], ids=["as it comes", "other shape"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_tensor_is_what_the_table_says(family: str, shape: Shape) -> None:

@@ -28,7 +28,7 @@ _TENSOR_ROLES = frozenset(
 _FIELDS = frozenset(
     {"tensors", "branches", "inside", "inside_if", "logits", "readout", "final_norm"}
 )
-_LOGITS = frozenset({"queries", "parts", "interleaved", "head", "scale"})
+_LOGITS = frozenset({"queries", "parts", "interleaved", "head"})
 
 Entry = Mapping[str, Any]
 
@@ -62,15 +62,12 @@ class Logits:
         head_size: d, the dimension of a head.
         part: First and one past the last feature of its output, or None for all.
         period: After how many features the part comes again; None where it does not.
-        scale: Name of an attribute that multiplies the logits too, from the model on; None if
-            there is none.
     """
 
     name: str
     head_size: int
     part: tuple[int, int] | None = None
     period: int | None = None
-    scale: str | None = None
 
 
 @dataclass(frozen=True)
@@ -150,15 +147,14 @@ def _logits(
     module, prefix = model.get_submodule(name), f"{name}." if name else ""
     queries = (prefix + said["queries"]).rstrip(".")
     head = int(getattr(module, said["head"]))
-    scale = prefix + said["scale"] if hasattr(module, said.get("scale", "")) else None
     parts = said.get("parts", 1)
     if parts == 1:
-        return Logits(queries, head, scale=scale)
+        return Logits(queries, head)
     if said.get("interleaved", False):
-        return Logits(queries, head, (0, head), parts * head, scale)
+        return Logits(queries, head, (0, head), parts * head)
     weight = f"{queries}.weight"
     outputs = model.get_parameter(weight).shape[tensors[weight].axes.index("out")]
-    return Logits(queries, head, (0, outputs // parts), None, scale)
+    return Logits(queries, head, (0, outputs // parts))
 
 
 def _entry(module: nn.Module, own: Mapping[str, Entry]) -> dict[str, Any]:
@@ -171,7 +167,8 @@ def _entry(module: nn.Module, own: Mapping[str, Entry]) -> dict[str, Any]:
     found["logits"] = found.get("logits", [])
     if isinstance(found["logits"], Mapping):
         found["logits"] = [found["logits"]]
-    empty = {"branches": {}, "inside": "", "inside_if": {}, "readout": None, "final_norm": None}
+    empty: dict[str, Any] = {"branches": {}, "inside": "", "inside_if": {}}
+    empty |= {"readout": None, "final_norm": None}
     return empty | found
 
 

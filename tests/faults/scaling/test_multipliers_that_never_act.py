@@ -81,7 +81,7 @@ def scale(
     depth: int | None = None,
     **more: Any,
 ) -> nn.Module:
-    layout = lt.Layout(branches=branches, inside=[], attention={}, depth=depth)
+    layout = lt.Layout(branches=branches, inside=[], depth=depth)
     common: dict[str, Any] = {"optimizer": "adamw", "lr": 0.1, "seed": 0, "base_depth": 1}
     lt.parameterize(model, "depth_mup", base=base, layout=layout, **(common | more))
     return model
