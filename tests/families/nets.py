@@ -146,7 +146,7 @@ def vit(width: int, shape: Shape) -> nn.Module:
         intermediate_size=shape.feed_forward * width,
         image_size=8,
         patch_size=4,
-        num_labels=10,
+        num_labels=10,  # type: ignore[call-arg]
         hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
     )
@@ -160,7 +160,7 @@ def resnet(width: int, shape: Shape) -> nn.Module:
         hidden_sizes=[width, 2 * width],
         depths=[shape.layers, shape.layers],
         layer_type="bottleneck" if shape.swapped else "basic",
-        num_labels=10,
+        num_labels=10,  # type: ignore[call-arg]
     )
     return transformers.ResNetForImageClassification(config)
 

@@ -8,7 +8,7 @@ import pytest
 
 from lrtransfer.scaling import table
 from lrtransfer.scaling.rules import Constants, Shape, scale
-from lrtransfer.scaling.symmetry import absorbed, family_of
+from lrtransfer.scaling.symmetry import Family, absorbed, family_of
 
 SHAPES = [(64, 64), (256, 64), (64, 256), (512, 512)]
 # Exponent of the branches under each, and families by E (2512.05620 has α = 1).
@@ -107,7 +107,8 @@ def test_the_rate_of_hyper_p_knows_no_width_and_falls_with_depth() -> None:
 def test_a_branch_s_multiplier_in_a_matrix_of_fixed_norm_leaves_its_rate() -> None:
     # m·W of norm m·R moves by ηmR, as W times m did: no factor on the rate, unlike Adam's.
     scaled = scale({"init": {}}, Shape(8, 8, 1), Constants())
-    for family, expected in (("norm", 1.0), ("adam", 0.25), ("sgd", 0.0625)):
+    rates: dict[Family, float] = {"norm": 1.0, "adam": 0.25, "sgd": 0.0625}
+    for family, expected in rates.items():
         own = absorbed(replace(scaled, multiplier=0.25), family)
         assert (own.init, own.learning_rate) == (0.25, expected)
     assert family_of("fixed_norm", "hidden") == "norm"

@@ -13,6 +13,7 @@ from lrtransfer.scaling.rules import Constants, Scaled, Shape, scale
 from lrtransfer.scaling.symmetry import Family, moved
 from lrtransfer.study.plan import catalog
 from lrtransfer.study.plan.parameterizations import builtin
+from lrtransfer.study.plan.schema import Column
 
 from .nets import rules
 
@@ -46,7 +47,9 @@ FANS: dict[str, Callable[[int], tuple[int, int]]] = {  # (in, out) in a network 
 }
 
 
-def numbers(name: str, family: Family, role: str, size: Size, *, in_branch: bool = False) -> Scaled:
+def numbers(
+    name: str, family: Column | Family, role: str, size: Size, *, in_branch: bool = False
+) -> Scaled:
     """Return the numbers of a tensor of ``role``; a hidden one is (2N, N)."""
     width, depth, constants = size
     fan_in, fan_out = FANS[role](width) if role in FANS else (1, 1)
@@ -60,7 +63,7 @@ def assert_has(found: Scaled, **hand: float) -> None:
         assert vars(found)[name] == pytest.approx(value, rel=1e-12), name
 
 
-def columns() -> list[tuple[str, Family]]:
+def columns() -> list[tuple[str, Column]]:
     """Return every entry with every family of optimizers that it has."""
     return [(name, family) for name, entry in builtin().items() for family in entry.families]
 

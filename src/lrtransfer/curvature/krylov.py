@@ -278,7 +278,7 @@ def _length(vector: Tensor) -> float:
     if len(vector) < _LARGE:
         return float(torch.linalg.vector_norm(vector, dtype=torch.float64))
     # In parts: torch makes a float64 copy, which costs more than the sum.
-    parts = (torch.linalg.vector_norm(v, dtype=torch.float64) for v in vector.split(_PART))
+    parts = (torch.linalg.vector_norm(v, dtype=torch.float64) for v in vector.split(_PART))  # type: ignore[no-untyped-call]
     return math.hypot(*map(float, parts))
 
 

@@ -38,10 +38,9 @@ def multiplier(
     shape = Shape(fan_in=site.head_size, width=width, depth=depth)
     factor = scale(rule, shape, constants).multiplier
     if isinstance(model.get_submodule(site.name), nn.MultiheadAttention):
-        hook = MultiplyArgument(factor, "attention_logits", position=1, keyword="key")
-        return Planned(site.name, hook)
-    hook = MultiplyOutput(factor, "attention_logits", site.part, site.period)
-    return Planned(site.name, hook)
+        of_keys = MultiplyArgument(factor, "attention_logits", position=1, keyword="key")
+        return Planned(site.name, of_keys)
+    return Planned(site.name, MultiplyOutput(factor, "attention_logits", site.part, site.period))
 
 
 def resolve_attention(

@@ -60,7 +60,8 @@ def _completed(known: Array, nominal: Array) -> Array:
     if not len(there):
         return nominal
     nearest = there[np.abs(np.arange(len(known))[:, None] - there).argmin(1)]
-    return known[nearest] + nominal - nominal[nearest]
+    completed: Array = known[nearest] + nominal - nominal[nearest]
+    return completed
 
 
 def _apart(ascending: Array) -> Array:

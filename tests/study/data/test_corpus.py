@@ -13,7 +13,7 @@ import torch
 from lrtransfer.study.data import prepare, shards
 from lrtransfer.study.data.corpus import Corpus
 from lrtransfer.study.data.text_file import TextFile
-from lrtransfer.study.storage import paths
+from lrtransfer.study.storage import atomic, paths
 from lrtransfer.study.storage.seal import CorruptFileError
 from lrtransfer.study.training.examples import HeldExamples, training_examples
 from lrtransfer.study.training.token_blocks import TokenBlocks
@@ -66,7 +66,7 @@ def test_byte_pairs_are_those_of_a_text_in_memory() -> None:
 
 def test_preparing_goes_on_where_it_was_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = parts(prepared("whole", tokens="bpe", vocabulary=300, shard_tokens=2000))
-    real, written = shards.write_text, []
+    real, written = atomic.write_text, []
 
     def interrupted(path: Path, content: str) -> None:
         real(path, content)

@@ -90,11 +90,14 @@ def test_a_faulty_table_is_named_with_its_place(text: str, message: str) -> None
 @pytest.mark.parametrize("kind", ["npz", "safetensors"])
 def test_arrays_are_taken_as_they_are_or_split(kind: str) -> None:
     inputs = np.arange(40, dtype=np.float32).reshape(10, 2, 2)
-    held = {"x": inputs, "y": np.arange(10) % 2}
+    held: dict[str, np.ndarray] = {"x": inputs, "y": np.arange(10) % 2}
     whole = {"train_inputs": inputs, "train_targets": held["y"]}
     for name, content in (("split", held), ("whole", whole)):
         file = Path(f"{name}.{kind}")
-        np.savez(file, **content) if kind == "npz" else save_file(content, file)
+        if kind == "npz":
+            np.savez(file, allow_pickle=False, **content)
+        else:
+            save_file(content, file)
     found = arrays("array_file", url=f"split.{kind}", inputs="x", targets="y", test_fraction=0.2)
     assert found["train_inputs"].shape == (8, 2, 2)
     rows = np.concatenate([found["train_inputs"], found["test_inputs"]])[:, 0, 0]

@@ -15,7 +15,7 @@ from lrtransfer.curvature import HessianOperator
 from lrtransfer.scaling.multiplier import multiply_output
 from lrtransfer.scaling.roles import Roles
 from lrtransfer.study.plan import catalog
-from lrtransfer.study.plan.checks import GRID_OPTIONS
+from lrtransfer.study.plan.catalog import GRID_OPTIONS
 from tests.study.models.cases import CASES, CLASSES, Case, build, inputs
 
 every_case = pytest.mark.parametrize("case", CASES, ids=str)

@@ -13,7 +13,9 @@ CPU = torch.device("cpu")
 
 
 def examples(arrays: Arrays, block: int | None = None) -> HeldExamples:
-    return training_examples(arrays, torch.float64, CPU, block=block)
+    made = training_examples(arrays, torch.float64, CPU, block=block)
+    assert isinstance(made, HeldExamples)
+    return made
 
 
 def stream(length: int, dtype: type = np.uint8) -> Arrays:

@@ -37,7 +37,7 @@ def test_the_forced_runs_rates_are_the_others() -> None:
         seen.append((effective_rates(run.network.model, run.optimizer), dict(before)))
         return step(*args)
 
-    run.optimizer.step = noted  # type: ignore[method-assign]
+    run.optimizer.step = noted  # type: ignore[method-assign, assignment]
     for _ in range(4):
         other.set_rates()
         before = effective_rates(other.network.model, other.optimizer)

@@ -133,9 +133,11 @@ def test_a_run_sees_the_samples_it_is_given() -> None:
     run = TrainingRun(config, blobs(), CPU)
     assert len(run.examples) == 12
     other = TrainingRun(replace(config, seed=5), blobs(), CPU)
-    assert not torch.equal(run.examples.inputs, other.examples.inputs)
+    first = torch.arange(12)
+    inputs, _ = run.examples.batch(first)
+    assert not torch.equal(inputs, other.examples.batch(first)[0])
     larger = TrainingRun(replace(config, train_samples=20), blobs(), CPU)
-    assert torch.equal(larger.examples.inputs[:12], run.examples.inputs)
+    assert torch.equal(larger.examples.batch(first)[0], inputs)
 
 
 def test_more_samples_than_there_are_is_an_error() -> None:

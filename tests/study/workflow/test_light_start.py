@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -36,6 +37,6 @@ optimizer.step()
 
 @pytest.mark.process
 @pytest.mark.parametrize("optimizer", ["SGD", "AdamW"])
-def test_a_job_imports_no_compiler_until_it_is_asked_for(tmp_path, optimizer):
+def test_a_job_imports_no_compiler_until_it_is_asked_for(tmp_path: Path, optimizer: str) -> None:
     code = _TRAIN.format(optimizer=optimizer)
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)

@@ -90,5 +90,5 @@ def test_trials_leave_the_random_state_as_it_is() -> None:
 
 def test_operations_are_counted_for_a_whole_gradient() -> None:
     model = ModelConfig(family="two_layer_linear", options={}, width=8, depth=1)
-    flops, parameters = trial._count(model, (100, 1))
+    flops, parameters = trial.count(model, (100, 1))
     assert flops == 6 * parameters == 6 * 8 * 101

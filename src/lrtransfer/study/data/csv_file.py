@@ -48,13 +48,15 @@ class CsvFile(Downloaded):
         left_out = [name.strip() for name in self.left_out.split(",") if name.strip()]
         for name in (self.target, *left_out):
             if name not in table:
-                raise ValueError(f"{self.url} has no column {name!r}, but {', '.join(table)}.")
+                raise ValueError(
+                    f"{self.url} has no column {name!r}, but {', '.join(map(str, table))}."
+                )
         inputs = table.drop(columns=[self.target, *left_out])
-        for name, column in inputs.items():
+        for heading, column in inputs.items():
             if column.dtype.kind not in "iufb":
                 raise ValueError(
-                    f"the column {name!r} of {self.url} holds text. Write it as numbers, or name "
-                    "it in left_out."
+                    f"the column {heading!r} of {self.url} holds text. Write it as numbers, or "
+                    "name it in left_out."
                 )
         return train_and_test(
             inputs.to_numpy("float64"),

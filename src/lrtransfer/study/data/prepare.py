@@ -103,9 +103,10 @@ def described(dataset: Dataset) -> Described:
     """Return what the arrays of a data set tell; what is not prepared is read for it, once."""
     if dataset.id not in _DESCRIBED:
         if paths.manifest(dataset.id).is_file():
-            arrays: Arrays = load(read_arrays(paths.arrays(dataset.id)))
+            arrays: Arrays = load(read_arrays(dataset.id))
         else:
             made = source(dataset.spec.source, dataset.spec.options)
+            assert not isinstance(made, Streamed)  # noqa: S101 - who streams tells its sizes
             arrays = made.arrays(made.read())
         text = "train_inputs" not in arrays
         _DESCRIBED[dataset.id] = Described(
@@ -219,7 +220,7 @@ def _make(dataset_id: str, name: str, sha256: str, options: dict[str, Any]) -> N
             "sample: correct the options or the source."
         )
     content = save({key: np.ascontiguousarray(array) for key, array in arrays.items()})
-    manifest = {
+    manifest: dict[str, Any] = {
         "id": dataset_id,
         "source": name,
         "source_sha256": sha256,

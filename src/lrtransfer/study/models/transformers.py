@@ -71,7 +71,7 @@ class Transformers(nn.Module):
         for name in vars(config):
             if "drop" in name and isinstance(getattr(config, name), float):
                 setattr(config, name, 0.0)
-        self.network = transformers.AutoModelForCausalLM.from_config(
+        self.network = transformers.AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
             config, attn_implementation="eager"
         )
 

@@ -155,6 +155,13 @@ def _arm(
             )
         elif wrong := twice(_plain(rule.families[column]), column):
             yield f"{where}: {wrong}"
+        silent = [model for model in _models(experiment) if not catalog.tells_roles(model)]
+        if silent and column not in ("sgd", "adam"):
+            yield (
+                f"{path}.optimizer: {optimizer!r} steps matrices and the rest otherwise, and "
+                f"{silent[0]!r} does not tell which is which. Choose another optimizer, or give "
+                "the model ROLES and a method `roles`, as in study/models/gpt.py."
+            )
     yield from _decay(path, experiment, arm)
     yield from _horizon(path, arm)
     declared = [catalog.options("models", model) for model in _models(experiment)]

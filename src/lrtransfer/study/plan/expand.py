@@ -329,7 +329,9 @@ def _parameterization(
     rules = {role: table[role].model_dump(exclude_defaults=True) for role in roles if role in table}
     constants = arm.constants or grid.constants or experiment.constants
     return ParameterizationConfig(
-        rules=rules, constants=constants.model_dump(), outside=None if told else column
+        rules=rules,
+        constants=constants.model_dump(),
+        outside=None if told else column,  # type: ignore[arg-type]
     )
 
 

@@ -41,7 +41,7 @@ class MicroBatches:
             targets: Theirs.
         """
         losses = []
-        for piece, own in zip(inputs.split(self.size), targets.split(self.size), strict=True):
+        for piece, own in zip(inputs.split(self.size), targets.split(self.size), strict=True):  # type: ignore[no-untyped-call]
             share = loss(piece, own) * (len(piece) / len(inputs))
             share.backward()  # type: ignore[no-untyped-call]
             losses.append(share.detach())

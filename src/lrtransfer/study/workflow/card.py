@@ -70,12 +70,12 @@ class Card:
         return self._counts[name]
 
 
-class _Kernels(TorchDispatchMode):
+class _Kernels(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the operations that compute something."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.count = 0
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.count: int = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         self.count += not func.is_view
@@ -87,4 +87,5 @@ def _kernels(model: ModelConfig, sizes: Sizes) -> int:
         network, sample = build(model, *sizes), one_sample(model, sizes)
     with torch.no_grad(), _Kernels() as kernels:
         network(sample)
-    return _PASSES * kernels.count + _OF_A_TENSOR * sum(1 for _ in network.parameters())
+    tensors = sum(1 for _ in network.parameters())
+    return int(_PASSES * kernels.count + _OF_A_TENSOR * tensors)

@@ -303,6 +303,7 @@ def prepare(options: Namespace) -> None:
     by_name = {dataset.name: dataset for dataset in _selected(options).plan.datasets}
     dataset = by_name[options.dataset]
     spec = dataset.spec
+    assert spec.sha256 is not None  # noqa: S101 - `select` refuses a data set without one
     folder = prepare_one(dataset.id, spec.source, spec.sha256, dict(spec.options))
     print(f"prepared {folder}", file=sys.stderr)
 

@@ -36,7 +36,7 @@ def export_tables(plan: Plan, layout: Layout, folder: Path, kind: str) -> list[P
             frame.to_csv(path, index=False)
         else:
             # A setting may be a number in one arm and a list in another; Parquet knows one kind.
-            mixed = [name for name in frame if not is_numeric_dtype(frame[name])]
+            mixed = [str(name) for name in frame if not is_numeric_dtype(frame[name])]
             frame[mixed] = frame[mixed].map(lambda v: v if isinstance(v, str) else json.dumps(v))
             frame.to_parquet(path, index=False)
         written.append(path)

@@ -31,10 +31,10 @@ def try_outputs(plan: Plan, config: RunConfig) -> None:
     if not any(own) or (block is None and described(dataset).shape is None):
         return  # of the latter a text, `preflight` says that it does not fit
     features, outputs = sizes(dataset)
-    inputs, places = torch.zeros(2, block or 1, dtype=torch.long), (2, block or 1)
+    inputs, places = torch.zeros(2, block or 1, dtype=torch.long), [2, block or 1]
     targets = torch.zeros(places, dtype=torch.long)
     if block is None:
-        inputs, places = torch.randn(2, *described(dataset).shape or (), dtype=dtype), (2,)
+        inputs, places = torch.randn(2, *described(dataset).shape or (), dtype=dtype), [2]
         classes = described(dataset).classes
         targets = targets[:, 0] if classes else torch.zeros(2, outputs, dtype=dtype)
     wanted = (*places, outputs)

@@ -61,8 +61,8 @@ def select(params: Path, scale: str | None = None, experiments: str | None = Non
         StudyError: The file or an option is faulty, or a data set has no checksum.
     """
     own = load_study(params)
-    changed = scale or experiments
-    study = load_study(params, scale=scale, experiments=experiments) if changed else own
+    other = scale or experiments
+    study = load_study(params, scale=scale, experiments=experiments) if other else own
     wanted = {"scale": scale, "experiments": experiments}
     made = plan(study)
     if open_ended := [dataset for dataset in made.datasets if dataset.spec.sha256 is None]:

@@ -31,7 +31,8 @@ class Mine(nn.Module):
         hidden = self.embed(inputs.flatten(1))
         for layer in self.layers:
             hidden = hidden + layer(self.act(hidden))
-        return self.readout(self.act(hidden))
+        outputs: Tensor = self.readout(self.act(hidden))
+        return outputs
 
 
 MODEL = Mine
