@@ -120,10 +120,10 @@ def _scalings(module: nn.Module, plan: Planned) -> tuple[list[Scaling], str]:
                 weight, keys = module.in_proj_weight, slice(module.embed_dim, 2 * module.embed_dim)
             factors = torch.ones(len(weight), dtype=torch.float64)
             factors[keys] = hook.factor  # their bias is the same for every logit of a query
-            assert isinstance(weight, nn.Parameter)  # noqa: S101 - torch's own types say Tensor
             return [(weight, factors, 0)], ""
         if isinstance(module, nn.Linear):  # not its bias
-            return [(module.weight, torch.tensor([hook.factor], dtype=torch.float64), 0)], ""
+            factors = torch.tensor([hook.factor], dtype=torch.float64)
+            return [(module.weight, factors, 0)], ""  # type: ignore[list-item]
         return [], f"a {type(module).__name__} does not tell which weight its input meets first"
     axes = output_axes(module)
     if axes is None:
