@@ -129,6 +129,14 @@ def test_a_wrong_choice_is_refused(options: dict[str, Any], message: str) -> Non
         MatrixOptimizer(**options)
 
 
+def test_a_base_of_the_model_s_own_width_does_not_tell_what_muon_steps() -> None:
+    chosen = MatrixOptimizer("muon", fused={"*.qkv.weight": 3})
+    with pytest.raises(ValueError, match="steps hidden matrices alone"):
+        lt.parameterize(net(8), "mup", base=net(8), optimizer=chosen, lr=0.02)
+    told = lt.parameterize(net(8), "mup", base=(net(8), net(16)), optimizer=chosen, lr=0.02)
+    assert {group["optimizer"] for group in told} == {"muon", "adamw"}
+
+
 def test_shampoo_and_soap_step_plain_matrices_alone() -> None:
     for name in ("shampoo", "soap"):
         fused = MatrixOptimizer(name, fused={"*.qkv.weight": 3})

@@ -150,6 +150,8 @@ def parameterize(
     roles, (width, base_width) = roles_and_width(
         model, base, expand_keys(told.roles, tensors, "roles"), told.width, known.tensors
     )
+    if chosen:
+        _check_told(roles, name)
     residual = resolve_branches(
         model, rules, told, known, base_depth=base_depth, exponent=branch_exponent
     )
@@ -187,6 +189,17 @@ def parameterize(
         remove_multipliers(model)
         register(model, taken.kept)
         return groups
+
+
+def _check_told(roles: Mapping[str, tuple[str, ...]], optimizer: str) -> None:
+    """Check that each tensor has one role: which optimizer steps it depends on that."""
+    unclear = [name for name, possible in roles.items() if len(possible) > 1]
+    if unclear:
+        raise ValueError(
+            f"base has the width of the model, so that nothing tells whether {unclear[0]!r} is "
+            f"hidden, and {optimizer!r} steps hidden matrices alone. Give "
+            "base=(base, other), with another instance of another width."
+        )
 
 
 def _gamma0(rules: table.Rules, gamma0: float) -> float:
