@@ -50,6 +50,16 @@ def test_steps_are_polar_factors_times_the_sum_of_all_singular_values() -> None:
     torch.testing.assert_close(other.detach(), second - 0.05 * dual * polar(h))
 
 
+def test_tensors_of_one_named_group_step_as_in_groups_of_their_own() -> None:
+    one, other, groups = parameters()
+    third, fourth, apart = parameters()
+    apart = [{"params": [third, fourth], "lr": 0.1, "relative_rate": 1.0, "name": "first"}]
+    groups = [{"params": [p], "lr": 0.1, "relative_rate": 1.0} for p in (one, other)]
+    for each in (groups, apart):
+        steepest(each, norm="spectral").step()
+    torch.testing.assert_close([third, fourth], [one, other], rtol=0, atol=0)
+
+
 def test_a_vector_has_no_spectral_step_and_a_missing_gradient_is_zero() -> None:
     model = nn.Linear(2, 2)
     with pytest.raises(ValueError, match="'tensor 1' of shape"):

@@ -36,7 +36,11 @@ class SteepestDescent(torch.optim.Optimizer):
         super().__init__(groups, {"lr": 0.0, "relative_rate": 1.0})
         self._normalised = normalised
         self._held = [(p, g) for g in self.param_groups for p in g["params"]]
-        shapes = {g.get("name", f"tensor {i}"): p.shape for i, (p, g) in enumerate(self._held)}
+        # A group is named by its first tensor.
+        shapes: dict[str, torch.Size] = {}
+        for i, (parameter, group) in enumerate(self._held):
+            name = group.get("name", f"tensor {i}")
+            shapes[f"{name}, tensor {i}" if name in shapes else name] = parameter.shape
         self._ball = Ball(norm, shapes)
 
     @torch.no_grad()
