@@ -33,6 +33,8 @@ def stochastic_edge(tables: Tables, settings: Settings) -> Drawing:
             edges.line(axes, edge)
             mark = {"panel": [plateau], "arm": [name], "value": [edge.value]}
             parts.append(pd.DataFrame(mark).dropna())
+        style.plain_log(axes)
+        axes.set_xlabel("training step")
         facts += _fact(tables, settings, name)
     for axes in arm_panels.first_of_rows(places):
         style.row_title(axes, "batch sharpness")
