@@ -227,7 +227,6 @@ def _judging(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("table", help="csv, tsv or Parquet; one row is one run")
 
     _columns(parser, required=True)
-    parser.add_argument("--effective", metavar="COLUMN", help="the effective rate a run had")
 
     asked = parser.add_argument_group("what is asked")
     asked.add_argument("--confidence", type=float, default=0.95, help="of the intervals [0.95]")
@@ -333,6 +332,7 @@ def _columns(parser: argparse.ArgumentParser, *, required: bool) -> None:
         )
     columns.add_argument("--rate", required=required, metavar="COLUMN", help="the learning rate")
     columns.add_argument("--loss", required=required, metavar="COLUMN", help="what was reached")
+    columns.add_argument("--effective", metavar="COLUMN", help="the effective rate a run had")
     columns.add_argument("--seed", metavar="COLUMN", help="tells repetitions apart")
     columns.add_argument(
         "--status",

@@ -80,6 +80,11 @@ def test_the_entries_are_those_documented() -> None:
     everett |= {f"{name}_no_alignment" for name in everett}
     adam_alone = {"complete_p", "u_mup"} | everett
     expected = {name: {"sgd", "adam"} for name in both} | {name: {"adam"} for name in adam_alone}
+    expected |= {"complete_d_p": {"adam"}, "hyper_p": {"fixed_norm"}}
+    for name in ("sp", "mup", "depth_mup", "inverse_depth", "complete_p"):
+        expected[name] |= {"muon", "shampoo", "soap"}
+    for name in ("sp", "mup"):
+        expected[name] |= {"fixed_norm"}
     assert {name: set(entry.families) for name, entry in builtin().items()} == expected
 
 
@@ -95,7 +100,9 @@ def test_biases_start_at_zero_gains_at_one_and_nothing_else_off_zero(size: Size)
         for role in TENSORS:
             found = numbers(name, family, role, size)
             assert found.mean == (1.0 if role == "norm_gain" else 0.0)
-            assert (found.init == 0) == (role in {"norm_gain", "bias", "scalar_bias"})
+            at_zero = {"norm_gain", "bias", "scalar_bias"}
+            at_zero |= {"output"} if name == "hyper_p" else set()  # Ren et al. (2026)
+            assert (found.init == 0) == (role in at_zero)
 
 
 @every_size
@@ -108,7 +115,7 @@ def test_logits_are_over_d_but_for_sp_and_ntp(size: Size) -> None:
 
 @every_size
 def test_branches_shrink_as_each_entry_says(size: Size) -> None:
-    own = {"depth_mup": 0.5, "inverse_depth": 1.0, "u_mup": 0.5}
+    own = {"depth_mup": 0.5, "inverse_depth": 1.0, "u_mup": 0.5, "hyper_p": 0.5}
     _, depth, constants = size
     for name, family in columns():
         alpha = own.get(name, constants.branch_exponent)

@@ -450,7 +450,7 @@ def test_told_widths_stand_in_where_the_base_has_several() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"optimizer": "lion"}, r"optimizer is 'lion'.*adamw"),
+        ({"optimizer": "lamb"}, r"optimizer is 'lamb'.*adamw"),
         ({"optimizer": torch.optim.LBFGS}, r"optimizer is .*LBFGS"),
         ({"lr": -1.0}, r"lr is -1\.0"),
         ({"lr": float("nan")}, r"lr is nan"),

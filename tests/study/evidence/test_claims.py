@@ -146,7 +146,8 @@ def test_every_claim_without_estimates_is_undecided() -> None:
 
 
 def test_every_claim_is_decided_both_ways_in_some_test() -> None:
-    elsewhere = {"width_transfer_vision", "joint"}  # test_ledger.py, test_joint_claims.py
+    # test_ledger.py, test_joint_claims.py, test_edge_of_stability.py
+    elsewhere = {"width_transfer_vision", "joint", "momentum_edge", "generalised_edge"}
     for claim in CLAIMS:
         own = set(claim.entry.experiments)
         tuners = all(name.startswith("tuners") for name in own)  # test_tuner_claims.py

@@ -43,6 +43,8 @@ class Fault:
         """Return params.yaml, with its first experiment alone, with this fault."""
         content = real_params()
         content["study"] = {EXPERIMENT: content["study"][EXPERIMENT]}
+        # A fault of all scales would be told of it, too.
+        content["study"][EXPERIMENT]["scales"].pop("gpu")
         for path, value in self.changes.items():
             *sections, last = expanded(path).split("/")
             place: Any = content
@@ -116,7 +118,7 @@ FAULTS = [
     Fault("unknown figure", {"E/figures": ["width_transfr"]}, "E/figures", "Did you mean 'width_transfer'?"),
     Fault("unknown scale", {"scale": "laptp"}, "scale", "Did you mean 'laptop'?"),
     Fault("unknown scale of an experiment", {"E/scales/papr": {}}, "E/scales/papr", "Did you mean 'paper'?"),
-    Fault("unknown precision", {"E/precision": "float16"}, "E/precision", "Did you mean 'float64'?"),
+    Fault("unknown precision", {"E/precision": "float16"}, "E/precision", "Did you mean 'bfloat16'?"),
     Fault("unknown spacing", {"E/measure/spacing": "log"}, "E/measure/spacing", "Give geometric or linear."),
     Fault("unknown device", {"device": "gpu"}, "device", "Give auto, cpu, cuda"),
     Fault("unknown experiment", {"experiments": ["width_transfer_visio"]}, "experiments", f"Did you mean '{EXPERIMENT}'?"),

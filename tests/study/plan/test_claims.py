@@ -158,7 +158,7 @@ def test_the_claims_of_this_repository_are_those_of_its_papers() -> None:
         "weight-decay": 24,
         "cdat": 34,
         "complete-p": 2,
-        OURS: 10,
+        OURS: 18,
     }
     records = [claim.family for claim in claims for _ in claim.entry.experiments]
     assert {name: records.count(name) for name in records} == {
@@ -167,6 +167,8 @@ def test_the_claims_of_this_repository_are_those_of_its_papers() -> None:
         "cdat": 63,
         "complete-p": 2,
         OURS: 14,
+        "momentum-edge": 4,
+        "generalised-edge": 4,
     }
 
 
@@ -191,8 +193,9 @@ def test_the_list_of_changes_names_every_claim_and_every_record_of_old() -> None
     cells = [line.split(" | ") for line in page.splitlines() if line.startswith("| `")]
     rows = [row for row in cells if len(row) == 7]
     named = {(row[0].split("`")[-2], row[1].split(" → ")[-1]) for row in rows}
+    later = {"momentum_edge", "generalised_edge"}
     asked = {(c.id, e) for c in load_claims(CLAIMS_FILE, STUDY) for e in c.entry.experiments}
-    assert (len(rows), named) == (148, asked)
+    assert (len(rows), named) == (148, {(c, e) for c, e in asked if e not in later})
 
 
 def test_both_dialects_of_yaml_read_the_same_claims() -> None:

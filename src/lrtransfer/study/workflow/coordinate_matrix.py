@@ -83,12 +83,14 @@ class Sizes:
         samples: Batch size.
         depth: L; None for the family's default.
         options: Options of the family; the others are its own defaults.
+        optimizers: For which the family's roles are known to hold.
     """
 
     widths: tuple[int, ...] = (32, 64, 128, 256)
     samples: int = 4
     depth: int | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    optimizers: Sequence[str] = OPTIMIZERS
 
 
 Done = tuple[Combination, CoordinateCheck]
@@ -162,7 +164,7 @@ def combinations(
         Combination(model, parameterization, optimizer)
         for model in models or catalog.families()
         for parameterization in parameterizations or specs
-        for optimizer in optimizers or OPTIMIZERS
+        for optimizer in optimizers or family_sizes(model).optimizers
         if family(optimizer) in specs[parameterization].families
     ]
     if not found:
