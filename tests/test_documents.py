@@ -78,7 +78,8 @@ def test_a_parameterization_of_ones_own_does_what_its_page_says(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     names = run("own-parameterization.md", monkeypatch)
-    assert names["rates"] == {"0.weight": 1.0, "2.weight": 0.5, "4.weight": 0.25, "0.bias": 1.0}
+    expected = {"0.weight": 1.0, "2.weight": 0.5, "4.weight": 0.25, "0.bias": 1.0, "4.bias": 1.0}
+    assert names["rates"] == expected
     text = Path("entry.yaml").read_text(encoding="utf-8")
     (entry,) = yaml.safe_load(text)["parameterizations"].values()
     assert entry["families"] == names["half"]["families"]

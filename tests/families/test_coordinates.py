@@ -29,7 +29,11 @@ def held(found: pd.DataFrame) -> None:
 def test_a_family_grows_as_predicted(family: str, rule: str) -> None:
     convolutions = family in {"ResNet", "torchvision"}
     widths = (NARROW if convolutions else WIDTHS)[:3:2]
-    held(table(family, rule, widths=widths, seeds=range(2)))
+    found = table(family, rule, widths=widths, seeds=range(2))
+    # Two seeds do not know the growth of a map to one number: the long test judges it.
+    known = found[found["half_width"] < 0.5]
+    assert len(known) > 0.5 * len(found)
+    held(known)
 
 
 @pytest.mark.long

@@ -109,10 +109,21 @@ def test_every_figure_is_shown(tab: browser.Tab) -> None:
     assert tab.run(f"document.querySelectorAll('{RUNS}').length") == 16
 
 
+def told(tab: browser.Tab, where: str, mark: str) -> str:
+    """Return what a chart says of a mark that is pointed at, once it lies where it will stay."""
+    said = ""
+    for _ in range(50):
+        point(tab, mark)
+        said = tab.run(f"document.querySelector('{where} .said').textContent")
+        if not said.startswith("Point at a mark"):
+            break
+        time.sleep(0.1)
+    return said
+
+
 def test_pointing_at_a_run_tells_it_and_its_configuration(tab: browser.Tab) -> None:
     drawn(tab, EXPLORER)
-    point(tab, RUNS)
-    said = tab.run(f"document.querySelector('{EXPLORER} .said').textContent")
+    said = told(tab, EXPLORER, RUNS)
     # The wider net lies just where the narrow one does, and above it.
     assert "net width 64, depth 3" in said and "seed 0" in said
     assert "run mup64s0r-1" in said
@@ -122,8 +133,7 @@ def test_pointing_at_a_run_tells_it_and_its_configuration(tab: browser.Tab) -> N
 
 def test_pointing_at_a_claim_tells_value_interval_seeds_and_the_command(tab: browser.Tab) -> None:
     drawn(tab, "#claims-at-a-glance")
-    point(tab, "#claims-at-a-glance .layer_3_marks path")
-    said = tab.run("document.querySelector('#claims-at-a-glance .said').textContent")
+    said = told(tab, "#claims-at-a-glance", "#claims-at-a-glance .layer_3_marks path")
     for part in ("value 0.02", "interval [−0.05, 0.09]", "seeds 2", "repeat make study"):
         assert part in said
     shown = "document.querySelector('#vg-tooltip-element').textContent"
