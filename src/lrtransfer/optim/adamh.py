@@ -21,7 +21,7 @@ def adamh(
     """Return Adam in `Hyperball` over the groups of the role `hidden`, AdamW over the others.
 
     Args:
-        groups: One for each tensor, with its `role`.
+        groups: With their `role`.
         rest_rate: AdamW's learning rates over the matrices', beside the groups' own.
         beta1: Of both, as `beta2`.
         beta2: See `beta1`.

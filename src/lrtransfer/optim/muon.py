@@ -26,7 +26,7 @@ def muon(
     """Return Muon over the groups of the role `hidden`, AdamW over the others.
 
     Args:
-        groups: One for each tensor, with its `role`.
+        groups: With their `role`.
         factor: See `lrtransfer.optim.orthogonalised.Muon`.
         momentum: Of Muon.
         nesterov: Of Muon.

@@ -23,7 +23,7 @@ def muonh(
     """Return Muon in `Hyperball` over the groups of the role `hidden`, AdamW over the others.
 
     Args:
-        groups: One for each tensor, with its `role`.
+        groups: With their `role`.
         momentum: Of Muon, as `nesterov`.
         nesterov: See `momentum`.
         rest_rate: AdamW's learning rates over the matrices', beside the groups' own.

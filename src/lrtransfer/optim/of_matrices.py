@@ -23,7 +23,7 @@ def of_matrices(
     """Return `kind` over the groups of the role `hidden` and AdamW over the others.
 
     Args:
-        groups: One for each tensor, with its `role`.
+        groups: With their `role`.
         kind: What steps the matrices, as `make_optimizer` names it.
         options: Of both, for whichever takes them.
         rest_rate: AdamW's learning rates over the matrices', beside the groups' own; it becomes

@@ -25,7 +25,7 @@ def shampoo(
     package's mixes updates into gradients, which has no width rule.
 
     Args:
-        groups: One for each tensor, with its `role`.
+        groups: With their `role`.
         compute_every: Steps between two inverse roots.
         rest_rate: AdamW's learning rates over Shampoo's, beside the groups' own.
         beta1: Of AdamW, as `beta2`.

@@ -25,7 +25,7 @@ def soap(
     change the rule as the network grows.
 
     Args:
-        groups: One for each tensor, with its `role`.
+        groups: With their `role`.
         compute_every: Steps between two bases.
         rest_rate: AdamW's learning rates over SOAP's, beside the groups' own.
         beta1: Of both, as `beta2`.

@@ -149,9 +149,8 @@ def test_a_function_of_one_s_own_is_prepared_once_and_pinned() -> None:
     prepare.prepare(pinned.id, "noise", sha256, {"samples": 8})
     assert prepare.load_arrays(pinned.id)["train_inputs"].shape == (8, 3)
     assert prepare.changed(pinned) is None
-    other = dataset("noise", sha256, samples=9)
     with pytest.raises(prepare.ChecksumError, match=r"params.yaml pins"):
-        prepare.prepare(other.id, "noise", sha256, {"samples": 9})
+        prepare.prepare("noise-of-nine", "noise", sha256, {"samples": 9})
 
 
 def test_a_function_that_fails_is_one_line_with_its_place() -> None:

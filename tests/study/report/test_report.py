@@ -363,7 +363,7 @@ def test_an_empty_study_still_gives_a_page(experiment: ExperimentReport) -> None
 def test_a_drawn_figure_brings_its_caption_in_its_png(
     experiment: ExperimentReport, tmp_path: Path
 ) -> None:
-    config = '{"loss": "cross_entropy", "optimizer": {"options": {}}}'
+    config = '{"loss": "cross_entropy", "optimizer": {"name": "sgd", "options": {}}}'
     runs = experiment.tables.runs.assign(measured=False, config=config)
     settings = Settings("e", {"mup": Arm("μP", 1.0, 8, 4)}, "smoke", dpi=40)
     drawn = draw("width_transfer", Tables(runs=runs), settings, tmp_path)

@@ -136,6 +136,7 @@ def test_own_weights_are_measured_in_own_code(
 @pytest.mark.parametrize(
     ("problem", "message"),
     [
+        ("own_problem", "Write module:function"),
         ("own_problem:nothing", "Write module:function"),
         ("no_such_module:problem", "Write module:function"),
         ("own_problem:fails", "failed with KeyError"),

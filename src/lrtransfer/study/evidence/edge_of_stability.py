@@ -54,7 +54,7 @@ def edge_factor(config: Mapping[str, Any], quantity: str) -> float:
 
 def of_norm(config: Mapping[str, Any]) -> str | None:
     """Return the sharpness that steepest descent's norm asks for; None for other optimizers."""
-    if config["optimizer"].get("name") != "steepest":
+    if config["optimizer"]["name"] != "steepest":
         return None
     options = config["optimizer"]["options"]
     quantity = "sign_sharpness" if options["norm"] == "linf" else "spectral_sharpness"

@@ -280,6 +280,11 @@ def sharpness(options: Namespace) -> None:
     elif ":" not in model:
         from lrtransfer.study.workflow.outside_check import at_start
 
+        if not options.params.is_file():
+            raise ValueError(
+                f"--model {model}: there is no study here that it could be of. Write "
+                "module:function, or go to the study's folder."
+            )
         problem = at_start(_all(options).plan, model, options.samples)
     elif options.samples is not None:
         raise ValueError("--samples is for the study's own; the batch is what --model returns")
