@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,7 +47,8 @@ def _log(project: Project) -> str:
 def test_a_full_disk_stops_the_study_by_name_and_the_next_call_goes_on(project: Project) -> None:
     work = project.root / ".lrtransfer"
     project.change(lambda grid: grid["arms"]["mup"].update(lr=[0.5, 1.0, 2.0, 3.0]))
-    with _small_disk(work, "200k"):
+    with _small_disk(work, "50m"):
+        _remount(work, f"size={shutil.disk_usage(work).used // 1024 + 40}k")
         done = project.study("train_all", check=False)
         assert done.returncode == 1
         assert "No space left on device" in done.stdout + _log(project)
