@@ -33,18 +33,19 @@ def trends(curves: Curves) -> Iterator[Row]:
 
 
 def changes(curves: Curves) -> Iterator[Row]:
-    """Yield log2 of a quantity's last over its first measured value, per size and pooled.
+    """Yield log2 of a quantity's last over its first (`change`) and largest (`fall`) measured value.
 
-    First and last are steps at which the quantity was measured in any run of the arm. A run that
-    diverged before the end, and a value that is not positive, are left out.
+    Per size and pooled. First and last are steps at which the quantity was measured in any run of
+    the arm. A run that diverged before the end, and a value that is not positive, are left out.
     """
-    steps = curves.steps
-    ratios = {}
+    found: dict[str, dict[int, pd.Series]] = {"change": {}, "fall": {}}
     for size, table in sorted(curves.by_size.items()):
-        ends = log2(table.reindex(columns=[steps[0], steps[-1]]))
-        ratios[size] = pd.Series(ends[:, 1] - ends[:, 0], index=table.index)
-    for size, mean in means_over_seeds(pd.DataFrame(ratios)):
-        yield Of(statistic="change", unit="octaves", **curves.over(size)), mean
+        logs = log2(table.reindex(columns=curves.steps))
+        for name, since in (("change", logs[:, 0]), ("fall", np.fmax.reduce(logs, axis=1))):
+            found[name][size] = pd.Series(logs[:, -1] - since, index=table.index)
+    for name, ratios in found.items():
+        for size, mean in means_over_seeds(pd.DataFrame(ratios)):
+            yield Of(statistic=name, unit="octaves", **curves.over(size)), mean
 
 
 def _slope(units: list[Unit]) -> Estimate:

@@ -21,12 +21,15 @@ from lrtransfer.study.figures.summary import over_seeds
 from lrtransfer.study.figures.tables import Drawing, Settings, Tables
 from lrtransfer.transfer.size import LARGEST, POOLED, Axis
 
-_QUANTITIES = {
+#: What is compared over sizes -> its title.
+QUANTITIES = {
     "sharpness": "sharpness λ",
     "preconditioned_sharpness": "sharpness λ(P⁻¹H)",
     "subset_loss": "training loss",
     "ntk": "largest NTK eigenvalue",
     "gauss_newton": "largest Gauss-Newton eigenvalue",
+    "directional_sharpness": "directional sharpness",
+    "trace": "trace of the Hessian",
 }
 #: What is drawn where nothing was measured.
 _USUAL = ("sharpness", "subset_loss", "ntk")
@@ -39,7 +42,7 @@ def consistency(tables: Tables, settings: Settings) -> Drawing:
     fitted = _fitted(tables, settings.confidence)
     sizes = tables.sizes()
     found = set(gaps_to_largest["quantity"])
-    titles = {q: title for q, title in _QUANTITIES.items() if q in (found or _USUAL)}
+    titles = {q: title for q, title in QUANTITIES.items() if q in (found or _USUAL)}
     figure, grid = style.grid(len(settings.arms), len(titles), 2.75)
     parts: list[pd.DataFrame] = []
     gaps: list[str] = []
@@ -92,7 +95,7 @@ def consistency(tables: Tables, settings: Settings) -> Drawing:
 def _distances(tables: Tables) -> pd.DataFrame:
     """g(t) of every measured quantity, arm, size and seed."""
     measured = measured_curves(tables.runs, tables.curves)
-    curves = [c for quantity in _QUANTITIES for c in quantity_curves(measured, quantity)]
+    curves = [c for quantity in QUANTITIES for c in quantity_curves(measured, quantity)]
     parts = [part for c in curves if len(part := distances(c))]
     return pd.concat(parts) if parts else pd.DataFrame(columns=DISTANCE_COLUMNS)
 

@@ -253,7 +253,7 @@ def _settings(experiment: Experiment, name: str) -> str:
     own = [
         (scale, value.get(name) if isinstance(value, dict) else None)
         for scale, grid in experiment.scales.items()
-        for value in (grid.steps, grid.batch_size, grid.train_samples)
+        for value in (grid.steps, grid.batch_size, grid.train_samples, grid.augmentation)
     ]
     return f"{arm}{own}"
 

@@ -255,6 +255,8 @@ def _shared_config(
         optimizer = NamedSpec(name=optimizer.name, options=options)
     decay, tuner, warmup, samples = arm.decay, arm.tuner, arm.group_warmup, grid.train_samples
     batch, steps = of_arm(grid.batch_size, arm_name), of_arm(grid.steps, arm_name)
+    said = grid.augmentation
+    augmentation = said.get(arm_name, "none") if isinstance(said, dict) else said
     by = None if arm.horizon is None else _horizon(arm.horizon, batch, steps)
     named = _named("optim", optimizer)
     return partial(
@@ -274,7 +276,7 @@ def _shared_config(
         steps=steps,
         precision=grid.precision,
         trained=arm.trained,
-        augmentation=None if grid.augmentation == "none" else grid.augmentation,
+        augmentation=None if augmentation == "none" else augmentation,
         decay=None if decay is None else _decay(decay),
         group_warmup=None if warmup is None else GroupWarmupConfig(**warmup.model_dump()),
         one_pass=experiment.one_pass,

@@ -18,7 +18,7 @@ _OF_ARM = (
 )
 _OF_GRID = (
     *("widths", "depths", "seeds", "precision", "micro_batch", "compile", "fused"),
-    *("augmentation", "measure", "spectra"),
+    *("measure", "spectra"),
 )
 
 
@@ -109,6 +109,8 @@ class _Filling:
             grid |= self._by_arm(
                 path, field, {a: _number(arm, field) for a, arm in at.arms.items()}
             )
+        augmented = {name: _said(arm, "augmentation") for name, arm in at.arms.items()}
+        grid |= self._by_arm(path, "augmentation", augmented)
         grid |= self._rates(path, at, measured="measure" in grid)
         decays = {name: _weight_decay(arm) for name, arm in at.arms.items()}
         if decays != {name: _weight_decay(arm) for name, arm in self.base.arms.items()}:
@@ -130,7 +132,7 @@ class _Filling:
         return found
 
     def _by_arm(self, path: str, field: str, said: dict[str, Said | None]) -> dict[str, Any]:
-        """Return a number for all arms where they have the same, otherwise one for each."""
+        """Return one value for all arms where they have the same, otherwise one for each."""
         numbers = {name: one.value for name, one in said.items() if one is not None}
         for name, one in said.items():
             written = one.path if one is not None else f"{self.homes[name]}.{field}"

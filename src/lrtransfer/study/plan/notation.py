@@ -127,6 +127,7 @@ class ArmAtScale(Section):
         train_samples: Training samples that a run sees, chosen by its seed; all if not said.
         loss_window: Updates at the end whose mean loss is the run's: a number, or a share `1/n`.
         weight_decay: λ, in place of the optimizer's option.
+        augmentation: See `schema.Grid`.
     """
 
     lr: Rates = UNSAID
@@ -136,6 +137,7 @@ class ArmAtScale(Section):
     train_samples: Positive | None = None
     loss_window: Annotated[Positive | Share, Field(union_mode="left_to_right")] = UNSAID
     weight_decay: PositiveFloat | None = None
+    augmentation: Augmentation | None = None
 
 
 class Setting(ArmAtScale):
@@ -180,7 +182,6 @@ class Grid(ArmAtScale):
     micro_batch: Positive | None = None
     compile: CompileMode | None = None
     fused: bool | None = None
-    augmentation: Augmentation | None = None
     measure: Measure | None = None
     spectra: Spectra | None = None
 

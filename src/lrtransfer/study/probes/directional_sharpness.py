@@ -31,5 +31,5 @@ class DirectionalSharpness(Stateless):
 
 
 PRICE = 3.0
-COLUMNS = {"directional_sharpness": (), "objective_gradient_norm": ()}
+COLUMNS = {"directional_sharpness": ("compared",), "objective_gradient_norm": ()}
 PROBE = DirectionalSharpness

@@ -59,6 +59,16 @@ def change(estimates: Estimates, *, arm: Arm, quantity: Curvature) -> Estimate |
 
 
 @measure(
+    "{quantity} of {arm} at the last measured step over the largest, mean over {axis}s",
+    unit="octaves",
+    kind="mean",
+)
+def fall(estimates: Estimates, *, arm: Arm, quantity: Curvature) -> Estimate | None:
+    """Return how far a curvature ends below its peak."""
+    return estimates.one("fall", arm=arm, quantity=quantity, size=POOLED)
+
+
+@measure(
     "curvature of {arm} over its edge of stability, mean over the steps between {window} of the "
     "run, and over {axis}s",
     unit="1",

@@ -1,0 +1,80 @@
+"""Final loss over σ and batch size as a map, with and without moving averages.
+
+After Figure 7 of Roulet et al., "Stepping on the Edge" (2024).
+"""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+
+from lrtransfer.study.figures import panels, style, tuned
+from lrtransfer.study.figures.tables import Drawing, Settings, Tables
+
+_COLUMNS = ["panel", "size", "x", "value", "n"]
+_PANELS = {False: "no averages, β = 0", True: "moving averages"}
+_WORST = 4.0  # octaves above the batch's best; more has the last colour
+
+
+def tuner_map(tables: Tables, settings: Settings) -> Drawing:
+    """Draw the figure; see the module."""
+    means = _means(tables.runs)
+    figure, grid = style.grid(1, len(_PANELS), 3.4)
+    facts, shown = [], []
+    for axes, (averaged, title) in zip(grid[0], _PANELS.items(), strict=True):
+        part = means[means["averaged"] == averaged]
+        axes.set_title(title, fontweight="bold")
+        if part.empty:
+            style.empty(axes, "no arm of CDAT")
+            continue
+        _map(axes, part)
+        best = part.loc[part.groupby("size")["value"].idxmin()]
+        found = [f"{style.number(row.x, 4)} at {row.size}" for row in best.itertuples()]
+        facts.append(f"Best σ by batch, {title}: {style.listing(found)}.")
+        shown.append(part.assign(panel=title))
+    grid[0, 0].set_ylabel("batch size (samples)")
+    caption = panels.caption(
+        facts,
+        panels.measured_on(tables, settings, tables.seeds()),
+        "Drawn: log₂ of the final loss over that of the batch's best σ, means over seeds of log "
+        "losses; σ = 2 is the edge of stability. A diverged run counts with its initial loss.",
+    )
+    alt = f"Heat maps of the final loss of CDAT over σ and batch size. {' '.join(facts)}"
+    return Drawing(figure, panels.long_form(shown, _COLUMNS), caption, alt.strip())
+
+
+def _means(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return averaged, size (the batch), x (σ), n and value: octaves above the batch's best σ."""
+    tuner = runs["config"].map(tuned.tuner_of)
+    runs = runs.assign(
+        x=runs["config"].map(tuned.sigma_of) * runs["lr"],
+        size=[json.loads(config)["batch_size"] for config in runs["config"]],
+        averaged=[bool((found.get("options") or {}).get("decay")) for found in tuner],
+        value=np.log2(tuned.counted_loss(runs).clip(lower=1e-300)),
+    )
+    runs = runs[[found.get("name") == "cdat" for found in tuner]]
+    by = runs.groupby(["averaged", "size", "x"])["value"]
+    means = by.agg(value="mean", n="count").reset_index()
+    lowest = means.groupby(["averaged", "size"])["value"].transform("min")
+    return means.assign(value=means["value"] - lowest)
+
+
+def _map(axes: Axes, part: pd.DataFrame) -> None:
+    table = part.pivot(index="size", columns="x", values="value").sort_index(ascending=False)
+    table.columns = [style.number(x, 4) for x in table.columns]
+    label = "octaves above the best"
+    sns.heatmap(
+        table, ax=axes, vmin=0.0, vmax=_WORST, cmap="viridis_r", annot=True, fmt=".1f",
+        cbar_kws={"label": label, "extend": "max"},
+    )  # fmt: skip
+    axes.set_xlabel("σ, in units of the greedy rate")
+    axes.set_ylabel("")
+    axes.tick_params(axis="y", rotation=0)
+
+
+DRAWN_FROM = "tuners"
+FIGURE = tuner_map
