@@ -25,12 +25,18 @@ def tuner_runs(
     width: int = 64,
     depth: int = 2,
     experiment: str = "tuners",
+    batches: Mapping[str, int] | None = None,
 ) -> pd.DataFrame:
     """Return one row per run; seed s adds 0.1·s to every log2 loss, which pairs take out."""
     rows = []
     for arm, by_rate in losses.items():
         tuner = (tuners or {}).get(arm, {"name": "constant", "options": {"learning_rate": 1.0}})
-        config = {"loss": "squared", "optimizer": {"name": "sgd", "options": {}}, "tuner": tuner}
+        config = {
+            "batch_size": (batches or {}).get(arm, 64),
+            "loss": "squared",
+            "optimizer": {"name": "sgd", "options": {}},
+            "tuner": tuner,
+        }
         for rate, value in by_rate.items():
             for seed in seeds:
                 ok = bool(np.isfinite(value))

@@ -19,6 +19,7 @@ from lrtransfer.study.figures.tables import Arm, Drawing, Settings, Tables
 from lrtransfer.study.figures.tuned_model import tuned_model
 from lrtransfer.study.figures.tuner_dynamics import tuner_dynamics
 from lrtransfer.study.figures.tuner_losses import tuner_losses
+from lrtransfer.study.figures.tuner_map import tuner_map
 from lrtransfer.study.figures.tuner_sweep import tuner_sweep
 from tests.study.evidence.tuner_frames import STEPS, tuner_curves, tuner_runs
 
@@ -155,6 +156,33 @@ def test_the_sweep_draws_whole_intervals_and_marks_those_that_leave() -> None:
         marks = [line.get_marker() for line in axes.lines]
         assert marks.count("^") == int((rows["high"] > top).sum())
         assert marks.count("v") == int((rows["low"] < bottom).sum()) > 0
+
+
+def test_the_map_is_the_loss_over_that_of_the_batch_s_best_sigma() -> None:
+    averaged = {"name": "cdat", "options": {"sigma": 2.0, "decay": 0.9}}
+    runs = tuner_runs(
+        {
+            "raw_16": {0.5: -3.0, 1.0: math.inf},
+            "cdat_16": {0.5: -3.0, 1.0: -1.0},
+            "cdat_64": {0.5: -5.0, 1.0: -6.0},
+            "constant": {0.5: -9.0},
+        },
+        tuners={"raw_16": CDAT, "cdat_16": averaged, "cdat_64": averaged},
+        batches={"raw_16": 16, "cdat_16": 16},
+    )
+    plotted = drawn(tuner_map, Tables(runs=runs, curves=pd.DataFrame())).plotted
+    found = plotted.set_index(["panel", "size", "x"])["value"].astype(float).to_dict()
+    assert found == pytest.approx(
+        {
+            ("no averages, β = 0", 16, 1.0): 0.0,
+            # It diverged, and counts with its initial loss of 4; the seeds add 0.1 to the other.
+            ("no averages, β = 0", 16, 2.0): 4.9,
+            ("moving averages", 16, 1.0): 0.0,
+            ("moving averages", 16, 2.0): 2.0,
+            ("moving averages", 64, 1.0): 1.0,
+            ("moving averages", 64, 2.0): 0.0,
+        }
+    )
 
 
 def test_arms_that_train_for_different_times_have_rows_and_legends_of_their_own() -> None:

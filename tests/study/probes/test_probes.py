@@ -48,6 +48,16 @@ def logged_and_exact(
     return run.execute(Hooks(after_step=after_step)), exact
 
 
+@pytest.mark.slow
+def test_logged_trace_is_that_of_the_scaled_dense_hessian_within_its_error() -> None:
+    run = training(measure={"probes": ["trace"], "samples": 8, "points": 3, "spacing": "linear"})
+    log, exact = logged_and_exact(run, hessian_spectrum)
+    for step, row in log.rows.items():
+        whole = exact[step].sum().item()
+        assert row["trace"] == pytest.approx(whole, abs=max(4 * row["trace_error"], 1e-6 * whole))
+        assert row["trace_error"] < 0.2 * whole
+
+
 @pytest.mark.parametrize("arm", ["mup", "ntp", "sp"])
 @pytest.mark.parametrize("loss", ["cross_entropy", "squared"])
 def test_logged_sharpness_is_the_largest_eigenvalue_of_the_scaled_dense_hessian(

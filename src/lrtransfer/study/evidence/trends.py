@@ -33,7 +33,7 @@ def trends(curves: Curves) -> Iterator[Row]:
 
 
 def changes(curves: Curves) -> Iterator[Row]:
-    """Yield log2 of a quantity's last over its first (`change`) and largest (`fall`) measured value.
+    """Yield log2 of a quantity's last over its first (`change`) and largest value (`fall`).
 
     Per size and pooled. First and last are steps at which the quantity was measured in any run of
     the arm. A run that diverged before the end, and a value that is not positive, are left out.

@@ -26,8 +26,8 @@ def courses(tables: Tables, settings: Settings) -> Drawing:
     for row, (name, arm) in zip(grid, settings.arms.items(), strict=True):
         for axes, (quantity, title) in zip(row, titles.items(), strict=True):
             part = arm_panels.curve(axes, tables, settings, name, quantity)
-            gaps += panels.lacking_sizes(part, tables, name, f"{arm.label} {title}")
             parts.append(part.assign(panel="curve", arm=name, quantity=quantity))
+            gaps += panels.lacking_sizes(parts[-1], tables, name, f"{arm.label} {title}")
         style.row_title(row[0], panels.arm_title(arm))
         facts += _fact(parts[-len(titles) :], titles, arm.label, tables.axis)
     for quantity, column in zip(titles, grid.T, strict=True):
@@ -46,9 +46,8 @@ def courses(tables: Tables, settings: Settings) -> Drawing:
         panels.gaps_sentence(gaps),
     )
     labels = style.listing(arm.label for arm in settings.arms.values())
-    alt = (
-        f"Line charts over training by {tables.axis} of {style.listing(titles.values())}: {labels}."
-    )
+    shown = style.listing(titles.values())
+    alt = f"Line charts over training by {tables.axis} of {shown}: {labels}."
     return Drawing(figure, panels.long_form(parts, _COLUMNS), caption, " ".join([alt, *facts]))
 
 

@@ -13,28 +13,29 @@ import seaborn as sns
 from matplotlib.axes import Axes
 
 from lrtransfer.study.figures import panels, style, tuned
+from lrtransfer.study.figures.summary import over_seeds
 from lrtransfer.study.figures.tables import Drawing, Settings, Tables
 
-_COLUMNS = ["panel", "size", "x", "value", "n"]
+_COLUMNS = ["panel", "size", "x", "value", "low", "high", "n"]
 _PANELS = {False: "no averages, β = 0", True: "moving averages"}
 _WORST = 4.0  # octaves above the batch's best; more has the last colour
 
 
 def tuner_map(tables: Tables, settings: Settings) -> Drawing:
     """Draw the figure; see the module."""
-    means = _means(tables.runs)
+    found = _above_best(tables.runs, settings.confidence)
     figure, grid = style.grid(1, len(_PANELS), 3.4)
     facts, shown = [], []
     for axes, (averaged, title) in zip(grid[0], _PANELS.items(), strict=True):
-        part = means[means["averaged"] == averaged]
+        part = found[found["averaged"] == averaged] if len(found) else found
         axes.set_title(title, fontweight="bold")
         if part.empty:
             style.empty(axes, "no arm of CDAT")
             continue
         _map(axes, part)
         best = part.loc[part.groupby("size")["value"].idxmin()]
-        found = [f"{style.number(row.x, 4)} at {row.size}" for row in best.itertuples()]
-        facts.append(f"Best σ by batch, {title}: {style.listing(found)}.")
+        clauses = [f"{style.number(row.x, 4)} at {row.size}" for row in best.itertuples()]
+        facts.append(f"Best σ by batch, {title}: {style.listing(clauses)}.")
         shown.append(part.assign(panel=title))
     grid[0, 0].set_ylabel("batch size (samples)")
     caption = panels.caption(
@@ -47,20 +48,23 @@ def tuner_map(tables: Tables, settings: Settings) -> Drawing:
     return Drawing(figure, panels.long_form(shown, _COLUMNS), caption, alt.strip())
 
 
-def _means(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return averaged, size (the batch), x (σ), n and value: octaves above the batch's best σ."""
+def _above_best(runs: pd.DataFrame, confidence: float) -> pd.DataFrame:
+    """Return averaged, size (the batch), x (σ), n; value, low, high: octaves above the best σ's."""
     tuner = runs["config"].map(tuned.tuner_of)
     runs = runs.assign(
         x=runs["config"].map(tuned.sigma_of) * runs["lr"],
         size=[json.loads(config)["batch_size"] for config in runs["config"]],
         averaged=[bool((found.get("options") or {}).get("decay")) for found in tuner],
-        value=np.log2(tuned.counted_loss(runs).clip(lower=1e-300)),
+        counted=tuned.counted_loss(runs).clip(lower=1e-300),
     )
     runs = runs[[found.get("name") == "cdat" for found in tuner]]
-    by = runs.groupby(["averaged", "size", "x"])["value"]
-    means = by.agg(value="mean", n="count").reset_index()
-    lowest = means.groupby(["averaged", "size"])["value"].transform("min")
-    return means.assign(value=means["value"] - lowest)
+    found = over_seeds(runs, ["averaged", "size", "x"], "counted", confidence, log=True)
+    if found.empty:
+        return found
+    lowest = found.groupby(["averaged", "size"])["value"].transform("min")
+    for column in ("value", "low", "high"):
+        found[column] = np.log2(found[column].astype(float) / lowest)
+    return found
 
 
 def _map(axes: Axes, part: pd.DataFrame) -> None:

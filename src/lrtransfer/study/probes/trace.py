@@ -1,4 +1,4 @@
-"""The trace of the Hessian on the fixed subset: all of its spectrum, where the sharpness is its end."""
+"""The trace of the Hessian on the fixed subset: the sum of what the sharpness is the end of."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _MOST_PRODUCTS = 40
 class TraceProbe(Stateless):
     """Columns `trace`, tr(D^½HD^½), and `trace_error`, its standard error.
 
-    D are the per-tensor learning rates over the global one, so that under μP the trace is that of γ²H
-    (Noci et al. 2024, Figure 23). An estimate by XTrace of at most forty products.
+    D are the per-tensor learning rates over the global one, so that under μP the trace is that of
+    γ²H (Noci et al. 2024, Figure 23). An estimate by XTrace of at most forty products.
     """
 
     def measure(self, at: Measurement) -> dict[str, float]:
