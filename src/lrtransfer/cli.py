@@ -175,6 +175,8 @@ def _answers(add: Adding) -> None:
     predict.add_argument("--arm", metavar="NAME", help="[all]")
     predict.add_argument("--width", type=int, help="of the net to predict")
     predict.add_argument("--depth", type=int, help="of the net to predict")
+    predict.add_argument("--batch", type=int, metavar="SAMPLES", help="of an update")
+    predict.add_argument("--duration", type=int, metavar="SAMPLES", help="that a run sees")
     predict.add_argument("--scale", help="instead of params.yaml's")
     predict.add_argument("--json", action="store_true", help="print JSON")
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 import lrtransfer as lt
-from lrtransfer.optim.orthogonalised import Muon
+from lrtransfer.optim.orthogonalised import Muon, shape_factor
 from lrtransfer.scaling.matrices import Interleaved, form_of
 
 A, B, C = 3.4445, -4.7750, 2.0315
@@ -51,6 +51,10 @@ def newton_schulz(matrix: Tensor) -> Tensor:
     return x if wide else x.T
 
 
+#: Precision of the iteration -> how far its steps may be from float64's.
+ERRORS = {"bfloat16": 5e-3, "float32": 2e-6}
+
+
 @pytest.mark.parametrize(("value", "expected"), [(1.0, 0.6964), (0.5, 0.7654), (0.001, 0.473)])
 def test_the_iteration_s_scalar_map(value: float, expected: float) -> None:
     assert phi(value) == pytest.approx(expected, abs=3e-3)
@@ -59,6 +63,8 @@ def test_the_iteration_s_scalar_map(value: float, expected: float) -> None:
     found = update(-matrix).diagonal()
     scale = math.hypot(1.0, value)
     assert found[1].item() == pytest.approx(phi(value / scale), rel=0.06)  # in bfloat16
+    found = update(-matrix, precision="float32").diagonal()
+    assert found[1].item() == pytest.approx(phi(value / scale), rel=1e-5)
 
 
 def test_the_map_s_slope_and_range() -> None:
@@ -114,25 +120,48 @@ def test_factors_at_three_shapes(factor: str, expected: tuple[float, ...]) -> No
         assert float(update(rank_one, factor=factor).norm()) == pytest.approx(small * one, rel=1e-3)
 
 
-def test_ten_steps_as_an_independent_implementation_takes_them() -> None:
-    w = nn.Parameter(gaussian(24, 8))
-    theirs, mean = w.detach().double().clone(), torch.zeros(24, 8, dtype=torch.float64)
-    optimizer = Muon([w], lr=0.05, weight_decay=0.2, momentum=0.9)
+@pytest.mark.parametrize("precision", ERRORS)
+@pytest.mark.parametrize("shape", [(24, 8), (8, 24)])
+def test_ten_steps_as_an_independent_implementation_takes_them(
+    precision: Any, shape: tuple[int, int]
+) -> None:
+    w = nn.Parameter(gaussian(*shape))
+    theirs, mean = w.detach().double().clone(), torch.zeros(*shape, dtype=torch.float64)
+    optimizer = Muon([w], lr=0.05, weight_decay=0.2, momentum=0.9, precision=precision)
+    factor = math.sqrt(shape[0] / shape[1])
     for step in range(10):
-        gradient = gaussian(24, 8, seed=step + 1)
+        gradient = gaussian(*shape, seed=step + 1)
         w.grad = gradient.clone()
         optimizer.step()
         mean = 0.9 * mean + 0.1 * gradient.double()
         looking = 0.1 * gradient.double() + 0.9 * mean
-        theirs = (1 - 0.05 * 0.2) * theirs - 0.05 * math.sqrt(3) * newton_schulz(looking)
+        theirs = (1 - 0.05 * 0.2) * theirs - 0.05 * factor * newton_schulz(looking)
     moved = (w.detach().double() - theirs).norm() / theirs.norm()
-    assert float(moved) < 5e-3  # bfloat16 against float64
+    assert float(moved) < ERRORS[precision]
 
 
-def test_wide_matrices_decay_without_the_factor() -> None:
+@pytest.mark.parametrize("precision", ERRORS)
+@pytest.mark.parametrize("factor", ["spectral", "original", "kimi"])
+def test_a_matrix_of_either_precision_has_the_factor_of_its_shape(
+    precision: str, factor: Any
+) -> None:
+    for shape in ((8, 8), (32, 8), (8, 32)):
+        rank_one = torch.zeros(*shape)
+        rank_one[0, 0] = 1.0
+        size = float(update(rank_one, factor=factor, precision=precision).norm())
+        assert size == pytest.approx(shape_factor(*shape, factor) * phi(1.0), rel=0.02), shape
+
+
+def test_another_precision_is_refused() -> None:
+    with pytest.raises(ValueError, match="Give bfloat16 or float32"):
+        update(gaussian(4, 4), precision="float16")
+
+
+@pytest.mark.parametrize("precision", ERRORS)
+def test_wide_matrices_decay_without_the_factor(precision: Any) -> None:
     w = nn.Parameter(torch.ones(4, 16))
     w.grad = torch.zeros(4, 16)
-    Muon([w], lr=0.1, weight_decay=0.5).step()
+    Muon([w], lr=0.1, weight_decay=0.5, precision=precision).step()
     assert torch.allclose(w.detach(), torch.full((4, 16), 0.95))
 
 

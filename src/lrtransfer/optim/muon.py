@@ -9,6 +9,7 @@ import torch
 from lrtransfer.optim.of_matrices import of_matrices
 
 Factor = Literal["spectral", "original", "kimi"]
+Precision = Literal["bfloat16", "float32"]
 
 
 def muon(
@@ -17,6 +18,7 @@ def muon(
     factor: Factor = "spectral",
     momentum: float = 0.95,
     nesterov: bool = True,
+    precision: Precision = "bfloat16",
     rest_rate: float = 1.0,
     beta1: float = 0.9,
     beta2: float = 0.999,
@@ -30,6 +32,7 @@ def muon(
         factor: See `lrtransfer.optim.orthogonalised.Muon`.
         momentum: Of Muon.
         nesterov: Of Muon.
+        precision: Of Muon's iteration; float32 is faster where bfloat16 products are slow.
         rest_rate: AdamW's learning rates over Muon's, beside the groups' own.
         beta1: Of AdamW, as `beta2`.
         beta2: See `beta1`.
@@ -39,7 +42,13 @@ def muon(
     return of_matrices(
         groups,
         "muon",
-        {"factor": factor, "momentum": momentum, "nesterov": nesterov, "betas": (beta1, beta2)},
+        {
+            "factor": factor,
+            "momentum": momentum,
+            "nesterov": nesterov,
+            "precision": precision,
+            "betas": (beta1, beta2),
+        },
         rest_rate=rest_rate,
         epsilon=epsilon,
         weight_decay=weight_decay,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
 from lrtransfer.optim.of_matrices import of_matrices
+
+Precision = Literal["bfloat16", "float32"]
 
 
 def muonh(
@@ -14,6 +16,7 @@ def muonh(
     *,
     momentum: float = 0.95,
     nesterov: bool = True,
+    precision: Precision = "bfloat16",
     rest_rate: float = 1.0,
     beta1: float = 0.9,
     beta2: float = 0.999,
@@ -26,6 +29,7 @@ def muonh(
         groups: With their `role`.
         momentum: Of Muon, as `nesterov`.
         nesterov: See `momentum`.
+        precision: Of Muon's iteration; float32 is faster where bfloat16 products are slow.
         rest_rate: AdamW's learning rates over the matrices', beside the groups' own.
         beta1: Of AdamW, as `beta2`.
         beta2: See `beta1`.
@@ -35,7 +39,12 @@ def muonh(
     return of_matrices(
         groups,
         "muonh",
-        {"momentum": momentum, "nesterov": nesterov, "betas": (beta1, beta2)},
+        {
+            "momentum": momentum,
+            "nesterov": nesterov,
+            "precision": precision,
+            "betas": (beta1, beta2),
+        },
         rest_rate=rest_rate,
         epsilon=epsilon,
         weight_decay=weight_decay,

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from lrtransfer.transfer import valley
-from lrtransfer.transfer.size import Axis, with_size
+from lrtransfer.transfer.size import AXES, Axis, with_size
 
 Array = npt.NDArray[np.float64]
 
@@ -46,8 +46,8 @@ class Sweep:
     @property
     def axis(self) -> Axis:
         """The one axis of size of a study's sweep."""
-        (axis,) = self.sizes
-        return "depth" if axis == "depth" else "width"
+        (own,) = self.sizes
+        return next((axis for axis in AXES if axis == own), "width")
 
     @property
     def size(self) -> int:

@@ -12,6 +12,7 @@ PREFIXES = {
     "D": "defaults",
     "E": f"study/{EXPERIMENT}",
     "P": f"study/{EXPERIMENT}/scales/paper",
+    "M": "study/mine",
 }
 OWN = {"description": "mine", "source": "me"}
 RULES: dict[str, Any] = {"input": {}, "hidden": {}, "output": {}, "branch": {}}
@@ -79,6 +80,11 @@ def _decay(rule: dict[str, Any]) -> dict[str, Any]:
 def _mine(**changes: Any) -> dict[str, Any]:
     """Add an experiment of one's own, the one alone with what is changed in it."""
     return {"study/mine": ALONE | changes}
+
+
+def _one_net(**changes: Any) -> dict[str, Any]:
+    """The same at one width, and at the laptop's scale alone."""
+    return _mine(widths=[32], **changes) | {"D/scales/smoke": REMOVED}
 
 
 # One fault a line, whatever its length.
@@ -183,6 +189,11 @@ FAULTS = [
     Fault("rule of the width twice", {"parameterizations": {"mine": {**OWN, "families": {"muon": RULES | {"hidden": {"learning_rate": {"width": -1}}}}}}, "E/arms/mup/parameterization": "mine", "E/arms/mup/optimizer": "muon"}, "E/arms/mup/parameterization", "Leave it out of the family muon."),
     Fault("horizon without a source", {"E/arms/mup/horizon": {"rule": "sde", "batch_size": 4, "steps": 8}}, "E/arms/mup/horizon/rule", "Choose one of adam, adamw"),
     Fault("horizon of another word", {"E/arms/mup/horizon": {"rule": "sdee", "batch_size": 4, "steps": 8}}, "E/arms/mup/horizon/rule", "Did you mean 'sde'?"),
+    Fault("two axes of a run's length", _one_net(batches=[32, 64], durations=[8192]), "M/batches", "Give each an experiment."),
+    Fault("batches and widths", _mine(batches=[32, 64]) | {"D/scales/smoke": REMOVED}, "M/batches", "Give one of widths."),
+    Fault("durations and spectra", {"P": REMOVED, "D/scales/smoke": REMOVED, "E/widths": [32], "E/durations": [8192, 16384]}, "E/durations", "Remove spectra."),
+    Fault("no whole number of batches", _one_net(batches=[32, 60]), "M/batches", "Change one."),
+    Fault("duration of no whole batches", _one_net(durations=[8192, 100]), "M/durations", "Change one."),
     Fault("warm-up longer than the run", {"E/arms/mup/group_warmup": {"name": "exponential", "fraction": 1.5}}, "E/arms/mup/group_warmup/fraction", "Give a number of at most 1"),
     Fault("unknown tuner", {"E/arms/mup/tuner": "cdta"}, "E/arms/mup/tuner", "Did you mean 'cdat'?"),
     Fault("unknown optimizer of a replay", {"E/arms/mup/replay": "sdg"}, "E/arms/mup/replay", "Did you mean 'sgd'?"),

@@ -228,8 +228,9 @@ def test_an_inherited_fault_is_told_once_and_where_it_stands() -> None:
     [(name, "laptop") for name in NAMES]
     + [
         pytest.param(name, scale, marks=() if name == "joint" else pytest.mark.long)
-        for name in NAMES
+        for name, own in load_study(PARAMS).study.items()
         for scale in ("smoke", "paper")
+        if scale in own.scales
     ],
 )
 def test_an_experiment_written_out_is_the_same_without_its_parents(name: str, scale: str) -> None:

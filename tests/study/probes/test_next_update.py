@@ -48,6 +48,15 @@ def flat(run: TrainingRun) -> Tensor:
     return torch.cat([p.detach().flatten() for _, p in run.network.trained])
 
 
+@pytest.mark.parametrize("optimizer", ["muon", "muonh", "adamh"])
+def test_without_a_known_preconditioner_there_is_no_edge(optimizer: str) -> None:
+    run = TrainingRun(configured(optimizer, probes=["edge"]), blobs(), CPU)
+    run.update_once()
+    found = load("probes", "edge")().measure(seen(run))
+    assert set(found) == {"edge_sharpness", "edge_residual", "edge_alignment"}
+    assert all(math.isnan(value) for value in found.values())
+
+
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam", "rmsprop"])
 def test_it_is_the_update_that_the_run_then_takes(optimizer: str) -> None:
     run = full_batch(optimizer)

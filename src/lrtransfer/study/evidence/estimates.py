@@ -21,7 +21,7 @@ SCHEMA = pa.schema(
         ("experiment", pa.string()),
         ("arm", pa.string()),  # empty where a row is of all arms
         ("baseline", pa.string()),  # the arm that `arm` is compared with, or empty
-        ("axis", pa.string()),  # width or depth
+        ("axis", pa.string()),  # of `transfer.size.AXES`
         ("fixed", pa.int64()),  # the value of the other axis
         ("size", pa.int64()),  # 0 pools all sizes
         ("rate", pa.float64()),  # the learning rate, where the row is of one
@@ -130,8 +130,9 @@ class Estimates:
 
     @property
     def axis(self) -> str:
-        """Along which the nets grow: `width` or `depth`."""
-        return "depth" if (self.frame["axis"] == "depth").any() else "width"
+        """Along which the sizes grow: the width, unless a row names another."""
+        named = self.frame["axis"]
+        return next((str(axis) for axis in named if axis not in ("", "width")), "width")
 
     @property
     def extent(self) -> tuple[int, int]:

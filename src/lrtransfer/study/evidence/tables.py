@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from lrtransfer.study.plan.expand import Plan, Run, Spectrum
-from lrtransfer.study.plan.schema import of_arm
+from lrtransfer.study.plan.sizes import loss_window
 from lrtransfer.study.storage.paths import Layout
 from lrtransfer.study.storage.run_file import read_run
 from lrtransfer.study.storage.seal import CorruptFileError
@@ -37,7 +37,7 @@ def runs_and_curves(plan: Plan, layout: Layout) -> tuple[pd.DataFrame, pd.DataFr
         table, about = read_run(layout.run(run.key), run.key)
         # Arrays and not frames: with 10,000 runs a minute less.
         log = {name: table[name].to_numpy() for name in table.column_names}
-        window = of_arm(plan.grid(run.experiment).loss_window, run.arm)
+        window = loss_window(plan.grid(run.experiment), run.arm, run.config.steps)
         rows.append(_run_row(run, log, about, window))
         if run.key not in curves:
             curves[run.key] = _thinned(run, log)

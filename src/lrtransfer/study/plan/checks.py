@@ -8,7 +8,7 @@ from typing import Any
 
 from lrtransfer.scaling.held_width import twice
 from lrtransfer.scaling.horizon import KNOWN
-from lrtransfer.study.plan import catalog
+from lrtransfer.study.plan import catalog, sizes
 from lrtransfer.study.plan.catalog import GRID_OPTIONS
 from lrtransfer.study.plan.messages import closest, unfit, unknown
 from lrtransfer.study.plan.parameterizations import builtin, family, known
@@ -28,7 +28,6 @@ from lrtransfer.study.plan.schema import (
 from lrtransfer.study.plan.values import Options
 
 _RESERVED = ("all", "core")  # they select experiments, and end the names of Snakemake's own rules
-_MOST_RUNS = 100_000
 _LARGEST = 10**6  # of a whole number among a model's options
 
 
@@ -47,7 +46,7 @@ def problems(study: Study) -> Iterator[str]:
     for name, experiment in study.study.items():
         yield from _experiment(f"study.{name}", experiment, study)
     yield from _selection(study)
-    yield from _size(study)
+    yield from sizes.too_many(study, selected(study))
 
 
 def _selection(study: Study) -> Iterator[str]:
@@ -69,27 +68,6 @@ def _selection(study: Study) -> Iterator[str]:
                 f"study.{name}.scales.{study.scale}: missing, but `scale` asks for it. "
                 "Add this scale or choose another."
             )
-
-
-def _size(study: Study) -> Iterator[str]:
-    """Refuse more runs than a plan can hold, by the longest axis of the largest experiment."""
-    here = {n: study.study[n].scales.get(study.scale) for n in selected(study)}
-    counts = {name: _runs(grid) for name, grid in here.items() if grid is not None}
-    if (asked := sum(counts.values())) > _MOST_RUNS:
-        largest = max(counts, key=counts.__getitem__)
-        grid = study.study[largest].scales[study.scale]
-        lengths = {f"learning_rates.{arm}": len(r) for arm, r in grid.learning_rates.items()}
-        lengths |= {axis: len(getattr(grid, axis)) for axis in ("widths", "depths", "seeds")}
-        longest = max(lengths, key=lengths.__getitem__)
-        yield (
-            f"study.{largest}.scales.{study.scale}.{longest}: {asked:,} runs are asked for. "
-            f"Shorten an axis, to at most {_MOST_RUNS:,} in all."
-        )
-
-
-def _runs(grid: Grid) -> int:
-    rates = sum(map(len, grid.learning_rates.values()))
-    return rates * len(grid.widths) * len(grid.depths) * len(grid.seeds)
 
 
 def selected(study: Study) -> list[str]:
@@ -277,6 +255,7 @@ def _grid(path: str, experiment: Experiment, grid: Grid, study: Study) -> Iterat
     if grid.measure is not None and not unfit:
         yield from _measured(path, grid, grid.measure)
     yield from _of_an_update(path, experiment, grid)
+    yield from [] if unfit else sizes.faults(path, experiment, grid)
     if grid.spectra is not None:
         yield from _spectra(
             f"{path}.spectra", grid, grid.spectra, min(steps.values(), default=None)

@@ -43,6 +43,7 @@ from lrtransfer.study.plan.schema import (
     Study,
     of_arm,
 )
+from lrtransfer.study.plan.sizes import Length, lengths, own_length
 
 KEY_LENGTH = 16
 # Of the price of training, for measuring where an experiment names no steps.
@@ -82,6 +83,16 @@ class Run:
     checkpoints: tuple[int, ...]
     config: RunConfig
     code: dict[str, str]
+
+    @property
+    def batch(self) -> int:
+        """Samples of an update."""
+        return self.config.batch_size
+
+    @property
+    def duration(self) -> int:
+        """Samples that the run sees."""
+        return self.config.batch_size * self.config.steps
 
 
 @dataclass(frozen=True)
@@ -190,11 +201,11 @@ def _sweeps(
 ) -> Iterator[Sweep]:
     grid = _with_seeds(experiment.scales[study.scale], study.seed_offset)
     dataset = datasets[grid.dataset or experiment.dataset]
-    for arm, width, depth in product(experiment.arms, grid.widths, grid.depths):
-        config = _shared_config(
-            experiment, grid, arm, size=(width, depth), dataset=dataset.id, study=study
-        )
-        measure = grid.measure and _measure(grid.measure, of_arm(grid.steps, arm))
+    nets = product(experiment.arms, grid.widths, grid.depths)
+    for arm, width, depth, length in ((*net, own) for net in nets for own in lengths(grid, net[0])):
+        size = (width, depth, length)
+        config = _shared_config(experiment, grid, arm, size=size, dataset=dataset.id, study=study)
+        measure = grid.measure and _measure(grid.measure, length.steps)
         runs = []
         for rate, seed in product(grid.learning_rates[arm], grid.seeds):
             measured = measure if rate == grid.reference_learning_rate.get(arm) else None
@@ -206,7 +217,10 @@ def _sweeps(
             for step in sorted(run.checkpoints)
             if grid.spectra is not None
         )
-        yield Sweep(f"{name}/{arm}/width{width}-depth{depth}", tuple(runs), spectra)
+        place = f"{name}/{arm}/width{width}-depth{depth}"
+        if length != own_length(grid, arm):
+            place += f"-batch{length.batch_size}-steps{length.steps}"
+        yield Sweep(place, tuple(runs), spectra)
 
 
 def _with_seeds(grid: Grid, offset: int) -> Grid:
@@ -242,22 +256,22 @@ def _shared_config(
     grid: Grid,
     arm_name: str,
     *,
-    size: tuple[int, int],
+    size: tuple[int, int, Length],
     dataset: str,
     study: Study,
 ) -> partial[RunConfig]:
     """Return what the runs of a sweep share: all but learning rate, seed and what is measured."""
-    arm = experiment.arms[arm_name]
+    arm, (width, depth, length) = experiment.arms[arm_name], size
     model = grid.model or experiment.model
     optimizer = arm.optimizer
     if grid.weight_decay is not None:
         options = {**optimizer.options, "weight_decay": of_arm(grid.weight_decay, arm_name)}
         optimizer = NamedSpec(name=optimizer.name, options=options)
     decay, tuner, warmup, samples = arm.decay, arm.tuner, arm.group_warmup, grid.train_samples
-    batch, steps = of_arm(grid.batch_size, arm_name), of_arm(grid.steps, arm_name)
     said = grid.augmentation
     augmentation = said.get(arm_name, "none") if isinstance(said, dict) else said
-    by = None if arm.horizon is None else _horizon(arm.horizon, batch, steps)
+    own = own_length(grid, arm_name)
+    by = None if arm.horizon is None else _horizon(arm.horizon, length, own)
     named = _named("optim", optimizer)
     return partial(
         RunConfig,
@@ -265,15 +279,15 @@ def _shared_config(
         model=ModelConfig(
             family=model.family,
             options=_filled("models", model.family, model.options | arm.model_options),
-            width=size[0],
-            depth=size[1],
+            width=width,
+            depth=depth,
         ),
         parameterization=_parameterization(experiment, grid, arm, model.family, study),
         loss=experiment.loss,
         optimizer=named if by is None else _with_betas(named, by),
         schedule=_named("optim/schedules", arm.schedule),
-        batch_size=batch,
-        steps=steps,
+        batch_size=length.batch_size,
+        steps=length.steps,
         precision=grid.precision,
         trained=arm.trained,
         augmentation=None if augmentation == "none" else augmentation,
@@ -300,9 +314,13 @@ def _decay(rule: DecayRule) -> DecayConfig:
     )
 
 
-def _horizon(base: Horizon, batch: int, steps: int) -> HorizonConfig:
-    samples = batch * steps / (base.batch_size * base.steps)
-    return HorizonConfig(rule=base.rule, batch=batch / base.batch_size, duration=samples)
+def _horizon(asked: Horizon, at: Length, own: Length) -> HorizonConfig | None:
+    """Return what the rule knows of a run; None at its base, where it changes nothing."""
+    batch, steps = asked.batch_size or own.batch_size, asked.steps or own.steps
+    if at == (batch, steps):
+        return None
+    samples = at.batch_size * at.steps / (batch * steps)
+    return HorizonConfig(rule=asked.rule, batch=at.batch_size / batch, duration=samples)
 
 
 def _with_betas(optimizer: NamedConfig, by: HorizonConfig) -> NamedConfig:

@@ -17,8 +17,8 @@ _OF_ARM = (
     *("group_warmup", "horizon", "tuner", "replay"),
 )
 _OF_GRID = (
-    *("widths", "depths", "seeds", "precision", "micro_batch", "compile", "fused"),
-    *("measure", "spectra"),
+    *("widths", "depths", "batches", "durations", "seeds", "precision", "micro_batch"),
+    *("compile", "fused", "measure", "spectra"),
 )
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from math import prod
 from typing import Any
 
 from lrtransfer.study.plan import axes
@@ -302,9 +304,16 @@ def _smaller(tree: Tree, rule: Tree) -> Tree:
     def part(name: str) -> Callable[[int | str], int | str]:
         return lambda of: of if isinstance(of, str) else axes.share(kept[name], of)
 
+    def samples(*shares: str) -> Callable[[list[int]], list[int]]:
+        """Return the smallest sizes of an axis of samples, each as small as its shares make it."""
+        by = prod(Fraction(kept[name]) for name in shares)
+        return lambda counts: [max(1, round(by * count)) for count in first("sizes")(counts)]
+
     changes: dict[str, tuple[str, Callable[[Any], Any]]] = {
         "widths": ("sizes", first("sizes")),
         "depths": ("sizes", first("sizes")),
+        "batches": ("batch_size", samples("batch_size")),
+        "durations": ("steps", samples("steps", "batch_size")),
         "seeds": ("seeds", first("seeds")),
         "lr": ("rates", lambda axis: axis),
         "steps": ("steps", few),

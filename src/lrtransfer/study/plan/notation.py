@@ -177,6 +177,8 @@ class Grid(ArmAtScale):
     constants: Constants | None = None
     widths: Widths = UNSAID
     depths: Depths = UNSAID
+    batches: Axis[Positive] | None = None
+    durations: Axis[Positive] | None = None
     seeds: Axis[Count] = UNSAID
     precision: Precision | None = None
     micro_batch: Positive | None = None
@@ -220,12 +222,12 @@ class Smaller(Section):
     """The rule by which a scale is derived from the laptop's.
 
     Attributes:
-        sizes: How many widths and depths are kept, the smallest.
+        sizes: How many widths, depths, batches and durations are kept, the smallest.
         seeds: How many seeds are kept, the first.
         rates: How many learning rates of an arm are kept, around the measured one.
         steps: Share of a run's updates, of its loss window and of the spectra's steps; a run keeps
             at least 8 updates.
-        batch_size: Share of the samples of an update, and of those that a run sees.
+        batch_size: Share of the samples of an update, and of those that a run draws from.
         samples: Share of the samples that curvature is measured on.
         points: How often a run is measured at most.
     """

@@ -127,13 +127,13 @@ class Horizon(Section):
 
     Attributes:
         rule: See `lrtransfer.scaling.horizon`.
-        batch_size: Samples of an update at the base.
-        steps: Updates of a run at the base.
+        batch_size: Samples of an update at the base; the arm's own if nothing is said.
+        steps: Updates of a run at the base, likewise.
     """
 
     rule: HorizonRule
-    batch_size: Positive
-    steps: Positive
+    batch_size: Positive | None = None
+    steps: Positive | None = None
 
 
 class Arm(Section):
@@ -225,6 +225,8 @@ class Grid(Section):
         model: In place of the experiment's; options of an arm still count.
         steps: Updates of a run, for all arms or by arm.
         batch_size: Samples of an update, for all arms or by arm.
+        batches: Samples of an update as an axis; every run sees steps · batch_size samples.
+        durations: Samples that a run sees as an axis, in batches of batch_size.
         train_samples: Training samples that a run sees, chosen by its seed, for all arms or by
             arm; None is all of them.
         loss_window: Updates at the end whose mean loss is the run's, for all arms or by arm.
@@ -250,6 +252,8 @@ class Grid(Section):
     seeds: Axis[Count]
     steps: PerArm
     batch_size: PerArm
+    batches: Axis[Positive] | None = None
+    durations: Axis[Positive] | None = None
     loss_window: PerArm
     train_samples: PerArm | None = None
     constants: Constants | None = None

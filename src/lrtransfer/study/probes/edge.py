@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import math
 
+import torch
+
 from lrtransfer.curvature.lanczos import eigenvalues
 from lrtransfer.curvature.linear_operator import NonFiniteCurvatureError
+from lrtransfer.optim.optax_rmsprop import OptaxRMSProp
 from lrtransfer.optim.tuners.closure import NonFiniteLossError
 from lrtransfer.optim.tuners.next_update import next_update
 from lrtransfer.study.probes import Measurement
 from lrtransfer.study.probes.memory import WarmStart
 
+# Of others no P is known, and so no edge.
+_KNOWN = (torch.optim.SGD, torch.optim.Adam, torch.optim.RMSprop, OptaxRMSProp)  # AdamW is an Adam
 _COLUMNS = ("edge_sharpness", "edge_residual", "edge_alignment")
 
 
@@ -21,11 +26,15 @@ class Edge(WarmStart):
     coupled weight decay, D the relative learning rates, P what the optimizer divides its next
     update by (1 for SGD, √ν + ε for RMSProp, √ν̂ + ε for Adam). At a rate η the edge of stability
     of SGD and RMSProp is η·λ_max = 2. The alignment is |cos(S⁻¹u, v)| of the next update u and
-    the top eigenvector v (Roulet et al. 2024, Figs. 12 and 17).
+    the top eigenvector v (Roulet et al. 2024, Figs. 12 and 17). Of optimizers whose P is unknown,
+    Muon and fixed norms among them, all three are NaN.
     """
 
     def measure(self, at: Measurement) -> dict[str, float]:
         """Run Lanczos from the last eigenvector."""
+        self.gradients = 0.0
+        if not isinstance(at.optimizer, _KNOWN):
+            return dict.fromkeys(_COLUMNS, math.nan)
         self.gradients = 1.0
         try:
             coming = next_update(at.optimizer, at.subset_loss, at.relative_rates)

@@ -13,6 +13,7 @@ from matplotlib.colors import to_hex
 from lrtransfer.study.figures.style import number, size_colors
 from lrtransfer.study.figures.tables import Tables
 from lrtransfer.study.report.charts import IS_CURRENT, Spec, spec
+from lrtransfer.transfer.size import OTHER, Axis
 
 _SHOWN = {
     "net": "net",
@@ -112,12 +113,11 @@ def _of_arm(runs: pd.DataFrame, tables: Tables) -> Spec:
     )
 
 
-def _row(row: Mapping[Any, Any], axis: str, own: Mapping[str, Any]) -> dict[str, Any]:
+def _row(row: Mapping[Any, Any], axis: Axis, own: Mapping[str, Any]) -> dict[str, Any]:
     loss, rate = float(row["final_loss"]), float(row["log2_lr"])
     known = row["status"] == "ok" and math.isfinite(loss) and loss > 0
-    other = "depth" if axis == "width" else "width"
     return {
-        "net": f"{axis} {int(row['size'])}, {other} {int(row['fixed'])}",
+        "net": f"{axis} {int(row['size'])}, {OTHER[axis]} {int(row['fixed'])}",
         "size": int(row["size"]),
         "fixed": int(row["fixed"]),
         "seed": int(row["seed"]),

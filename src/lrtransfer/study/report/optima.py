@@ -9,6 +9,7 @@ from typing import Any
 from lrtransfer.study.figures.style import ARM_COLORS, interval, number
 from lrtransfer.study.figures.tables import Tables
 from lrtransfer.study.report.charts import IS_CURRENT, Spec, spec
+from lrtransfer.transfer.size import OTHER, Axis
 
 _POWER = {"labelExpr": "'2^' + format(datum.value, '.3~g')", "tickMinStep": 1}
 _SHOWN = {
@@ -102,9 +103,8 @@ def optima(
     )
 
 
-def _row(row: Mapping[Any, Any], axis: str, label: str, repeat: str) -> dict[str, Any]:
+def _row(row: Mapping[Any, Any], axis: Axis, label: str, repeat: str) -> dict[str, Any]:
     value, low, high = (float(row[name]) for name in ("value", "ci_low", "ci_high"))
-    other = "depth" if axis == "width" else "width"
     return {
         "label": label,
         "size": int(row["size"]),
@@ -112,7 +112,7 @@ def _row(row: Mapping[Any, Any], axis: str, label: str, repeat: str) -> dict[str
         # An open side is drawn as long as the octave beside it.
         "low": value if math.isnan(low) else max(low, value - 1) if math.isinf(low) else low,
         "high": value if math.isnan(high) else min(high, value + 1) if math.isinf(high) else high,
-        "net": f"{axis} {int(row['size'])}, {other} {int(row['fixed'])}",
+        "net": f"{axis} {int(row['size'])}, {OTHER[axis]} {int(row['fixed'])}",
         "effect": f"2^{number(value)} = {number(2**value)}",
         "limits": "–" if math.isnan(low) else f"2^{interval(low, high, 3)}",
         "loss": number(float(row["loss"])),

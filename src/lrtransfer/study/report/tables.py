@@ -13,6 +13,7 @@ from lrtransfer.study.figures.style import interval, listing, number
 from lrtransfer.study.figures.tables import Tables
 from lrtransfer.transfer.intervals import Interval
 from lrtransfer.transfer.rules import Below, verdict
+from lrtransfer.transfer.size import OTHER, Axis
 
 _EDGE_WORDS = {
     "": "inside the grid",
@@ -100,7 +101,7 @@ def optima(tables: Tables, arms: Mapping[str, str], confidence: float) -> Table:
         for row in _ordered(found, arms)
     ]
     interval_name = _percent(confidence)
-    header = ["arm", "width", "depth", "log₂ η*", interval_name, "where", "loss", "seeds"]
+    header = ["arm", *_sizes(tables), "log₂ η*", interval_name, "where", "loss", "seeds"]
     return Table("Optimal learning rate η* of each net", header, rows)
 
 
@@ -135,7 +136,7 @@ def regret(tables: Tables, arms: Mapping[str, str], confidence: float) -> Table:
         ]
         for row in _ordered(found, arms)
     ]
-    header = ["arm", "width", "depth", "regret", _percent(confidence), "of the best loss"]
+    header = ["arm", *_sizes(tables), "regret", _percent(confidence), "of the best loss"]
     caption = "Regret: loss given away by training with the smallest net's optimal learning rate"
     return Table(caption, header, rows)
 
@@ -156,8 +157,7 @@ def forecast(tables: Tables, arms: Mapping[str, str], confidence: float) -> Tabl
     ]
     header = [
         "arm",
-        "width",
-        "depth",
+        *_sizes(tables),
         "log₂ η*",
         _percent(confidence),
         "expected regret",
@@ -182,8 +182,7 @@ def held_out(tables: Tables, arms: Mapping[str, str], confidence: float) -> Tabl
     ]
     header = [
         "arm",
-        "width",
-        "depth",
+        *_sizes(tables),
         "predicted log₂ η*",
         _percent(confidence),
         "measured",
@@ -274,10 +273,16 @@ def _ordered(found: pd.DataFrame, arms: Mapping[str, str]) -> list[dict[str, Any
     return [{str(key): value for key, value in row.items()} for row in rows]
 
 
+def _sizes(tables: Tables) -> tuple[Axis, Axis]:
+    """The two axes that tell of which sizes a row is, in one order for widths and depths."""
+    axis: Axis = tables.axis
+    return (OTHER[axis], axis) if axis == "depth" else (axis, OTHER[axis])
+
+
 def _net(row: Mapping[str, Any]) -> tuple[str, str]:
-    """Width and depth of a row's net."""
+    """The sizes of a row's runs, in the order of `_sizes`."""
     size, fixed = str(int(row["size"])), str(int(row["fixed"]))
-    return (size, fixed) if row["axis"] == "width" else (fixed, size)
+    return (fixed, size) if row["axis"] == "depth" else (size, fixed)
 
 
 def _values(column: pd.Series) -> str:

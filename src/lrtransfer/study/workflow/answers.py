@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +15,11 @@ from lrtransfer.study.workflow.start import Selection
 from lrtransfer.study.workflow.targets import table_settings
 from lrtransfer.transfer.optimum import Optimum, optima
 from lrtransfer.transfer.predict import Prediction, PredictionRefused, predict
-from lrtransfer.transfer.size import Axis, size_axis
+from lrtransfer.transfer.size import OTHER, Axis, size_axis
 from lrtransfer.transfer.sweeps import Sweep, groups_of, sweeps
 
 if TYPE_CHECKING:
     from lrtransfer.study.spectra.saved_model import Eigenvalue
-
-_OTHER: dict[Axis, Axis] = {"width": "depth", "depth": "width"}
 
 
 @dataclass(frozen=True)
@@ -43,9 +41,15 @@ class Answer:
 
 
 def predictions(
-    chosen: Selection, experiment: str, arm: str | None, width: int | None, depth: int | None
+    chosen: Selection, experiment: str, arm: str | None, asked: Mapping[Axis, int | None]
 ) -> list[Answer]:
     """Return an answer for every arm asked for, and every value of the other axis that fits.
+
+    Args:
+        chosen: The study.
+        experiment: One of its.
+        arm: One of the experiment's; None is all of them.
+        asked: Axis -> size asked for; the experiment's axis is predicted, the other one picked.
 
     Raises:
         ValueError: no such experiment or arm, or no size on the experiment's axis is asked for.
@@ -59,8 +63,7 @@ def predictions(
         chosen.layout.table(experiment, "runs"), table_settings(chosen.plan, experiment)
     )
     axis = size_axis(runs)
-    asked = {"width": width, "depth": depth}
-    size, fixed = asked[axis], asked[_OTHER[axis]]
+    size, fixed = asked.get(axis), asked.get(OTHER[axis])
     if size is None:
         raise ValueError(f"{experiment} varies the {axis}: say which one to predict, --{axis} N")
     if size < 1:
@@ -72,7 +75,7 @@ def predictions(
     held = sorted({group[0].fixed for group in groups})
     if fixed is not None and fixed not in held:
         raise ValueError(
-            f"--{_OTHER[axis]} {fixed} was not run: {experiment} holds the {_OTHER[axis]} at "
+            f"--{OTHER[axis]} {fixed} was not run: {experiment} holds the {OTHER[axis]} at "
             f"{', '.join(map(str, held))}, and a law over one axis says nothing of the other"
         )
     confidence = chosen.plan.study.fits.confidence
@@ -117,7 +120,7 @@ def predictions_json(answers: list[Answer]) -> str:
 
 
 def _lines(answer: Answer) -> list[str]:
-    axis, other = answer.axis, _OTHER[answer.axis]
+    axis, other = answer.axis, OTHER[answer.axis]
     lines = [f"{answer.arm}, {axis} {answer.size} at {other} {answer.fixed}"]
     lines += [
         f"  {axis} {int(row['size'])}: log2 rate {row['log2_lr']:.2f} "
@@ -156,7 +159,7 @@ def _bound(high: float, is_bound: bool) -> str:
 
 
 def _record(answer: Answer) -> dict[str, Any]:
-    head = {"arm": answer.arm, answer.axis: answer.size, _OTHER[answer.axis]: answer.fixed}
+    head = {"arm": answer.arm, answer.axis: answer.size, OTHER[answer.axis]: answer.fixed}
     found = answer.prediction
     if found is None:
         return {**head, "refused": answer.refused, "swept": answer.swept}

@@ -123,10 +123,10 @@ def claims(options: Namespace) -> None:
 def predict(options: Namespace) -> None:
     """Print the optimal learning rate predicted at a size that was not run."""
     from lrtransfer.study.workflow.answers import predictions, predictions_json, predictions_text
+    from lrtransfer.transfer.size import AXES
 
-    found = predictions(
-        _all(options), options.experiment, options.arm, options.width, options.depth
-    )
+    asked = {axis: getattr(options, axis) for axis in AXES}
+    found = predictions(_all(options), options.experiment, options.arm, asked)
     print(predictions_json(found) if options.json else predictions_text(found))
     if not any(answer.prediction for answer in found):
         raise SystemExit(3)

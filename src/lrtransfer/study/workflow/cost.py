@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from lrtransfer.study.plan import catalog
@@ -187,10 +187,10 @@ def print_estimate(plan: Plan, layout: Layout, jobs: int) -> None:
 def _lines(plan: Plan, name: str, price: str) -> Iterator[str]:
     grid = plan.grid(name)
     yield f"{name}: {plan.study.study[name].question}"
+    steps, batches = (run.config.steps for run in plan.runs), (run.batch for run in plan.runs)
     yield (
         f"  {len(plan.study.study[name].arms)} arms, widths {_list(grid.widths)}, depths "
-        f"{_list(grid.depths)}, {len(grid.seeds)} seeds, {_per_arm(grid.steps)} steps of "
-        f"{_per_arm(grid.batch_size)}"
+        f"{_list(grid.depths)}, {len(grid.seeds)} seeds, {_range(steps)} steps of {_range(batches)}"
     )
     measured = sum(run.measured for run in plan.runs)
     yield (
@@ -204,10 +204,9 @@ def _hours(seconds: float) -> str:
     return f"{hours:,.0f}" if hours >= 100 else f"{hours:.2g}"
 
 
-def _per_arm(value: int | dict[str, int]) -> str:
-    if isinstance(value, int):
-        return str(value)
-    return f"{min(value.values())} to {max(value.values())}"
+def _range(values: Iterable[int]) -> str:
+    ends = sorted(set(values))
+    return str(ends[0]) if len(ends) == 1 else f"{ends[0]} to {ends[-1]}"
 
 
 def _list(values: list[int]) -> str:

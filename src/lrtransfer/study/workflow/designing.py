@@ -24,6 +24,7 @@ from lrtransfer.study.plan.expand import Plan
 from lrtransfer.study.plan.fill import fill
 from lrtransfer.study.plan.load import parse_study, read_params
 from lrtransfer.study.plan.messages import unknown
+from lrtransfer.study.plan.sizes import field_of, size_of
 from lrtransfer.study.plan.yaml_file import StudyError
 from lrtransfer.study.workflow.stages import read_estimates, read_frame
 from lrtransfer.study.workflow.start import Selection
@@ -83,13 +84,12 @@ def pilots(chosen: Selection, params: Path, seed: str) -> str:
         grid = chosen.plan.grid(name)
         if int(seed) in grid.seeds:
             raise StudyError([f"--pilot {seed}: {name} has this seed. Give one it leaves out."])
-        axis = "widths" if len(grid.widths) > 1 else "depths"
-        ends = getattr(grid, axis)
+        axis, ends = size_of(grid)
         made[name + PILOT] = {
             "question": f"Pilot of {name}: where do its valleys lie?",
             "like": name,
             "figures": ["optima"],
-            axis: [min(ends), max(ends)],
+            field_of(axis): [min(ends), max(ends)],
             "seeds": [int(seed)],
         } | {part: None for part in ("measure", "spectra") if getattr(grid, part) is not None}
     _checked(params, made)
@@ -113,8 +113,7 @@ def static_plan(chosen: Selection, params: Path) -> str:
             continue
         grid = chosen.plan.grid(name)
         for group in groups:
-            axis = next(iter(group[0].sizes))
-            asked = [float(size) for size in getattr(grid, f"{axis}s")]
+            asked = [float(size) for size in size_of(grid)[1]]
             arm = group[0].arm
             place = places[_place(chosen, name, arm)]
             try:
@@ -153,7 +152,7 @@ def planned_drifts(chosen: Selection) -> dict[tuple[str, str], Estimate]:
         except FileNotFoundError:
             continue
         for group in groups:
-            asked = [float(size) for size in getattr(grid, f"{group[0].axis}s")]
+            asked = [float(size) for size in size_of(grid)[1]]
             try:
                 model = pilot(group)
             except JudgeError:
@@ -246,7 +245,7 @@ def _sweeping(plan: Plan) -> Iterator[str]:
     """Yield the experiments that sweep the rate of an arm at several sizes, pilots left out."""
     for name in plan.experiments:
         grid = plan.grid(name)
-        several = max(len(grid.widths), len(grid.depths)) > 1
+        several = len(size_of(grid)[1]) > 1
         longest = max(map(len, grid.learning_rates.values()))
         if several and longest >= _FEWEST_RATES and not name.endswith(PILOT):
             yield name

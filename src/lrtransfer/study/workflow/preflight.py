@@ -154,8 +154,9 @@ def _try_replay(plan: Plan, config: RunConfig) -> None:
 
 
 def _optimizer(config: RunConfig) -> torch.optim.Optimizer:
-    """Return the run's optimizer over one parameter, at the learning rate 1."""
-    group = {"params": [nn.Parameter(torch.zeros(1, 1))], "relative_rate": 1.0}
+    """Return the run's optimizer over one hidden matrix, at the learning rate 1."""
+    # Not of zeros: such a one has no norm to keep.
+    group = {"params": [nn.Parameter(torch.ones(1, 1))], "role": "hidden", "relative_rate": 1.0}
     made: torch.optim.Optimizer = load("optimizer", config.optimizer)(
         [group], **config.optimizer.options
     )

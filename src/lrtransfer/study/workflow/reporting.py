@@ -10,6 +10,7 @@ from lrtransfer.study.figures.drawing import draw
 from lrtransfer.study.figures.tables import Arm, Settings, Tables
 from lrtransfer.study.plan.expand import Plan
 from lrtransfer.study.plan.schema import Grid, of_arm
+from lrtransfer.study.plan.sizes import lengths, size_of
 from lrtransfer.study.report.report import ExperimentReport, Meta, ReportFigure, render
 from lrtransfer.study.storage.atomic import write_bytes
 from lrtransfer.study.storage.paths import RUN_TABLES, Layout
@@ -93,14 +94,14 @@ def _settings(plan: Plan, experiment: str) -> Settings:
     spec, grid = plan.study.study[experiment], plan.grid(experiment)
     family = (grid.model or spec.model).family.replace("_", " ")
     optimizers = {arm.optimizer.name for arm in spec.arms.values()}
-    batches = {of_arm(grid.batch_size, name) for name in spec.arms}
+    batches = {own.batch_size for name in spec.arms for own in lengths(grid, name)}
     return Settings(
         experiment=experiment,
         arms={
             name: Arm(
                 arm.label,
                 grid.reference_learning_rate.get(name),
-                of_arm(grid.steps, name),
+                max(own.steps for own in lengths(grid, name)),
                 of_arm(grid.loss_window, name),
             )
             for name, arm in spec.arms.items()
@@ -117,6 +118,8 @@ def _settings(plan: Plan, experiment: str) -> Settings:
 
 def _fixed(grid: Grid) -> str:
     """Say what all networks of an experiment have in common: their depth, or their width."""
+    if size_of(grid)[0] in ("batch", "duration"):
+        return f"width {grid.widths[0]}, depth {grid.depths[0]}"
     if len(grid.widths) == 1 and len(grid.depths) > 1:
         return f"width {grid.widths[0]}"
     return f"depth {_listed(grid.depths)}"

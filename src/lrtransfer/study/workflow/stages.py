@@ -31,6 +31,7 @@ from lrtransfer.study.workflow.targets import (
     table_settings,
 )
 from lrtransfer.transfer import held_out
+from lrtransfer.transfer.size import OTHER, Axis
 
 # What every record of a ledger says.
 _COMPARED = {"id", "experiment", "paper", "verdict", "value", "ci_low", "ci_high"}
@@ -187,7 +188,6 @@ def _numbers(rows: pd.DataFrame) -> dict[str, float]:
 
 
 def _label(row: Mapping[Any, Any]) -> str:
-    axis = row["axis"]
-    other = "depth" if axis == "width" else "width"
+    axis: Axis = row["axis"]
     size = f" {axis} {row['size']}" if row["size"] else ""
-    return f"{row['arm']} {other} {row['fixed']}{size}"
+    return f"{row['arm']} {OTHER[axis]} {row['fixed']}{size}"

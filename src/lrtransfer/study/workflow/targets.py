@@ -15,6 +15,7 @@ from lrtransfer.study.plan import catalog, fingerprint
 from lrtransfer.study.plan.claims import FILE
 from lrtransfer.study.plan.expand import Dataset, Plan, Run, Spectrum
 from lrtransfer.study.plan.places import PACKAGE
+from lrtransfer.study.plan.sizes import size_of
 from lrtransfer.study.plan.yaml_file import StudyError, read_yaml
 from lrtransfer.study.storage import paths
 from lrtransfer.study.storage.paths import RUN_TABLES, Layout
@@ -322,7 +323,7 @@ def estimate_files(plan: Plan, layout: Layout, experiment: str) -> list[Path]:
     files = [layout.estimates(experiment)]
     if grid.measure is not None and "alignment" in grid.measure.probes:
         files.append(layout.courses(experiment))
-    if max(len(grid.widths), len(grid.depths)) > 1:
+    if len(size_of(grid)[1]) > 1:
         files.append(layout.forecasts(experiment))
     return files
 
