@@ -93,7 +93,8 @@ def findings() -> Iterator[Finding]:
 def _version() -> Finding:
     place, python = Path(lrtransfer.__file__).parent, platform.python_version()
     version = _installed("lrtransfer")
-    system = f"Python {python}, {platform.platform(terse=True)}"
+    machine = os.uname()
+    system = f"Python {python} on {machine.sysname} {machine.release}, {machine.machine}"
     details = {"version": version, "place": str(place), "python": python}
     if version is None:
         text = f"not installed, only found at {place}: pip install . where its pyproject.toml is"

@@ -307,7 +307,7 @@ def _itself(add: Adding) -> None:
         "lrtransfer completion bash > ~/.local/share/bash-completion/completions/lrtransfer",
     )
     completion.set_defaults(module="lrtransfer.cli.completion", extra="completion")
-    completion.add_argument("shell", choices=["bash", "zsh", "tcsh"])
+    completion.add_argument("shell", choices=["bash", "zsh"])
 
 
 def _stages(add: Adding) -> None:
