@@ -29,8 +29,11 @@ def as_metadata() -> list[str]:
 
 @pytest.fixture(autouse=True)
 def installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, str]:
-    """Let exactly what this returns be installed: all of the newest pyproject, in a bare folder."""
+    """Let exactly what this returns be installed, in a bare folder; torch sees no card."""
     monkeypatch.chdir(tmp_path)
+    cuda = SimpleNamespace(is_available=lambda: False)
+    torch = SimpleNamespace(cuda=cuda, version=SimpleNamespace(cuda=None), __version__="2.13.0+cpu")
+    monkeypatch.setitem(sys.modules, "torch", torch)
     versions = {"lrtransfer": PROJECT["version"]}
     for need in map(Requirement, as_metadata()):
         bounds = [one.version for one in need.specifier if one.operator in (">=", "==")]
@@ -69,6 +72,7 @@ def test_a_whole_installation_is_in_order_and_has_every_extra(
     assert set(shown["instruments"]["details"]) == {
         Requirement(text).name for text in PROJECT["dependencies"]
     }
+    assert shown["card"]["text"] == "none; torch 2.13.0+cpu is built for the CPU alone"
     assert set(doctor._FOR) == set(PROJECT["optional-dependencies"])
 
 
