@@ -98,7 +98,9 @@ def test_what_instruments_import_is_in_the_base_and_nothing_there_is_for_studies
     assert len(files) > 50
     found = {name.partition(".")[0] for path in files for name in _imported(path)}
     found -= {"lrtransfer", *sys.stdlib_module_names}
-    assert {BROUGHT_BY.get(name, name) for name in found} <= BASE
+    # One command's own extra, which that command names where it lacks.
+    completion = _names(PROJECT["optional-dependencies"]["completion"])
+    assert {BROUGHT_BY.get(name, name) for name in found} <= BASE | completion
     assert not BASE & STUDY
 
 
@@ -114,8 +116,9 @@ def test_what_a_study_imports_is_in_the_base_or_the_extras() -> None:
 
 def test_every_other_extra_builds_on_that_of_studies() -> None:
     extras = dict(PROJECT["optional-dependencies"])
-    del extras["study"], extras["optimizers"]  # of the instruments
-    bases = {"lrtransfer[study]", "lrtransfer[study,optimizers]"}
+    for own in ("study", "optimizers", "completion"):  # of the instruments and the command line
+        del extras[own]
+    bases = {"lrtransfer[study]", "lrtransfer[study,optimizers,completion]"}
     assert all(bases & set(extra) for extra in extras.values())
 
 

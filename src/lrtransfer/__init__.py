@@ -9,6 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    __version__: str
+
     from lrtransfer.alignment.effective_rate import effective_rates as effective_rates
     from lrtransfer.alignment.effective_rate import force_effective_rates as force_effective_rates
     from lrtransfer.coordinates.coordinate_check import coordinate_check as coordinate_check
@@ -97,6 +99,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("lrtransfer")
     if name not in _PUBLIC:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_PUBLIC[name]), name)

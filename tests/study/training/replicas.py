@@ -26,7 +26,7 @@ from lrtransfer.study.training.distributed.replicas import Replicas
 from lrtransfer.study.training.distributed.replicated_run import ReplicatedRun
 from lrtransfer.study.training.resume import load_state, save_state
 from lrtransfer.study.training.run import Hooks, Log, TrainingRun
-from lrtransfer.study.workflow import commands
+from lrtransfer.study.workflow import stage_commands
 from tests.tiny import blobs
 
 from .configs import configured, images, language_model, text
@@ -168,7 +168,7 @@ def main() -> int:
 
     torch.set_num_threads(1)
     ReplicatedRun._descend = slow_descend  # type: ignore[method-assign, assignment]
-    commands.train = train
+    stage_commands.train = train
     return lrtransfer(["stage", "train", "runs"])
 
 

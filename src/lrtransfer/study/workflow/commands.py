@@ -5,48 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from argparse import Namespace
-from collections.abc import Callable
-from functools import wraps
 from textwrap import fill
 from typing import TYPE_CHECKING
 
-Command = Callable[[Namespace], None]
+from lrtransfer.study.workflow.selection import all_selected, selected
 
 if TYPE_CHECKING:
-    from lrtransfer.study.plan.expand import Run
     from lrtransfer.study.workflow.start import Selection
-
-
-def _stage(command: Command) -> Command:
-    """Let a stage set aside the damaged result that it meets, so that the next call heals it."""
-
-    @wraps(command)
-    def run(options: Namespace) -> None:
-        from lrtransfer.study.workflow.safeguard import setting_aside
-
-        with setting_aside():
-            command(options)
-
-    return run
-
-
-def _selected(options: Namespace) -> Selection:
-    from lrtransfer.study.plan.messages import unknown
-    from lrtransfer.study.workflow.start import override, select
-
-    scale = options.scale or override("scale")
-    chosen = select(options.params, scale, options.experiments or override("experiments"))
-    name = getattr(options, "experiment", None)
-    if name is not None and name not in chosen.plan.experiments:
-        raise ValueError(unknown("experiment", name, chosen.plan.experiments))
-    return chosen
-
-
-def _all(options: Namespace) -> Selection:
-    """Return the study with all experiments, whatever params.yaml selects."""
-    from lrtransfer.study.workflow.start import override, select
-
-    return select(options.params, options.scale or override("scale"), "all")
 
 
 def check(options: Namespace) -> None:
@@ -55,7 +20,7 @@ def check(options: Namespace) -> None:
         from lrtransfer.study.plan.load import read_params
         from lrtransfer.study.plan.resolved import written_out
 
-        scale = _selected(options).plan.study.scale
+        scale = selected(options).plan.study.scale
         print(written_out(read_params(options.params), options.resolved, scale))
         return
     from lrtransfer.study.workflow.machine import check_memory
@@ -65,7 +30,7 @@ def check(options: Namespace) -> None:
     from lrtransfer.study.workflow.preflight import check_data, check_runs
     from lrtransfer.study.workflow.targets import Targets
 
-    chosen = _selected(options)
+    chosen = selected(options)
     check_data(chosen.plan)
     check_runs(chosen.plan)
     targets = Targets(chosen.plan, chosen.layout)
@@ -82,7 +47,7 @@ def run(options: Namespace) -> None:
     check_memory()
     check_own_folders()
     asked()
-    chosen = _selected(options)
+    chosen = selected(options)
     if any(not chosen.layout.run(run.key).is_file() for run in chosen.plan.runs):
         from lrtransfer.study.workflow.cost import note_costs
         from lrtransfer.study.workflow.preflight import check_data, check_runs
@@ -100,11 +65,11 @@ def claims(options: Namespace) -> None:
     from lrtransfer.study.workflow.claims_text import COLUMNS, claims_text
     from lrtransfer.study.workflow.stages import read_claims, read_ledger
 
-    chosen = _selected(options)
+    chosen = selected(options)
     if options.power:
         from lrtransfer.study.workflow.designing import power_table
 
-        print(power_table(_all(options)), end="")
+        print(power_table(all_selected(options)), end="")
         return
     records = read_ledger(chosen.layout, chosen.plan.experiments)
     if options.against is not None:
@@ -126,7 +91,7 @@ def predict(options: Namespace) -> None:
     from lrtransfer.transfer.size import AXES
 
     asked = {axis: getattr(options, axis) for axis in AXES}
-    found = predictions(_all(options), options.experiment, options.arm, asked)
+    found = predictions(all_selected(options), options.experiment, options.arm, asked)
     print(predictions_json(found) if options.json else predictions_text(found))
     if not any(answer.prediction for answer in found):
         raise SystemExit(3)
@@ -136,9 +101,9 @@ def design(options: Namespace) -> None:
     """Print the design of an experiment's sweeps, the static plan of all, or its pilots."""
     from lrtransfer.study.workflow.designing import experiment_design, pilots, static_plan
 
-    chosen = _selected(options) if options.experiments else _all(options)
+    chosen = selected(options) if options.experiments else all_selected(options)
     if options.experiment is not None:
-        print(experiment_design(_all(options), options))
+        print(experiment_design(all_selected(options), options))
     elif options.pilot is not None:
         print(pilots(chosen, options.params, options.pilot), end="")
     else:
@@ -149,15 +114,15 @@ def status(options: Namespace) -> None:
     """Print what is finished, missing or stale."""
     from lrtransfer.study.workflow.care import describe, study_status
 
-    chosen = _selected(options)
-    print(describe(study_status(chosen.plan, chosen.layout, _all(options).plan)))
+    chosen = selected(options)
+    print(describe(study_status(chosen.plan, chosen.layout, all_selected(options).plan)))
 
 
 def figures(options: Namespace) -> None:
     """Redraw figures and report from stored results."""
     from lrtransfer.study.workflow.reporting import draw_figures, write_report
 
-    chosen = _selected(options)
+    chosen = selected(options)
     for name in chosen.plan.experiments:
         draw_figures(chosen.plan, chosen.layout, name)
         print(f"drew {chosen.layout.figures(name)}", file=sys.stderr)
@@ -169,7 +134,7 @@ def export(options: Namespace) -> None:
     """Write the runs in the form of another tool."""
     from lrtransfer.study.workflow.export import export_runs, export_tables
 
-    chosen = _selected(options)
+    chosen = selected(options)
     if options.to in ("csv", "parquet"):
         for path in export_tables(chosen.plan, chosen.layout, options.out, options.to):
             print(path)
@@ -184,7 +149,7 @@ def prune(options: Namespace) -> None:
     from lrtransfer.study.storage.paths import STUDY_LOCK
     from lrtransfer.study.workflow.start import this_process
 
-    chosen = _selected(options) if options.experiments else _all(options)
+    chosen = selected(options) if options.experiments else all_selected(options)
     with locked(STUDY_LOCK, this_process()):
         _prune(chosen, yes=options.yes)
 
@@ -224,15 +189,16 @@ def adopt(options: Namespace) -> None:
     """Re-key finished runs after a refactoring that a sample proves harmless."""
     from lrtransfer.study.workflow.care import adopt as adopt_runs
     from lrtransfer.study.workflow.care import candidates, sample
+    from lrtransfer.study.workflow.stage_commands import train_here
 
-    chosen = _selected(options)
+    chosen = selected(options)
     found = candidates(chosen.plan, chosen.layout)
     picked = sample(found, options.sample, options.seed)
     if not found:
         print("nothing to adopt: no missing run has a stored run of equal configuration")
         return
     print(f"{len(found)} runs could be adopted; retraining {len(picked)} of them as a proof")
-    adopt_runs(found, picked, chosen.layout, lambda run: _train([run], chosen, threads=1))
+    adopt_runs(found, picked, chosen.layout, lambda run: train_here([run], chosen, threads=1))
     print(f"adopted {len(found) - len(picked)} runs; the sample came out bit-equal")
 
 
@@ -285,7 +251,7 @@ def sharpness(options: Namespace) -> None:
                 f"--model {model}: there is no study here that it could be of. Write "
                 "module:function, or go to the study's folder."
             )
-        problem = at_start(_all(options).plan, model, options.samples)
+        problem = at_start(all_selected(options).plan, model, options.samples)
     elif options.samples is not None:
         raise ValueError("--samples is for the study's own; the batch is what --model returns")
     else:
@@ -299,133 +265,3 @@ def schema(options: Namespace) -> None:
     from lrtransfer.study.plan.notation import Notation
 
     print(json.dumps(Notation.model_json_schema(), indent=2, ensure_ascii=False))
-
-
-def prepare(options: Namespace) -> None:
-    """Prepare one data set that params.yaml declares."""
-    from lrtransfer.study.data.prepare import prepare as prepare_one
-
-    by_name = {dataset.name: dataset for dataset in _selected(options).plan.datasets}
-    dataset = by_name[options.dataset]
-    spec = dataset.spec
-    assert spec.sha256 is not None  # noqa: S101 - `select` refuses a data set without one
-    folder = prepare_one(dataset.id, spec.source, spec.sha256, dict(spec.options))
-    print(f"prepared {folder}", file=sys.stderr)
-
-
-@_stage
-def train(options: Namespace) -> None:
-    """Train the runs behind the given files, each in as many processes as the study asks for."""
-    from lrtransfer.study.training.distributed.launch import (
-        started_by_torchrun,
-        train_part,
-        train_together,
-    )
-    from lrtransfer.study.workflow.targets import runs_behind
-
-    chosen = _selected(options)
-    processes = chosen.plan.study.resources.processes_per_run
-    runs = runs_behind(chosen.plan, options.files)
-    if started_by_torchrun():
-        train_part(runs, chosen.layout, chosen.plan.study.device, options.threads)
-    elif processes > 1:
-        train_together(options, processes)
-    else:
-        _train(runs, chosen, options.threads)
-
-
-def _train(runs: list[Run], chosen: Selection, threads: int) -> None:
-    import torch
-
-    from lrtransfer.study.plan.catalog import is_ours
-    from lrtransfer.study.training.device import choose_device, gpu_of_its_own
-    from lrtransfer.study.training.sweep import Job, train_runs
-    from lrtransfer.study.workflow.light_start import leave_out_compiler
-
-    leave_out_compiler()
-    torch.set_num_threads(threads)
-    configs = [run.config for run in runs]
-    if not all(is_ours("models", c.model.family) and is_ours("losses", c.loss) for c in configs):
-        from lrtransfer.study.workflow.preflight import check_outputs
-
-        check_outputs(chosen.plan, runs)
-    with gpu_of_its_own(choose_device(chosen.plan.study.device)) as device:
-        count = train_runs(runs, Job(chosen.layout, device))
-    print(f"trained {count} of {len(runs)} runs; the others were finished", file=sys.stderr)
-
-
-@_stage
-def spectra(options: Namespace) -> None:
-    """Compute the spectra behind the given files."""
-    import torch
-
-    from lrtransfer.study.spectra.job import compute_spectra
-    from lrtransfer.study.training.device import choose_device, gpu_of_its_own
-    from lrtransfer.study.workflow.targets import spectra_behind
-
-    torch.set_num_threads(options.threads)
-    chosen = _selected(options)
-    wanted = spectra_behind(chosen.plan, options.files)
-    with gpu_of_its_own(choose_device(chosen.plan.study.device)) as device:
-        compute_spectra(wanted, chosen.layout, device)
-
-
-@_stage
-def tables(options: Namespace) -> None:
-    """Write the tables over the runs of one experiment."""
-    from lrtransfer.study.workflow.stages import write_run_tables
-
-    chosen = _selected(options)
-    write_run_tables(chosen.plan, chosen.layout, options.experiment)
-
-
-@_stage
-def spectra_table(options: Namespace) -> None:
-    """Write the table over the spectra of one experiment."""
-    from lrtransfer.study.workflow.stages import write_spectra_table
-
-    chosen = _selected(options)
-    write_spectra_table(chosen.plan, chosen.layout, options.experiment)
-
-
-@_stage
-def estimates(options: Namespace) -> None:
-    """Write the estimates of one experiment."""
-    from lrtransfer.study.workflow.stages import write_estimates
-
-    chosen = _selected(options)
-    write_estimates(chosen.plan, chosen.layout, options.experiment)
-
-
-@_stage
-def ledger(options: Namespace) -> None:
-    """Write the ledger and the metrics of all experiments that have estimates."""
-    from lrtransfer.study.workflow.stages import write_ledger
-
-    chosen = _selected(options)
-    write_ledger(chosen.plan, chosen.layout)
-
-
-@_stage
-def draw(options: Namespace) -> None:
-    """Draw the figures of one experiment."""
-    from lrtransfer.study.workflow.reporting import draw_figures
-
-    chosen = _selected(options)
-    draw_figures(chosen.plan, chosen.layout, options.experiment)
-
-
-@_stage
-def report(options: Namespace) -> None:
-    """Write the report."""
-    from lrtransfer.study.workflow.reporting import write_report
-
-    chosen = _selected(options)
-    write_report(chosen.plan, chosen.layout)
-
-
-def provenance(options: Namespace) -> None:
-    """Keep Snakemake's records beside the results."""
-    from lrtransfer.study.workflow.safeguard import save_provenance
-
-    print(f"kept {save_provenance()} records of provenance")
