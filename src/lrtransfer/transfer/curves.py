@@ -123,7 +123,8 @@ class Curves:
 def _valley(y: Array, wall: Mask) -> Mask:
     """Return the cells (..., L) between the points around the minimum that no cliff interrupts.
 
-    `y` is infinite where there is no run. None where these are fewer than three, or the minimum itself is a cliff.
+    `y` is infinite where there is no run. None where the points are fewer than three, or the
+    minimum itself is a cliff.
     """
     place = np.arange(y.shape[-1])
     lowest = np.argmin(y, axis=-1)[..., None]

@@ -57,16 +57,19 @@ class Law:
     @cached_property
     def terms(self) -> dict[str, Estimate]:
         """`constant` (log2 of the rate at size 1) and each axis (its drift) -> estimate."""
-        columns = np.eye(len(self.axes) + 1)
-        names = ("constant", *self.axes)
-        return {
-            n: self._of(c, is_move=n != "constant") for n, c in zip(names, columns, strict=True)
-        }
+        row = np.append(1.0, np.zeros(len(self.axes)))
+        return {"constant": self._of(row, is_move=False)} | self.drifts
+
+    @cached_property
+    def drifts(self) -> dict[str, Estimate]:
+        """Each axis -> its drift."""
+        rows = np.eye(len(self.axes) + 1)[1:]
+        return {a: self._of(row, is_move=True) for a, row in zip(self.axes, rows, strict=True)}
 
     @property
     def drift(self) -> Estimate:
-        """The term of the one axis; unknown below two sizes."""
-        return self.terms[self.axes[0]] if len(self.axes) == 1 else Estimate(float("nan"))
+        """The drift along the one axis; unknown below two sizes."""
+        return self.drifts[self.axes[0]] if len(self.axes) == 1 else Estimate(float("nan"))
 
     def at(self, sizes: Mapping[str, float]) -> Estimate:
         """Return the law's optimum (log2 of the rate) at a size, with the doubt of its place."""
@@ -120,7 +123,7 @@ class Law:
         """Sizes for each half octave: the grid and the valley's form do the same to all of them."""
         octaves = self._sizes[:, 1:] - self._sizes[:, 1:].min(axis=0)
         # Not to the half: a step of a quarter octave must not be rounded by its last digit.
-        return len(octaves) / len(np.unique(np.round(2 * octaves + 1e-6), axis=0))
+        return len(octaves) / len(set(map(tuple, np.round(2 * octaves + 1e-6).tolist())))
 
     @cached_property
     def _weights(self) -> Array:
@@ -220,7 +223,7 @@ def fits(arms: Sequence[Sequence[Sweep]]) -> list[Law]:
 
 def _width(law: Law) -> float:
     """Return the geometric mean half width of the drifts; of the optima without any."""
-    of = [law.terms[axis] for axis in law.axes] or [law.terms["constant"]]
+    of = list(law.drifts.values()) or [law.terms["constant"]]
     widths = [replace(e, open_low=False, open_high=False).half_width(0.05) for e in of]
     known = [w for w in widths if w > 0]
     return float(np.exp(np.mean(np.log(known)))) if known else math.inf

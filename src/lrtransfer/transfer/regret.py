@@ -182,17 +182,17 @@ def _read(pairs: list[_Pair]) -> list[_Read]:
         if lefts.shape[1] > 1:
             first = np.broadcast_to(starts[:, None, :1], (*lefts.shape, 1))
             left_out = _given_up(runs.left_out, first, lefts)[1][..., 0]
-        for i, *values in zip(places, own.tolist(), given_up, monotone[:, 0], left_out, strict=True):
-            found[int(i)] = _Read(*values)
+        rows = zip(own.tolist(), given_up, monotone[:, 0].tolist(), left_out, strict=True)
+        found |= {i: _Read(*row) for i, row in zip(places.tolist(), rows, strict=True)}
     return [found[i] for i in range(len(pairs))]
 
 
 def _given_up(
     runs: Losses, starts: Array, ends: Array, shape: Shape = "smooth"
 ) -> tuple[Array, Array]:
-    """Return the mean losses at `ends` (...), and how far above them those at `starts` (..., P) are.
+    """Return the mean losses at `ends` (...), and those at `starts` (..., P) above them.
 
-    A start beyond the grid is the grid's end.
+    A start beyond the grid counts as the grid's end.
     """
     low, high = runs.log2_rate[..., :1], runs.log2_rate[..., -1:]
     at = runs.mean_at(np.concatenate([np.clip(starts, low, high), ends[..., None]], -1), shape)
@@ -238,9 +238,7 @@ def _scatter(pair: _Pair, read: _Read) -> tuple[Part, tuple[Unit, ...]]:
         n = len(others)
         parts.append(Part(float(jackknife_variance(others)), n - 1))
         pseudo = (n * value - (n - 1) * others).tolist()
-        units += [
-            Unit(seed, size_of(of), one) for seed, one in zip(of.seeds, pseudo, strict=True)
-        ]
+        units += [Unit(seed, size_of(of), one) for seed, one in zip(of.seeds, pseudo, strict=True)]
     return welch(*parts), tuple(units)
 
 

@@ -184,13 +184,12 @@ class _Local:
         weight = np.where(usable, _cubed(1 - _cubed(distance)), 0.0)
         third = _cubed(x) if form == "cubic" else x * np.abs(x)
         design = np.stack([np.ones_like(x), x, x * x, third], axis=-1)
-        weighted = design * weight[..., None]
+        weighted = np.swapaxes(design * weight[..., None], -1, -2)
         # A coefficient that too few points determine is held at zero.
         points = (weight > _NEGLIGIBLE).sum(-1)
         held = np.where(points[..., None] <= np.arange(4), 1e9, 1e-10)
-        normal = np.einsum("...li,...lj->...ij", weighted, design) + held[..., None] * np.eye(4)
-        right = np.einsum("...li,...l->...i", weighted, rise)
-        found = np.linalg.solve(normal, right[..., None])[..., 0]
+        normal = weighted @ design + held[..., None] * np.eye(4)
+        found = np.linalg.solve(normal, weighted @ rise[..., None])[..., 0]
         return cls(design, weight, rise, normal, found, form)
 
     @property
@@ -223,7 +222,7 @@ class _Local:
     @property
     def misfit(self) -> Array:
         """Sum of squared residuals (...) of the points that bear on it."""
-        residual = self.rise - np.einsum("...li,...i->...l", self.design, self.found)
+        residual = self.rise - (self.design @ self.found[..., None])[..., 0]
         return np.where(self.weight > _NEGLIGIBLE, residual**2, 0.0).sum(-1)
 
 

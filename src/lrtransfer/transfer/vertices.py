@@ -201,7 +201,7 @@ class Vertices:
     def _places(self, of: Places, beside: States, fit: valley.Bottom) -> Array:
         """Return the optima (R,) of valleys of the sizes `of` (R,), among the stack's.
 
-        A valley whose lowest rate lies at an end of what was tried, or beside a cliff, has it there.
+        One whose lowest rate lies at an end of what was tried, or beside a cliff, has it there.
         """
         bounded = (beside != TRAINED).any(-1) & np.isfinite(fit.position)
         instead = self._whole.position[of - self.own.start]
