@@ -1,10 +1,11 @@
 """How often nominal 95 % intervals hold the truth, cell by cell.
 
-`python -m tests.transfer.coverage TABLE STUDIES` writes the table of all cells, five studies a cell
-at a time, so that what is done by any time can be read.
+`python -m tests.transfer.coverage TABLE STUDIES` writes the table of all cells, in rounds of twenty
+studies a cell, so that what is done by any time can be read, and goes on where it was stopped.
 """
 
 import sys
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -12,16 +13,19 @@ import numpy as np
 import pandas as pd
 
 from lrtransfer.transfer.estimate import Estimate
-from lrtransfer.transfer.laws import fit
+from lrtransfer.transfer.laws import fits
 from lrtransfer.transfer.optimum import of_law
 from lrtransfer.transfer.predict import PredictionRefused, predicted
 from lrtransfer.transfer.regret import regrets
 from lrtransfer.transfer.rules import Within, verdict
+from lrtransfer.transfer.sweeps import groups_of
 
 from .shapes import CELLS, DRIFTS, TUNED, study
 
 SIZES, SEEDS = (4, 2, 3, 6), (3, 1, 5, 10)
 CONFIDENCE = 0.95
+ROUND = 20
+_BLOCK = ("round", "sizes", "seeds", "cell")
 NARROW = Within(-0.1, 0.1)
 #: A true drift just outside of what `NARROW` allows.
 OUTSIDE = 0.1001
@@ -29,22 +33,24 @@ OUTSIDE = 0.1001
 
 def tried(cell: str, sizes: int, seeds: int, studies: int, seed: int = 0) -> pd.DataFrame:
     """One row per study and quantity: whether it was covered, refused, how wide it was."""
-    rows = []
+    drawn = []
     for number in range(studies):
         rng = np.random.default_rng([seed, number, sizes, seeds])
         drift = (*DRIFTS, OUTSIDE)[number % 5]
-        own = study(CELLS[cell], rng, sizes=sizes, seeds=seeds, drift=drift)
-        law = fit(own.sweeps)
-        optimum = of_law(law)[0].log2_rate
+        drawn.append(study(CELLS[cell], rng, sizes=sizes, seeds=seeds, drift=drift))
+    sweeps = [replace(s, arm=str(i)) for i, own in enumerate(drawn) for s in own.sweeps]
+    groups = groups_of(sweeps)
+    lost = regrets(sweeps)[sizes - 1 :: sizes]
+    rows = []
+    for own, group, law, regret in zip(drawn, groups, fits(groups), lost, strict=True):
         judged: dict[str, tuple[Estimate | None, float]] = {
-            "optimum": (optimum, own.optima[0]),
+            "optimum": (of_law(law)[0].log2_rate, own.optima[0]),
             "drift": (law.drift, own.drift),
-            "regret": (regrets(own.sweeps)[-1].loss, own.regret()),
+            "regret": (regret.loss, own.regret()),
         }
         if sizes > 2:
-            width = float(own.sweeps[-1].size)
             try:
-                answer = predicted(own.sweeps, {"width": 2 * width})[1]
+                answer = predicted(group, {"width": 2.0 * group[-1].size})[1]
             except PredictionRefused:
                 answer = None
             judged["prediction"] = answer, own.optima[-1] + own.drift
@@ -58,12 +64,12 @@ def tried(cell: str, sizes: int, seeds: int, studies: int, seed: int = 0) -> pd.
                     "sizes": sizes,
                     "seeds": seeds,
                     "quantity": quantity,
-                    "drift": drift,
+                    "drift": own.drift,
                     "finite": bool(np.isfinite(low) and np.isfinite(high)),
                     "covered": bool(low <= truth <= high),
                     "half_width": (high - low) / 2,
                     "supported": quantity == "drift"
-                    and drift == OUTSIDE
+                    and own.drift == OUTSIDE
                     and estimate is not None
                     and verdict(NARROW, estimate.interval(CONFIDENCE)) == "supported",
                 }
@@ -95,11 +101,22 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def write(table: Path, studies: int) -> None:
-    """Write the summary of every cell, sizes and seeds, in rounds of five studies a cell."""
-    rounds: list[pd.DataFrame] = []
-    for seed, sizes, seeds in product(range(-(-studies // 5)), SIZES, SEEDS):
-        rounds += [tried(cell, sizes, seeds, 5, seed) for cell in CELLS]
-        found = summary(pd.concat(rounds))
+    """Write the summary of every cell, sizes and seeds, in rounds of `ROUND` studies a cell.
+
+    What was found of each study is kept in a file beside the table, so that a run that was stopped
+    goes on where it was.
+    """
+    kept = table.with_suffix(".studies.csv")
+    rows = pd.read_csv(kept) if kept.is_file() else pd.DataFrame(columns=[*_BLOCK])
+    done = set(rows[list(_BLOCK)].drop_duplicates().itertuples(index=False, name=None))
+    for number in range(-(-studies // ROUND)):
+        for sizes, seeds, cell in product(SIZES, SEEDS, CELLS):
+            if (number, sizes, seeds, cell) not in done:
+                found = tried(cell, sizes, seeds, ROUND, number).assign(round=number)
+                text = found.to_csv(index=False, header=not kept.is_file())
+                with kept.open("a") as file:
+                    file.write(text)
+        found = summary(pd.read_csv(kept))
         found.insert(1, "tuned", found["cell"].isin(TUNED))
         found.round(4).to_csv(table, index=False)
 

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from lrtransfer.transfer.valley import bottom, loss_at, rate_means
+from lrtransfer.transfer.curves import loss_at
+from lrtransfer.transfer.valley import bottom, rate_means
 
 from .frames import Array
 from .shapes import flat, quadratic, soft_kink, steep_right

@@ -55,4 +55,4 @@ def drift(group: list[Sweep]) -> Estimate:
     law = fit(group)
     if law.axes:
         return law.drift
-    return Estimate(float("nan"), units=law.vertices.units())
+    return Estimate(float("nan"), units=law.vertices.units)

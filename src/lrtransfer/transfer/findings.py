@@ -14,7 +14,7 @@ import pandas as pd
 from lrtransfer.transfer.effective import over_effective_rate
 from lrtransfer.transfer.estimate import Estimate
 from lrtransfer.transfer.held_out import covers
-from lrtransfer.transfer.laws import Law, fit
+from lrtransfer.transfer.laws import Law, fits
 from lrtransfer.transfer.optimum import Optimum, of_law
 from lrtransfer.transfer.predict import PredictionRefused, check_reach, known_law, predicted
 from lrtransfer.transfer.regret import Regret, regrets
@@ -181,11 +181,8 @@ class Findings:
     def law_of(self) -> dict[str, Law]:
         """Arm -> the law of its optima; arms of which every run diverged have none."""
         with np.errstate(all="ignore"):
-            return {
-                arm: fit(group)
-                for arm, group in self.groups.items()
-                if any(s.has_optimum for s in group)
-            }
+            able = {a: g for a, g in self.groups.items() if any(s.has_optimum for s in g)}
+            return dict(zip(able, fits(list(able.values())), strict=True))
 
     @cached_property
     def optimum_of(self) -> dict[int, Optimum]:

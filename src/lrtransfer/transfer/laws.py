@@ -17,11 +17,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 from lrtransfer.transfer.estimate import Estimate, Part
 from lrtransfer.transfer.sweeps import Sweep
@@ -35,6 +35,11 @@ ASSUMED, ASSUMED_FREEDOM = 0.2, 4
 #: Level of the test whether the sizes' optima miss the law by more than seeds explain. A test that
 #: decides how an interval is built must be liberal if the interval is to cover (Bancroft 1964).
 MISS_LEVEL = 0.25
+
+
+#: Fitted once what optima, drift, regret and prediction of the same sweeps ask for: the last arms.
+_FITTED: dict[tuple[Sweep, ...], Law] = {}
+_KEPT = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,16 +57,19 @@ class Law:
     @cached_property
     def terms(self) -> dict[str, Estimate]:
         """`constant` (log2 of the rate at size 1) and each axis (its drift) -> estimate."""
-        columns = np.eye(len(self.axes) + 1)
-        names = ("constant", *self.axes)
-        return {
-            n: self._of(c, is_move=n != "constant") for n, c in zip(names, columns, strict=True)
-        }
+        row = np.append(1.0, np.zeros(len(self.axes)))
+        return {"constant": self._of(row, is_move=False)} | self.drifts
+
+    @cached_property
+    def drifts(self) -> dict[str, Estimate]:
+        """Each axis -> its drift."""
+        rows = np.eye(len(self.axes) + 1)[1:]
+        return {a: self._of(row, is_move=True) for a, row in zip(self.axes, rows, strict=True)}
 
     @property
     def drift(self) -> Estimate:
-        """The term of the one axis; unknown below two sizes."""
-        return self.terms[self.axes[0]] if len(self.axes) == 1 else Estimate(float("nan"))
+        """The drift along the one axis; unknown below two sizes."""
+        return self.drifts[self.axes[0]] if len(self.axes) == 1 else Estimate(float("nan"))
 
     def at(self, sizes: Mapping[str, float]) -> Estimate:
         """Return the law's optimum (log2 of the rate) at a size, with the doubt of its place."""
@@ -81,16 +89,18 @@ class Law:
     @cached_property
     def scatter(self) -> Part:
         """Variance of one seed's optimum about the law, and its degrees of freedom."""
-        values = self.vertices.pseudo
-        squares = sum(
-            float(np.sum((v - at) ** 2)) for v, at in zip(values, self._fitted, strict=True)
-        )
-        freedom = sum(map(len, values)) - len(self.axes) - 1
-        if max(map(len, values)) > 1:
+        squares = self._squares_about(self._fitted)
+        freedom = int(self._seeds.sum()) - len(self.axes) - 1
+        if self._seeds.max() > 1:
             return Part(squares / freedom if freedom > 0 else math.nan, freedom)
         assumed = ASSUMED_FREEDOM * (ASSUMED**2 + self.vertices.noise)
         whole = ASSUMED_FREEDOM + max(freedom, 0)
         return Part((assumed + squares) / whole, whole)
+
+    def _squares_about(self, places: Array) -> float:
+        """Return the sum of squares of the pseudo-values about places (N,)."""
+        about = np.repeat(places, self._seeds.astype(np.int64))
+        return float(np.sum((np.concatenate(self.vertices.pseudo) - about) ** 2))
 
     @cached_property
     def _sizes(self) -> Array:
@@ -113,7 +123,7 @@ class Law:
         """Sizes for each half octave: the grid and the valley's form do the same to all of them."""
         octaves = self._sizes[:, 1:] - self._sizes[:, 1:].min(axis=0)
         # Not to the half: a step of a quarter octave must not be rounded by its last digit.
-        return len(octaves) / len(np.unique(np.round(2 * octaves + 1e-6), axis=0))
+        return len(octaves) / len(set(map(tuple, np.round(2 * octaves + 1e-6).tolist())))
 
     @cached_property
     def _weights(self) -> Array:
@@ -133,9 +143,9 @@ class Law:
         if freedom < 1 or of_own < 1:
             return None
         misses = float(np.sum((self.vertices.position - self._fitted) ** 2)) / freedom
-        within = sum(float(np.sum((v - v.mean()) ** 2)) for v in self.vertices.pseudo) / of_own
+        within = self._squares_about(self.vertices.position) / of_own
         explained = within / float(self._seeds.mean()) + float(np.mean(self.vertices.floor**2))
-        if explained > 0 and stats.f.sf(misses / explained, freedom, of_own) > MISS_LEVEL:
+        if explained > 0 and special.fdtrc(freedom, of_own, misses / explained) > MISS_LEVEL:
             return None
         return Part(misses, freedom) if misses > own.variance / self._seeds.mean() else None
 
@@ -160,7 +170,7 @@ class Law:
             ),
             open_low=any(end <= 0 for end in ends),
             open_high=any(end >= 0 for end in ends),
-            units=v.units(),
+            units=v.units,
         )
 
 
@@ -186,23 +196,34 @@ def fit(sweeps: Sequence[Sweep]) -> Law:
         >>> round(law.drift.value, 3)
         0.5
     """
-    return _fit(tuple(sweeps))
+    return fits([sweeps])[0]
 
 
-@lru_cache(maxsize=16)
-def _fit(sweeps: tuple[Sweep, ...]) -> Law:
-    """Fit once what optima, drift, regret and prediction of the same sweeps ask for."""
-    usable = tuple(s for s in sweeps if s.has_optimum)
-    if not usable:
+def fits(arms: Sequence[Sequence[Sweep]]) -> list[Law]:
+    """Return the law of each arm; fitted at once, many take little longer than one.
+
+    Raises:
+        ValueError: an arm has no sweep with an optimum.
+    """
+    keys = [tuple(arm) for arm in arms]
+    new = [key for key in dict.fromkeys(keys) if key not in _FITTED]
+    usable = [tuple(s for s in arm if s.has_optimum) for arm in new]
+    if not all(usable):
         raise ValueError("no size has a rate at which its runs train: sweep lower learning rates")
-    axes = _independent(usable)
-    narrowest, *wider = (Law(vertices, axes) for vertices in tried(usable))
-    return min([narrowest, *(law for law in wider if law.vertices.fits)], key=_width)
+    for key, arm, vertices in zip(new, usable, tried(usable), strict=True):
+        axes = _independent(arm)
+        narrowest, *wider = (Law(own, axes) for own in vertices)
+        moving = [narrowest, *(law for law in wider if law.vertices.inside)]
+        _FITTED[key] = min(moving, key=_width)
+    found = [_FITTED[key] for key in keys]
+    for key in list(_FITTED)[:-_KEPT]:
+        del _FITTED[key]
+    return found
 
 
 def _width(law: Law) -> float:
     """Return the geometric mean half width of the drifts; of the optima without any."""
-    of = [law.terms[axis] for axis in law.axes] or [law.terms["constant"]]
+    of = list(law.drifts.values()) or [law.terms["constant"]]
     widths = [replace(e, open_low=False, open_high=False).half_width(0.05) for e in of]
     known = [w for w in widths if w > 0]
     return float(np.exp(np.mean(np.log(known)))) if known else math.inf

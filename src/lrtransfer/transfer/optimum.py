@@ -7,12 +7,13 @@ The seeds' variance is pooled over the sizes of an arm (assumed equal there: wit
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from lrtransfer.transfer.estimate import Estimate, Part, Unit
-from lrtransfer.transfer.laws import Law, fit
+from lrtransfer.transfer.laws import Law, fits
 from lrtransfer.transfer.sweeps import Sweep, groups_of
 from lrtransfer.transfer.vertices import size_of
 
@@ -33,17 +34,35 @@ class Optimum:
         log2_rate: the estimate; its units are the seeds' pseudo-values.
         side: `inside`, or the end at which the valley is open, `low`, `high` or `both`: the
             estimate is that end then, its interval open. `none` where no rate trains.
-        loss: mean over seeds of the loss at the optimum.
-        best_grid_rate: log2 of the rate with the lowest mean loss.
-        valley: log2 of the rates between which the mean loss stays within `VALLEY_FACTOR`.
     """
 
     sweep: Sweep
     log2_rate: Estimate
     side: str
-    loss: float
-    best_grid_rate: float
-    valley: tuple[float, float]
+
+    @cached_property
+    def loss(self) -> float:
+        """Mean over seeds of the loss at the optimum."""
+        return float(self.sweep.mean_loss_at(self.log2_rate.value)[0])
+
+    @cached_property
+    def best_grid_rate(self) -> float:
+        """log2 of the rate with the lowest mean loss."""
+        means = self.sweep.means
+        return float(self.sweep.log2_rate[np.nanargmin(means)]) if self.sweep.has_optimum else _NO
+
+    @cached_property
+    def valley(self) -> tuple[float, float]:
+        """log2 of the rates between which the mean loss stays within `VALLEY_FACTOR`."""
+        (low, high), at = self.sweep.grid, self.log2_rate.value
+        if low == high or not self.sweep.logarithmic or not self.sweep.has_optimum:
+            return _NO, _NO
+        fine = np.linspace(low, high, 64 * int(np.ceil(high - low)) + 1)
+        inside = self.sweep.mean_loss_at(fine) <= VALLEY_FACTOR * self.loss
+        start = int(np.argmin(np.abs(fine - at)))
+        left = start - int(np.argmin(np.append(inside[start::-1], False))) + 1
+        right = start + int(np.argmin(np.append(inside[start:], False))) - 1
+        return float(fine[min(left, start)]), float(fine[max(right, start)])
 
 
 def optima(sweeps: list[Sweep]) -> list[Optimum]:
@@ -60,17 +79,9 @@ def optima(sweeps: list[Sweep]) -> list[Optimum]:
         >>> [(o.sweep.size, round(o.log2_rate.value, 2)) for o in optima([swept(64), swept(128)])]
         [(64, -4.5), (128, -4.5)]
     """
-    found: dict[int, Optimum] = {}
-    for group in groups_of(sweeps):
-        if any(s.has_optimum for s in group):
-            found |= {id(o.sweep): o for o in of_law(fit(group))}
-    unknown = float("nan")
-    return [
-        found.get(
-            id(s), Optimum(s, Estimate(unknown), "none", unknown, unknown, (unknown, unknown))
-        )
-        for s in sweeps
-    ]
+    able = [g for g in groups_of(sweeps) if any(s.has_optimum for s in g)]
+    found = {id(o.sweep): o for law in fits(able) for o in of_law(law)}
+    return [found.get(id(s), Optimum(s, Estimate(_NO), "none")) for s in sweeps]
 
 
 def of_law(law: Law) -> list[Optimum]:
@@ -92,7 +103,7 @@ def of_law(law: Law) -> list[Optimum]:
                 for seed, value in zip(sweep.seeds, pseudo, strict=True)
             ),
         )
-        found.append(Optimum(sweep, estimate, side or "inside", *_valley(sweep, float(at))))
+        found.append(Optimum(sweep, estimate, side or "inside"))
     return found
 
 
@@ -106,18 +117,3 @@ def within(law: Law) -> Part:
     if freedom == 0:
         return law.scatter
     return Part(sum(float(np.sum((p - p.mean()) ** 2)) for p in pseudo) / freedom, freedom)
-
-
-def _valley(sweep: Sweep, optimum: float) -> tuple[float, float, tuple[float, float]]:
-    """Describe the seed-mean loss: its value at the optimum, its best grid point, its valley."""
-    best = float(sweep.log2_rate[np.nanargmin(sweep.means)])
-    low, high = sweep.grid
-    loss = float(sweep.mean_loss_at(optimum)[0])
-    if low == high or not sweep.logarithmic:
-        return loss, best, (_NO, _NO)
-    fine = np.linspace(low, high, 64 * int(np.ceil(high - low)) + 1)
-    inside = sweep.mean_loss_at(fine) <= VALLEY_FACTOR * loss
-    start = int(np.argmin(np.abs(fine - optimum)))
-    left = start - int(np.argmin(np.append(inside[start::-1], False))) + 1
-    right = start + int(np.argmin(np.append(inside[start:], False))) - 1
-    return loss, best, (float(fine[min(left, start)]), float(fine[max(right, start)]))

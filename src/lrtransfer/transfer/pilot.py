@@ -134,7 +134,7 @@ def _scatter(law: Law) -> tuple[float, Array, Array]:
         if (own := _deviations(sweep, float(position))) is not None
     ]
     if not seen:
-        noise = law.vertices.noise / max(_gain(law), 1e-12)
+        noise = law.vertices.noise / max(law.vertices.gain, 1e-12)
         return ASSUMED, np.zeros(1), np.array([noise])
     places = np.concatenate([own.places for own in seen])
     variance = np.ones_like(places)
@@ -183,11 +183,6 @@ def _smooth(places: Array, values: Array, at: Array) -> Array:
     """Return the means of positive values over places near `at`: kernel of half an octave."""
     weight = np.exp(-2 * (at[..., None] - places) ** 2) + 1e-9
     return np.asarray(weight @ values / weight.sum(-1))
-
-
-def _gain(law: Law) -> float:
-    """Return the variance of a single run's vertex at noise of variance one."""
-    return float(np.mean([np.sum(fit.influence[0] ** 2) for fit in law.vertices._fits]))
 
 
 def _height(sweep: Sweep, optimum: float, away: Array) -> tuple[Array, npt.NDArray[np.bool_]]:

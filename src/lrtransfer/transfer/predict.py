@@ -278,7 +278,7 @@ def _one_more(law: Law, target: int, confidence: float) -> OneMore:
     for size in dict.fromkeys([*octaves, max(smallest.size // 2, 1), between]):
         shift = law.at({largest.axis: size}).value - float(law.vertices.position[-1])
         moved = replace(largest, sizes={largest.axis: size}, log2_rate=largest.log2_rate + shift)
-        more = Law(Vertices((*sweeps, moved), law.vertices.bandwidth), law.axes)
+        more = Law(Vertices.at((*sweeps, moved), law.vertices.bandwidth), law.axes)
         found = more.at({largest.axis: target})
         options.append(OneMore(size, found.half_width(1 - confidence)))
     return min(options, key=lambda option: option.half_width)

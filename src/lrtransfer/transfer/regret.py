@@ -15,14 +15,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from lrtransfer.transfer.curves import Shape
 from lrtransfer.transfer.estimate import Estimate, Part, Unit, known_exactly, welch
 from lrtransfer.transfer.intervals import jackknife_variance
-from lrtransfer.transfer.laws import Law, fit
+from lrtransfer.transfer.laws import Law, fits
+from lrtransfer.transfer.losses import Losses
 from lrtransfer.transfer.optimum import within
+from lrtransfer.transfer.stacked import alike
 from lrtransfer.transfer.sweeps import Sweep, groups_of
 from lrtransfer.transfer.vertices import DOUBT_OF_MOVES, size_of
 
@@ -75,97 +79,176 @@ def regrets(sweeps: list[Sweep], reference: Mapping[str, float] | None = None) -
         >>> [round(abs(found.loss.value), 3) for found in regrets([swept(64), swept(128)])]
         [0.0, 0.0]
     """
+    groups = groups_of(sweeps)
+    laws = fits([group for group in groups if any(s.has_optimum for s in group)])
+    pairs = [pair for law in laws for pair in _pairs(law, reference)]
+    known = {id(p.sweep): _regret(p, read) for p, read in zip(pairs, _read(pairs), strict=True)}
     found = []
-    for group in groups_of(sweeps):
-        usable = [s for s in group if s.has_optimum]
-        if reference is not None:
-            usable = [s for s in usable if dict(s.sizes) == dict(reference)] + usable
-        source = (usable or group)[0]
-        law = fit(group) if usable else None
+    for group in groups:
+        none = not any(id(sweep) in known for sweep in group)
         for sweep in group:
-            loss, own = Estimate(_UNKNOWN), _UNKNOWN
-            if law is not None and sweep.has_optimum:
-                loss, own = _between(law, source, sweep)
-            found.append(
-                Regret(sweep, sweep is source, loss, loss.value / own if own else _UNKNOWN)
-            )
+            unknown = Regret(sweep, none and sweep is group[0], Estimate(_UNKNOWN), _UNKNOWN)
+            found.append(known.get(id(sweep), unknown))
     return found
 
 
-def _between(law: Law, source: Sweep, sweep: Sweep) -> tuple[Estimate, float]:
-    """Return the regret at `sweep` of the optimum of `source`, and the loss at its own optimum."""
-    v = law.vertices
-    here, there = v.sweeps.index(sweep), v.sweeps.index(source)
-    start, end = float(v.position[there]), float(v.position[here])
-    own = float(sweep.mean_loss_at(end)[0])
-    if sweep is source:
-        return (known_exactly(0.0) if len(sweep.seeds) > 1 else Estimate(0.0)), own
-    value = _given_up(sweep, start, end)
-    outside = not sweep.grid[0] <= start <= sweep.grid[1]
-    move = math.hypot(
-        float(np.linalg.norm(v.floor[[here, there]])),
-        DOUBT_OF_MOVES * float(v.gap[there] - v.gap[here]),
+@dataclass(frozen=True)
+class _Pair:
+    """A size and the one whose optimum it uses, by their places among a law's sizes."""
+
+    law: Law
+    there: int
+    here: int
+
+    @property
+    def sweep(self) -> Sweep:
+        """The size's runs."""
+        return self.law.vertices.sweeps[self.here]
+
+    @property
+    def source(self) -> Sweep:
+        """The reference's runs."""
+        return self.law.vertices.sweeps[self.there]
+
+    @property
+    def start(self) -> float:
+        """The reference's optimum."""
+        return float(self.law.vertices.position[self.there])
+
+    @property
+    def end(self) -> float:
+        """The size's own."""
+        return float(self.law.vertices.position[self.here])
+
+    @property
+    def jackknifed(self) -> bool:
+        """Whether both have seeds to leave out."""
+        return min(len(self.source.seeds), len(self.sweep.seeds)) > 1
+
+    @property
+    def starts(self) -> Array:
+        """Where the loss is asked for.
+
+        At the reference's optimum; as far below and above it as both may be off against one
+        another; without each of the reference's seeds, or as far off as single seeds scatter.
+        """
+        v = self.law.vertices
+        move = math.hypot(
+            float(np.linalg.norm(v.floor[[self.here, self.there]])),
+            DOUBT_OF_MOVES * float(v.gap[self.there] - v.gap[self.here]),
+        )
+        if self.jackknifed:
+            scattered = _left_out(v.pseudo[self.there])
+        else:
+            seeds = sum(1 / len(s.seeds) for s in (self.source, self.sweep))
+            spread = math.sqrt(within(self.law).variance * seeds)
+            scattered = self.start + np.array([-spread, spread])
+        return np.array([self.start, self.start - move, self.start + move, *scattered])
+
+
+class _Read(NamedTuple):
+    """What is read off the curves of a size.
+
+    Attributes:
+        own: loss at the size's own optimum.
+        given_up: loss above it at each of the pair's `starts`.
+        monotone: at the first of them, by the other curve.
+        left_out: at the first of them, without each of the size's seeds (S,).
+    """
+
+    own: float
+    given_up: Array
+    monotone: float
+    left_out: Array
+
+
+def _pairs(law: Law, reference: Mapping[str, float] | None) -> list[_Pair]:
+    """Return each size of an arm with the reference, or the smallest size where it has none."""
+    sizes = [dict(sweep.sizes) for sweep in law.vertices.sweeps]
+    there = sizes.index(dict(reference)) if reference and dict(reference) in sizes else 0
+    return [_Pair(law, there, here) for here in range(len(sizes))]
+
+
+def _read(pairs: list[_Pair]) -> list[_Read]:
+    """Read the losses of all pairs, those of alike sweeps at once."""
+    found: dict[int, _Read] = {}
+    for places, runs in alike([pair.sweep for pair in pairs]):
+        of = [pairs[i] for i in places]
+        starts, ends = _rows([pair.starts for pair in of]), np.array([pair.end for pair in of])
+        lefts = np.array([_left_out(p.law.vertices.pseudo[p.here]) for p in of])
+        own, given_up = _given_up(runs, starts, ends)
+        _, monotone = _given_up(runs, starts[:, :1], ends, "monotone")
+        left_out = np.zeros((len(of), 0))
+        if lefts.shape[1] > 1:
+            first = np.broadcast_to(starts[:, None, :1], (*lefts.shape, 1))
+            left_out = _given_up(runs.left_out, first, lefts)[1][..., 0]
+        rows = zip(own.tolist(), given_up, monotone[:, 0].tolist(), left_out, strict=True)
+        found |= {i: _Read(*row) for i, row in zip(places.tolist(), rows, strict=True)}
+    return [found[i] for i in range(len(pairs))]
+
+
+def _given_up(
+    runs: Losses, starts: Array, ends: Array, shape: Shape = "smooth"
+) -> tuple[Array, Array]:
+    """Return the mean losses at `ends` (...), and those at `starts` (..., P) above them.
+
+    A start beyond the grid counts as the grid's end.
+    """
+    low, high = runs.log2_rate[..., :1], runs.log2_rate[..., -1:]
+    at = runs.mean_at(np.concatenate([np.clip(starts, low, high), ends[..., None]], -1), shape)
+    return at[..., -1], at[..., :-1] - at[..., -1:]
+
+
+def _regret(pair: _Pair, read: _Read) -> Regret:
+    """Return the regret of a size from what was read off its curves."""
+    v, sweep = pair.law.vertices, pair.sweep
+    if pair.here == pair.there:
+        zero = known_exactly(0.0) if len(sweep.seeds) > 1 else Estimate(0.0)
+        return Regret(sweep, True, zero, 0.0 / read.own if read.own else _UNKNOWN)
+    value, below, above, *_ = read.given_up.tolist()
+    scatter, units = _scatter(pair, read)
+    outside = not sweep.grid[0] <= pair.start <= sweep.grid[1]
+    deeper = SHARPER * math.hypot(sweep.depth_below(pair.start), sweep.depth_below(pair.end))
+    changed = max(abs(below - value), abs(above - value))
+    loss = Estimate(
+        value,
+        (scatter,),
+        systematic=math.hypot(changed, value - read.monotone, deeper),
+        open_low=bool(v.side[pair.there]) or outside,
+        open_high=bool(v.side[pair.there] or v.side[pair.here])
+        or outside
+        or sweep.cut_at(pair.start),
+        units=units,
     )
-    scatter, units = _scatter(law, source, sweep, value)
-    shapes = abs(value - _given_up(sweep, start, end, "monotone"))
-    deeper = SHARPER * math.hypot(sweep.depth_below(start), sweep.depth_below(end))
-    return (
-        Estimate(
-            value,
-            (scatter,),
-            systematic=math.hypot(_change(sweep, start, end, move), shapes, deeper),
-            open_low=bool(v.side[there]) or outside,
-            open_high=bool(v.side[there] or v.side[here]) or outside or sweep.cut_at(start),
-            units=units,
-        ),
-        own,
-    )
+    return Regret(sweep, False, loss, value / read.own if read.own else _UNKNOWN)
 
 
-def _given_up(sweep: Sweep, start: float, end: float, shape: str = "smooth") -> float:
-    low, high = sweep.grid
-    there, here = sweep.mean_loss_at(
-        [min(max(start, low), high), end], "smooth" if shape == "smooth" else "monotone"
-    )
-    return float(there - here)
-
-
-def _change(sweep: Sweep, start: float, end: float, move: float) -> float:
-    """Return the most by which the loss given up changes if the rate is `move` octaves off."""
-    value = _given_up(sweep, start, end)
-    return max(abs(_given_up(sweep, start + d, end) - value) for d in (-move, move))
-
-
-def _scatter(law: Law, source: Sweep, sweep: Sweep, value: float) -> tuple[Part, tuple[Unit, ...]]:
+def _scatter(pair: _Pair, read: _Read) -> tuple[Part, tuple[Unit, ...]]:
     """Return the variance over seeds and the jackknife's pseudo-values.
 
     With one seed it is that of a rate as far off as seeds scatter, and there are no units.
     """
-    v = law.vertices
-    here, there = v.sweeps.index(sweep), v.sweeps.index(source)
-    start, end = float(v.position[there]), float(v.position[here])
-    if min(len(source.seeds), len(sweep.seeds)) < 2:
-        one = within(law)
-        spread = math.sqrt(one.variance * (1 / len(source.seeds) + 1 / len(sweep.seeds)))
-        return Part(_change(sweep, start, end, spread) ** 2, one.df), ()
-    ends, starts = _left_out(v.pseudo[here]), _left_out(v.pseudo[there])
-    of_own = [
-        _given_up(sweep.without(seed), start, at)
-        for seed, at in zip(sweep.seeds, ends, strict=True)
-    ]
-    of_source = [_given_up(sweep, at, end) for at in starts]
+    value, _, _, *scattered = read.given_up.tolist()
+    if not pair.jackknifed:
+        changed = max(abs(at - value) for at in scattered[:2])
+        return Part(changed**2, within(pair.law).df), ()
     parts, units = [], []
-    for of, others in ((sweep, np.array(of_own)), (source, np.array(of_source))):
+    of_source = np.array(scattered[: len(pair.source.seeds)])
+    for of, others in ((pair.sweep, read.left_out), (pair.source, of_source)):
         n = len(others)
         parts.append(Part(float(jackknife_variance(others)), n - 1))
-        units += [
-            Unit(seed, size_of(of), float(n * value - (n - 1) * other))
-            for seed, other in zip(of.seeds, others, strict=True)
-        ]
+        pseudo = (n * value - (n - 1) * others).tolist()
+        units += [Unit(seed, size_of(of), one) for seed, one in zip(of.seeds, pseudo, strict=True)]
     return welch(*parts), tuple(units)
 
 
 def _left_out(pseudo: Array) -> Array:
-    """Return the leave-one-out values that pseudo-values came from."""
+    """Return the leave-one-out values that pseudo-values came from; of a single one itself."""
     n = len(pseudo)
-    return np.asarray((pseudo.mean() * n - pseudo) / (n - 1))
+    return np.asarray((pseudo.mean() * n - pseudo) / (n - 1)) if n > 1 else pseudo
+
+
+def _rows(values: list[Array]) -> Array:
+    """Return arrays as rows of one, each filled up with its first value."""
+    longest = max(map(len, values))
+    return np.array([np.append(v, np.full(longest - len(v), v[0])) for v in values])

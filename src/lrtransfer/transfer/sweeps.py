@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lrtransfer.transfer import valley
+from lrtransfer.transfer.curves import Shape
+from lrtransfer.transfer.losses import Losses
 from lrtransfer.transfer.size import AXES, Axis, with_size
 
 Array = npt.NDArray[np.float64]
@@ -56,26 +56,34 @@ class Sweep:
         return int(size)
 
     @cached_property
+    def runs(self) -> Losses:
+        """The losses as arrays (S, L)."""
+        return Losses(self.log2_rate, self.loss, self.diverged)
+
+    @property
     def logarithmic(self) -> bool:
         """Whether the log of the loss is the valley's height: every loss is positive."""
-        return bool(np.all(self.loss[np.isfinite(self.loss) & ~self.diverged] > 0))
+        return bool(self.runs.logarithmic)
 
-    @cached_property
+    @property
     def height(self) -> Array:
         """Heights (S, L) of the runs that trained; NaN where a run is missing or diverged."""
-        trained = np.where(self.diverged, np.nan, self.loss)
-        return np.log(trained) if self.logarithmic else trained
+        return self.runs.height
 
-    @cached_property
+    @property
     def usable(self) -> npt.NDArray[np.bool_]:
         """The rates (L,) at which at least half of the runs trained."""
-        trained, failed = np.isfinite(self.height).sum(0), self.diverged.sum(0)
-        return np.asarray((trained > 0) & (trained >= failed))
+        return self.runs.usable
 
-    @cached_property
+    @property
     def means(self) -> Array:
         """Seed-mean heights (L,) at usable rates, NaN elsewhere."""
-        return np.where(self.usable, valley.rate_means(self.height), np.nan)
+        return self.runs.means
+
+    @property
+    def counted(self) -> Array:
+        """Losses (S, L) with a diverged run at what it counts as, NaN where a run is missing."""
+        return self.runs.counted
 
     @property
     def has_optimum(self) -> bool:
@@ -98,11 +106,9 @@ class Sweep:
         seeds = tuple(s for s in self.seeds if s != seed)
         return replace(self, seeds=seeds, loss=self.loss[kept], diverged=self.diverged[kept])
 
-    def mean_loss_at(
-        self, where: npt.ArrayLike, shape: Literal["smooth", "monotone"] = "smooth"
-    ) -> Array:
+    def mean_loss_at(self, where: npt.ArrayLike, shape: Shape = "smooth") -> Array:
         """Return the mean over seeds of the interpolated loss; NaN outside the grid."""
-        return np.asarray(np.mean([self._loss_at(i, where, shape) for i in self._rows], axis=0))
+        return self.runs.mean_at(np.atleast_1d(np.asarray(where, dtype=np.float64)), shape)
 
     def depth_below(self, where: float) -> float:
         """Return how far below the interpolated loss the seed-mean valley may reach at `where`.
@@ -129,35 +135,6 @@ class Sweep:
         """Return whether the cell of the grid that holds `where` ends in a rate not usable."""
         place = int(np.clip(np.searchsorted(self.log2_rate, where), 1, len(self.log2_rate) - 1))
         return not bool(self.usable[place - 1 : place + 1].all())
-
-    @cached_property
-    def _rows(self) -> list[int]:
-        """Seeds with at least one run."""
-        return [i for i in range(len(self.seeds)) if (np.isfinite(self.counted[i])).any()]
-
-    @cached_property
-    def counted(self) -> Array:
-        """Losses (S, L) with a diverged run at what it counts as: never better than a trained one.
-
-        NaN where a run is missing.
-        """
-        trained = np.where(self.diverged, np.nan, self.loss)
-        worst = np.nanmax(trained, initial=-np.inf)
-        own = np.where(np.isfinite(self.loss), self.loss, -np.inf)
-        known = np.maximum(own, worst if np.isfinite(worst) else own)
-        return np.where(self.diverged, np.where(np.isfinite(known), known, np.nan), trained)
-
-    def _loss_at(
-        self, row: int, where: npt.ArrayLike, shape: Literal["smooth", "monotone"]
-    ) -> Array:
-        there = np.isfinite(self.counted[row])
-        loss, wall = self.counted[row][there], self.diverged[row][there]
-        if self.logarithmic:
-            # A loss of exactly zero has no logarithm; the smallest float keeps its order.
-            loss = np.maximum(loss, np.finfo(np.float64).tiny)
-        return valley.loss_at(
-            self.log2_rate[there], loss, wall, where, logarithmic=self.logarithmic, shape=shape
-        )
 
 
 def sweeps(runs: pd.DataFrame) -> Iterator[Sweep]:

@@ -147,7 +147,7 @@ class _Found:
     def without(self, place: int) -> _Found:
         """Return the same without the seed at that place."""
         kept = [sweep.without(sweep.seeds[place]) for sweep in self.sweeps]
-        left = Vertices(tuple(kept), self.bandwidth) if all(s.has_optimum for s in kept) else None
+        left = Vertices.at(kept, self.bandwidth) if all(s.has_optimum for s in kept) else None
         if left is None or any(left.side):
             return _Found(kept, [float("nan")] * len(kept), self.bandwidth)
         return _Found(kept, [float(u) for u in left.position], self.bandwidth)

@@ -30,6 +30,15 @@ import numpy.typing as npt
 
 from lrtransfer.transfer import valley
 from lrtransfer.transfer.estimate import Unit
+from lrtransfer.transfer.stacked import (
+    ABSENT,
+    FAILED,
+    TRAINED,
+    Fits,
+    Places,
+    Stacked,
+    States,
+)
 from lrtransfer.transfer.sweeps import Sweep
 
 Array = npt.NDArray[np.float64]
@@ -55,50 +64,74 @@ class Vertices:
     """Where the valleys of one arm have their bottoms.
 
     Attributes:
-        sweeps: (N) of the arm, those with an optimum.
-        bandwidth: b, in octaves.
+        fits: of a stack of valleys in which the arm's are.
+        own: their places (N,), the sizes with an optimum.
     """
 
-    sweeps: tuple[Sweep, ...]
-    bandwidth: float
+    fits: Fits
+    own: slice
+
+    @classmethod
+    def at(cls, sweeps: Sequence[Sweep], bandwidth: float) -> Vertices:
+        """Return the vertices of one arm at a bandwidth, in octaves."""
+        widths = np.tile([[bandwidth], [WIDER * bandwidth]], len(sweeps))
+        return cls(Stacked(tuple(sweeps), widths).at[0], slice(0, len(sweeps)))
+
+    @property
+    def sweeps(self) -> tuple[Sweep, ...]:
+        """The sweeps (N)."""
+        return self.fits.valleys.sweeps[self.own]
+
+    @property
+    def bandwidth(self) -> float:
+        """The fits' b, in octaves."""
+        return float(self.fits.valleys.bandwidths[self.fits.place, self.own.start])
 
     @cached_property
     def position(self) -> Array:
         """The optima (N,) in log2 of the rate."""
-        return np.array([places[0] for places in self._places])
+        v = self.fits.valleys
+        rows = np.arange(*self.own.indices(len(v.sweeps)))
+        return self._places(rows, self._beside, self._whole)
 
     @cached_property
     def pseudo(self) -> list[Array]:
-        """Per size the seeds' pseudo-values (S,), whose mean is the optimum; itself if S = 1."""
-        return [
-            places[:1] if len(places) < 3 else _pseudo_values(places[0], places[1:])
-            for places in self._places
-        ]
+        """Per size the seeds' pseudo-values (S,), whose mean is the optimum; itself if S = 1.
+
+        Those of the jackknife, moved so that their mean is the estimate.
+        """
+        v = self.fits.valleys
+        seeds = v.seeds[self.own]
+        if not seeds.any():
+            return list(self.position[:, None])
+        rows = v.rows(self.own)
+        others = self._places(v.owner[rows], v.beside_left_out[rows], self.fits.left_out[rows])
+        owner = v.owner[rows] - self.own.start
+        mean = np.bincount(owner, others, len(seeds)) / np.maximum(seeds, 1)
+        values = self.position[owner] + (seeds[owner] - 1) * (mean[owner] - others)
+        of_size = np.split(values, np.cumsum(seeds)[:-1])
+        return [v if len(v) else at[None] for v, at in zip(of_size, self.position, strict=True)]
 
     @cached_property
     def gap(self) -> Array:
         """By how much (N,) the valley of two half parabolas has its bottom elsewhere."""
-        return self._moved(self._bottoms([s.means[None] for s in self.sweeps], "halves"))
+        return self._moved(self.fits.halves)
 
     @cached_property
     def bend(self) -> Array:
         """By how much (N,) a wider window moves the bottom."""
-        return self._moved(self.wider._fits)
-
-    @cached_property
-    def wider(self) -> Vertices:
-        """The same at the next wider bandwidth."""
-        return Vertices(self.sweeps, WIDER * self.bandwidth)
+        return self._moved(self.fits.wider)
 
     @cached_property
     def censored(self) -> npt.NDArray[np.bool_]:
         """Whether (N,) the lowest rate that trains is next to one at which most runs diverged."""
-        return np.array([_censored(sweep) for sweep in self.sweeps], dtype=bool)
+        return np.asarray((self._beside == FAILED).any(-1))
 
     @cached_property
     def side(self) -> list[str]:
         """The end of the grid (N) at which a valley is open: `low`, `high`, `both` or empty."""
-        return [_side(sweep) for sweep in self.sweeps]
+        names = {(True, True): "both", (True, False): "low", (False, True): "high"}
+        return [names.get((low, high), "") for low, high in (self._beside == ABSENT).tolist()]
 
     @cached_property
     def floor(self) -> Array:
@@ -119,133 +152,100 @@ class Vertices:
         Pooled over sizes; zero where no valley has more points than its fit has parameters.
         """
         runs = np.array([len(sweep.seeds) for sweep in self.sweeps])
-        freedom = np.maximum([int(fit.points[0]) - 4 for fit in self._fits], 0)
+        freedom = np.maximum(self._whole.points - 4, 0)
         if not freedom.any():
             return 0.0
-        misfits = runs * np.array([float(fit.misfit[0]) for fit in self._fits])
-        gains = [float(np.sum(fit.influence[0] ** 2)) for fit in self._fits]
-        return float(np.mean(gains) * misfits.sum() / freedom.sum())
+        return self.gain * float((runs * self._whole.misfit).sum() / freedom.sum())
+
+    @property
+    def gain(self) -> float:
+        """Variance of a single run's vertex at noise of variance one."""
+        return float((self._whole.influence**2).sum(-1).mean())
 
     @cached_property
-    def fits(self) -> bool:
+    def inside(self) -> bool:
         """Whether every window lies within its grid, a step more or less: it moves freely."""
         return all(
             self.bandwidth <= min(u - s.grid[0], s.grid[1] - u) + s.spacing
-            for s, u in zip(self.sweeps, self.position, strict=True)
+            for s, u in zip(self.sweeps, self.position.tolist(), strict=True)
         )
 
+    @cached_property
     def units(self) -> tuple[Unit, ...]:
-        """Return the pseudo-values as the observations of an estimate (one size axis)."""
+        """The pseudo-values as the observations of an estimate (one size axis)."""
         return tuple(
-            Unit(seed, size_of(sweep), float(value))
+            Unit(seed, size_of(sweep), value)
             for sweep, values in zip(self.sweeps, self.pseudo, strict=True)
-            for seed, value in zip(sweep.seeds, values, strict=True)
+            for seed, value in zip(sweep.seeds, values.tolist(), strict=True)
         )
 
     @cached_property
-    def _heights(self) -> list[Array]:
-        """Per size the seed-mean valleys (1 + S, L) of all seeds, and without each."""
-        return [
-            np.stack([s.means, *(s.without(seed).means for seed in s.seeds if len(s.seeds) > 1)])
-            for s in self.sweeps
-        ]
+    def _whole(self) -> valley.Bottom:
+        """The bottoms (N,) of the seed-mean valleys."""
+        return self.fits.whole[self.own]
 
-    @cached_property
-    def _fits(self) -> list[valley.Bottom]:
-        return self._bottoms(self._heights, "cubic")
-
-    @cached_property
-    def _places(self) -> list[Array]:
-        """Per size the optimum, and without each seed."""
-        followed = FOLLOWED * float(self.bend[self._free].mean()) if self._free.any() else 0.0
-        return [
-            np.where(
-                [_bounded(s, h) for h in heights],
-                s.log2_rate[fit.lowest],
-                np.where(np.isfinite(fit.position), fit.position, fit.position[0]) - followed,
-            )
-            for s, heights, fit in zip(self.sweeps, self._heights, self._fits, strict=True)
-        ]
+    @property
+    def _beside(self) -> States:
+        return self.fits.valleys.beside_means[self.own]
 
     @cached_property
     def _free(self) -> npt.NDArray[np.bool_]:
         """Where (N,) the optimum is neither censored nor at its grid's end."""
-        return np.asarray(~self.censored & np.array([not side for side in self.side]))
+        return np.asarray((self._beside == TRAINED).all(-1))
 
-    def _moved(self, other: Sequence[valley.Bottom]) -> Array:
+    @cached_property
+    def _followed(self) -> float:
+        """What is taken off every optimum of the arm."""
+        return FOLLOWED * float(self.bend[self._free].mean()) if self._free.any() else 0.0
+
+    def _places(self, of: Places, beside: States, fit: valley.Bottom) -> Array:
+        """Return the optima (R,) of valleys of the sizes `of` (R,), among the stack's.
+
+        One whose lowest rate lies at an end of what was tried, or beside a cliff, has it there.
+        """
+        bounded = (beside != TRAINED).any(-1) & np.isfinite(fit.position)
+        instead = self._whole.position[of - self.own.start]
+        found = np.where(np.isfinite(fit.position), fit.position, instead) - self._followed
+        return np.where(bounded, self.fits.valleys.log2_rate[of, fit.lowest], found)
+
+    def _moved(self, other: valley.Bottom) -> Array:
         """Return how far (N,) other bottoms lie from these; zero where an optimum is a bound."""
-        theirs, own = (np.array([fit.position[0] for fit in fits]) for fits in (other, self._fits))
-        return np.where(self._free, theirs - own, 0.0)
-
-    def _bottoms(self, heights: Sequence[Array], form: valley.Form) -> list[valley.Bottom]:
-        """Return the bottoms of each sweep's valleys; sweeps of one grid are fitted together."""
-        found: dict[int, valley.Bottom] = {}
-        alike: dict[tuple[bytes, int], list[int]] = {}
-        for i, sweep in enumerate(self.sweeps):
-            alike.setdefault((sweep.log2_rate.tobytes(), len(heights[i])), []).append(i)
-        for places in alike.values():
-            stack = np.stack([heights[i] for i in places])
-            fits = valley.bottom(self.sweeps[places[0]].log2_rate, stack, self.bandwidth, form)
-            for row, i in enumerate(places):
-                found[i] = valley.Bottom(*(part[row] for part in fits))
-        return [found[i] for i in range(len(self.sweeps))]
+        theirs = other.position[self.own]
+        return np.where(self._free, theirs - self._whole.position, 0.0)
 
     def _by_size(self, plain: float, cut: float, three: float) -> Array:
-        values = []
-        for sweep, censored, fit in zip(self.sweeps, self.censored, self._fits, strict=True):
-            step = 0.0 if np.isnan(sweep.spacing) else sweep.spacing
-            few = int(fit.points[0]) < 4
-            values.append(cut * step if censored else three * step if few else plain)
-        return np.array(values)
+        """Return a standard deviation (N,) by what tells each optimum's place."""
+        step = np.nan_to_num([sweep.spacing for sweep in self.sweeps])
+        few = np.where(self._whole.points < 4, three * step, plain)
+        return np.where(self.censored, cut * step, few)
 
 
-def tried(sweeps: tuple[Sweep, ...]) -> list[Vertices]:
-    """Return the vertices of one arm at the bandwidths to try, ascending."""
-    step = max((s.spacing for s in sweeps if not np.isnan(s.spacing)), default=1.0)
-    widest = max((s.grid[1] - s.grid[0] for s in sweeps), default=step)
-    found = [Vertices(sweeps, NARROWEST * step)]
-    while found[-1].bandwidth * WIDER <= 0.75 * widest:
-        found.append(found[-1].wider)
+def tried(arms: Sequence[Sequence[Sweep]]) -> list[list[Vertices]]:
+    """Return per arm its vertices at the bandwidths to try, ascending; all are fitted at once."""
+    if not arms:
+        return []
+    ladders = [_bandwidths(arm) for arm in arms]
+    most = max(map(len, ladders))
+    # One more tells the bend at the widest. What lies beyond an arm's own ladder is not asked for.
+    longer = [np.multiply.accumulate([own[0], *[WIDER] * most]) for own in ladders]
+    widths = np.repeat(np.transpose(longer), [len(arm) for arm in arms], axis=1)
+    valleys = Stacked(tuple(sweep for arm in arms for sweep in arm), widths)
+    ends = np.cumsum([len(arm) for arm in arms]).tolist()
+    return [
+        [Vertices(valleys.at[place], slice(end - len(arm), end)) for place in range(len(ladder))]
+        for arm, ladder, end in zip(arms, ladders, ends, strict=True)
+    ]
+
+
+def _bandwidths(arm: Sequence[Sweep]) -> list[float]:
+    step = max((s.spacing for s in arm if not np.isnan(s.spacing)), default=1.0)
+    widest = max(s.grid[1] - s.grid[0] for s in arm)
+    found = [NARROWEST * step]
+    while found[-1] * WIDER <= 0.75 * widest:
+        found.append(found[-1] * WIDER)
     return found
 
 
 def size_of(sweep: Sweep) -> int:
     """Return the size for an estimate's unit: along the one axis, 0 where there are several."""
     return sweep.size if len(sweep.sizes) == 1 else 0
-
-
-def _pseudo_values(whole: float, others: Array) -> Array:
-    """Return the jackknife's pseudo-values, moved so that their mean is the estimate."""
-    return np.asarray(whole + (len(others) - 1) * (others.mean() - others))
-
-
-def _bounded(sweep: Sweep, means: Array) -> bool:
-    """Return whether the lowest mean lies at an end of what was tried, or beside a cliff."""
-    tried = np.flatnonzero((np.isfinite(sweep.loss) | sweep.diverged).any(0))
-    height = means[tried]
-    if not np.isfinite(height).any():
-        return False
-    lowest = int(np.nanargmin(height))
-    ends = lowest in (0, len(tried) - 1)
-    return ends or not bool(np.isfinite(height[[lowest - 1, lowest + 1]]).all())
-
-
-def _censored(sweep: Sweep) -> bool:
-    tried = _tried(sweep)
-    lowest = int(np.nanargmin(sweep.means[tried]))
-    beside = [i for i in (lowest - 1, lowest + 1) if 0 <= i < len(tried)]
-    return not bool(sweep.usable[tried][beside].all())
-
-
-def _side(sweep: Sweep) -> str:
-    """Return at which end of the grid the lowest mean lies, if at one."""
-    tried = _tried(sweep)
-    lowest, last = int(np.nanargmin(sweep.means[tried])), len(tried) - 1
-    if last == 0:
-        return "both"
-    return "low" if lowest == 0 else "high" if lowest == last else ""
-
-
-def _tried(sweep: Sweep) -> npt.NDArray[np.int64]:
-    """Return the rates at which there are runs."""
-    return np.flatnonzero((np.isfinite(sweep.loss) | sweep.diverged).any(0))
