@@ -13,10 +13,13 @@ export OMP_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
 PYTEST = $(BIN)/python -m pytest -n $(JOBS) --no-loadscope-reorder
 FAST := not (process or workflow or slurm or s3 or slow or long)
+# Those that need no package beyond the extras `study` and `optimizers`.
+OF_VERSIONS := $(addprefix tests/,curvature optim scaling alignment coordinates transfer/test_judge.py \
+	study/training study/storage study/plan/test_load.py study/plan/test_expand.py study/models)
 SELECT := $(if $(SCALE),--scale $(SCALE)) $(if $(EXPERIMENTS),--experiments $(EXPERIMENTS))
 
 .PHONY: study figures test test-fast test-workflow test-slurm test-s3 test-all lint docs bench check \
-	coordcheck repro push pull install clean-venv
+	test-oldest test-newest coordcheck repro push pull install clean-venv
 
 study: $(READY)
 	$(BIN)/lrtransfer workflow all --cores $(JOBS) $(SELECT)
@@ -50,6 +53,18 @@ test-slurm test-s3: $(READY)
 test-all: $(READY)
 	$(PYTEST)
 	$(BIN)/python -m pytest -m "$(FAST)" --hold-seconds
+
+# What pyproject.toml asks for at its oldest and at its newest, each in an environment of its own; on another
+# Python by PYTHON=python3.13. The tests are those of the instruments, of a run and of the plan.
+test-oldest: RESOLUTION := lowest-direct
+test-newest: RESOLUTION := highest
+test-oldest test-newest:
+	$(PYTHON) -m venv --clear .venv-$(@:test-%=%)
+	.venv-$(@:test-%=%)/bin/python -m pip install --quiet uv
+	.venv-$(@:test-%=%)/bin/uv pip install --quiet --python .venv-$(@:test-%=%)/bin/python \
+		--resolution $(RESOLUTION) -e ".[study,optimizers]"
+	.venv-$(@:test-%=%)/bin/python -m pip install --quiet pytest pytest-xdist hypothesis
+	.venv-$(@:test-%=%)/bin/python -m pytest -n $(JOBS) -m "$(FAST)" $(OF_VERSIONS)
 
 lint: $(READY)
 	$(BIN)/ruff check .

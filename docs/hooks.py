@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCS = "docs"
 ELSEWHERE = "repository"  # the site's folder for what does not lie in docs/
 _LINK = re.compile(r"(\]\()([^)#\s:]+)((?:#[^)]*)?\))")
+_LOADED = re.compile(r'<(?:script|img|link rel="stylesheet")[^>]* (?:src|href)="(https?:[^"]+)"')
 _PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")
 
 
@@ -52,6 +53,15 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
         return f"{link[1]}{posixpath.relpath(target, posixpath.dirname(uri) or '.')}{link[3]}"
 
     return _LINK.sub(copied, markdown)
+
+
+def on_post_page(output: str, *, page: Any, **_: Any) -> str:
+    """Refuse a page that loads something from elsewhere: the site works without a network."""
+    from mkdocs.exceptions import PluginError
+
+    if found := _LOADED.search(output):
+        raise PluginError(f"{page.file.src_uri} loads {found[1]}. Put it into docs/.")
+    return output
 
 
 def _made() -> Iterator[tuple[str, str]]:

@@ -90,6 +90,17 @@ def definitions(path: Path) -> set[str]:
     return {n.name for n in body if isinstance(n, ast.FunctionDef | ast.ClassDef)}
 
 
+def within_file(path: Path) -> set[str]:
+    """Return every name that a file defines, methods and fields included."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            found.add(node.target.id)
+    return found
+
+
 def within(name: str, package: str) -> bool:
     return f"{name}.".startswith(f"{package}.")
 
@@ -194,3 +205,17 @@ def test_the_first_line_of_a_room_names_where_to_enter_it(room_file: Path) -> No
     assert named, f"{first!r} does not say: Enter by `file.name`: what the room is for."
     *folders, file, name = named[1].split(".")
     assert name in definitions(room_file.parent.joinpath(*folders, f"{file}.py"))
+
+
+ROOT = PACKAGE.parents[1]
+TOUR = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+FILES = [*MODULES.values(), *(ROOT / "tests").rglob("*.py"), ROOT / "setup.py"]
+
+
+@pytest.mark.parametrize(
+    ("file", "name"), sorted(set(re.findall(r"`([\w/]+\.py)`(?:: `([\w.]+)`)?", TOUR)))
+)
+def test_the_tour_names_what_there_is(file: str, name: str) -> None:
+    found = [path for path in FILES if f"/{path}".endswith(f"/{file}")]
+    assert found
+    assert not name or any(set(name.split(".")) <= within_file(path) for path in found)

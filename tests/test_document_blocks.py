@@ -142,7 +142,7 @@ def test_yaml_is_a_part_of_a_study(block: Block) -> None:
 
 def commands(block: Block) -> Iterator[list[str]]:
     """Yield the commands of a console, without what is set before and written after them."""
-    for line in block.text.splitlines():
+    for line in block.text.replace("\\\n", " ").splitlines():
         words = shlex.split(line.removeprefix("$ "), comments=True)
         while words:
             end = next((i for i, word in enumerate(words) if word in ("&&", "|", ">")), len(words))

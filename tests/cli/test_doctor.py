@@ -107,7 +107,10 @@ def test_a_study_needs_its_extra(
     capsys: pytest.CaptureFixture[str], installed: dict[str, str]
 ) -> None:
     del installed["snakemake"]
-    assert found(capsys)["[study]"]["state"] == "missing"
+    shown = found(capsys)
+    assert shown["[study]"]["state"] == "missing"
+    # What builds on it needs it too, and says so in a word.
+    assert shown["[cluster]"]["text"].startswith("lacks [study]. For studies on Slurm")
     shutil.copy(ROOT / "src/lrtransfer/study/workflow/template/params.yaml", "params.yaml")
     assert found(capsys, status=1)["[study]"]["state"] == "broken"
 

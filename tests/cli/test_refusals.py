@@ -39,6 +39,7 @@ def test_an_unknown_option_is_one_line(capsys: pytest.CaptureFixture[str]) -> No
     assert line == "error: unrecognized arguments: --foo. `lrtransfer --help` says more."
 
 
+@pytest.mark.slow  # all experiments are planned
 @pytest.mark.parametrize("stage", ["tables", "spectra-table", "estimates", "draw"])
 def test_a_stage_of_an_unknown_experiment_is_refused(
     stage: str, capsys: pytest.CaptureFixture[str]

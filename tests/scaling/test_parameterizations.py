@@ -12,8 +12,8 @@ import pytest
 from lrtransfer.scaling.rules import Constants, Scaled, Shape, scale
 from lrtransfer.scaling.symmetry import Family, moved
 from lrtransfer.study.plan import catalog
+from lrtransfer.study.plan.exponents import Column
 from lrtransfer.study.plan.parameterizations import builtin
-from lrtransfer.study.plan.schema import Column
 
 from .nets import rules
 

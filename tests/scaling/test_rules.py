@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lrtransfer.scaling.rules import QUANTITIES, Constants, Scaled, Shape, scale
-from lrtransfer.study.plan.schema import ParameterizationSpec
+from lrtransfer.study.plan.exponents import ParameterizationSpec
 
 from .nets import rules
 

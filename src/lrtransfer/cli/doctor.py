@@ -35,6 +35,8 @@ _COLUMNS = 100
 _GIB = 2**30
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
+State = Literal["ok", "missing", "broken"]
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -48,7 +50,7 @@ class Finding:
     """
 
     about: str
-    state: Literal["ok", "missing", "broken"]
+    state: State
     text: str
     details: dict[str, Any] = field(default_factory=dict)
 
@@ -72,19 +74,15 @@ def findings() -> Iterator[Finding]:
     """Yield what is to be known about this installation, this machine and this folder."""
     study = Path("params.yaml").is_file()
     yield _version()
-    for extra, needs in _requirements().items():
-        yield _packages(extra, needs, required=extra == "" or (study and extra == "study"))
+    if _installed("lrtransfer") is not None:
+        yield _packages("", required=True)
+        for extra in metadata.metadata("lrtransfer").get_all("Provides-Extra") or []:
+            yield _packages(extra, required=study and extra == "study")
     yield _card()
     yield _cores()
     yield _memory()
     yield _disk()
-    yield (
-        _folder()
-        if study
-        else Finding(
-            "folder", "missing", "no params.yaml: no study. Begin one: lrtransfer init FOLDER"
-        )
-    )
+    yield _folder()
     yield _program("git", ("git",), "versions of a study")
     yield _program("slurm", ("sbatch",), "profiles/slurm")
     yield _program("browser", _BROWSERS, "tests of the report alone; pictures need none")
@@ -102,47 +100,42 @@ def _version() -> Finding:
     return Finding("lrtransfer", "ok", f"{version} in {place}; {system}", details)
 
 
-def _requirements() -> dict[str, list[Requirement]]:
-    """Return extra -> what it needs besides the base, whose name is empty; nothing uninstalled."""
-    if _installed("lrtransfer") is None:
-        return {}
+def _packages(extra: str, *, required: bool) -> Finding:
+    """Compare what an extra needs, or the base, whose name is empty, with what is installed."""
+    needs = [one.name for one in _needs(extra) if one.name != "lrtransfer"]
+    installed = {name: _installed(name) for name in needs}
+    about, use = (f"[{extra}]", _FOR.get(extra, extra)) if extra else ("instruments", "")
+    if lacking := ", ".join(_lacking(extra)):
+        package = f'"lrtransfer[{extra}]"' if extra else "lrtransfer"
+        text = f"lacks {lacking}. For {use}: " if use else f"lacks {lacking}: "
+        state: State = "broken" if required else "missing"
+        return Finding(about, state, f"{text}pip install {package}", installed)
+    shown = ", ".join(f"{name} {version}" for name, version in installed.items())
+    return Finding(about, "ok", shown if required else use, installed)
+
+
+def _lacking(extra: str) -> list[str]:
+    """Return what an extra needs that is not installed, or not in the version it needs."""
+    found = []
+    for one in _needs(extra):
+        version = _installed(one.name)
+        if one.name == "lrtransfer":
+            found += [f"[{inner}]" for inner in sorted(one.extras) if _lacking(inner)]
+        elif version is None:
+            found.append(f"{one.name}{one.specifier}")
+        elif not one.specifier.contains(version, prereleases=True):
+            found.append(f"{one.name}{one.specifier} (is {version})")
+    return found
+
+
+def _needs(extra: str) -> list[Requirement]:
+    """Return what an extra asks for besides the base."""
     listed = [Requirement(text) for text in metadata.requires("lrtransfer") or []]
-    extras = metadata.metadata("lrtransfer").get_all("Provides-Extra") or []
-    base = [one for one in listed if one.marker is None or one.marker.evaluate({"extra": ""})]
-    return {"": base} | {
-        extra: [
-            one
-            for one in listed
-            if one not in base
-            and one.name != "lrtransfer"
-            and one.marker is not None
-            and one.marker.evaluate({"extra": extra})
-        ]
-        for extra in extras
-    }
+    return [one for one in listed if _asked(one, extra) and not (extra and _asked(one, ""))]
 
 
-def _packages(extra: str, needs: list[Requirement], *, required: bool) -> Finding:
-    """Compare what an extra needs with what is installed."""
-    installed = {one.name: _installed(one.name) for one in needs}
-    lacking = [
-        f"{one.name}{one.specifier}" + (f" (is {version})" if version else "")
-        for one in needs
-        if not ((version := installed[one.name]) and one.specifier.contains(version, True))
-    ]
-    about = f"[{extra}]" if extra else "instruments"
-    if not lacking:
-        shown = ", ".join(f"{name} {version}" for name, version in installed.items())
-        return Finding(
-            about, "ok", shown if required or not extra else _FOR.get(extra, ""), installed
-        )
-    package = f'"lrtransfer[{extra}]"' if extra else "lrtransfer"
-    text = (
-        f"lacks {', '.join(lacking)}. For {_FOR.get(extra, extra)}: pip install {package}"
-        if extra
-        else f"lacks {', '.join(lacking)}: pip install {package}"
-    )
-    return Finding(about, "broken" if required else "missing", text, installed)
+def _asked(one: Requirement, extra: str) -> bool:
+    return one.marker is None or one.marker.evaluate({"extra": extra})
 
 
 def _installed(name: str) -> str | None:
@@ -192,6 +185,9 @@ def _disk() -> Finding:
 
 
 def _folder() -> Finding:
+    if not Path("params.yaml").is_file():
+        text = "no params.yaml: no study. Begin one: lrtransfer init FOLDER"
+        return Finding("folder", "missing", text)
     try:
         from lrtransfer.study.plan.load import load_study
 

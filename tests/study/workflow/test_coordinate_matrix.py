@@ -16,8 +16,8 @@ from lrtransfer.coordinates.networks import Problem
 from lrtransfer.coordinates.sizes import Coordinates, train
 from lrtransfer.coordinates.structure import modules
 from lrtransfer.study.plan import catalog
+from lrtransfer.study.plan.exponents import Column
 from lrtransfer.study.plan.parameterizations import builtin
-from lrtransfer.study.plan.schema import Column
 from lrtransfer.study.workflow import coordinate_matrix
 from lrtransfer.study.workflow.coordinate_matrix import (
     OUTPUTS,

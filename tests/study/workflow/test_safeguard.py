@@ -18,7 +18,7 @@ from lrtransfer.study.workflow import soundness
 from lrtransfer.study.workflow.care import Candidate, sample, study_status
 from lrtransfer.study.workflow.safeguard import date_back, set_aside
 from lrtransfer.study.workflow.soundness import check_results, stale_tables
-from lrtransfer.study.workflow.targets import made_of
+from lrtransfer.study.workflow.stored import made_of
 from tests.tiny import tiny_grid, tiny_params, tiny_plan
 
 

@@ -10,6 +10,7 @@ from lrtransfer.scaling.held_width import twice
 from lrtransfer.scaling.horizon import KNOWN
 from lrtransfer.study.plan import catalog, sizes
 from lrtransfer.study.plan.catalog import GRID_OPTIONS
+from lrtransfer.study.plan.exponents import ParameterizationSpec, TensorRule
 from lrtransfer.study.plan.messages import closest, unfit, unknown
 from lrtransfer.study.plan.parameterizations import builtin, family, known
 from lrtransfer.study.plan.schema import (
@@ -19,10 +20,8 @@ from lrtransfer.study.plan.schema import (
     Measure,
     ModelSpec,
     NamedSpec,
-    ParameterizationSpec,
     Spectra,
     Study,
-    TensorRule,
     of_arm,
 )
 from lrtransfer.study.plan.values import Options

@@ -19,8 +19,8 @@ from pydantic import AfterValidator, Field, RootModel, ValidationError, model_va
 from lrtransfer.study.plan import catalog, places
 from lrtransfer.study.plan.catalog import Option
 from lrtransfer.study.plan.messages import closest, describe, shown, unfit, unknown
-from lrtransfer.study.plan.schema import Experiment, Section, Study
-from lrtransfer.study.plan.values import Name, Positive, Rate, Text, distinct
+from lrtransfer.study.plan.schema import Experiment, Study
+from lrtransfer.study.plan.values import Name, Positive, Rate, Section, Text, distinct
 from lrtransfer.study.plan.yaml_file import StudyError, read_yaml
 
 FILE = "claims.yaml"

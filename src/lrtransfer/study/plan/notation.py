@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PositiveFloat, create_model
 
 from lrtransfer.study.plan import axes, schema
-from lrtransfer.study.plan.schema import Section, Settings
+from lrtransfer.study.plan.schema import Settings
 from lrtransfer.study.plan.values import (
     Augmentation,
     Axis,
@@ -27,6 +27,7 @@ from lrtransfer.study.plan.values import (
     Option,
     Positive,
     Precision,
+    Section,
     Text,
     Trained,
     Widths,

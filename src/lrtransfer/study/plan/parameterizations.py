@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from functools import cache
 
 from lrtransfer.study.plan.catalog import constant
+from lrtransfer.study.plan.exponents import ParameterizationSpec
 from lrtransfer.study.plan.places import PACKAGE
-from lrtransfer.study.plan.schema import ParameterizationSpec
 from lrtransfer.study.plan.yaml_file import read_yaml
 
 TABLE = PACKAGE / "scaling" / "parameterizations.yaml"

@@ -1,16 +1,24 @@
-"""What a value of a study may be: names, texts, axes, and numbers that a machine can bear."""
+"""What a study is written in: names, texts, axes, numbers that a machine can bear, sections."""
 
 from __future__ import annotations
 
 import re
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from lrtransfer.study.plan.axes import LONGEST
 
 # Steer a terminal, or turn the order of letters around.
 _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+class Section(BaseModel):
+    """A mapping whose fields are known and whose types are strict."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, allow_inf_nan=False, protected_namespaces=()
+    )
 
 
 def printable(text: str) -> str:

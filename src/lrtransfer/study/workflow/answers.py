@@ -12,7 +12,7 @@ from lrtransfer.study.evidence.edge_of_stability import edge_factor
 from lrtransfer.study.plan.run_config import RunConfig
 from lrtransfer.study.workflow.stages import read_frame
 from lrtransfer.study.workflow.start import Selection
-from lrtransfer.study.workflow.targets import table_settings
+from lrtransfer.study.workflow.stored import table_settings
 from lrtransfer.transfer.optimum import Optimum, optima
 from lrtransfer.transfer.predict import Prediction, PredictionRefused, predict
 from lrtransfer.transfer.size import OTHER, Axis, size_axis

@@ -26,9 +26,9 @@ from lrtransfer.coordinates.sizes import measure
 from lrtransfer.scaling.roles import Roles
 from lrtransfer.scaling.rules import Constants
 from lrtransfer.study.plan import catalog
+from lrtransfer.study.plan.exponents import Column, ParameterizationSpec
 from lrtransfer.study.plan.parameterizations import family
 from lrtransfer.study.plan.run_config import ModelConfig
-from lrtransfer.study.plan.schema import Column, ParameterizationSpec
 from lrtransfer.study.storage.atomic import write_text
 from lrtransfer.study.training import streams
 from lrtransfer.study.training.network import build

@@ -28,7 +28,7 @@ from lrtransfer.study.plan.sizes import field_of, size_of
 from lrtransfer.study.plan.yaml_file import StudyError
 from lrtransfer.study.workflow.stages import read_estimates, read_frame
 from lrtransfer.study.workflow.start import Selection
-from lrtransfer.study.workflow.targets import table_settings
+from lrtransfer.study.workflow.stored import table_settings
 from lrtransfer.transfer.design import STATIC_SEEDS, Grid, expected, static
 from lrtransfer.transfer.design_command import answer, price, sizes
 from lrtransfer.transfer.design_text import span

@@ -13,7 +13,7 @@ from lrtransfer.study.storage.paths import Layout
 from lrtransfer.study.storage.run_file import read_run
 from lrtransfer.study.training.trackers import check_installed, tracked
 from lrtransfer.study.workflow.stages import read_frame
-from lrtransfer.study.workflow.targets import table_settings
+from lrtransfer.study.workflow.stored import table_settings
 
 
 def export_tables(plan: Plan, layout: Layout, folder: Path, kind: str) -> list[Path]:

@@ -16,10 +16,10 @@ from lrtransfer.study.data.prepare import load_arrays, sizes
 from lrtransfer.study.plan import catalog
 from lrtransfer.study.plan.catalog import GRID_OPTIONS
 from lrtransfer.study.plan.expand import Plan
+from lrtransfer.study.plan.exponents import ParameterizationSpec
 from lrtransfer.study.plan.messages import unknown
 from lrtransfer.study.plan.parameterizations import family
 from lrtransfer.study.plan.run_config import ModelConfig
-from lrtransfer.study.plan.schema import ParameterizationSpec
 from lrtransfer.study.spectra.problem import Problem, of_run
 from lrtransfer.study.spectra.saved_model import function
 from lrtransfer.study.training.network import build, run_network

@@ -17,11 +17,7 @@ from lrtransfer.study.storage.paths import RUN_TABLES, Layout
 from lrtransfer.study.storage.seal import PLACEHOLDER, seal
 from lrtransfer.study.storage.sums import check_sum, write_sums
 from lrtransfer.study.workflow.stages import read_frame, read_ledger
-from lrtransfer.study.workflow.targets import (
-    estimate_files,
-    estimate_settings,
-    table_settings,
-)
+from lrtransfer.study.workflow.stored import estimate_files, estimate_settings, table_settings
 
 _VERSIONS = ("lrtransfer", "torch", "numpy", "pandas", "scipy", "snakemake", "dvc")
 

@@ -20,7 +20,8 @@ from lrtransfer.study.storage.atomic import write_text
 from lrtransfer.study.storage.paths import WORK, Layout
 from lrtransfer.study.storage.seal import CorruptFileError, read_sealed
 from lrtransfer.study.storage.sums import check_sum
-from lrtransfer.study.workflow.targets import Targets, estimate_settings, made_of, table_settings
+from lrtransfer.study.workflow.stored import estimate_settings, made_of, table_settings
+from lrtransfer.study.workflow.targets import Targets
 
 _VERIFIED = WORK / "verified.json"
 

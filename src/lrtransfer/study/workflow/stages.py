@@ -23,7 +23,7 @@ from lrtransfer.study.storage.paths import RUN_TABLES, Layout
 from lrtransfer.study.storage.seal import require_file
 from lrtransfer.study.storage.sums import check_sum, write_sums
 from lrtransfer.study.storage.tables import read_table, write_table
-from lrtransfer.study.workflow.targets import (
+from lrtransfer.study.workflow.stored import (
     estimate_files,
     estimate_settings,
     estimated_experiments,
