@@ -15,7 +15,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lrtransfer.study.plan.load import read_params
+from lrtransfer.study.evidence.ledger import rule_of
+from lrtransfer.study.plan.claims import FILE, load_claims
+from lrtransfer.study.plan.load import load_study, read_params
 from lrtransfer.study.plan.resolved import written_out
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -81,31 +83,20 @@ def _made() -> Iterator[tuple[str, str]]:
         yield f"experiment/{name}.md", _experiment(params, name, said["question"], ledger[name])
         counts = Counter(record["verdict"] for record in ledger[name])
         verdicts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
-        index.append(f"| [{name}]({name}.md) | {said['question']} | {verdicts} |")
+        index.append(f"| [{name}]({name}.md) | {said['question']} | {verdicts or 'not run yet'} |")
     yield "experiment/index.md", "\n".join(index)
 
 
 def _experiment(params: Any, name: str, question: str, records: list[dict[str, Any]]) -> str:
     """Return the page of an experiment: question, answers, pictures, protocol."""
     figures = sorted((ROOT / "results" / "figures" / name).glob("*.png"))
-    rows = [
-        f"| {r['statement']} | {_value(r)} | {r['rule']} | {r['verdict']} | `{r['id']}` |"
-        for r in records
-    ]
     return "\n".join(
         [
             f"# {name}",
             "",
             f"**{question}**",
             "",
-            "## What came out",
-            "",
-            "Estimates with their 95 % intervals, at laptop scale; "
-            "[how they are made](../statistics.md).",
-            "",
-            "| claim | found | rule | verdict | name |",
-            "|---|---|---|---|---|",
-            *rows,
+            *(_found(records) if records else _registered(name)),
             "",
             *(f"![{p.stem}](../../{p.relative_to(ROOT).as_posix()})\n" for p in figures),
             "## Protocol",
@@ -121,7 +112,32 @@ def _experiment(params: Any, name: str, question: str, records: list[dict[str, A
     )
 
 
+def _found(records: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield what came out of an experiment's claims."""
+    yield "## What came out"
+    yield ""
+    yield "Estimates and 95 % intervals, at laptop scale; [how they are made](../statistics.md)."
+    yield ""
+    yield "| claim | found | rule | verdict | name |"
+    yield "|---|---|---|---|---|"
+    for r in records:
+        yield f"| {r['statement']} | {_value(r)} | {r['rule']} | {r['verdict']} | `{r['id']}` |"
+
+
+def _registered(name: str) -> Iterator[str]:
+    """Yield the claims of an experiment that has not been run."""
+    yield "## Not run yet"
+    yield ""
+    yield "| claim | rule | name |"
+    yield "|---|---|---|"
+    for claim in load_claims(ROOT / FILE, load_study(ROOT / "params.yaml")):
+        if name in claim.entry.experiments:
+            yield f"| {claim.entry.says} | {rule_of(claim.entry.rule)} | `{claim.id}` |"
+
+
 def _value(record: dict[str, Any]) -> str:
+    if record["value"] is None:
+        return "not measured"
     ends = (record[field] for field in ("value", "ci_low", "ci_high"))
     value, low, high = ("open" if end is None else f"{end:.2g}".replace("-", "−") for end in ends)
     unit = "" if record["unit"] == "1" else f" {record['unit']}"

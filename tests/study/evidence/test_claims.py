@@ -100,6 +100,20 @@ EFFECTS: dict[str, dict[str, tuple[float, float]]] = {
         "edge b1024 0.75": (1.0, 0.5),
         "edge nesterov 0.75": (1.0, 2.0),
     },
+    "muon_width": {
+        "drift spectral": (0.05, 0.5),
+        "drift kimi": (-0.5, 0.1),
+        "drift adamw": (0.0, -0.5),
+        "drift adamw_sp": (-0.5, 0.3),
+        "regret kimi": (0.5, 0.1),
+        "regret spectral": (0.1, 0.5),
+    },
+    "batch_transfer": {
+        "drift none": (0.5, 1.0),
+        "drift root_batch": (0.0, 0.5),
+        "drift sde": (0.0, -0.5),
+    },
+    "duration_transfer": {"drift none": (-0.4, 0.2), "drift sde": (0.0, 0.5)},
     "generalised_edge": {
         "edge sign 0.75": (1.0, 0.5),
         "edge spectral 0.75": (1.0, 2.0),

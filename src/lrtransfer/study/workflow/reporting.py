@@ -25,7 +25,7 @@ _VERSIONS = ("lrtransfer", "torch", "numpy", "pandas", "scipy", "snakemake", "dv
 def draw_figures(plan: Plan, layout: Layout, experiment: str) -> None:
     """Draw every figure of one experiment."""
     tables = _tables(plan, layout, experiment)
-    settings = _settings(plan, experiment)
+    settings = _settings(plan, experiment, tables)
     folder = layout.figures(experiment)
     drawn = [draw(name, tables, settings, folder) for name in plan.study.study[experiment].figures]
     files = [file for figure in drawn for file in (figure.png, figure.pdf, figure.csv)]
@@ -51,8 +51,8 @@ def write_report(plan: Plan, layout: Layout) -> None:
 
 
 def _experiment_report(plan: Plan, layout: Layout, name: str) -> ExperimentReport:
-    spec, settings = plan.study.study[name], _settings(plan, name)
-    tables = _tables(plan, layout, name)
+    spec, tables = plan.study.study[name], _tables(plan, layout, name)
+    settings = _settings(plan, name, tables)
     return ExperimentReport(
         name=name,
         question=spec.question,
@@ -86,11 +86,13 @@ def _tables(plan: Plan, layout: Layout, experiment: str) -> Tables:
     return Tables(**found)
 
 
-def _settings(plan: Plan, experiment: str) -> Settings:
+def _settings(plan: Plan, experiment: str, tables: Tables) -> Settings:
+    """Return the settings of an experiment with the arms that were run: one may be added later."""
     spec, grid = plan.study.study[experiment], plan.grid(experiment)
     family = (grid.model or spec.model).family.replace("_", " ")
-    optimizers = {arm.optimizer.name for arm in spec.arms.values()}
-    batches = {own.batch_size for name in spec.arms for own in lengths(grid, name)}
+    arms = {name: arm for name, arm in spec.arms.items() if (tables.runs["arm"] == name).any()}
+    optimizers = {arm.optimizer.name for arm in arms.values()}
+    batches = {own.batch_size for name in arms for own in lengths(grid, name)}
     return Settings(
         experiment=experiment,
         arms={
@@ -100,7 +102,7 @@ def _settings(plan: Plan, experiment: str) -> Settings:
                 max(own.steps for own in lengths(grid, name)),
                 of_arm(grid.loss_window, name),
             )
-            for name, arm in spec.arms.items()
+            for name, arm in arms.items()
         },
         scale=plan.study.scale,
         confidence=plan.study.fits.confidence,
