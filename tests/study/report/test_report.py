@@ -229,6 +229,8 @@ def test_a_study_without_claims_says_how_far_the_best_rate_moves(
     text = " ".join(Page(html).text.split())
     assert "the best learning rate moves, in octaves per octave of width, by 0.02" in text
     assert "A claim is an entry of claims.yaml" in text
+    nothing = claim(id="predict_covers_held_out", paper="lrtransfer", value=None)
+    assert render([alone], [nothing], META) == html
     assert 'id="claims-at-a-glance"' not in html and 'id="optima-at-a-glance"' in html
 
 
@@ -254,7 +256,7 @@ def test_the_answer_takes_its_numbers_from_ledger_and_estimates(
         "adds 4.3 % under μP and 24 % under SP",
         "Of 1 claim about the sharpness as the reason, 1 is supported",
         "in 90 % of arms (70 to 100 %; 23 distinct arms)",
-        "Of 2 claims of the papers, 1 are supported, 1 contradicted and 0 inconclusive",
+        "Of 2 claims of the papers, 1 is supported, 1 contradicted and 0 inconclusive",
         "corrected for their number, 0 and 1 verdicts remain",
     ):
         assert said in text, said
@@ -267,7 +269,19 @@ def test_questions_of_ours_are_counted_for_and_against_no_paper(
     text = " ".join(Page(render([experiment], records, META)).text.split())
     assert "1 claim was put to the test" in text
     assert "0 contradicted" in text and "Questions of our own (1) are counted apart" in text
-    assert "Of 1 claims of the papers, 1 are supported, 0 contradicted" in text
+    assert "Of 1 claim of the papers, 1 is supported, 0 contradicted" in text
+
+
+def test_where_all_questions_are_ones_own_they_are_what_is_counted(
+    experiment: ExperimentReport,
+) -> None:
+    records = [claim(paper="ours", verdict_corrected="supported"), claim(id="b", paper="ours")]
+    text = " ".join(Page(render([experiment], records, META)).text.split())
+    assert "2 claims were put to the test" in text and "✓ 2 supported" in text
+    assert "counted apart" not in text
+    assert "Of 2 claims, 2 are supported, 0 contradicted" in text
+    alone = " ".join(Page(render([experiment], records[:1], META)).text.split())
+    assert "Of 1 claim, 1 is supported, 0 contradicted and 0 inconclusive at this scale." in alone
 
 
 def test_the_answer_speaks_of_all_three_papers_in_six_sentences(

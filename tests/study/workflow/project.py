@@ -18,6 +18,8 @@ ROOT = Path(__file__).resolve().parents[3]
 EXPERIMENT = "width_transfer_vision"
 _COPIED = ("Snakefile", "dvc.yaml", ".dvcignore", ".gitignore", "pyproject.toml", "README.md")
 _BIN = Path(sys.executable).parent
+# Seconds: of a whole study under `dvc repro`, on cores that others use too. Only a hang takes longer.
+_PATIENCE = 900
 
 TINY: dict[str, Any] = {
     "question": "Does the best learning rate stay put as a network gets wider?",
@@ -154,7 +156,7 @@ class Project:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=300,
+            timeout=_PATIENCE,
             check=False,
         )
         if check and done.returncode:

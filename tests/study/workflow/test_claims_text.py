@@ -49,5 +49,12 @@ def test_what_stands_in_the_way_of_a_claim_is_told_below_it() -> None:
     assert max(len(first), len(second)) <= COLUMNS
 
 
+def test_the_predictor_is_told_of_only_where_a_size_was_held_out() -> None:
+    *_, last = COMMITTED
+    assert last["id"] == "predict_covers_held_out" in claims_text(COMMITTED[-2:])
+    text = claims_text([COMMITTED[0], last | {"value": None}])
+    assert last["id"] not in text and COMMITTED[0]["id"] in text
+
+
 def test_no_claims_are_said_to_be_none() -> None:
     assert claims_text([]) == "no claims"

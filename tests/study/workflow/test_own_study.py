@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from argparse import Namespace
 from pathlib import Path
 
 import pytest
 import yaml
 
-from lrtransfer.study.workflow.folder import init
-from tests.study.workflow.project import ROOT, Project
+from tests.study.workflow.own_folder import OwnStudy
 
 pytestmark = pytest.mark.workflow
 
@@ -38,32 +36,11 @@ MODEL = Other
 """
 
 
-class OwnStudy(Project):
-    """A folder without the package's source or rules."""
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """Variables for commands: the package is that of this repository, as if installed."""
-        return super().environment | {"PYTHONPATH": str(ROOT / "src")}
-
-    def duplicate(self, root: Path) -> OwnStudy:
-        """Return a copy with the same time stamps and hard links."""
-        super().duplicate(root)
-        return OwnStudy(root)
-
-    def edit(self, file: str, old: str, new: str) -> None:
-        """Replace text in one of the study's files."""
-        path = self.root / file
-        assert old in path.read_text()
-        path.write_text(path.read_text().replace(old, new))
-
-
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> OwnStudy:
     """Return a finished study of two models, one of which imports from the folder."""
     root = tmp_path_factory.mktemp("own") / "study"
-    init(Namespace(folder=root))
-    made = OwnStudy(root)
+    made = OwnStudy.begun(root)
     (root / "models/other.py").write_text(OTHER)
     (root / "models/sizes.py").write_text("FACTOR = 2\n")
     params = yaml.safe_load((root / "params.yaml").read_text())
@@ -72,13 +49,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> OwnStudy:
     second = first | {"model": "other", "widths": [8]}
     params["study"] = {"width": first, "second": second}
     made.write_params(params)
-    made.run("git", "init", "-q", "-b", "main")
-    made.run("dvc", "init", "-q")
-    made.run("dvc", "config", "core.analytics", "false")
-    made.run("dvc", "remote", "add", "--default", "store", str(root.parent / "remote"))
-    made.run("dvc", "repro", "-q")
-    made.commit("study")
-    made.run("dvc", "push", "-q")
+    made.version(root.parent / "remote")
     return made
 
 

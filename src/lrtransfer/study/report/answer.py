@@ -168,18 +168,22 @@ def _predictor(records: Sequence[Mapping[str, Any]]) -> str:
 
 def _counts(records: Sequence[Mapping[str, Any]]) -> str:
     papers = [r for r in records if r["paper"] not in (_OWN, OURS)]
-    if not papers:
+    judged = papers or [r for r in records if r["paper"] == OURS]
+    if not judged:
         return ""
 
     def count(field: str, word: str) -> int:
-        return sum(r.get(field) == word for r in papers)
+        return sum(r.get(field) == word for r in judged)
 
+    supported = count("verdict", "supported")
     sentence = (
-        f"Of {len(papers)} claims of the papers, {count('verdict', 'supported')} are "
+        f"Of {len(judged)} claim{'' if len(judged) == 1 else 's'}"
+        f"{' of the papers' if papers else ''}, {supported} {_verb(supported)} "
         f"supported, {count('verdict', 'contradicted')} contradicted and "
         f"{count('verdict', 'inconclusive')} inconclusive at this scale"
     )
-    if "verdict_corrected" in papers[0]:
+    # Of one claim there is no number to correct for.
+    if "verdict_corrected" in judged[0] and len(judged) > 1:
         sentence += (
             f"; corrected for their number, {count('verdict_corrected', 'supported')} and "
             f"{count('verdict_corrected', 'contradicted')} verdicts remain"

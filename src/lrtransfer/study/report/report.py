@@ -24,6 +24,8 @@ from lrtransfer.study.report.optima import optima
 from lrtransfer.study.report.tables import ESTIMATED, Table, costs, grid
 
 _TEMPLATE = "template.html.jinja"
+# What stands in place of a paper where the program judges its own predictions.
+_PREDICTOR = "lrtransfer"
 # A verdict is told by word, symbol and colour (the class): no reader depends on one of them.
 _SYMBOLS = {"supported": "✓", "contradicted": "✗", "inconclusive": "?"}
 
@@ -174,8 +176,12 @@ def render(
     names = [experiment.name for experiment in experiments]
     if repeated := sorted({name for name in names if names.count(name) > 1}):
         raise ValueError(f"experiments repeats {', '.join(repeated)}: report each one once")
+    # Of the predictor nothing is said where no study was large enough to hold a size out.
+    claims = [r for r in claims if r["paper"] != _PREDICTOR or r["value"] is not None]
     rows = [_claim(record) for record in claims]
-    papers = [row for row in rows if row.paper not in ("lrtransfer", OURS)]
+    papers = [row for row in rows if row.paper not in (_PREDICTOR, OURS)]
+    ours = [row for row in rows if row.paper == OURS]
+    judged = papers or ours
     shown = {(e.name, f.name) for e in experiments for f in e.figures}
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -189,14 +195,14 @@ def render(
         experiments=experiments,
         claims=rows,
         claims_of={name: [row for row in rows if row.experiment == name] for name in names},
-        counts={verdict: _count(papers, verdict) for verdict in _SYMBOLS},
+        counts={verdict: _count(judged, verdict) for verdict in _SYMBOLS},
         counts_corrected=(
-            {verdict: _count(papers, verdict, "corrected") for verdict in _SYMBOLS}
-            if any(row.corrected for row in papers)
+            {verdict: _count(judged, verdict, "corrected") for verdict in _SYMBOLS}
+            if any(row.corrected for row in judged)
             else {}
         ),
-        papers=len(papers),
-        ours=sum(row.paper == OURS for row in rows),
+        judged=len(judged),
+        apart=len(ours) if papers else 0,
         answer=_answer(experiments, claims),
         forest=_forest(experiments, claims),
         optima=_optima(experiments),

@@ -151,7 +151,8 @@ def _lines(answer: Answer) -> list[str]:
 
 
 def _share(value: float) -> str:
-    return f"{100 * value:.2g} %"
+    percent = 100 * value
+    return f"{percent:.0f} %" if abs(percent) >= 10 else f"{percent:.2g} %"
 
 
 def _bound(high: float, is_bound: bool) -> str:

@@ -15,8 +15,10 @@ def claims_text(records: Sequence[dict[str, Any]]) -> str:
     """Return the records as lines of at most `COLUMNS` characters, verdict first.
 
     A claim whose name is too long for its column stands on a line of its own, its numbers below;
-    and below these why a claim cannot be decided, whatever its numbers.
+    and below these why a claim cannot be decided, whatever its numbers. The predictor's record,
+    which no claims.yaml asks for, is left out where no size could be held out.
     """
+    records = [r for r in records if r["family"] != "lrtransfer" or r["value"] is not None]
     if not records:
         return "no claims"
     head = ("verdict", "corrected", "claim", "value [interval]")

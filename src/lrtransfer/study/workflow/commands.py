@@ -248,8 +248,8 @@ def sharpness(options: Namespace) -> None:
 
         if not options.params.is_file():
             raise ValueError(
-                f"--model {model}: there is no study here that it could be of. Write "
-                "module:function, or go to the study's folder."
+                f"{model!r} is the name of a study's model, and {options.params} is not here. Go "
+                "to the study's folder, or write MODULE:FUNCTION."
             )
         problem = at_start(all_selected(options).plan, model, options.samples)
     elif options.samples is not None:

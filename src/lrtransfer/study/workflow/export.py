@@ -55,7 +55,7 @@ def export_runs(plan: Plan, layout: Layout, folder: Path, tracker: str) -> int:
     if not finished:
         raise FileNotFoundError(
             f"none of the {len(plan.runs)} runs lies in {layout.run('x').parent}: pull them with "
-            "`lrtransfer restore`, or train them with `make study`"
+            "`lrtransfer restore`, or train them with `lrtransfer run`"
         )
     for run in finished:
         _show(run, layout, folder, tracker)

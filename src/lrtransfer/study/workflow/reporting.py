@@ -43,7 +43,7 @@ def write_report(plan: Plan, layout: Layout) -> None:
             f"{plan.study.scale} scale."
         ),
         versions={**versions, "python": platform.python_version()},
-        redo=[f"make study SCALE={plan.study.scale}", "make figures"],
+        redo=[_again(plan), f"lrtransfer figures --scale {plan.study.scale}"],
     )
     ledger = read_ledger(layout, plan.experiments)
     page = f"{render(experiments, ledger, meta)}<!-- {PLACEHOLDER} -->\n"
@@ -62,9 +62,14 @@ def _experiment_report(plan: Plan, layout: Layout, name: str) -> ExperimentRepor
         tables=tables,
         description=settings.description,
         figures=[_figure(layout, name, figure) for figure in spec.figures],
-        redo=[f"make study SCALE={plan.study.scale} EXPERIMENTS={name}"],
+        redo=[f"{_again(plan)} --experiments {name}"],
         confidence=plan.study.fits.confidence,
     )
+
+
+def _again(plan: Plan) -> str:
+    """Return the command that repeats a study, in this repository and in a folder of one's own."""
+    return f"lrtransfer run --scale {plan.study.scale}"
 
 
 def _figure(layout: Layout, experiment: str, name: str) -> ReportFigure:
