@@ -15,6 +15,7 @@ from lrtransfer.study.storage.atomic import write_text
 TARGETS = (
     "curvature",
     "growth",
+    "judging",
     "language",
     "learning_rate_axis",
     "logging",

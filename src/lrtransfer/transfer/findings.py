@@ -20,6 +20,7 @@ from lrtransfer.transfer.predict import PredictionRefused, check_reach, known_la
 from lrtransfer.transfer.regret import Regret, regrets
 from lrtransfer.transfer.roles import JudgeError, Roles
 from lrtransfer.transfer.rules import Above
+from lrtransfer.transfer.stacked import mean_losses
 from lrtransfer.transfer.sweeps import Sweep
 from lrtransfer.transfer.table import resolved
 from lrtransfer.transfer.table_sweeps import Swept
@@ -56,6 +57,9 @@ class Findings:
         `both`: a single rate), or `none` where every run diverged.
         """
         rows: list[dict[str, Any]] = []
+        known = list(self.optimum_of.values())
+        at = np.array([found.log2_rate.value for found in known])
+        losses = dict(zip(self.optimum_of, mean_losses([f.sweep for f in known], at), strict=True))
         for sweep, n_seeds, tuned in zip(
             self.swept.sweeps, self.swept.n_seeds, self.values, strict=True
         ):
@@ -63,7 +67,7 @@ class Findings:
             rows.append(
                 self._place(sweep)
                 | self._rate(found.log2_rate if found else Estimate(_NO))
-                | {"loss": self._sign * found.loss if found else _NO}
+                | {"loss": self._sign * float(losses.get(id(sweep), _NO))}
                 | dict(zip(self.roles.tuned, _nearest(sweep, found, tuned), strict=True))
                 | {"n_seeds": n_seeds, "side": found.side if found else "none"}
             )

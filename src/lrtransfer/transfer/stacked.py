@@ -170,6 +170,14 @@ class Fits:
         return valley.bottom(v.log2_rate[v.owner], v.left_out, widths)
 
 
+def mean_losses(sweeps: Sequence[Sweep], where: Array) -> Array:
+    """Return the mean over seeds of each sweep's loss at its own place of `where` (N,)."""
+    found = np.empty(len(sweeps))
+    for places, runs in alike(sweeps):
+        found[places] = runs.mean_at(where[places][:, None])[:, 0]
+    return found
+
+
 def alike(sweeps: Sequence[Sweep]) -> list[tuple[Places, Losses]]:
     """Return the places (n,) of sweeps of as many seeds and rates, and their losses (n, S, L)."""
     places: dict[tuple[int, ...], list[int]] = {}
