@@ -198,7 +198,9 @@ def _sweeps(
         runs = []
         for rate, seed in product(grid.learning_rates[arm], grid.seeds):
             measured = measure if rate == grid.reference_learning_rate.get(arm) else None
-            whole = config(learning_rate=float(rate), seed=seed, measure=measured)
+            # A probe looks at one network.
+            batched = grid.batched if measured is None else None
+            whole = config(learning_rate=float(rate), seed=seed, measure=measured, batched=batched)
             runs.append(_run(name, arm, whole, grid.spectra))
         spectra = tuple(
             _spectrum(run, step, grid.spectra)

@@ -17,7 +17,7 @@ _OF_ARM = (
     *("group_warmup", "horizon", "tuner", "replay"),
 )
 _OF_GRID = (
-    *("widths", "depths", "seeds", "precision", "micro_batch", "compile", "fused"),
+    *("widths", "depths", "seeds", "precision", "micro_batch", "compile", "fused", "batched"),
     *("augmentation", "measure", "spectra"),
 )
 

@@ -237,6 +237,8 @@ class Grid(Section):
         micro_batch: Samples whose gradient is taken at once, where a batch does not fit.
         compile: A mode of `torch.compile` for the passes of an update.
         fused: Whether the optimizer's fused kernels are used.
+        batched: Most runs of a sweep that train as one over stacked tensors. Those that measure
+            train by themselves.
         augmentation: `crop_flip` shifts images by up to 4 pixels and mirrors half of them.
         measure: What runs at the reference learning rate log; None logs the loss alone.
         spectra: Which checkpoints are kept for spectra; None keeps none.
@@ -258,6 +260,7 @@ class Grid(Section):
     micro_batch: Positive | None = None
     compile: CompileMode | None = None
     fused: bool | None = None
+    batched: Positive | None = None
     augmentation: Augmentation = "none"
     learning_rates: dict[Name, Axis[Rate]]
     measure: Measure | None = None
