@@ -1,4 +1,4 @@
-"""What training costs beside its arithmetic: loops, a job's start, precision, preparing a text.
+"""What training costs beside its arithmetic: loops, runs at once, a job's start, texts.
 
 Ratios of processor time, taken in turns, the median of pairs, since a machine is shared. The loop
 by hand trains the same network with one parameter group and nothing else.
@@ -27,6 +27,7 @@ from lrtransfer.study.data import Arrays
 from lrtransfer.study.data.prepare import prepare as prepare_data
 from lrtransfer.study.data.shards import digest_of
 from lrtransfer.study.plan.run_config import RunConfig
+from lrtransfer.study.training.batched import BatchedRuns
 from lrtransfer.study.training.run import Hooks, TrainingRun
 from lrtransfer.study.workflow.start import select
 
@@ -34,6 +35,7 @@ STEPS = 12
 SECONDS = 6.0  # of a row, or the fewest rounds
 _FEWEST = 6
 WIDTHS = (16, 64, 128, 256)
+_BATCHED = (16, 64, 256)  # widths, of 8 rates and 3 seeds each
 _LOOPS = {"residual_mlp, sgd": "width_transfer_vision", "llama, adamw": "weight_decay"}
 _TEXTS = (("bytes", 100), ("bytes", 500), ("bytes", 2000), ("bpe", 10), ("bpe", 40))
 # Wider nets do not try bfloat16 on a CPU without the instructions: ten times as long.
@@ -43,7 +45,7 @@ Way = Callable[[], float]
 
 
 def measure(device: str) -> list[dict[str, Any]]:
-    """Return the rows of loops, of precision and fused optimizers, of starts and of texts."""
+    """Return the rows of loops and ways to update, of runs at once, of starts and of texts."""
     chosen = prepare(device)
     configs = {name: _config(experiment) for name, experiment in _LOOPS.items()}
     rows = []
@@ -51,6 +53,10 @@ def measure(device: str) -> list[dict[str, Any]]:
         for width in WIDTHS[: 4 if "mlp" in name else 3]:
             sized = replace(config, model=replace(config.model, width=width))
             rows.append(_told(_loops(name, sized, chosen)))
+    for name, config in configs.items():
+        for width in _BATCHED[: 3 if "mlp" in name else 2]:
+            sized = replace(config, model=replace(config.model, width=width))
+            rows.append(_told(_batched(name, sized, chosen)))
     rows.append(_told(_start()))
     return [*rows, *(_told(_text(*text)) for text in _TEXTS)]
 
@@ -115,6 +121,31 @@ def _loops(name: str, config: RunConfig, device: torch.device) -> dict[str, Any]
 def _ours(config: RunConfig, arrays: Arrays, device: torch.device) -> float:
     run = TrainingRun(config, arrays, device)
     return seconds(lambda: run.execute(Hooks()), device)
+
+
+def _batched(name: str, config: RunConfig, device: torch.device) -> dict[str, Any]:
+    """Return how many runs a second there are at once and one by one."""
+    arrays = _data(config)
+    configs = [
+        replace(config, batched=24, learning_rate=config.learning_rate / 2**octave, seed=seed)
+        for octave in range(8)
+        for seed in range(3)
+    ]
+    few = configs[:: len(configs) // 4]
+    at_once, alone = [], []
+    while len(alone) < _FEWEST // 2 or sum(at_once) + sum(alone) < SECONDS:
+        batch = BatchedRuns(configs, arrays, device)
+        at_once.append(seconds(lambda b=batch: b.execute(lambda step: None), device))  # type: ignore[misc]
+        alone.append(sum(_ours(own, arrays, device) for own in few))
+    ratios = (a / len(few) / (b / len(configs)) for a, b in zip(alone, at_once, strict=True))
+    return {
+        "what": f"{len(configs)} runs at once",
+        "network": name,
+        "width": config.model.width,
+        "runs_per_s_alone": round(len(few) / min(alone), 2),
+        "runs_per_s_at_once": round(len(configs) / min(at_once), 2),
+        "gain": round(median(ratios), 2),
+    }
 
 
 def _by_hand(config: RunConfig, arrays: Arrays, device: torch.device) -> float:

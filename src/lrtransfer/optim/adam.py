@@ -35,4 +35,5 @@ def adam(
 
 
 FAMILY = "adam"
+ELEMENTWISE = True
 OPTIMIZER = adam

@@ -34,4 +34,5 @@ def adamw(
 
 
 FAMILY = "adam"
+ELEMENTWISE = True
 OPTIMIZER = adamw

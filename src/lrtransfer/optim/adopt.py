@@ -30,4 +30,5 @@ def adopt(
 
 
 FAMILY = "adam"
+ELEMENTWISE = True
 OPTIMIZER = adopt

@@ -29,4 +29,5 @@ def lion(
 
 
 FAMILY = "adam"
+ELEMENTWISE = True
 OPTIMIZER = lion

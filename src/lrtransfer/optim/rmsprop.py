@@ -34,4 +34,5 @@ def rmsprop(
 
 
 FAMILY = "adam"
+ELEMENTWISE = True
 OPTIMIZER = rmsprop

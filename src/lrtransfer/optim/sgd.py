@@ -34,4 +34,5 @@ def sgd(
 
 
 FAMILY = "sgd"
+ELEMENTWISE = True
 OPTIMIZER = sgd

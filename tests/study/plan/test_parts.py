@@ -77,6 +77,7 @@ OTHERS: dict[str, tuple[Callable[[], RunConfig], str]] = {
         "study/training/micro_batches.py",
     ),
     "fused": (lambda: changed(PLAIN, fused=True), "study/training/fused.py"),
+    "batched": (lambda: changed(PLAIN, batched=8), "study/training/batched.py"),
     "augmentation": (
         lambda: changed(PLAIN, augmentation="crop_flip"),
         "study/training/augmentation.py",
@@ -132,7 +133,8 @@ def test_no_run_has_a_part_for_which_it_did_not_ask() -> None:
     assert not {file for _, file in OTHERS.values()} & set(shared)
 
 
-@pytest.mark.parametrize("part", OTHERS)
+# That of `batched` is the job's: it lies around trainers (`training/test_batched_sweep.py`).
+@pytest.mark.parametrize("part", OTHERS.keys() - {"batched"})
 def test_the_trainer_refuses_to_go_without_a_part_that_the_table_lacks(
     monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:

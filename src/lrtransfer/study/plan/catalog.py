@@ -57,7 +57,8 @@ GRID_OPTIONS = frozenset({"in_features", "out_features", "width", "depth"})
 
 # What a member's file tells the planner and the tests, and its own code never reads.
 DESCRIPTIONS = frozenset(
-    {"CASES", "COLUMNS", "COORDINATE_CHECK", "DRAWN_FROM", "FAMILY", "PRICE", "ROLES"}
+    {"CASES", "COLUMNS", "COORDINATE_CHECK", "DRAWN_FROM"}
+    | {"ELEMENTWISE", "FAMILY", "PRICE", "ROLES"}
 )
 
 
@@ -142,6 +143,12 @@ def constant(room: str, name: str, constant: str) -> Any:
         LookupError: The file does not assign it.
     """
     return _constant(source_file(room, name), constant)
+
+
+def flag(room: str, name: str, constant: str) -> bool:
+    """Return whether a member's file assigns True to `constant` (`ELEMENTWISE`)."""
+    value = _assigned(source_file(room, name), constant)
+    return value is not None and ast.literal_eval(value) is True
 
 
 @cache

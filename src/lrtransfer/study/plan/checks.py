@@ -24,6 +24,7 @@ from lrtransfer.study.plan.schema import (
     Study,
     of_arm,
 )
+from lrtransfer.study.plan.updates import ways_to_update
 from lrtransfer.study.plan.values import Options
 
 _RESERVED = ("all", "core")  # they select experiments, and end the names of Snakemake's own rules
@@ -253,29 +254,12 @@ def _grid(path: str, experiment: Experiment, grid: Grid, study: Study) -> Iterat
             break
     if grid.measure is not None and not unfit:
         yield from _measured(path, grid, grid.measure)
-    yield from _of_an_update(path, experiment, grid)
+    yield from ways_to_update(path, experiment, grid)
     yield from [] if unfit else sizes.faults(path, experiment, grid)
     if grid.spectra is not None:
         yield from _spectra(
             f"{path}.spectra", grid, grid.spectra, min(steps.values(), default=None)
         )
-
-
-def _of_an_update(path: str, experiment: Experiment, grid: Grid) -> Iterator[str]:
-    """Refuse ways to take an update under which a tuner would not see what it asks for."""
-    tuned = next((name for name, arm in experiment.arms.items() if arm.tuner is not None), None)
-    asked: dict[str, object] = {
-        "micro_batch": grid.micro_batch,
-        "compile": grid.compile,
-        "fused": grid.fused or None,
-    }
-    asked["precision"] = grid.precision if grid.precision == "bfloat16" else None
-    for field, value in asked.items():
-        if value is not None and tuned is not None:
-            yield (
-                f"{path}.{field}: arm {tuned!r} has a tuner, which looks ahead in whole batches "
-                "and in the weights' own precision. Remove it."
-            )
 
 
 def _spectra(path: str, grid: Grid, spectra: Spectra, shortest: int | None) -> Iterator[str]:

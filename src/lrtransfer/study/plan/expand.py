@@ -206,11 +206,17 @@ def _sweeps(
         size = (width, depth, length)
         config = _shared_config(experiment, grid, arm, size=size, dataset=dataset.id, study=study)
         measure = grid.measure and _measure(grid.measure, length.steps)
-        runs = []
+        runs: list[Run] = []
+        codes: dict[bool, _Code] = {}
         for rate, seed in product(grid.learning_rates[arm], grid.seeds):
             measured = measure if rate == grid.reference_learning_rate.get(arm) else None
-            whole = config(learning_rate=float(rate), seed=seed, measure=measured)
-            runs.append(_run(name, arm, whole, grid.spectra))
+            # A probe looks at one network.
+            batched = grid.batched if measured is None else None
+            whole = config(learning_rate=float(rate), seed=seed, measure=measured, batched=batched)
+            # The same at every rate and seed, and dear to find for each.
+            if (code := codes.get(measured is None)) is None:
+                code = codes[measured is None] = _Code.of(whole)
+            runs.append(_run(name, arm, whole, grid.spectra, code))
         spectra = tuple(
             _spectrum(run, step, grid.spectra)
             for run in runs
@@ -233,11 +239,26 @@ def _with_seeds(grid: Grid, offset: int) -> Grid:
     return grid.model_copy(update={"seeds": moved(grid.seeds), "spectra": spectra})
 
 
-def _run(experiment: str, arm: str, config: RunConfig, spectra: Spectra | None) -> Run:
-    measured, code = config.measure is not None, run_code(config)
+@dataclass(frozen=True)
+class _Code:
+    """The code of runs: file -> hash, and the same as canonical JSON."""
+
+    files: dict[str, str]
+    canonical: str
+
+    @classmethod
+    def of(cls, config: RunConfig) -> _Code:
+        files = run_code(config)
+        return cls(files, fingerprint.canonical(files))
+
+
+def _run(experiment: str, arm: str, config: RunConfig, spectra: Spectra | None, code: _Code) -> Run:
+    measured = config.measure is not None
     kept = spectra.steps if measured and spectra and config.seed in spectra.seeds else ()
     return Run(
-        key=fingerprint.digest({"config": config.to_json(), "code": code})[:KEY_LENGTH],
+        key=fingerprint.digest_of(
+            config=fingerprint.canonical(config.to_json()), code=code.canonical
+        )[:KEY_LENGTH],
         experiment=experiment,
         arm=arm,
         width=config.model.width,
@@ -247,7 +268,7 @@ def _run(experiment: str, arm: str, config: RunConfig, spectra: Spectra | None) 
         measured=measured,
         checkpoints=tuple(kept),
         config=config,
-        code=code,
+        code=code.files,
     )
 
 

@@ -18,7 +18,7 @@ _OF_ARM = (
 )
 _OF_GRID = (
     *("widths", "depths", "batches", "durations", "seeds", "precision", "micro_batch"),
-    *("compile", "fused", "measure", "spectra"),
+    *("compile", "fused", "batched", "measure", "spectra"),
 )
 
 

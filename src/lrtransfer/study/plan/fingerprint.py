@@ -44,9 +44,19 @@ def code(*roots: str | Path) -> dict[str, str]:
 
 
 def digest(content: Any) -> str:
-    """Return the sha256 of `content` as canonical JSON: sorted keys, no spaces, exact floats."""
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    """Return the sha256 of `content` as canonical JSON."""
+    return hashlib.sha256(canonical(content).encode()).hexdigest()
+
+
+def digest_of(**parts: str) -> str:
+    """Return the digest of a mapping whose values are canonical JSON already."""
+    text = ",".join(f'"{name}":{parts[name]}' for name in sorted(parts))
+    return hashlib.sha256(f"{{{text}}}".encode()).hexdigest()
+
+
+def canonical(content: Any) -> str:
+    """Return `content` as canonical JSON: sorted keys, no spaces, exact floats."""
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 @cache

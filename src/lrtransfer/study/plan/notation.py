@@ -185,6 +185,7 @@ class Grid(ArmAtScale):
     micro_batch: Positive | None = None
     compile: CompileMode | None = None
     fused: bool | None = None
+    batched: Positive | None = None
     measure: Measure | None = None
     spectra: Spectra | None = None
 

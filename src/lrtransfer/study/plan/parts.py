@@ -106,6 +106,7 @@ TABLE: dict[str, Part] = {
     ),
     "micro_batch": _optional("micro_batch", "micro_batches", "MicroBatches"),
     "fused": _optional("fused", "fused", "fuse"),
+    "batched": _optional("batched", "batched", "BatchedRuns"),
     "horizon": _optional("horizon", "horizon", "apply_horizon"),
     "augmentation": _optional("augmentation", "augmentation"),
     "train_samples": _optional("train_samples", "fewer_examples", "fewer"),

@@ -122,6 +122,8 @@ class RunConfig:
         micro_batch: Samples whose gradient is taken at once; None takes a whole batch.
         compile: A mode of `torch.compile` for the passes of an update; None runs them as they are.
         fused: True for the optimizer's fused kernels; None for torch's choice.
+        batched: Most runs of a sweep that train as one over stacked tensors; None trains each by
+            itself, as a run that measures does.
     """
 
     data: str
@@ -148,6 +150,7 @@ class RunConfig:
     compile: Literal["default", "reduce-overhead", "max-autotune"] | None = None
     fused: bool | None = None
     horizon: HorizonConfig | None = None
+    batched: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the configuration as JSON has it: nested mappings, lists and plain values."""

@@ -227,6 +227,8 @@ class Grid(Section):
         micro_batch: Samples whose gradient is taken at once, where a batch does not fit.
         compile: A mode of `torch.compile` for the passes of an update.
         fused: Whether the optimizer's fused kernels are used.
+        batched: Most runs of a sweep that train as one over stacked tensors. Those that measure
+            train by themselves.
         augmentation: `crop_flip` shifts images by up to 4 pixels and mirrors half of them; for all
             arms or by arm, `none` in those that are not named.
         measure: What runs at the reference learning rate log; None logs the loss alone.
@@ -251,6 +253,7 @@ class Grid(Section):
     micro_batch: Positive | None = None
     compile: CompileMode | None = None
     fused: bool | None = None
+    batched: Positive | None = None
     augmentation: Augmentation | dict[Name, Augmentation] = "none"
     learning_rates: dict[Name, Axis[Rate]]
     measure: Measure | None = None

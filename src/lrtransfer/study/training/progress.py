@@ -28,6 +28,7 @@ class Progress:
         self.printed = self.last = time.monotonic()
         self.seconds = {"update": 0.0, "measurement": 0.0}
         self.counts = {"update": 0, "measurement": 0}
+        self.done: dict[str, int] = {}
 
     def start(self) -> None:
         """Note that training of a run begins or goes on."""
@@ -36,6 +37,7 @@ class Progress:
     def step(self, run: Run, step: int) -> None:
         """Note that `step` updates of `run` are done; print a line if one is due."""
         now = time.monotonic()
+        self.done[run.key] = step
         kind = "measurement" if step in _measured_steps(run.config) else "update"
         self.seconds[kind] += now - self.last
         self.counts[kind] += 1
@@ -49,8 +51,7 @@ class Progress:
         self.waiting.pop(run.key, None)
 
     def _print(self, run: Run, step: int) -> None:
-        left = self._expected(run, step)
-        left += sum(self._expected(o, 0) for o in self.waiting.values() if o is not run)
+        left = sum(self._expected(o, self.done.get(o.key, 0)) for o in self.waiting.values())
         print(
             f"{run.experiment} {run.arm} width {run.width} depth {run.depth}: run "
             f"{self.total - len(self.waiting) + 1} of {self.total} (learning rate "

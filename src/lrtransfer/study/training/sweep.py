@@ -14,9 +14,9 @@ import platform
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
@@ -29,6 +29,7 @@ from torch import Tensor
 from lrtransfer.study.data import Arrays
 from lrtransfer.study.data.prepare import load_arrays
 from lrtransfer.study.plan.expand import Run
+from lrtransfer.study.plan.parts import load
 from lrtransfer.study.storage.atomic import append_line, link
 from lrtransfer.study.storage.locks import locked
 from lrtransfer.study.storage.paths import Layout
@@ -77,6 +78,7 @@ def train_runs(runs: Sequence[Run], job: Job) -> int:
     Raises:
         CorruptFileError: The prepared data are damaged.
         LockHeldError: Another process is training one of the runs.
+        ValueError: Runs are to train as one (`batched`), and each in several processes.
         StoppedError: SIGTERM, SIGINT or SIGHUP arrived, or the parent died; call again to go on.
     """
     progress = Progress(runs)
@@ -84,16 +86,38 @@ def train_runs(runs: Sequence[Run], job: Job) -> int:
     arrays = cache(load_arrays)
     trained = 0
     with _StopSignal() as stop:
-        for run in runs:
-            with _held(run, job):
-                if not job.replicas.broadcast(partial(_finished, run, job.layout)):
+        for group in _together(runs):
+            with ExitStack() as held:
+                for run in group:
+                    held.enter_context(_held(run, job))
+                missing = [
+                    run
+                    for run in group
+                    if not job.replicas.broadcast(partial(_finished, run, job.layout))
+                ]
+                if missing:
                     progress.start()
-                    _train(run, job, arrays, stop, progress)
-                    trained += 1
-                if job.replicas.leads:
+                    if missing[0].config.batched is None or job.replicas.count > 1:
+                        _train(missing[0], job, arrays, stop, progress)
+                    else:
+                        _train_batched(missing, job, arrays, stop, progress)
+                    trained += len(missing)
+                for run in group if job.replicas.leads else ():
                     _publish(run, job.layout)
-            progress.finish(run)
+            for run in group:
+                progress.finish(run)
     return trained
+
+
+def _together(runs: Sequence[Run]) -> Iterator[list[Run]]:
+    """Yield the runs by which of them may train as one: alike but for rate and seed."""
+    alike: dict[str, list[Run]] = {}
+    for run in runs:
+        config = replace(run.config, learning_rate=0.0, seed=0)
+        alike.setdefault(run.key if config.batched is None else repr(config), []).append(run)
+    for group in alike.values():
+        most = group[0].config.batched or 1
+        yield from (group[first : first + most] for first in range(0, len(group), most))
 
 
 def _held(run: Run, job: Job) -> AbstractContextManager[None]:
@@ -177,14 +201,79 @@ def _train(
 
         log = training.execute(Hooks(checkpoint, after_shown, run.checkpoints))
         show()
+    _record(run, log, seconds_before + time.monotonic() - began, job)
+
+
+def _train_batched(
+    runs: Sequence[Run],
+    job: Job,
+    arrays: Callable[[str], Arrays],
+    stop: _StopSignal,
+    progress: Progress,
+) -> None:
+    """Train runs as one; what a job killed amid saving left at different steps, step by step."""
+    config = runs[0].config
+    batch = load("batched", config.batched)(
+        [run.config for run in runs], arrays(config.data), job.device
+    )
+    members = list(zip(runs, batch.runs, strict=True))
+    folders = [job.layout.work_run(run.key) for run in runs]
+    reached: dict[int, list[Run]] = {}
+    for (run, training), folder in zip(members, folders, strict=True):
+        load_state(folder / "state.safetensors", training, run.key)
+        reached.setdefault(training.progress.step, []).append(run)
+    if len(reached) > 1:
+        for part in reached.values():
+            _train_batched(part, job, arrays, stop, progress)
+        return
+    before = [_seconds(folder) for folder in folders]
+    began = saved = time.monotonic()
+
+    def seconds(place: int) -> float:
+        return before[place] + (time.monotonic() - began) / len(runs)
+
+    def save() -> None:
+        nonlocal saved
+        saved = time.monotonic()
+        batch.unstack()
+        for place, ((run, training), folder) in enumerate(zip(members, folders, strict=True)):
+            save_state(folder / "state.safetensors", training, run.key)
+            _note_seconds(folder, seconds(place))
+
+    def after_step(step: int) -> None:
+        for show in shows:
+            show()
+        for run in runs:
+            progress.step(run, step)
+        if stop.requested:
+            save()
+            keys = ", ".join(run.key for run in runs)
+            raise StoppedError(f"runs {keys} stopped at step {step}; their states are saved")
+        if time.monotonic() - saved > job.save_seconds:
+            save()
+
+    with ExitStack() as shown:
+        shows = [
+            shown.enter_context(followed(run, training, job.followers)) for run, training in members
+        ]
+        logs = batch.execute(after_step)
+        for show in shows:
+            show()
+    for place, (run, log) in enumerate(zip(runs, logs, strict=True)):
+        _record(run, log, seconds(place), job)
+
+
+def _record(run: Run, log: Log, seconds: float, job: Job) -> None:
+    """Write what a finished run leaves, in the work folder."""
+    folder = job.layout.work_run(run.key)
     if log.diverged_step is not None:
         for step in run.checkpoints:
             if step >= log.diverged_step:
                 about = _checkpoint_about(run, step, log.status)
                 save_tensors(folder / f"{step}.safetensors", {}, about)
-    about = _about(run, log, seconds_before + time.monotonic() - began, job)
+    about = _about(run, log, seconds, job)
     write_run(folder / "run.parquet", log.losses, log.learning_rates, log.rows, about)
-    state.unlink(missing_ok=True)
+    (folder / "state.safetensors").unlink(missing_ok=True)
     entry = {"key": run.key, "status": log.status, "seconds": about["wall_seconds"]}
     append_line(job.layout.journal, json.dumps({"time": time.strftime("%FT%T%z"), **entry}))
 

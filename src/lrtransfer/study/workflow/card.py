@@ -40,7 +40,8 @@ class Card:
     def update(self, config: RunConfig, sizes: Sizes) -> float:
         """Return the time of one update of a run; arguments as of `trial.Machine.update`."""
         flops, kernels = self._count(config.model, sizes)
-        waiting = kernels * self._stated.kernel_us * 1e-6
+        # Runs that train as one share their kernels, as jobs do a card.
+        waiting = kernels * self._stated.kernel_us * 1e-6 / (config.batched or 1)
         gradient = max(config.batch_size * flops / self._peak(config), waiting / self._jobs)
         price = catalog.constant("optim/tuners", config.tuner.name, "PRICE") if config.tuner else 1
         return float(gradient * price)
@@ -48,13 +49,13 @@ class Card:
     def idles(self, config: RunConfig, sizes: Sizes) -> bool:
         """Return whether an update leaves most of the card idle, waiting for its kernels."""
         flops, kernels = self._count(config.model, sizes)
-        waiting = kernels * self._stated.kernel_us * 1e-6
+        waiting = kernels * self._stated.kernel_us * 1e-6 / (config.batched or 1)
         return config.batch_size * flops / self._peak(config) * self._stated.jobs < waiting
 
     def gradient(self, config: RunConfig, sizes: Sizes, samples: int) -> float:
         """Return the time of one gradient of a run's loss on some samples, where it is measured."""
         masters = "float32" if config.precision == "bfloat16" else config.precision
-        bare = replace(config, batch_size=samples, tuner=None, precision=masters)
+        bare = replace(config, batch_size=samples, tuner=None, precision=masters, batched=None)
         return self.update(bare, sizes)
 
     def _peak(self, config: RunConfig) -> float:

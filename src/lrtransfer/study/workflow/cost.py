@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lrtransfer.study.plan import catalog
-from lrtransfer.study.plan.expand import Plan, Run
+from lrtransfer.study.plan.expand import Plan, Run, Sweep
 from lrtransfer.study.storage.atomic import write_text
 from lrtransfer.study.storage.paths import WORK, Layout
 
@@ -102,8 +103,17 @@ def _machine(plan: Plan, *, shared: bool = True) -> Machine | Card:
 
 def _costs(plan: Plan, sizes: Mapping[str, Sizes], machine: Machine | Card) -> dict[str, float]:
     """Return run key -> seconds; a run that experiments share is there once."""
-    runs = {run.key: run for run in plan.runs}
+    runs = {run.key: run for sweep in plan.sweeps for run in _as_batched(sweep)}
     return {key: run_seconds(run, sizes[run.config.data], machine) for key, run in runs.items()}
+
+
+def _as_batched(sweep: Sweep) -> Iterator[Run]:
+    """Yield a sweep's runs with as many of them at once as there are."""
+    at_once = sum(run.config.batched is not None for run in sweep.runs)
+    for run in sweep.runs:
+        most = run.config.batched
+        own = None if most is None else min(most, at_once)
+        yield replace(run, config=replace(run.config, batched=own))
 
 
 def known_costs() -> dict[str, float]:

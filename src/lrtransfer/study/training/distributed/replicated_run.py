@@ -120,10 +120,15 @@ def check_settings(config: RunConfig, processes: int) -> None:
     """Refuse a run whose settings do not allow it to be split.
 
     Raises:
-        ValueError: It has a tuner or micro-batches, or fewer samples in a batch or the subset than
-            processes.
+        ValueError: It has a tuner or micro-batches, is to train as one with others, or has fewer
+            samples in a batch or the subset than processes.
     """
     setting = f"resources.processes_per_run is {processes}"
+    if config.batched is not None:
+        raise ValueError(
+            f"batched is {config.batched}, but {setting}. Remove one: runs that train as one do "
+            "so in one process."
+        )
     if config.micro_batch is not None:
         raise ValueError(
             f"micro_batch is {config.micro_batch}, but {setting}. Remove it: every process takes "
