@@ -34,7 +34,8 @@ def tuner_map(tables: Tables, settings: Settings) -> Drawing:
             continue
         _map(axes, part)
         best = part.loc[part.groupby("size")["value"].idxmin()]
-        clauses = [f"{style.number(row.x, 4)} at {row.size}" for row in best.itertuples()]
+        pairs = zip(best["x"].astype(float), best["size"], strict=True)
+        clauses = [f"{style.number(sigma, 4)} at {batch}" for sigma, batch in pairs]
         facts.append(f"Best σ by batch, {title}: {style.listing(clauses)}.")
         shown.append(part.assign(panel=title))
     grid[0, 0].set_ylabel("batch size (samples)")
@@ -69,7 +70,7 @@ def _above_best(runs: pd.DataFrame, confidence: float) -> pd.DataFrame:
 
 def _map(axes: Axes, part: pd.DataFrame) -> None:
     table = part.pivot(index="size", columns="x", values="value").sort_index(ascending=False)
-    table.columns = [style.number(x, 4) for x in table.columns]
+    table = table.rename(columns=lambda sigma: style.number(float(sigma), 4))
     label = "octaves above the best"
     sns.heatmap(
         table, ax=axes, vmin=0.0, vmax=_WORST, cmap="viridis_r", annot=True, fmt=".1f",
