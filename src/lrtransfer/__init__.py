@@ -100,12 +100,19 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        from importlib.metadata import version
-
-        return version("lrtransfer")
+        return _version()
     if name not in _PUBLIC:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_PUBLIC[name]), name)
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("lrtransfer")
+    except PackageNotFoundError:
+        raise AttributeError("lrtransfer is not installed: it has no version") from None
 
 
 def __dir__() -> list[str]:

@@ -25,9 +25,9 @@ class _Version(argparse.Action):
     """Prints the version; asked for only then, since that takes a while."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
-        from lrtransfer import __version__
+        import lrtransfer
 
-        print(f"lrtransfer {__version__}")
+        print(f"lrtransfer {getattr(lrtransfer, '__version__', '(not installed)')}")
         parser.exit()
 
 

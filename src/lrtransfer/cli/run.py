@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 
 from lrtransfer.cli.parser import parser
@@ -17,15 +17,16 @@ _FAULTS = (LookupError, RuntimeError, ValueError, OSError)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 2 for faulty input, 1 for other faults.
 
-    Where a package is not installed, that too is one line and 2. Each line about a fault begins
-    with `error:` and tells the field, file or flag, what is wrong with it, and a remedy.
+    Where a package is not installed, that too is one line and 2. A line about a faulty study or
+    table begins with its place, where editors look for it, and any other with `error:`; both tell
+    what is wrong, and a remedy.
     """
     options = parser().parse_args(arguments)
     try:
         getattr(import_module(options.module), options.command)(options)
     except subprocess.CalledProcessError as error:
         command = " ".join(map(str, error.cmd))
-        return _failed([f"{command} failed; see above"], error.returncode or 1)
+        return _failed(f"{command} failed; see above", error.returncode or 1)
     except ModuleNotFoundError as error:
         if _traceback() or error.name is None or error.name.partition(".")[0] == "lrtransfer":
             raise
@@ -33,12 +34,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"`lrtransfer {options.called}` needs {error.name}, which is not installed. "
             f'Install it: pip install "lrtransfer[{options.extra}]"'
         )
-        return _failed([text], 2)
+        return _failed(text, 2)
     except (MemoryError, ImportError) as error:
         short = isinstance(error, MemoryError) or "failed to map segment" in str(error)
         if _traceback() or not short:
             raise
-        return _failed(["the memory is full. Close other programs, or lift ulimit -v"], 1)
+        return _failed("the memory is full. Close other programs, or lift ulimit -v", 1)
     except BrokenPipeError:
         # Whoever read our output has read enough, as `head` does.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -46,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except _FAULTS as error:
         if _traceback():
             raise
-        return _failed(getattr(error, "lines", [error]), getattr(error, "exit_status", 1))
+        status: int = getattr(error, "exit_status", 1)
+        return _failed(error, status, "" if status == 2 else "error: ")
     return 0
 
 
@@ -55,7 +57,6 @@ def _traceback() -> bool:
     return bool(os.environ.get("LRTRANSFER_TRACEBACK"))
 
 
-def _failed(faults: Iterable[object], status: int) -> int:
-    for fault in faults:
-        print(f"error: {fault}", file=sys.stderr)
+def _failed(fault: object, status: int, mark: str = "error: ") -> int:
+    print(f"{mark}{fault}", file=sys.stderr)
     return status
