@@ -61,6 +61,7 @@ def test_the_law_of_hyper_p() -> None:
         found = horizon("hyper_p", "muonh", duration=tokens / 10.4e9)
         assert 0.01512 * found.learning_rate == pytest.approx(rate, rel=2e-3)
         assert 24.27 * tokens**-0.320 == pytest.approx(rate, rel=2e-3)
+    assert horizon("hyper_p", "muonh", duration=10).learning_rate == pytest.approx(0.479, abs=5e-4)
     found = horizon("hyper_p", "muonh", batch=4.0)
     assert (found.learning_rate, found.weight_decay, found.betas) == (2.0, 1.0, None)
     rest = horizon("hyper_p", "adamw", batch=4.0, duration=2.0, betas=(0.9, 0.99))

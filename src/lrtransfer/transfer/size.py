@@ -19,13 +19,13 @@ SMALLEST: dict[Axis, str] = {
     "width": "narrowest",
     "depth": "shallowest",
     "batch": "smallest batch",
-    "duration": "shortest",
+    "duration": "shortest run",
 }
 LARGEST: dict[Axis, str] = {
     "width": "widest",
     "depth": "deepest",
     "batch": "largest batch",
-    "duration": "longest",
+    "duration": "longest run",
 }
 
 #: What is `fixed` beside an axis.
@@ -34,6 +34,14 @@ OTHER: dict[Axis, Axis] = {
     "depth": "width",
     "batch": "width",
     "duration": "width",
+}
+
+#: An axis in the plural.
+PLURAL: dict[Axis, str] = {
+    "width": "widths",
+    "depth": "depths",
+    "batch": "batches",
+    "duration": "durations",
 }
 
 #: The `size` of a row that pools several sizes.

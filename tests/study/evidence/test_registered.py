@@ -32,6 +32,23 @@ def claim(measure: str, rule: dict[str, object]) -> Claim:
     return Claim("planted_claim", "paper", entry)
 
 
+def test_of_what_was_not_run_a_pilot_tells_the_power_of_drifts() -> None:
+    claims = [
+        claim("drift_over_range", {"within": [-0.5, 0.5]}),
+        claim("drift", {"below": -0.25}),
+        claim("regret", {"below": 0.02}),
+    ]
+    planned = Estimate(0.3, (Part(0.01**2, 13),), systematic=0.02, open_low=True)
+    asked = {("planted", "mup"): planned}
+    over, slope = registered({}, claims, asked, seeds=5, octaves={"planted": 3.0})
+    assert (over["claim"], over["experiment"], over["seeds"]) == ("planted_claim", "planted", 5)
+    assert over["then"] == pytest.approx(3 * planned.half_width(0.05))
+    assert over["power_inside"] > 0.99
+    assert slope["then"] == pytest.approx(planned.half_width(0.05))
+    assert 0 < slope["detectable"] < 0.25 and math.isnan(slope["power_inside"])
+    assert not list(registered({}, claims, {}, seeds=5, octaves={"planted": 3.0}))
+
+
 def test_a_drift_has_the_designs_scatter_and_others_their_own_with_more_seeds() -> None:
     claims = [claim("drift_over_range", {"within": [-0.5, 0.5]}), claim("regret", {"below": 0.02})]
     planned = Estimate(0.0, (Part(0.01**2, 13),), systematic=0.02)

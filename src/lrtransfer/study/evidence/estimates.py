@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from lrtransfer.transfer.estimate import Estimate
+from lrtransfer.transfer.size import AXES, Axis
 
 SCHEMA = pa.schema(
     [
@@ -129,10 +130,10 @@ class Estimates:
         return set(self.frame["arm"]) - {""}
 
     @property
-    def axis(self) -> str:
+    def axis(self) -> Axis:
         """Along which the sizes grow: the width, unless a row names another."""
-        named = self.frame["axis"]
-        return next((str(axis) for axis in named if axis not in ("", "width")), "width")
+        named = set(self.frame["axis"])
+        return next((axis for axis in AXES[1:] if axis in named), "width")
 
     @property
     def extent(self) -> tuple[int, int]:

@@ -26,6 +26,7 @@ from lrtransfer.study.plan.catalog import measure_sources
 from lrtransfer.study.plan.places import imported
 from lrtransfer.transfer.estimate import Estimate
 from lrtransfer.transfer.pairing import difference
+from lrtransfer.transfer.size import PLURAL, Axis
 
 Kind = Literal["slope", "mean", "arms"]
 
@@ -47,7 +48,7 @@ class Measure:
 
     Attributes:
         function: estimates and options -> the estimate.
-        text: what is measured, with options and `axis` in braces.
+        text: what is measured, with options, `axis` and its plural `axes` in braces.
         unit: of the value.
         kind: what more of would narrow the interval: `slope` over sizes (seeds and sizes), `mean`
             over seeds, or a statistic over `arms`.
@@ -74,16 +75,16 @@ class Measure:
         by_size = self.kind == "slope" and any(unit.size for unit in own.units)
         return difference(own, other, slope=by_size)
 
-    def words(self, options: Mapping[str, Any], axis: str) -> str:
+    def words(self, options: Mapping[str, Any], axis: Axis) -> str:
         """Return what is measured, with its unit.
 
         Args:
             options: as the claim gives them.
-            axis: along which the experiment's nets grow, `width` or `depth`.
+            axis: along which the experiment's sizes grow.
         """
         given = {**(self.function.__kwdefaults__ or {}), **options}
         said = {name: _said(value) for name, value in given.items()}
-        text = self.text.format(axis=axis, **said)
+        text = self.text.format(axis=axis, axes=PLURAL[axis], **said)
         if given.get("minus") is not None:
             text += f", minus that of {said['minus']}"
         return text if self.unit == "1" else f"{text}, {self.unit.format(axis=axis)}"

@@ -27,12 +27,14 @@ def registered(
     *,
     seeds: int,
     confidence: float = 0.95,
+    octaves: Mapping[str, float] | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Yield a row per claim and experiment.
 
     `half_width` is today's, `then` the design's; `power` that of the present value being the truth,
     `power_inside` that of the middle of a `Within`; `detectable` how far beyond its threshold a
-    truth has to lie to be decided in four of five studies.
+    truth has to lie to be decided in four of five studies. Of an experiment that was not run there
+    are those on drifts of arms that were piloted.
 
     Args:
         estimates: of each experiment.
@@ -41,11 +43,20 @@ def registered(
             present scatter is taken.
         seeds: of each sweep of the design.
         confidence: of the intervals.
+        octaves: experiment that was not run -> octaves of size that it sweeps.
     """
     for name, own in estimates.items():
         for claim in claims:
             if name in claim.entry.experiments:
                 yield _row(claim, name, own, drifts, seeds=seeds, confidence=confidence)
+    for name, span in (octaves or {}).items():
+        planned = {arm: drift for (of, arm), drift in drifts.items() if of == name}
+        for claim in claims:
+            study = _planned(claim, planned, span) if name in claim.entry.experiments else None
+            if study is not None:
+                head = {"claim": claim.id, "experiment": name, "measure": claim.measure}
+                rule = rule_of(claim.entry.rule)
+                yield {**head, "rule": str(rule), "seeds": seeds} | _power(rule, study, confidence)
 
 
 def _row(
@@ -78,13 +89,44 @@ def _row(
     return row | {
         "value": effect.value,
         "half_width": effect.half_width(level),
-        "then": study.half_width(level),
         "power": decides(rule, effect.value, study, confidence)
         if math.isfinite(effect.value) and not math.isnan(study.half_width(level))
         else math.nan,
+        **_power(rule, study, confidence),
+    }
+
+
+def _power(rule: Rule, study: Estimate, confidence: float) -> dict[str, float]:
+    """Return what a design of this scatter can decide, whatever the truth."""
+    return {
+        "then": study.half_width(1 - confidence),
         "power_inside": _inside(rule, study, confidence),
         "detectable": detectable(rule, study, confidence),
     }
+
+
+def _planned(claim: Claim, drifts: Mapping[str, Estimate], octaves: float) -> Estimate | None:
+    """Return an effect of a design's scatter, of a claim on the drifts of piloted arms."""
+    options = claim.options(drifts)
+    asked = [options.get("arm"), *([options["minus"]] if "minus" in options else [])]
+    if claim.measure not in _DRIFTS or not set(asked) <= set(drifts):
+        return None
+    own, *other = (drifts[str(arm)] for arm in asked)
+    times = octaves if claim.measure == "drift_over_range" else 1.0
+    return _times(own.minus(other[0]) if other else own, times)
+
+
+def _times(drift: Estimate, times: float) -> Estimate:
+    """Return a drift over so many octaves, its optima inside their grids."""
+    return replace(
+        drift,
+        value=times * drift.value,
+        parts=tuple(Part(times**2 * p.variance, p.df) for p in drift.parts),
+        systematic=times * drift.systematic,
+        open_low=False,
+        open_high=False,
+        units=(),
+    )
 
 
 def _of_design(
@@ -93,15 +135,7 @@ def _of_design(
     """Return the effect with the scatter of a planned drift, its optima inside their grids."""
     sizes = own.sizes("optimum", arm)
     times = math.log2(sizes[-1] / sizes[0]) if measure == "drift_over_range" else 1.0
-    parts = tuple(Part(times**2 * p.variance, p.df) for p in planned.parts)
-    return replace(
-        effect,
-        parts=parts,
-        systematic=times * planned.systematic,
-        open_low=False,
-        open_high=False,
-        units=(),
-    )
+    return replace(_times(planned, times), value=effect.value, scale=effect.scale)
 
 
 def _inside(rule: Rule, study: Estimate, confidence: float) -> float:

@@ -13,6 +13,7 @@ from lrtransfer.study.figures import panels, style
 from lrtransfer.study.figures.arm_panels import first_of_rows, frame, share_vertical
 from lrtransfer.study.figures.learning_rate_panel import handles, learning_rate_panel
 from lrtransfer.study.figures.tables import Drawing, Settings, Tables
+from lrtransfer.transfer.size import SMALLEST
 
 _COLUMNS = ["panel", "arm", "size", "x", "value", "low", "high", "n", "x_low", "x_high"]
 
@@ -40,7 +41,7 @@ def decay_transfer(tables: Tables, settings: Settings) -> Drawing:
     caption = panels.caption(
         facts,
         panels.measured_on(tables, settings, tables.seeds()),
-        f"Drawn: mean training loss of the last {panels.per_arm(settings, 'loss_window')} steps at "
+        f"Drawn: mean training loss of the {panels.last_steps(tables, settings)} at "
         "each learning rate; dots with bars, the fitted optimum and its interval (an arrow where "
         "the interval leaves the grid); crosses, learning rates at which a seed diverged.",
         panels.band_sentence(tables.seeds(), settings),
@@ -54,6 +55,7 @@ def decay_transfer(tables: Tables, settings: Settings) -> Drawing:
 def _facts(tables: Tables, settings: Settings) -> list[str]:
     """The drift of the optimum and the regret at the largest net, per arm."""
     regret = tables.shown("regret", settings.confidence)
+    smallest = SMALLEST[tables.axis] if panels.lengths_vary(tables) else "smallest net"
     sentences = []
     for name, arm in settings.arms.items():
         clauses = panels.drift_clause(tables, settings, name)
@@ -61,7 +63,7 @@ def _facts(tables: Tables, settings: Settings) -> list[str]:
         if len(losses):
             row = losses.sort_values("size").iloc[-1]
             clauses.append(
-                f"the smallest net's optimum costs {style.estimate(row)} nats at {tables.axis} "
+                f"the {smallest}'s optimum costs {style.estimate(row)} nats at {tables.axis} "
                 f"{int(row['size'])}"
             )
         if clauses:

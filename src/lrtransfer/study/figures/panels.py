@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 
 from lrtransfer.study.figures import style
 from lrtransfer.study.figures.tables import Arm, Settings, Tables
+from lrtransfer.transfer.size import PLURAL
 
 _MARKERS = "osD^vh<>pd8PX"
 
@@ -81,11 +82,27 @@ def measured_on(tables: Tables, settings: Settings, seeds: int) -> str:
     """The sentence that says what was trained; `seeds` counts those behind this figure."""
     sizes = tables.sizes()
     what = f"{settings.description}; " if settings.description else ""
+    steps = per_arm(settings, "steps")
+    if lengths_vary(tables):
+        steps = f"{tables.runs['steps'].min()} to {tables.runs['steps'].max()}"
     return (
-        f"Measured: {what}{tables.axis}{'s' if len(sizes) > 1 else ''} {style.listing(sizes)}, "
-        f"{seeds} seed{'s' if seeds != 1 else ''}, {per_arm(settings, 'steps')} steps, "
+        f"Measured: {what}{PLURAL[tables.axis] if len(sizes) > 1 else tables.axis} "
+        f"{style.listing(sizes)}, {seeds} seed{'s' if seeds != 1 else ''}, {steps} steps, "
         f"scale “{settings.scale}”."
     )
+
+
+def last_steps(tables: Tables, settings: Settings) -> str:
+    """Over which steps a final loss is the mean, in words."""
+    if not lengths_vary(tables):
+        return f"last {per_arm(settings, 'loss_window')} steps"
+    arm = next(iter(settings.arms.values()))
+    return f"last {style.number(100 * arm.loss_window / arm.steps)} % of its steps"
+
+
+def lengths_vary(tables: Tables) -> bool:
+    """Whether runs of one arm differ in length, which is then an axis."""
+    return tables.axis in ("batch", "duration")
 
 
 def per_arm(settings: Settings, what: Literal["steps", "loss_window"]) -> str:

@@ -38,8 +38,8 @@ class Arm:
         label: The name that readers see, for example "μP".
         reference_learning_rate: The global rate η₀ at which curvature was measured; None where
             nothing was.
-        steps: Training steps of its runs.
-        loss_window: A final loss is the mean training loss of this many last steps.
+        steps: Training steps of its runs, the longest where batch or duration varies.
+        loss_window: A final loss is the mean training loss of this many last steps of such a run.
     """
 
     label: str

@@ -75,7 +75,7 @@ def transfer(tables: Tables, settings: Settings) -> Drawing:
     caption = panels.caption(
         facts,
         panels.measured_on(tables, settings, tables.seeds()),
-        *_explained(columns, settings, quantity, edge_of),
+        *_explained(columns, tables, settings, quantity, edge_of),
         panels.band_sentence(tables.seeds(), settings),
         panels.diverged_sentence(tables),
         f"Losses above {_FAR_ABOVE_START:g} times the largest untrained one leave the panel."
@@ -107,6 +107,7 @@ def _handles(plotted: pd.DataFrame, tables: Tables, edge_of: Mapping[str, Edge])
 
 def _explained(
     columns: tuple[str, ...],
+    tables: Tables,
     settings: Settings,
     quantity: Mapping[str, str],
     edge_of: Mapping[str, Edge],
@@ -116,8 +117,8 @@ def _explained(
         "sharpness": "largest Hessian eigenvalue in the width-free normalisation at the learning "
         f"rate η₀ of the row{_under_adam(quantity, settings)}; {edges.phrase(edge_of.values())}.",
         "loss": "training loss of the same runs.",
-        "transfer": "mean training loss of the last "
-        f"{panels.per_arm(settings, 'loss_window')} steps at each learning rate; dots with bars, "
+        "transfer": f"mean training loss of the {panels.last_steps(tables, settings)} at each "
+        "learning rate; dots with bars, "
         "the fitted optimum and its interval (an arrow where the interval leaves the grid); "
         "crosses, learning rates at which at least one seed diverged; open circles, the mean of "
         "the seeds that survived there.",

@@ -18,6 +18,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from lrtransfer.study.evidence.estimates import Estimates
 from lrtransfer.study.evidence.registered import registered
 from lrtransfer.study.plan.claims import FILE, load_claims
 from lrtransfer.study.plan.expand import Plan
@@ -26,9 +27,9 @@ from lrtransfer.study.plan.load import parse_study, read_params
 from lrtransfer.study.plan.messages import unknown
 from lrtransfer.study.plan.sizes import field_of, size_of
 from lrtransfer.study.plan.yaml_file import StudyError
-from lrtransfer.study.workflow.stages import read_estimates, read_frame
+from lrtransfer.study.workflow.stages import read_frame
 from lrtransfer.study.workflow.start import Selection
-from lrtransfer.study.workflow.stored import table_settings
+from lrtransfer.study.workflow.stored import estimate_settings, table_settings
 from lrtransfer.transfer.design import STATIC_SEEDS, Grid, expected, static
 from lrtransfer.transfer.design_command import answer, price, sizes
 from lrtransfer.transfer.design_text import span
@@ -38,6 +39,11 @@ from lrtransfer.transfer.roles import JudgeError
 from lrtransfer.transfer.sweeps import Sweep, groups_of, sweeps
 
 PILOT = "_pilot"
+
+_POWER = (
+    *("claim", "experiment", "measure", "rule", "seeds", "obstacle", "value", "half_width"),
+    *("then", "power", "power_inside", "detectable"),
+)
 
 #: An axis of fewer rates, or a single size, is no sweep.
 _FEWEST_RATES = 5
@@ -131,15 +137,22 @@ def static_plan(chosen: Selection, params: Path) -> str:
 
 
 def power_table(chosen: Selection) -> str:
-    """Return the power of every claim under the static plan, as csv."""
+    """Return the power of every claim under the static plan, as csv.
+
+    Where an experiment was not run, a pilot tells of claims on drifts.
+    """
+    plan, layout = chosen.plan, chosen.layout
+    run = [name for name in plan.experiments if layout.estimates(name).is_file()]
+    spans = {name: size_of(plan.grid(name))[1] for name in _sweeping(plan) if name not in run}
     rows = registered(
-        read_estimates(chosen.plan, chosen.layout),
-        load_claims(Path(FILE), chosen.plan.study),
+        {n: Estimates(read_frame(layout.estimates(n), estimate_settings(plan, n))) for n in run},
+        load_claims(Path(FILE), plan.study),
         planned_drifts(chosen),
         seeds=STATIC_SEEDS,
-        confidence=chosen.plan.study.fits.confidence,
+        confidence=plan.study.fits.confidence,
+        octaves={name: math.log2(max(sizes) / min(sizes)) for name, sizes in spans.items()},
     )
-    return pd.DataFrame(rows).round(4).to_csv(index=False)
+    return pd.DataFrame(rows, columns=list(_POWER)).round(4).to_csv(index=False)
 
 
 def planned_drifts(chosen: Selection) -> dict[tuple[str, str], Estimate]:

@@ -9,8 +9,8 @@ from importlib.metadata import version
 from lrtransfer.study.figures.drawing import draw
 from lrtransfer.study.figures.tables import Arm, Settings, Tables
 from lrtransfer.study.plan.expand import Plan
-from lrtransfer.study.plan.schema import Grid, of_arm
-from lrtransfer.study.plan.sizes import lengths, size_of
+from lrtransfer.study.plan.schema import Grid
+from lrtransfer.study.plan.sizes import lengths, longest, loss_window, size_of
 from lrtransfer.study.report.report import ExperimentReport, Meta, ReportFigure, render
 from lrtransfer.study.storage.atomic import write_bytes
 from lrtransfer.study.storage.paths import RUN_TABLES, Layout
@@ -104,8 +104,8 @@ def _settings(plan: Plan, experiment: str, tables: Tables) -> Settings:
             name: Arm(
                 arm.label,
                 grid.reference_learning_rate.get(name),
-                max(own.steps for own in lengths(grid, name)),
-                of_arm(grid.loss_window, name),
+                longest(grid, name),
+                loss_window(grid, name, longest(grid, name)),
             )
             for name, arm in arms.items()
         },

@@ -20,7 +20,7 @@ def drift(estimates: Estimates, *, arm: Arm) -> Estimate | None:
 
 
 @measure(
-    "drift of the best learning rate of {arm} over the {axis}s swept", unit="octaves", kind="mean"
+    "drift of the best learning rate of {arm} over the {axes} swept", unit="octaves", kind="mean"
 )
 def drift_over_range(estimates: Estimates, *, arm: Arm) -> Estimate | None:
     """Return how far an arm's optimum moves from the smallest net to the largest."""
@@ -45,7 +45,7 @@ def best_loss(estimates: Estimates, *, arm: Arm) -> Estimate | None:
     return None if losses.empty else estimate_of(losses.iloc[int(losses["value"].argmin())])
 
 
-@measure("best learning rate of {arm}, mean over {axis}s", unit="octaves", kind="mean")
+@measure("best learning rate of {arm}, mean over {axes}", unit="octaves", kind="mean")
 def optimum(estimates: Estimates, *, arm: Arm, minus: Arm) -> Estimate | None:
     """Return log2 of an arm's optimum over another's, mean over their common sizes.
 
