@@ -18,16 +18,18 @@ import numpy as np
 import numpy.typing as npt
 
 from lrtransfer.transfer.estimate import Estimate, Part
-from lrtransfer.transfer.laws import Law, fit
+from lrtransfer.transfer.laws import Law, fits
 from lrtransfer.transfer.pilot import Pilot
 
 Array = npt.NDArray[np.float64]
 
 RATES = (5, 7, 9)
 HALF_WINDOWS = (1.0, 1.5, 2.0, 3.0)
-#: The static plan, the study's own: rates of a sweep, seeds, and halves of its window.
-STATIC_RATES, STATIC_SEEDS = 5, 5
-STATIC_HALVES = (1.0, 1.5, 2.0)
+#: The static plan, the study's own: how many rates, halves of a window, seeds.
+STATIC_RATES, STATIC_HALVES, STATIC_SEEDS = (5, 7), (1.0, 1.5, 2.0, 3.0, 4.0), 5
+#: Runs of a size at which its windows are compared, and in how many studies.
+_COMPARED_RUNS = 25
+_CHOOSING_STUDIES = 24
 #: Rates above the optimum are the noisier ones: a window's middle lies so far below it, in octaves.
 BELOW = 0.25
 FEWEST_SEEDS, MOST_SEEDS = 3, 30
@@ -101,16 +103,22 @@ class Expected:
     def _columns(self) -> Array:
         return np.array([[1.0, math.log2(size)] for size in self.grid.rates])
 
-    def estimate(self, seeds: Sequence[int]) -> Estimate:
+    def estimate(self, seeds: Sequence[float]) -> Estimate:
         """Return an estimate of value zero that has the scatter at so many seeds of each size."""
         row = np.array([0.0, 1.0] if self.target is None else [1.0, math.log2(self.target)])
         normal = self._columns.T @ (np.array(seeds)[:, None] * self._columns)
         variance = float(row @ np.linalg.solve(normal, row)) * self.scatter
         return Estimate(0.0, (Part(variance, sum(seeds) - 2),), self.systematic)
 
-    def half_width(self, seeds: Sequence[int], confidence: float) -> float:
+    def half_width(self, seeds: Sequence[float], confidence: float) -> float:
         """Return the half width at so many seeds of each size."""
         return self.estimate(seeds).half_width(1 - confidence)
+
+    def at_equal_cost(self, runs: float = _COMPARED_RUNS) -> float:
+        """Return the 95 % half width at so many runs of each size, a seed more or less in parts."""
+        seeds = [runs / len(rates) for rates in self.grid.rates.values()]
+        width = self.half_width(seeds, 0.95)
+        return math.inf if math.isnan(width) else width
 
     def design(self, seeds: Sequence[int], prices: Sequence[float], confidence: float) -> Design:
         """Return the design with these seeds; `prices` are of one run at each size."""
@@ -149,11 +157,11 @@ def _grid(optima: Mapping[float, float], half: float, rates: int, *, follow: boo
 
 
 def static(pilot: Pilot, sizes: Sequence[float], *, follow: bool = True) -> Grid:
-    """Return the five rates of the static plan.
+    """Return the rates of the static plan.
 
     The window is about the line between the optima of the pilot's smallest and largest size, or
-    about their mean where they differ by less than an octave. Its half is the smallest of 1, 1.5
-    and 2 octaves at whose ends every piloted valley has risen by four standard deviations of a run.
+    about their mean where they differ by less than an octave. Its breadth is the valley's: of five
+    or seven rates over a half of 1 to 4 octaves those that tell the drift best at equal cost.
 
     Args:
         pilot: of the arm.
@@ -161,21 +169,14 @@ def static(pilot: Pilot, sizes: Sequence[float], *, follow: bool = True) -> Grid
         follow: as for `grid`.
     """
     ends = [s.sizes[pilot.axis] for s in pilot.law.vertices.sweeps]
-    noise = 4 * float(pilot.noise_at(np.zeros(1))[0])
-
-    def stands_out(half: float) -> bool:
-        window = np.array([-half - BELOW, half - BELOW])
-        return all(bool((pilot.rise(size, window) >= noise).all()) for size in ends)
-
-    half = next((half for half in STATIC_HALVES if stands_out(half)), STATIC_HALVES[-1])
-    span = pilot.optimum(ends[-1]) - pilot.optimum(ends[0])
-    mean = (pilot.optimum(ends[-1]) + pilot.optimum(ends[0])) / 2
-    return _grid(
-        {size: mean if abs(span) < 1 else pilot.optimum(size) for size in sizes},
-        half,
-        STATIC_RATES,
-        follow=follow,
-    )
+    first, last = pilot.optimum(ends[0]), pilot.optimum(ends[-1])
+    near = abs(last - first) < 1
+    optima = {size: (first + last) / 2 if near else pilot.optimum(size) for size in sizes}
+    tried = [
+        expected(pilot, _grid(optima, half, rates, follow=follow), studies=_CHOOSING_STUDIES)
+        for rates, half in product(STATIC_RATES, STATIC_HALVES)
+    ]
+    return min(tried, key=lambda own: (own.open > MOST_OPEN, own.at_equal_cost())).grid
 
 
 def expected(
@@ -183,21 +184,13 @@ def expected(
 ) -> Expected:
     """Return what studies on a grid are like, from `studies` drawn ones."""
     rng = np.random.default_rng(seed)
-    scatter, systematic, at_end = [], [], 0
     given = {size: np.array(own) for size, own in rates.rates.items()}
     with np.errstate(all="ignore"):
-        for _ in range(studies):
-            drawn = pilot.draw(given, _DRAWN_SEEDS, rng)
-            if not all(s.has_optimum for s in drawn):
-                at_end += 1
-                continue
-            law = fit(drawn)
-            found = _asked(law, target)
-            if any(law.vertices.side):
-                at_end += 1
-            else:
-                scatter.append(law.scatter.variance)
-                systematic.append(found.systematic)
+        drawn = [pilot.draw(given, _DRAWN_SEEDS, rng) for _ in range(studies)]
+        laws = fits([study for study in drawn if all(s.has_optimum for s in study)])
+        closed = [law for law in laws if not any(law.vertices.side)]
+        scatter = [law.scatter.variance for law in closed]
+        systematic = [_asked(law, target).systematic for law in closed]
     unknown = not scatter
     return Expected(
         rates,
@@ -205,7 +198,7 @@ def expected(
         target,
         math.nan if unknown else float(np.median(scatter)),
         math.nan if unknown else float(np.median(systematic)),
-        at_end / studies,
+        1 - len(closed) / studies,
     )
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -91,11 +92,18 @@ class Pilot:
         at = float(np.clip(math.log2(size), swept[0], swept[-1]))
         above = int(np.clip(np.searchsorted(swept, at), 1, len(swept) - 1))
         share = float((at - swept[above - 1]) / (swept[above] - swept[above - 1]))
-        (low, ends), (high, others) = (
-            _height(self._sweeps[i], float(self.law.vertices.position[i]), away)
-            for i in (above - 1, above)
-        )
+        (low, ends), (high, others) = (self._curve(i)(away) for i in (above - 1, above))
         return (1 - share) * low + share * high, ends if share < 0.5 else others
+
+    def _curve(self, place: int) -> _Curve:
+        if place not in self._curves:
+            optimum = float(self.law.vertices.position[place])
+            self._curves[place] = _Curve(self._sweeps[place], optimum)
+        return self._curves[place]
+
+    @cached_property
+    def _curves(self) -> dict[int, _Curve]:
+        return {}
 
 
 def pilot(sweeps: Sequence[Sweep]) -> Pilot:
@@ -185,17 +193,26 @@ def _smooth(places: Array, values: Array, at: Array) -> Array:
     return np.asarray(weight @ values / weight.sum(-1))
 
 
-def _height(sweep: Sweep, optimum: float, away: Array) -> tuple[Array, npt.NDArray[np.bool_]]:
-    """Return the height of a swept valley at places about its optimum, and where it diverges.
+class _Curve:
+    """The height of a swept valley about its optimum, and where it diverges.
 
     Between rates a cubic with second-order tangents, beyond them its end's straight line.
     """
-    x, y = sweep.log2_rate[sweep.usable] - optimum, sweep.means[sweep.usable]
-    if len(x) < 3:
-        raise JudgeError(f"a pilot needs three rates that train at each size, not {len(x)}")
-    slope = np.gradient(y, x, edge_order=2)
-    inside = np.clip(away, x[0], x[-1])
-    beyond = np.where(away < x[0], min(slope[0], 0.0), max(slope[-1], 0.0)) * (away - inside)
-    broken = sweep.log2_rate[~sweep.usable & (sweep.log2_rate > optimum)] - optimum
-    wall = (x[x < broken[0]][-1] + broken[0]) / 2 if broken.size else math.inf
-    return CubicHermiteSpline(x, y, slope)(inside) + beyond, away > wall
+
+    def __init__(self, sweep: Sweep, optimum: float) -> None:
+        x, y = sweep.log2_rate[sweep.usable] - optimum, sweep.means[sweep.usable]
+        if len(x) < 3:
+            raise JudgeError(f"a pilot needs three rates that train at each size, not {len(x)}")
+        slope = np.gradient(y, x, edge_order=2)
+        self._cubic = CubicHermiteSpline(x, y, slope)
+        self._ends = float(x[0]), float(x[-1])
+        self._slopes = min(float(slope[0]), 0.0), max(float(slope[-1]), 0.0)
+        broken = sweep.log2_rate[~sweep.usable & (sweep.log2_rate > optimum)] - optimum
+        self._wall = (x[x < broken[0]][-1] + broken[0]) / 2 if broken.size else math.inf
+
+    def __call__(self, away: Array) -> tuple[Array, npt.NDArray[np.bool_]]:
+        """Return heights, and whether runs diverge, at places (...) in octaves."""
+        low, high = self._ends
+        inside = np.clip(away, low, high)
+        beyond = np.where(away < low, *self._slopes) * (away - inside)
+        return self._cubic(inside) + beyond, away > self._wall

@@ -34,7 +34,7 @@ from lrtransfer.transfer.design import STATIC_SEEDS, Grid, expected, static
 from lrtransfer.transfer.design_command import answer, price, sizes
 from lrtransfer.transfer.design_text import span
 from lrtransfer.transfer.estimate import Estimate
-from lrtransfer.transfer.pilot import pilot
+from lrtransfer.transfer.pilot import Pilot, pilot
 from lrtransfer.transfer.roles import JudgeError
 from lrtransfer.transfer.sweeps import Sweep, groups_of, sweeps
 
@@ -123,10 +123,12 @@ def static_plan(chosen: Selection, params: Path) -> str:
             arm = group[0].arm
             place = places[_place(chosen, name, arm)]
             try:
-                rates = static(pilot(group), asked, follow=False)
+                model = pilot(group)
+                rates = static(model, asked, follow=False)
             except JudgeError as error:
                 told.append(f"# {name}, {arm}: {error}; left as it is")
                 continue
+            told.append(f"# {name}, {arm}: {_promised(model, rates)}")
             line = _Line.of(rates, grid.reference_learning_rate.get(arm))
             found[place] = line.with_(found[place]) if place in found else line
     if not found:
@@ -134,6 +136,15 @@ def static_plan(chosen: Selection, params: Path) -> str:
     changes = _changes(found)
     _checked(params, changes)
     return "\n".join([*told, _yaml({"study": changes}).rstrip()])
+
+
+def _promised(model: Pilot, rates: Grid) -> str:
+    """Say what a grid of the static plan is expected to reach and takes."""
+    # Other studies than those that chose the window, which look better than they are.
+    own = expected(model, rates, seed=1)
+    width = own.half_width([STATIC_SEEDS] * len(rates.rates), 0.95)
+    runs = STATIC_SEEDS * rates.runs // len(rates.rates)
+    return f"a half width of {width:.3f} expected of the drift, {runs} runs a size"
 
 
 def power_table(chosen: Selection) -> str:
