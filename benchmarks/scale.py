@@ -23,13 +23,17 @@ from lrtransfer.study.workflow.start import select
 from lrtransfer.study.workflow.targets import Targets
 
 EXPERIMENT = "width_transfer_vision"
-# Learning rates and seeds of 2 arms at 5 widths: 100, 1,000 and 10,000 runs.
-SIZES = ((10, 1), (20, 5), (50, 20))
-# Of the largest study, for each group of stages: seconds of one core together, and megabytes.
+# Learning rates and seeds of 2 arms at 5 widths: 400 runs, as the core study has, and 10 and 100 times
+# as many.
+SIZES = ((40, 1), (40, 10), (100, 40))
+# Of the largest study, for each group of stages: milliseconds of one core for a run, and megabytes.
 LIMITS = {
-    "plan": (("check", "plan, one run per job"), 60.0, 2000),
-    "refit": (("tables", "estimates"), 60.0, 2000),
+    "plan": (("check", "plan, one run per job"), 6.0, 2000),
+    "refit": (("tables", "estimates"), 6.0, 2000),
+    "show": (("ledger", "figures", "report"), 6.0, 2000),
 }
+# Exponent from the last size but one: above 1 a run costs more where there are more.
+MOST_GROWTH = 1.1
 _ARMS = ("sp", "mup")
 _WIDTHS = (16, 32, 64, 128, 256)
 _STEPS = 50
@@ -53,15 +57,18 @@ def measure(device: str) -> list[dict[str, Any]]:
 
 
 def missed(rows: list[dict[str, Any]]) -> list[str]:
-    """Return what the largest study of ``rows`` needs beyond :data:`LIMITS`, one line each."""
+    """Return what of ``rows`` is beyond :data:`LIMITS` or :data:`MOST_GROWTH`, one line each."""
     largest = max(row["runs"] for row in rows)
     last = {row["stage"]: row for row in rows if row["runs"] == largest}
     found = []
-    for name, (stages, seconds, megabytes) in LIMITS.items():
+    for name, (stages, milliseconds, megabytes) in LIMITS.items():
         used = sum(last[stage]["cpu_seconds"] for stage in stages)
         peak = max(last[stage]["peak_mb"] for stage in stages)
-        if used > seconds or peak > megabytes:
+        if used * 1000 > milliseconds * largest or peak > megabytes:
             found.append(f"{name} of {largest} runs: {used:.0f} s, {peak} MB")
+    for stage, row in last.items():
+        if row["growth"] > MOST_GROWTH:
+            found.append(f"{stage} grows by the power {row['growth']} of the number of runs")
     return found
 
 
@@ -81,6 +88,9 @@ def _stages(root: Path, rates: int, seeds: int) -> list[dict[str, Any]]:
         "start of one such job": [*plan, "--config", "runs_per_job=1", "--", first],
         "tables": [*stage, "tables", EXPERIMENT],
         "estimates": [*stage, "estimates", EXPERIMENT],
+        "ledger": [*stage, "ledger"],
+        "figures": [*stage, "draw", EXPERIMENT],
+        "report": [*stage, "report"],
         "status": [*ours, "status"],
         "no-op": plan,
     }
@@ -121,7 +131,7 @@ def _project(root: Path, rates: int, seeds: int) -> None:
 def _simulate(root: Path, plan: Plan) -> None:
     """Write a log for every run: a noisy valley over the learning rate, with its minimum at 0."""
     draw = random.Random(0)
-    about = {"status": "ok", "diverged_step": None, "wall_seconds": 1.0, "device": "cpu"}
+    about = {"status": "ok", "diverged_step": None, "wall_seconds": 1.0, "processor": "cpu"}
     about["versions"] = {"torch": "2"}
     for run in plan.runs:
         valley = 0.1 * math.log2(run.learning_rate) ** 2 + draw.gauss(0.5, 0.01)
@@ -152,6 +162,7 @@ def _pretend_finished(root: Path, plan: Plan) -> None:
         targets.all_estimates,
         [str(Layout().claims), str(Layout().metrics)],
         targets.each(targets.figures),
+        targets.each(targets.figures_sums),
         [str(Layout().report)],
     )
     moment = time.time() - 1000

@@ -1,6 +1,7 @@
 # The plan of this study, shared by all rules; `--config scale=… experiments=…` chooses another part of it,
 # `runs_per_job=…` how it is cut into jobs, `gres=… small_gres=…` what of a card a job asks Slurm for.
 from lrtransfer.study.plan.yaml_file import StudyError
+from lrtransfer.study.workflow.object_storage import be_its_copies
 from lrtransfer.study.workflow.safeguard import keep_copies
 from lrtransfer.study.workflow.start import (
     begin,
@@ -27,6 +28,7 @@ except StudyError as error:
     print(error, file=sys.stderr)
     sys.exit(2)
 
+be_its_copies(workflow)
 RESOURCES = PLAN.study.resources
 LOGS = f"logs/{LAYOUT.results}"
 
