@@ -45,8 +45,8 @@ def test_claims_of_the_joint_experiment_read_what_they_say() -> None:
         kept = values.pop(f"joint_cdat_transfers_under_{arm}")
         assert kept == pytest.approx(regrets[f"{arm}_cdat"] - regrets["mup"]) and kept > 0
     octaves = math.log2(max(own.sizes("optimum", "mup")) / min(own.sizes("optimum", "mup")))
-    for claim, place in (("", 4), ("_muon", 5)):
-        shift = values.pop(f"joint_fixed_norms{claim}_optimum_stays")
+    for norms, place in (("", 4), ("_muon", 5)):
+        shift = values.pop(f"joint_fixed_norms{norms}_optimum_stays")
         assert shift == pytest.approx(octaves * DRIFTS[place], abs=0.05)
     back = values.pop("joint_fixed_norms_take_back_the_fall")
     assert back == pytest.approx(DRIFTS[4] - DRIFTS[3], abs=0.05)
