@@ -81,7 +81,7 @@ class LanguageModel(nn.Module):
     ) -> Any:
         """Return logits, and the mean loss over the labels."""
         x = self.model["embed"](input_ids) * attention_mask[..., None]
-        for layer in self.model["layers"]:
+        for layer in self.model["layers"].children():
             x = layer(x)
         logits = self.head(x)
         if labels is None:
@@ -164,10 +164,12 @@ def with_classes_of_ones_own(_: Names) -> Names:
 def with_a_process_group(given: Names) -> Names:
     """The network, and a group of this process alone, over which FSDP2 shards."""
     from torch import distributed
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.distributed_c10d import HashStore
     from torch.distributed.fsdp import fully_shard
 
-    distributed.init_process_group("gloo", store=distributed.HashStore(), rank=0, world_size=1)
-    mesh = distributed.init_device_mesh("cpu", (1,))
+    distributed.init_process_group("gloo", store=HashStore(), rank=0, world_size=1)
+    mesh = init_device_mesh("cpu", (1,))
     shard = partial(fully_shard, mesh=mesh)
     return with_network(given) | {"fully_shard": shard, "dist": distributed}
 

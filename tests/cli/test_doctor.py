@@ -44,10 +44,10 @@ def installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, str]
             raise metadata.PackageNotFoundError(name)
         return versions[name]
 
-    monkeypatch.setattr(doctor.metadata, "version", version)
-    monkeypatch.setattr(doctor.metadata, "requires", lambda _: as_metadata())
+    monkeypatch.setattr(metadata, "version", version)
+    monkeypatch.setattr(metadata, "requires", lambda _: as_metadata())
     provided = SimpleNamespace(get_all=lambda _: list(PROJECT["optional-dependencies"]))
-    monkeypatch.setattr(doctor.metadata, "metadata", lambda _: provided)
+    monkeypatch.setattr(metadata, "metadata", lambda _: provided)
     return versions
 
 
