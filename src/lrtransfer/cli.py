@@ -64,6 +64,16 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"error: {message}. `{self.prog} --help` says more.\n")
 
 
+class _Version(argparse.Action):
+    """Prints the version, which is looked up only then."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        from importlib.metadata import version
+
+        print(parser.prog, version("lrtransfer"))
+        parser.exit()
+
+
 def _cores(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(
@@ -80,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="lrtransfer", description="Does the learning rate found on a small network transfer?"
     )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
     parser.set_defaults(
         params=Path("params.yaml"),
         scale=None,
