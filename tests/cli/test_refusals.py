@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+from pathlib import Path
+
 import pytest
 
 from lrtransfer.cli import main
@@ -46,3 +49,25 @@ def test_a_stage_of_an_unknown_experiment_is_refused(
 ) -> None:
     assert main(["stage", stage, "nope"]) == 1
     assert "error: unknown experiment 'nope'. Known: " in capsys.readouterr().err
+
+
+def test_it_says_its_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"lrtransfer {version('lrtransfer')}\n"
+
+
+@pytest.mark.parametrize("flag", ["--model", "--problem"])
+def test_a_study_s_model_without_a_study_is_one_line_with_both_remedies(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    flag: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["sharpness", flag, "gpt"]) == 1
+    assert capsys.readouterr().err == (
+        "error: 'gpt' is the name of a study's model, and params.yaml is not here. Write "
+        "module:function, or go to the study's folder.\n"
+    )

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[3]
 EXPERIMENT = "width_transfer_vision"
 _COPIED = ("Snakefile", "dvc.yaml", ".dvcignore", ".gitignore", "pyproject.toml", "README.md")
 _BIN = Path(sys.executable).parent
-# Seconds of a whole study under `dvc repro`, on cores that others use too: only a hang takes longer
+# Seconds: for a whole study under `dvc repro` on cores that others use too; only a hang is longer.
 _PATIENCE = 900
 
 TINY: dict[str, Any] = {

@@ -62,7 +62,7 @@ class ReportFigure:
         image = Image.open(io.BytesIO(self.png)).convert("RGB")
         image = image.quantize(64, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
         buffer = io.BytesIO()
-        image.convert("RGB").save(buffer, format="WEBP", lossless=True, quality=80)
+        image.convert("RGB").save(buffer, format="WEBP", lossless=True, quality=100)
         return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
 
 

@@ -232,25 +232,26 @@ def coordcheck(options: Namespace) -> None:
 
 def sharpness(options: Namespace) -> None:
     """Print the largest eigenvalues of a saved model's curvature."""
+    about, model = None, options.model
+    if model is None and options.file is None:
+        raise ValueError("nothing is named. Give a file, or --model.")
+    of_study = model is not None and ":" not in model
+    if of_study and not options.params.is_file():
+        raise ValueError(
+            f"{model!r} is the name of a study's model, and {options.params} is not here. "
+            "Write module:function, or go to the study's folder."
+        )
     import torch
 
     from lrtransfer.study.spectra import saved_model
     from lrtransfer.study.workflow.answers import eigenvalues_json, eigenvalues_text
 
     torch.set_num_threads(1)
-    about, model = None, options.model
-    if model is None and options.file is None:
-        raise ValueError("nothing is named. Give a file, or --model.")
     if model is None:
         problem, about = saved_model.from_checkpoint(options.file, options.samples)
-    elif ":" not in model:
+    elif of_study:
         from lrtransfer.study.workflow.outside_check import at_start
 
-        if not options.params.is_file():
-            raise ValueError(
-                f"{model!r} is the name of a study's model, and {options.params} is not here. Go "
-                "to the study's folder, or write MODULE:FUNCTION."
-            )
         problem = at_start(all_selected(options).plan, model, options.samples)
     elif options.samples is not None:
         raise ValueError("--samples is for the study's own; the batch is what --model returns")
