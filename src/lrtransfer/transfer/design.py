@@ -25,8 +25,9 @@ Array = npt.NDArray[np.float64]
 
 RATES = (5, 7, 9)
 HALF_WINDOWS = (1.0, 1.5, 2.0, 3.0)
-#: The static plan, the study's own: how many rates, halves of a window, seeds.
-STATIC_RATES, STATIC_HALVES, STATIC_SEEDS = (5, 7), (1.0, 1.5, 2.0, 3.0, 4.0), 5
+#: The static plan, the study's own: seeds; rates and their steps, and the widest half of a window.
+STATIC_SEEDS = 5
+STATIC_RATES, STATIC_STEPS, STATIC_WIDEST = (5, 7), (0.5, 0.75, 1.0, 1.5, 2.0), 4.5
 #: Runs of a size at which its windows are compared, and in how many studies.
 _COMPARED_RUNS = 25
 _CHOOSING_STUDIES = 24
@@ -161,7 +162,7 @@ def static(pilot: Pilot, sizes: Sequence[float], *, follow: bool = True) -> Grid
 
     The window is about the line between the optima of the pilot's smallest and largest size, or
     about their mean where they differ by less than an octave. Its breadth is the valley's: of five
-    or seven rates over a half of 1 to 4 octaves those that tell the drift best at equal cost.
+    or seven rates in steps of 1/2 to 2 octaves those that tell the drift best at equal cost.
 
     Args:
         pilot: of the arm.
@@ -174,7 +175,8 @@ def static(pilot: Pilot, sizes: Sequence[float], *, follow: bool = True) -> Grid
     optima = {size: (first + last) / 2 if near else pilot.optimum(size) for size in sizes}
     tried = [
         expected(pilot, _grid(optima, half, rates, follow=follow), studies=_CHOOSING_STUDIES)
-        for rates, half in product(STATIC_RATES, STATIC_HALVES)
+        for rates, step in product(STATIC_RATES, STATIC_STEPS)
+        if (half := step * (rates - 1) / 2) <= STATIC_WIDEST
     ]
     return min(tried, key=lambda own: (own.open > MOST_OPEN, own.at_equal_cost())).grid
 
