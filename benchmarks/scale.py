@@ -23,8 +23,7 @@ from lrtransfer.study.workflow.start import select
 from lrtransfer.study.workflow.targets import Targets
 
 EXPERIMENT = "width_transfer_vision"
-# Learning rates and seeds of 2 arms at 5 widths: 400 runs, as the core study has, and 10 and 100 times
-# as many.
+# Learning rates and seeds of 2 arms at 5 widths: 400 runs, as the core study has, 4,000 and 40,000.
 SIZES = ((40, 1), (40, 10), (100, 40))
 # Of the largest study, for each group of stages: milliseconds of one core for a run, and megabytes.
 LIMITS = {
@@ -104,6 +103,7 @@ def _stages(root: Path, rates: int, seeds: int) -> list[dict[str, Any]]:
         if stage == "no-op" and "Nothing to be done" not in output:
             raise RuntimeError(f"a finished study has something to do:\n{output[-2000:]}")
         rows.append({"runs": len(chosen.plan.runs), "stage": stage} | row)
+        print(rows[-1], file=sys.stderr, flush=True)
     return rows
 
 
@@ -160,7 +160,7 @@ def _pretend_finished(root: Path, plan: Plan) -> None:
         targets.each(targets.run_tables),
         targets.each(targets.spectra_tables),
         targets.all_estimates,
-        [str(Layout().claims), str(Layout().metrics)],
+        targets.ledger,
         targets.each(targets.figures),
         targets.each(targets.figures_sums),
         [str(Layout().report)],
