@@ -54,7 +54,7 @@ class Losses:
     @cached_property
     def logarithmic(self) -> Mask:
         """Whether (...) the log of the loss is the height: every loss is positive."""
-        return ~(np.isfinite(self.trained) & (self.trained <= 0)).any((-2, -1))
+        return np.asarray(~(np.isfinite(self.trained) & (self.trained <= 0)).any((-2, -1)))
 
     @cached_property
     def height(self) -> Array:

@@ -126,7 +126,7 @@ def bottom(
         raise ValueError("log2_rate must be an increasing axis: sort it and drop repeated rates")
     width = np.asarray(bandwidth, dtype=np.float64)
     if not np.all(width > 0):
-        raise ValueError(f"bandwidth must be positive octaves, not {bandwidth}")
+        raise ValueError(f"bandwidth must be positive octaves, not {width.min():g}")
     usable = np.isfinite(height)
     lowest = np.argmin(np.where(usable, height, np.inf), axis=-1)
     floor = np.take_along_axis(np.where(usable, height, 0.0), lowest[..., None], -1)
@@ -189,7 +189,7 @@ class _Local:
         points = (weight > _NEGLIGIBLE).sum(-1)
         held = np.where(points[..., None] <= np.arange(4), 1e9, 1e-10)
         normal = weighted @ design + held[..., None] * np.eye(4)
-        found = np.linalg.solve(normal, weighted @ rise[..., None])[..., 0]
+        found = np.linalg.solve(normal, weighted @ rise[..., None])[..., 0].astype(np.float64)
         return cls(design, weight, rise, normal, found, form)
 
     @property
@@ -204,7 +204,7 @@ class _Local:
             else:
                 steep = curved - np.sign(slope) * lopsided
                 vertex = np.where(steep > 1e-12, -slope / (2 * steep), -np.sign(slope))
-        return np.nan_to_num(vertex)
+        return np.asarray(np.nan_to_num(vertex))
 
     @property
     def points(self) -> npt.NDArray[np.int64]:
@@ -217,13 +217,13 @@ class _Local:
         weighted = np.swapaxes(self.design * self.weight[..., None], -1, -2)
         slope = np.linalg.solve(self.normal, weighted)[..., 1, :]
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.nan_to_num(-slope / (2 * self.found[..., 2, None]))
+            return np.asarray(np.nan_to_num(-slope / (2 * self.found[..., 2, None])))
 
     @property
     def misfit(self) -> Array:
         """Sum of squared residuals (...) of the points that bear on it."""
         residual = self.rise - (self.design @ self.found[..., None])[..., 0]
-        return np.where(self.weight > _NEGLIGIBLE, residual**2, 0.0).sum(-1)
+        return np.asarray(np.where(self.weight > _NEGLIGIBLE, residual**2, 0.0).sum(-1))
 
 
 def _cubed(values: Array) -> Array:
