@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -11,22 +12,26 @@ from .shapes import CELLS
 TABLE = Path(__file__).parents[2] / "docs" / "coverage.csv"
 
 #: Where coverage is known to fall short; docs/statistics.md says why. The table has the numbers.
-MISSED = {("kink", "regret"), ("edge", "optimum"), ("wall, little noise", "optimum")}
+MISSED = {
+    ("kink", "regret"),
+    ("edge", "optimum"),
+    ("wall", "optimum"),
+    ("wall, little noise", "optimum"),
+}
 
 
-def held(found: pd.DataFrame) -> None:
-    """Assert that no cell outside of `MISSED` covers less than it may by chance."""
-    for row in found.to_dict("records"):
-        at_least = 0.85 if "cliff" in row["cell"] or "flat" in row["cell"] else 0.9
-        chance = 3 * (at_least * (1 - at_least) / row["studies"]) ** 0.5
-        if (row["cell"], row["quantity"]) not in MISSED:
-            assert row["coverage"] >= at_least - chance, row
+def short(found: pd.DataFrame) -> set[tuple[str, str]]:
+    """Return the cells and quantities that cover less than they may by chance."""
+    at_least = np.where(found["cell"].str.contains("cliff|flat"), 0.85, 0.9)
+    chance = 3 * (at_least * (1 - at_least) / found["studies"]) ** 0.5
+    less = found[~(found["coverage"] >= at_least - chance)]
+    return set(zip(less["cell"], less["quantity"], strict=True))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("cell", ["quadratic", "15 % missing", "steep and cliff", "flat bottom"])
 def test_four_sizes_of_three_seeds_are_covered(cell: str) -> None:
-    held(summary(tried(cell, sizes=4, seeds=3, studies=30)))
+    assert short(summary(tried(cell, sizes=4, seeds=3, studies=30))) <= MISSED
 
 
 @pytest.mark.long
@@ -34,10 +39,22 @@ def test_four_sizes_of_three_seeds_are_covered(cell: str) -> None:
 @pytest.mark.parametrize("sizes", [2, 3, 4, 6])
 @pytest.mark.parametrize("seeds", [1, 3, 5, 10])
 def test_every_cell_is_covered(cell: str, sizes: int, seeds: int) -> None:
-    held(summary(tried(cell, sizes, seeds, studies=400)))
+    assert short(summary(tried(cell, sizes, seeds, studies=400))) <= MISSED
+
+
+def test_the_committed_table_falls_short_where_it_is_said_and_nowhere_else() -> None:
+    assert short(pd.read_csv(TABLE)) == MISSED
+
+
+def test_a_false_support_at_the_threshold_is_rare_on_every_valley_of_the_committed_table() -> None:
+    drifts = pd.read_csv(TABLE).query("quantity == 'drift'")
+    assert (drifts.groupby("cell")["false_support"].mean() <= 0.05).all()
 
 
 def test_the_committed_table_has_every_cell_and_no_interval_without_width() -> None:
     table = pd.read_csv(TABLE)
+    columns = table[["cell", "sizes", "seeds"]].drop_duplicates()
+    assert len(columns) == len(CELLS) * 16
     assert set(table["cell"]) == set(CELLS)
+    assert table["studies"].min() >= 200
     assert (table["half_width"].dropna() > 0).all()

@@ -1,11 +1,12 @@
 """The power law on planted optima, in one axis and in several."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
 import pytest
 
-from lrtransfer.transfer.laws import ASSUMED_FREEDOM, Law, fit
+from lrtransfer.transfer.laws import ASSUMED_FREEDOM, Law, fit, fits
 from lrtransfer.transfer.sweeps import Sweep
 
 from .frames import Array
@@ -27,6 +28,25 @@ def two_axes() -> list[Sweep]:
         swept({"width": n, "batch": b}, -6 - 0.5 * np.log2(n / 64) + 0.25 * np.log2(b / 16))
         for n, b in product((32, 64, 128), (16, 64, 256))
     ]
+
+
+def test_many_arms_at_once_are_those_one_by_one() -> None:
+    uneven = np.sort(np.random.default_rng(0).uniform(-9, -1, 11))
+    arms = [
+        [swept({"width": n}, -5.0 - i / 4) for i, n in enumerate((32, 64, 128))],
+        [
+            swept({"width": n}, -4.0, seeds, grid=uneven)
+            for n, seeds in ((48, 2), (96, 1), (192, 5))
+        ],
+        [swept({"width": 64}, -6.0, seeds=1, grid=GRID[::2])],
+    ]
+    for arm, law in zip(arms, fits(arms), strict=True):
+        alone = fit([replace(sweep) for sweep in arm])
+        assert law.vertices.bandwidth == alone.vertices.bandwidth
+        for term, found in law.terms.items():
+            expected = alone.terms[term]
+            assert found.value == pytest.approx(expected.value, abs=1e-12)
+            assert found.half_width(0.05) == pytest.approx(expected.half_width(0.05), abs=1e-12)
 
 
 def test_each_axis_has_its_exponent() -> None:

@@ -75,6 +75,20 @@ def test_a_seed_left_out_leaves_the_others() -> None:
     assert np.array_equal(sweep.without(1).loss, sweep.loss[[0, 2]])
 
 
+def test_all_seeds_left_out_at_once_are_each_left_out_in_turn() -> None:
+    rng = np.random.default_rng(0)
+    loss = np.exp(rng.standard_normal((4, 7)))
+    loss[rng.random(loss.shape) < 0.2] = np.nan
+    diverged = rng.random(loss.shape) < 0.2
+    sweep = Sweep("a", {"width": 8}, (0, 1, 2, 3), np.arange(7.0), loss, diverged)
+    at = np.array([0.5, 3.0, 4.7])
+    for seed in sweep.seeds:
+        alone = sweep.without(seed)
+        left = sweep.runs.left_out
+        assert left.means[seed] == pytest.approx(alone.means, abs=1e-12, nan_ok=True)
+        assert left.mean_at(at)[seed] == pytest.approx(alone.mean_loss_at(at), nan_ok=True)
+
+
 def test_row_order_does_not_matter() -> None:
     runs = make_runs(parabola(lambda width, seed: 0.3))
     shuffled = first(runs.sample(frac=1, random_state=0))

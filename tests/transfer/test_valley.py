@@ -1,10 +1,8 @@
 import numpy as np
 import pytest
 
-from lrtransfer.transfer.curves import loss_at
 from lrtransfer.transfer.valley import bottom, rate_means
 
-from .frames import Array
 from .shapes import flat, quadratic, soft_kink, steep_right
 
 GRID = np.arange(-4.0, 5.0)
@@ -92,6 +90,15 @@ def test_a_grid_that_does_not_increase_and_no_bandwidth_are_refused() -> None:
         bottom(GRID, np.zeros(9), 0.0)
 
 
+def test_rates_bandwidths_and_valleys_of_their_own_are_those_one_by_one() -> None:
+    grids = np.stack([GRID, 0.5 * GRID + 1])
+    heights = 0.2 * (grids - np.array([[0.3], [0.9]])) ** 2 + 0.02 * np.cos(5 * grids)
+    together = bottom(grids, heights, np.array([3.1, 1.6]))
+    for row, width in enumerate((3.1, 1.6)):
+        alone = bottom(grids[row], heights[row], width)
+        assert together.position[row] == pytest.approx(alone.position, abs=1e-12)
+
+
 def test_means_over_seeds_are_freed_of_which_are_missing() -> None:
     rng = np.random.default_rng(1)
     rates, seeds = rng.standard_normal(6), rng.standard_normal((4, 1))
@@ -102,38 +109,3 @@ def test_means_over_seeds_are_freed_of_which_are_missing() -> None:
     assert np.diff(rate_means(holed)) == pytest.approx(np.diff(rates), abs=1e-6)
     holed[:, 4] = np.nan
     assert np.isnan(rate_means(holed)[4])
-
-
-def none(length: int = 9) -> Array:
-    return np.zeros(length)
-
-
-def test_interpolation_is_exact_for_a_log_parabola() -> None:
-    loss = np.exp(0.1 * (GRID - 0.3) ** 2)
-    at = np.array([-0.5, 0.3, 1.7])
-    found = loss_at(GRID, loss, none() > 0, at)
-    assert found == pytest.approx(np.exp(0.1 * (at - 0.3) ** 2))
-
-
-def test_losses_of_any_sign_are_interpolated_as_they_are() -> None:
-    loss = 0.1 * (GRID - 0.3) ** 2 - 5
-    assert loss_at(GRID, loss, none() > 0, [0.3], logarithmic=False) == pytest.approx([-5.0])
-
-
-def test_the_monotone_curve_never_leaves_a_cell() -> None:
-    loss = np.exp(np.abs(GRID))
-    assert loss_at(GRID, loss, none() > 0, [0.5], shape="monotone") >= 1.0
-
-
-def test_interpolation_next_to_a_cliff_is_not_bent_by_it() -> None:
-    loss = np.exp(0.1 * (GRID - 0.3) ** 2)
-    wall = GRID > 2
-    walled = np.where(wall, 1e6, loss)
-    inside = loss_at(GRID, walled, wall, [0.7])
-    assert inside == pytest.approx(loss_at(GRID, loss, none() > 0, [0.7]))
-    between = loss_at(GRID, walled, wall, [2.5])
-    assert between == pytest.approx(np.sqrt(loss[GRID == 2] * 1e6))
-
-
-def test_interpolation_never_extrapolates() -> None:
-    assert np.isnan(loss_at(GRID, np.exp(GRID), none() > 0, [-4.1, 4.1])).all()

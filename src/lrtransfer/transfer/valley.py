@@ -126,7 +126,7 @@ def bottom(
         raise ValueError("log2_rate must be an increasing axis: sort it and drop repeated rates")
     width = np.asarray(bandwidth, dtype=np.float64)
     if not np.all(width > 0):
-        raise ValueError(f"bandwidth must be positive octaves, not {width}")
+        raise ValueError(f"bandwidth must be positive octaves, not {width.min():g}")
     usable = np.isfinite(height)
     lowest = np.argmin(np.where(usable, height, np.inf), axis=-1)
     floor = np.take_along_axis(np.where(usable, height, 0.0), lowest[..., None], -1)
@@ -189,8 +189,8 @@ class _Local:
         points = (weight > _NEGLIGIBLE).sum(-1)
         held = np.where(points[..., None] <= np.arange(4), 1e9, 1e-10)
         normal = weighted @ design + held[..., None] * np.eye(4)
-        found = np.linalg.solve(normal, weighted @ rise[..., None])[..., 0]
-        return cls(design, weight, rise, normal, np.asarray(found, dtype=np.float64), form)
+        found = np.linalg.solve(normal, weighted @ rise[..., None])[..., 0].astype(np.float64)
+        return cls(design, weight, rise, normal, found, form)
 
     @property
     def vertex(self) -> Array:
@@ -223,7 +223,7 @@ class _Local:
     def misfit(self) -> Array:
         """Sum of squared residuals (...) of the points that bear on it."""
         residual = self.rise - (self.design @ self.found[..., None])[..., 0]
-        return np.where(self.weight > _NEGLIGIBLE, residual**2, 0.0).sum(-1)
+        return np.asarray(np.where(self.weight > _NEGLIGIBLE, residual**2, 0.0).sum(-1))
 
 
 def _cubed(values: Array) -> Array:
