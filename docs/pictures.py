@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from lrtransfer.theory.edge_of_stability import Drift, constant_rate, fixed_exce
 from lrtransfer.theory.edge_of_stability_tuned import Start, simulate_tuned
 
 FOLDER = Path(__file__).parent / "pictures"
+BENCHMARK = Path(__file__).parents[1] / "results/benchmarks/training.json"
 LAYERS = {"0": "input layer", "2": "hidden layer", "4": "output"}
 COLOURS = dict(zip(LAYERS, sns.color_palette("colorblind"), strict=False))
 
@@ -87,7 +89,24 @@ def edge(path: Path) -> None:
     figure.savefig(path, dpi=130)
 
 
+def text_memory(path: Path) -> None:
+    """Draw the peak memory of preparing a text over its size, as measured."""
+    rows = json.loads(BENCHMARK.read_text(encoding="utf-8"))["rows"]
+    texts = [row for row in rows if row["what"] == "text"]
+    figure = Figure(figsize=(5, 3), layout="constrained")
+    panel = figure.subplots()
+    for tokens, marker in {"bytes": "o", "bpe": "s"}.items():
+        own = sorted((r["megabytes"], r["peak_mb"]) for r in texts if r["tokens"] == tokens)
+        panel.plot(*zip(*own, strict=True), marker=marker, label=tokens)
+    panel.axhline(1000, color="0.4", linewidth=0.8)
+    panel.annotate("limit", (10, 1000), xytext=(0, -12), textcoords="offset points")
+    panel.set(xscale="log", xlabel="text (MB)", ylabel="peak memory (MB)", ylim=(0, 1100))
+    panel.legend(frameon=False)
+    figure.savefig(path, dpi=130)
+
+
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
     coordinates(FOLDER / "coordinates.png")
     edge(FOLDER / "edge.png")
+    text_memory(FOLDER / "text-memory.png")

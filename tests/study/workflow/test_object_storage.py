@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from lrtransfer.study.workflow.object_storage import be_its_copies
-from tests.study.workflow.project import Project
+from tests.study.workflow.project import EXPERIMENT, Project
 from tests.study.workflow.s3 import BUCKET, OnStore, Store
 
 # A job starts in an empty folder with what git knows, as executors hand it over, and nothing else.
@@ -38,18 +41,33 @@ def store() -> Iterator[Store]:
 
 
 def snakemake(project: OnStore, store: Store, base: Path, *options: str) -> str:
-    access = ("endpoint-url", store.url, "access-key", "test", "secret-key", "test")
-    said = dict(zip(access[::2], access[1::2], strict=True))
-    return project.run(
-        *("python", "-m", "snakemake", "--executor", "cluster-generic"),
+    command = [
+        *(sys.executable, "-m", "snakemake", "--executor", "cluster-generic"),
         *("--cluster-generic-submit-cmd", f"{base}/submit"),
         *("--cluster-generic-status-cmd", f"{base}/status"),
         *("--jobs", "2", "--local-cores", "1", "--seconds-between-status-checks", "1"),
         *("--default-storage-provider", "s3", "--default-storage-prefix", f"s3://{BUCKET}/study"),
-        *("--shared-fs-usage", "none", "--keep-storage-local-copies", "--verbose"),
-        *(part for name, value in said.items() for part in (f"--storage-s3-{name}", value)),
-        *options,
-    ).stdout
+        *("--shared-fs-usage", "none", "--keep-storage-local-copies"),
+    ]
+    said = {"ENDPOINT_URL": store.url, "ACCESS_KEY": "test", "SECRET_KEY": "test"}
+    environment = project.environment
+    # The plugin may lie where the caller put it.
+    paths = (environment["PYTHONPATH"], os.environ.get("PYTHONPATH", ""))
+    environment |= {"PYTHONPATH": os.pathsep.join(paths)}
+    environment |= {f"SNAKEMAKE_STORAGE_S3_{name}": value for name, value in said.items()}
+    done = subprocess.run(
+        [*command, *options],
+        cwd=project.root,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=1500,
+        check=False,
+    )
+    logs = "".join(path.read_text() for path in base.glob("pod-*/log"))
+    assert done.returncode == 0, done.stdout + logs
+    return done.stdout
 
 
 @pytest.mark.long
@@ -68,7 +86,9 @@ def test_jobs_without_a_shared_file_system_make_the_same_study(
     head = OnStore(Project.create(tmp_path / "head").root)
     head.run("git", "init", "-q")
     head.run("git", "add", "-A")
-    snakemake(head, store, tmp_path)
+    tables = f"tables_{EXPERIMENT}"
+    snakemake(head, store, tmp_path, tables)
+    assert (head.root / f"results/tables/{EXPERIMENT}.runs.parquet").is_file()
     runs = sorted(Path(name).name for name in store.objects() if "/results/runs/" in name)
     assert len(runs) == 4
     # Trained elsewhere: here no run was ever unfinished work.
@@ -79,7 +99,7 @@ def test_jobs_without_a_shared_file_system_make_the_same_study(
     other = OnStore(Project.create(tmp_path / "other").root)
     other.run("git", "init", "-q")
     other.run("git", "add", "-A")
-    assert "Nothing to be done" in snakemake(other, store, tmp_path, "--dry-run")
+    assert "Nothing to be done" in snakemake(other, store, tmp_path, "--dry-run", tables)
     store.client.delete_object(Bucket=BUCKET, Key=f"study/results/runs/{runs[0]}")
     snakemake(other, store, tmp_path, "train_all")
     again = store.client.get_object(Bucket=BUCKET, Key=f"study/results/runs/{runs[0]}")["Body"]
