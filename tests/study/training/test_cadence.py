@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lrtransfer.study.evidence.tables import runs_and_curves
-from lrtransfer.study.plan.expand import DEFAULT_SHARE, Run
+from lrtransfer.study.plan.expand import Run
 from lrtransfer.study.plan.run_config import MeasureConfig
+from lrtransfer.study.plan.settings import DEFAULT_SHARE
 from lrtransfer.study.storage.paths import Layout
 from lrtransfer.study.training.cadence import Cadence
 from lrtransfer.study.training.resume import load_state, save_state
