@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -165,10 +166,10 @@ def with_a_process_group(given: Names) -> Names:
     """The network, and a group of this process alone, over which FSDP2 shards."""
     from torch import distributed
     from torch.distributed.device_mesh import init_device_mesh
-    from torch.distributed.distributed_c10d import HashStore
     from torch.distributed.fsdp import fully_shard
 
-    distributed.init_process_group("gloo", store=HashStore(), rank=0, world_size=1)
+    meeting = f"file://{Path.cwd()}/meet"
+    distributed.init_process_group("gloo", init_method=meeting, rank=0, world_size=1)
     mesh = init_device_mesh("cpu", (1,))
     shard = partial(fully_shard, mesh=mesh)
     return with_network(given) | {"fully_shard": shard, "dist": distributed}
