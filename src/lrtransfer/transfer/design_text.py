@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 
 from lrtransfer.transfer.design import Design
 
@@ -70,6 +71,10 @@ def lines(design: Design, axis: str, arm: str) -> Iterator[str]:
         yield f"{axis} {size:g}: {design.seeds[size]} seeds at rates {values}"
 
 
+#: Of an octave, in a step of a written axis.
+_MOST_PARTS = 100
+
+
 def span(start: float, end: float, step: float) -> str:
     """Return an axis as params.yaml writes it.
 
@@ -82,8 +87,14 @@ def span(start: float, end: float, step: float) -> str:
         >>> from lrtransfer.transfer.design_text import span
         >>> span(-1.25, -0.25, 0.5)
         '2^-1.25 .. 2^-0.25 by 0.5'
+        >>> span(-2, 2, 4 / 6)
+        '2^-2 .. 2^2 by 2/3'
     """
-    return f"2^{start:g} .. 2^{end:g} by {step:g}"
+    written = f"{step:g}"
+    # Such a step as 2/3 meets the end as a fraction alone.
+    if float(written) != step:
+        written = str(Fraction(step).limit_denominator(_MOST_PARTS))
+    return f"2^{start:g} .. 2^{end:g} by {written}"
 
 
 def costs(given: Sequence[str]) -> float | Mapping[float, float]:
