@@ -164,7 +164,7 @@ class BatchedRuns:
         steps = range(self.step, first.config.steps)
         order = (torch.cat([run.order(step) for run in of_seed.values()]) for step in steps)
         for step, pair in zip(steps, first.examples.batches(order), strict=True):
-            inputs, targets = (part.unflatten(0, (len(seeds), -1)) for part in pair)
+            inputs, targets = (part.view(len(seeds), -1, *part.shape[1:]) for part in pair)
             if first.augment is not None:
                 random = (streams.generator("augmentation", seed, step) for seed in seeds)
                 inputs = torch.stack(list(map(first.augment, inputs, random)))
