@@ -30,3 +30,10 @@ def test_too_slow_or_too_large_a_stage_is_named() -> None:
         rows[-1 - [row["stage"] for row in reversed(rows)].index("estimates")][field] = value
         (line,) = missed(rows)
         assert line.startswith("refit of 10000 runs")
+
+
+def test_a_stage_of_which_each_run_costs_more_where_there_are_more_is_named() -> None:
+    rows = _rows()
+    rows[-1]["growth"] = 1.2
+    (line,) = missed(rows)
+    assert line == "no-op grows by the power 1.2 of the number of runs"

@@ -45,9 +45,9 @@ def snakemake(project: OnStore, store: Store, base: Path, *options: str) -> str:
         *(sys.executable, "-m", "snakemake", "--executor", "cluster-generic"),
         *("--cluster-generic-submit-cmd", f"{base}/submit"),
         *("--cluster-generic-status-cmd", f"{base}/status"),
-        *("--jobs", "2", "--local-cores", "1", "--seconds-between-status-checks", "1"),
+        *("--shared-fs-usage", "none", "--jobs", "2"),
+        *("--local-cores", "1", "--seconds-between-status-checks", "1"),
         *("--default-storage-provider", "s3", "--default-storage-prefix", f"s3://{BUCKET}/study"),
-        *("--shared-fs-usage", "none", "--keep-storage-local-copies"),
     ]
     said = {"ENDPOINT_URL": store.url, "ACCESS_KEY": "test", "SECRET_KEY": "test"}
     environment = project.environment
@@ -88,12 +88,14 @@ def test_jobs_without_a_shared_file_system_make_the_same_study(
     head.run("git", "add", "-A")
     tables = f"tables_{EXPERIMENT}"
     snakemake(head, store, tmp_path, tables)
-    assert (head.root / f"results/tables/{EXPERIMENT}.runs.parquet").is_file()
+    assert f"study/results/tables/{EXPERIMENT}.runs.parquet" in store.objects()
     runs = sorted(Path(name).name for name in store.objects() if "/results/runs/" in name)
     assert len(runs) == 4
     # Trained elsewhere: here no run was ever unfinished work.
     assert not list((head.root / ".lrtransfer").rglob("run.parquet"))
     assert len(list(tmp_path.glob("pod-*/.lrtransfer/jobs/results/runs/*/run.parquet"))) == 4
+
+    before = losses(content(store, runs[0]), tmp_path)
 
     # Another folder finds all of it in the bucket: nothing trains, one lost file alone is made.
     other = OnStore(Project.create(tmp_path / "other").root)
@@ -102,12 +104,16 @@ def test_jobs_without_a_shared_file_system_make_the_same_study(
     assert "Nothing to be done" in snakemake(other, store, tmp_path, "--dry-run", tables)
     store.client.delete_object(Bucket=BUCKET, Key=f"study/results/runs/{runs[0]}")
     snakemake(other, store, tmp_path, "train_all")
-    again = store.client.get_object(Bucket=BUCKET, Key=f"study/results/runs/{runs[0]}")["Body"]
-    mine = head.root / "results/runs" / runs[0]
-    assert losses(again.read(), tmp_path) == losses(mine.read_bytes(), tmp_path)
+    assert losses(content(store, runs[0]), tmp_path) == before
     trained = tmp_path.glob("pod-*/.lrtransfer/jobs/results/runs/*/run.parquet")
     names = [path.parent.name for path in trained]
     assert len(names) > 4 and {names.count(Path(run).stem) for run in runs[1:]} <= {1, 2}
+
+
+def content(store: Store, run: str) -> bytes:
+    found = store.client.get_object(Bucket=BUCKET, Key=f"study/results/runs/{run}")["Body"].read()
+    assert isinstance(found, bytes)
+    return found
 
 
 def losses(content: bytes, folder: Path) -> list[float | None]:
