@@ -62,6 +62,11 @@ def test_a_first_run_makes_figures_claims_and_a_report(done: OwnStudy) -> None:
     for file in ("figures/width/optima.png", "figures/second/optima.png", "report.html"):
         assert (done.root / "results" / file).is_file(), file
     assert "optimum_stays" in (done.root / "results/claims.json").read_text()
+    report = (done.root / "results/report.html").read_text()
+    assert "1 claim was put to the test" in report
+    # What repeats it is a command of this folder, which has no Makefile.
+    assert ">lrtransfer run --scale laptop --experiments second<" in report
+    assert "make study" not in report
 
 
 def test_nothing_runs_where_nothing_changed_nor_for_a_comment(done: OwnStudy) -> None:
