@@ -119,7 +119,7 @@ class Stacked:
     @cached_property
     def _tried(self) -> npt.NDArray[np.bool_]:
         """The rates (N, L) at which there are runs."""
-        return self._filled(lambda runs: runs.tried) == 1
+        return np.asarray(self._filled(lambda runs: runs.tried) == 1)
 
     @cached_property
     def _alike(self) -> list[tuple[Places, Losses]]:
