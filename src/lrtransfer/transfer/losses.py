@@ -92,7 +92,7 @@ class Losses:
         """
         at = where[..., None, :] if where.ndim > 1 else where
         curves = self._smooth if shape == "smooth" else self._monotone
-        there = np.isfinite(self.counted).any(-1)[..., None]
+        there = np.isfinite(self.counted).any(-1, keepdims=True)
         total = np.where(there, curves(at), 0.0).sum(-2)
         return np.asarray(total / there.sum(-2))
 
