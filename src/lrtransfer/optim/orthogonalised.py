@@ -147,7 +147,8 @@ def orthogonalised(
     for _ in range(steps):
         square = x @ x.T
         x = a * x + torch.addmm(square, square, square, beta=b, alpha=c) @ x
-    return x.T if tall else x
+    found: Tensor = x.T if tall else x
+    return found
 
 
 def _in_float32(plain: Tensor, slope: Tensor, mean: Tensor, group: dict[str, Any]) -> None:
