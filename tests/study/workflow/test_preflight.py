@@ -65,6 +65,13 @@ def test_an_option_that_the_optimizer_refuses_is_reported() -> None:
         check_runs(study_with(optimizer={"sgd": {"momentum": -1.0}}))
 
 
+@pytest.mark.parametrize("optimizer", ["muon", "muonh", "adamh"])
+def test_optimizers_of_matrices_pass(optimizer: str) -> None:
+    content = tiny_params()
+    tiny_grid(content)["arms"]["mup"] |= {"optimizer": optimizer}
+    check_runs(plan(parse_study(content)))
+
+
 def test_a_warm_up_longer_than_the_run_is_reported() -> None:
     with pytest.raises(StudyError, match=r"warmup_steps is 7\. Give 0 to 6"):
         check_runs(study_with(schedule={"constant": {"warmup_steps": 7}}))

@@ -154,13 +154,17 @@ def _try_replay(plan: Plan, config: RunConfig) -> None:
 
 
 def _optimizer(config: RunConfig) -> torch.optim.Optimizer:
-    """Return the run's optimizer over one hidden matrix, at the learning rate 1."""
-    # Not of zeros: such a one has no norm to keep.
-    group = {"params": [nn.Parameter(torch.ones(1, 1))], "role": "hidden", "relative_rate": 1.0}
+    """Return the run's optimizer over a hidden matrix and another, at the learning rate 1."""
+    groups = [
+        # Not of zeros: such a matrix has no norm to keep.
+        {"params": [nn.Parameter(torch.ones(1, 1))], "role": role, "relative_rate": 1.0}
+        for role in ("hidden", "output")
+    ]
     made: torch.optim.Optimizer = load("optimizer", config.optimizer)(
-        [group], **config.optimizer.options
+        groups, **config.optimizer.options
     )
-    made.param_groups[0]["lr"] = 1.0
+    for group in made.param_groups:
+        group["lr"] = 1.0
     return made
 
 
