@@ -60,12 +60,10 @@ def test_a_tuner_s_update_costs_its_price_and_curvature_is_priced_in_float32() -
 def test_runs_at_once_share_their_kernels_and_no_flops() -> None:
     card = Card(Stated(jobs=1))
     small, large = config(8), config(8192, batch_size=4096)
-    ten = {"batched": 10}
-    assert card.update(replace(small, **ten), SIZES) == pytest.approx(
-        card.update(small, SIZES) / 10
-    )
-    assert card.update(replace(large, **ten), SIZES) == card.update(large, SIZES)
-    assert card.gradient(replace(small, **ten), SIZES, 8) == card.gradient(small, SIZES, 8)
+    ten_small, ten_large = replace(small, batched=10), replace(large, batched=10)
+    assert card.update(ten_small, SIZES) == pytest.approx(card.update(small, SIZES) / 10)
+    assert card.update(ten_large, SIZES) == card.update(large, SIZES)
+    assert card.gradient(ten_small, SIZES, 8) == card.gradient(small, SIZES, 8)
 
 
 @pytest.mark.slow
