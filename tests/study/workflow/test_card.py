@@ -57,6 +57,15 @@ def test_a_tuner_s_update_costs_its_price_and_curvature_is_priced_in_float32() -
     assert card.gradient(mixed, SIZES, 256) == card.update(plain, SIZES)
 
 
+def test_runs_at_once_share_their_kernels_and_no_flops() -> None:
+    card = Card(Stated(jobs=1))
+    small, large = config(8), config(8192, batch_size=4096)
+    ten_small, ten_large = replace(small, batched=10), replace(large, batched=10)
+    assert card.update(ten_small, SIZES) == pytest.approx(card.update(small, SIZES) / 10)
+    assert card.update(ten_large, SIZES) == card.update(large, SIZES)
+    assert card.gradient(ten_small, SIZES, 8) == card.gradient(small, SIZES, 8)
+
+
 @pytest.mark.slow
 def test_the_gpu_scale_fits_into_a_day_of_one_card() -> None:
     """All three papers, with all their experiments, by the numbers of params.yaml."""
