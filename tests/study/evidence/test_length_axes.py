@@ -20,7 +20,7 @@ from lrtransfer.study.figures.tables import Arm, Settings, Tables
 from lrtransfer.study.report import tables as reported
 from lrtransfer.study.storage.tables import write_table
 from lrtransfer.study.workflow.start import select
-from lrtransfer.study.workflow.targets import table_settings
+from lrtransfer.study.workflow.stored import table_settings
 from lrtransfer.transfer.size import Axis
 from tests.tiny import PARAMS, real_params
 from tests.transfer.frames import make_runs, parabola

@@ -134,7 +134,7 @@ def test_no_run_has_a_part_for_which_it_did_not_ask() -> None:
 
 
 # That of `batched` is the job's: it lies around trainers (`training/test_batched_sweep.py`).
-@pytest.mark.parametrize("part", OTHERS.keys() - {"batched"})
+@pytest.mark.parametrize("part", sorted(OTHERS.keys() - {"batched"}))
 def test_the_trainer_refuses_to_go_without_a_part_that_the_table_lacks(
     monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
