@@ -36,11 +36,17 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.slow
-def test_committed_figures_are_what_the_committed_tables_give(clone: Path) -> None:
+def test_committed_figures_are_what_the_committed_tables_give(
+    clone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     committed = sorted((RESULTS / "figures").glob("*/*.png"))
     assert committed
     shutil.rmtree(clone / "results" / "figures")
     assert main(["figures", "--experiments", "all"]) == 0
+    said = capsys.readouterr().err
+    for name in select(Path("params.yaml"), experiments="all").plan.experiments:
+        stored = (clone / Layout().table(name, "runs")).is_file()
+        assert (f"left out {name}: it was not run" in said) is not stored
     for picture in committed:
         drawn = clone / picture.relative_to(ROOT)
         assert describe(drawn).fingerprint == describe(picture).fingerprint, picture.name

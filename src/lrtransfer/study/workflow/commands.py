@@ -119,14 +119,19 @@ def status(options: Namespace) -> None:
 
 
 def figures(options: Namespace) -> None:
-    """Redraw figures and report from stored results."""
+    """Redraw figures and report from stored results; of several experiments those that have any."""
     from lrtransfer.study.workflow.reporting import draw_figures, write_report
+    from lrtransfer.study.workflow.stored import drawable
 
     chosen = selected(options)
+    plan = drawable(chosen.plan, chosen.layout)
     for name in chosen.plan.experiments:
-        draw_figures(chosen.plan, chosen.layout, name)
+        if name not in plan.experiments:
+            print(f"left out {name}: it was not run", file=sys.stderr)
+            continue
+        draw_figures(plan, chosen.layout, name)
         print(f"drew {chosen.layout.figures(name)}", file=sys.stderr)
-    write_report(chosen.plan, chosen.layout)
+    write_report(plan, chosen.layout)
     print(f"wrote {chosen.layout.report}", file=sys.stderr)
 
 

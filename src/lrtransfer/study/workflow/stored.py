@@ -5,6 +5,7 @@ Snakemake reads the Snakefile in every job, so this imports neither torch nor pa
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,14 @@ def estimate_files(plan: Plan, layout: Layout, experiment: str) -> list[Path]:
     if len(size_of(grid)[1]) > 1:
         files.append(layout.forecasts(experiment))
     return files
+
+
+def drawable(plan: Plan, layout: Layout) -> Plan:
+    """Return the plan of the experiments whose runs are stored; the same where none is."""
+    stored = [name for name in plan.experiments if layout.table(name, "runs").is_file()]
+    if not stored:
+        return plan
+    return replace(plan, study=plan.study.model_copy(update={"experiments": stored}))
 
 
 def estimated_experiments(plan: Plan, layout: Layout) -> list[str]:
