@@ -100,6 +100,70 @@ EFFECTS: dict[str, dict[str, tuple[float, float]]] = {
         "edge b1024 0.75": (1.0, 0.5),
         "edge nesterov 0.75": (1.0, 2.0),
     },
+    "depth_transfer_plain": {
+        "regret plain": (0.5, 0.1),
+        "regret half_k1": (0.1, 0.5),
+        "trend plain sharpness end": (-1.0, 0.5),
+    },
+    "depth_transfer_adam": {
+        "drift half_k1": (0.0, 0.6),
+        "overlap half_k1 preconditioned_sharpness": (0.1, 0.6),
+        "overlap half_k2 preconditioned_sharpness": (0.5, 0.2),
+    },
+    "depth_transfer_gpt": {
+        "drift mup": (-0.4, 0.2),
+        "overlap mup preconditioned_sharpness": (0.6, 0.1),
+    },
+    "depth_courses": {
+        "overlap half_k1 directional_sharpness": (0.1, 0.6),
+        "overlap half_k2 ntk": (0.6, 0.1),
+    },
+    "width_transfer_adamw": {"drift mup": (0.0, 0.6)},
+    "full_batch": {
+        "drift mup": (0.0, 0.6),
+        "edge mup 0.75": (1.0, 0.4),
+        "overlap mup sharpness": (0.1, 0.6),
+    },
+    "hessian_parts": {
+        "trend mup gauss_newton end": (0.0, 0.6),
+        "trend ntp gauss_newton end": (-0.5, 0.3),
+        "overlap mup trace": (0.6, 0.1),
+        "overlap mup directional_sharpness": (0.1, 0.6),
+    },
+    "late_phase": {
+        "fall mup sharpness": (-2.0, -0.5),
+        "fall augmented sharpness": (-1.0, -1.0),
+        "trend mup sharpness end": (-0.5, 0.3),
+    },
+    **{
+        f"width_transfer_{data}": {
+            "overlap mup sharpness": (0.1, 0.6),
+            "trend ntp sharpness end": (-0.5, 0.3),
+            "drift mup": (0.0, 0.6),
+            "drift ntp": (0.5, -0.2),
+            "regret ntp": (0.5, 0.1),
+            "regret mup": (0.1, 0.5),
+        }
+        for data in ("fashion", "resnet")
+    },
+    "width_transfer_vit": {"drift mup": (0.0, 0.6), "drift sp": (-0.6, 0.3)},
+    "width_transfer_shakespeare": {
+        "drift mup": (0.0, -0.6),
+        "regret sp": (0.5, 0.1),
+        "regret mup": (0.1, 0.5),
+    },
+    "weight_decay_warmups": {
+        "regret none": (0.5, 0.1),
+        "regret unscaled": (0.5, 0.1),
+        "regret unscaled_long_warmup": (0.5, 0.1),
+        "regret unscaled_exponential": (0.1, 0.5),
+        "regret independent": (0.1, 0.5),
+    },
+    "weight_decay_shakespeare": {
+        "drift independent": (0.0, 0.4),
+        "regret independent": (0.1, 0.5),
+        "regret standard": (0.3, 0.1),
+    },
     "muon_width": {
         "drift spectral": (0.05, 0.5),
         "drift kimi": (-0.5, 0.1),
@@ -129,6 +193,7 @@ ROWS = {
     "edge": ("edge_ratio", ("at",), POOLED),
     "plateau": ("stochastic_edge_ratio", ("at",), POOLED),
     "change": ("change", ("quantity",), POOLED),
+    "fall": ("fall", ("quantity",), POOLED),
     "regret": ("regret", (), 64),
     "optimum": ("optimum", (), 64),
     "slope": ("slope", ("quantity", "at"), POOLED),

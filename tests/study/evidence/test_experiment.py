@@ -23,7 +23,15 @@ OF_SWEEPS = {
     *("curvature_growth", "given_up", "transfer_rate", "log2_loss", "best_rate"),
 }
 OF_CURVATURE = {
-    *("overlap", "distance_growth", "distance_exponent", "distance_scale", "trend", "change"),
+    *(
+        "overlap",
+        "distance_growth",
+        "distance_exponent",
+        "distance_scale",
+        "trend",
+        "change",
+        "fall",
+    ),
     *("edge_ratio", "edge"),
 }
 OF_ALIGNMENT = {

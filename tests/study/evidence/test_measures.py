@@ -33,6 +33,7 @@ CASES: list[tuple[str, dict[str, Any], list[Any], float]] = [
     ("distance_growth", {"arm": "a", "quantity": "ntk"}, [row("distance_growth", v, arm="a", quantity="ntk", size=s) for v, s in ((0.7, POOLED), (9, 32))], 0.7),
     ("overlap", {"arm": "a", "quantity": "ntk"}, [row("overlap", v, arm="a", quantity="ntk", size=s) for v, s in ((0.2, POOLED), (9, 32))], 0.2),
     ("trend", {"arm": "a", "quantity": "ntk", "at": "end"}, [row("trend", v, arm="a", quantity="ntk", at=at) for v, at in ((9, "start"), (-0.5, "end"))], -0.5),
+    ("fall", {"arm": "a", "quantity": "ntk"}, [row("fall", v, arm="a", quantity="ntk", size=s) for v, s in ((-1.5, POOLED), (9, 32))], -1.5),
     ("change", {"arm": "a", "quantity": "ntk"}, [row("change", v, arm="a", quantity="ntk", size=s) for v, s in ((1.5, POOLED), (9, 32))], 1.5),
     ("edge_ratio", {"arm": "a", "window": [0.125, 0.5]}, [row("edge_ratio", seeds(v, v + 1, v), arm="a", quantity="sharpness", size=s, at=at) for v, s, at in ((9, POOLED, "0.1"), (1, POOLED, "0.125"), (2, POOLED, "0.5"), (9, POOLED, "1"), (9, 32, "0.5"))], 1.5 + 1 / 3),
     ("stochastic_edge_ratio", {"arm": "a", "window": [0.5, 1]}, [row("stochastic_edge_ratio", seeds(v, v), arm="a", quantity="batch_sharpness", size=s, at=at) for v, s, at in ((9, POOLED, "0.25"), (1, POOLED, "0.5"), (2, POOLED, "1"), (9, 32, "1"))], 1.5),

@@ -92,7 +92,7 @@ def test_the_ledger_counts_plain_and_corrected_verdicts(
     assert main(["claims", "--experiments", "two_layer_sharpening"]) == 0
     text = " ".join(capsys.readouterr().out.split())
     assert "super-consistency, 2 claims: 2 supported" in text
-    assert "corrected for the 43 registered (Holm): 2 supported" in text
+    assert "corrected for the 76 registered (Holm): 2 supported" in text
     assert main(["claims", "--experiments", "two_layer_sharpening", "--json"]) == 0
     records = json.loads(capsys.readouterr().out)
     assert records[-1]["id"] == "predict_covers_held_out"
