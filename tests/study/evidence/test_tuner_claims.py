@@ -111,6 +111,9 @@ def world(supports: bool) -> dict[str, Estimates]:
         "plain_greedy_64": {1.0: -0.9 if supports else 3.0},
     }
     found["tuners_batch"] = known(batch)
+    constants = {"constant_64": {1.0: 0.0}, "constant_256": {1.0: 0.0}}
+    vit = {"cdat_64": {1.0: 0.0}, "cdat_256": {1.0: -s}, "cosine_64": {1.0: -s}}
+    found["tuners_batch_vit"] = known(constants | vit)
     sizes = {"tuners_width": ("width", 16, 256), "tuners_depth": ("depth", 1, 4)}
     for name, (axis, low, high_size) in sizes.items():
         parts = [
