@@ -149,6 +149,21 @@ def test_weight_decay_stands_in_place_of_the_optimizer_s_option() -> None:
     assert (found["paper", "mup"], found["paper", "sp"]) == (0.3, 0.2)
 
 
+def test_augmentation_is_an_arm_s_own_and_tells_arms_apart() -> None:
+    text = """
+    child:
+      {like: %s, question: Why, only: [mup, sp], augmentation: crop_flip,
+       arms: {plain: {like: mup, augmentation: null}, sp: {augmentation: none}}}
+    """
+    made = plan(study(text % EXPERIMENT, experiments=["child"]))
+    found = {run.arm: run.config.augmentation for run in made.runs}
+    assert found == {"mup": "crop_flip", "sp": None, "plain": None}
+    alike = "{child: {like: %s, question: Why, arms: {twin: {like: mup, %s}}}}"
+    assert "twin" in study(alike % (EXPERIMENT, "augmentation: crop_flip")).study["child"].arms
+    with pytest.raises(StudyError, match="the same setting as arm 'mup'"):
+        study(alike % (EXPERIMENT, "label: twin"))
+
+
 RULE = """
 scales:
   smoke:
