@@ -68,8 +68,8 @@ def test_what_is_found_is_the_drift_of_the_arm() -> None:
     found = [own for own in every if own.curves.quantity == "edge_sharpness"]
     assert {own.window for own in found} == {"whole", "late"}
     late = {own.arm: own.found for own in found if own.window == "late"}
-    assert late == {(drift.arm, drift.fixed): drift.slope.value for drift in slopes}
-    assert list(late.values()) == pytest.approx(DRIFTS, abs=0.05)
+    assert late == {(drift.arm, drift.fixed): drift.slope for drift in slopes}
+    assert [slope.value for slope in late.values()] == pytest.approx(DRIFTS, abs=0.05)
 
 
 def test_the_quantity_that_predicts_is_told_from_the_one_that_does_not(
@@ -133,6 +133,35 @@ def test_the_variance_of_a_correlation_is_that_of_bonett_and_wright() -> None:
     assert found.parts[0].variance == pytest.approx((1 + found.value**2 / 2) / 5)
     perfect = correlation(x, x)
     assert perfect.parts[0].variance == pytest.approx((1 + (1 - 12 / 504) ** 2 / 2) / 5)
+
+
+def test_errors_of_arms_widen_a_correlation_and_a_difference() -> None:
+    random = np.random.default_rng(5)
+    x, z, y = random.standard_normal((3, 13))
+    y = x + 0.3 * y
+    drawn = [v + 0.4 * random.standard_normal((300, 13)) for v in (x, z, y)]
+    noisy = [np.vstack([v, d]) for v, d in zip((x, z, y), drawn, strict=True)]
+    sure, unsure = correlation(x, y), correlation(noisy[0], noisy[2])
+    assert (unsure.value, unsure.units) == (sure.value, sure.units)
+    artanh = np.arctanh(rank_correlation(drawn[0], drawn[2]))
+    assert unsure.parts[0].variance - sure.parts[0].variance == pytest.approx(artanh.var())
+    gap, wide = correlation_difference(x, z, y), correlation_difference(*noisy)
+    assert wide.value == gap.value
+    assert wide.parts[0].variance > gap.parts[0].variance
+
+
+@pytest.mark.parametrize("error", [0.0, 0.3])
+def test_a_correlation_of_uncertain_arms_covers_that_of_their_true_values(error: float) -> None:
+    random, covered = np.random.default_rng(2), 0
+    true = 6 / np.pi * np.arcsin(0.5 / 2)  # Spearman's of a normal pair with 0.5
+    for _ in range(200):
+        a, b = random.standard_normal((2, 13))
+        pair = (a, 0.5 * a + math.sqrt(0.75) * b)
+        x, y = (v + error * random.standard_normal(13) for v in pair)
+        x, y = (np.vstack([v, v + error * random.standard_normal((100, 13))]) for v in (x, y))
+        low, high = correlation(x, y).interval(0.95)[1:]
+        covered += low <= true <= high
+    assert covered >= 0.9 * 200
 
 
 def test_a_line_that_predicts_every_arm_explains_all_and_noise_less_than_nothing() -> None:
