@@ -164,7 +164,7 @@ FAULTS = [
     Fault("rates beyond float", {"E/arms/mup/lr": "2^0 .. 2^5000"}, "E/arms/mup/lr", "Give an exponent from -64 to 64."),
     Fault("loss window past the run", {"E/loss_window": 257}, "E/loss_window", "Shorten it."),
     Fault("spectrum past the run", {"E/spectra/steps": [257]}, "E/spectra/steps", "Remove it."),
-    Fault("spectrum of an unknown seed", {"E/spectra/seeds": [0, 7]}, "E/spectra/seeds", "Remove or add it."),
+    Fault("spectrum of an unknown seed", {"E/spectra/seeds": [3, 8]}, "E/spectra/seeds", "Remove or add it."),
     Fault("unknown option", {"D/model/residual_mlp/skp": 1.0}, "D/model/residual_mlp/skp", "Did you mean 'skip'?"),
     Fault("option of a wrong type", {"D/model/residual_mlp/skip": "one"}, "D/model/residual_mlp/skip", "Give a number."),
     Fault("option as a list", {"D/model/residual_mlp/skip": [1]}, "D/model/residual_mlp/skip", "Give a whole number or a number or"),
@@ -238,7 +238,7 @@ FAULTS = [
     Fault("a share of no whole", {"defaults/scales/smoke/steps": "2/3"}, "defaults/scales/smoke/steps", "Give a share such as 1/4."),
     Fault("a rule that keeps nothing", {"defaults/scales/smoke/rates": 0}, "defaults/scales/smoke/rates", "Give a number greater than 0."),
     Fault("a rule without a word", {"defaults/scales/smoke/seeds": REMOVED}, "defaults/scales/smoke/seeds", "Add this field."),
-    Fault("a derived scale without spectra", {"E/spectra/seeds": [2]}, "E/spectra/seeds", "Add one of 0, 1"),
+    Fault("a derived scale without spectra", {"E/spectra/seeds": [5]}, "E/spectra/seeds", "Add one of 3, 4"),
     Fault("constants in two places", {"E/arms/mup/constants": {"gamma0": 2.0}, "P/constants": {"base_width": 64}}, "P/constants", "Give them in one of the two places."),
     Fault("an experiment without a question", {"study/mine": {"like": EXPERIMENT}}, "study/mine/question", "Add this field."),
     Fault("an experiment without arms", _mine(arms={}), "study/mine/arms", "Give at least one entry."),
@@ -293,6 +293,6 @@ FAULTS = [
     Fault("a million rates", {"E/arms/mup/lr": [0.1] * 10**6}, "E/arms/mup/lr", "has 1,000,000 entries. Give at most 1,000."),
     Fault("twelve thousand rates in short", {"E/arms/mup/lr": "2^-64 .. 2^64 by 1/100"}, "E/arms/mup/lr", "has 12,801 rates. Give at most 1,000."),
     Fault("a hundred thousand seeds", {"E/seeds": list(range(10**5))}, "E/seeds", "has 100,000 entries. Give at most 1,000."),
-    Fault("more runs than a plan holds", {"E/seeds": list(range(1000)), "E/widths": list(range(1, 31))}, "E/seeds", "Shorten an axis, to at most 100,000 in all."),
+    Fault("more runs than a plan holds", {"E/seeds": list(range(3, 1003)), "E/widths": list(range(1, 31))}, "E/seeds", "Shorten an axis, to at most 100,000 in all."),
 ]
 # fmt: on

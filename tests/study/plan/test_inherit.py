@@ -230,7 +230,7 @@ def test_an_inherited_fault_is_told_once_and_where_it_stands() -> None:
     with pytest.raises(StudyError) as caught:
         parse_study(content)
     assert caught.value.lines == ["params.yaml: defaults.seeds: is empty. Give at least one entry."]
-    content["defaults"]["seeds"] = [0]
+    content["defaults"]["seeds"] = [3, 4, 5]
     with pytest.raises(
         StudyError, match=r"^params\.yaml: study\.\w+\.measure\.probes: unknown"
     ) as caught:
