@@ -38,7 +38,7 @@ coordcheck: $(READY)
 # The tiers of the tests: docs/test-all.md. In all of them one worker has all tests on Slurm, of which
 # a machine has one, and starts with them: they mostly wait.
 test: $(READY)
-	$(PYTEST) -m "not long"
+	$(PYTEST) -m "not long" --durations=20
 
 test-fast: $(READY)
 	$(PYTEST) -m "$(FAST)"
