@@ -111,6 +111,25 @@ def test_losses_are_those_of_the_best_rate() -> None:
     assert final == pytest.approx(2.0 ** (-7.0 + 0.1), rel=1e-9)
 
 
+def test_a_diverged_run_counts_with_its_initial_loss_at_every_step() -> None:
+    found = tables()
+    one = (found.runs["arm"] == "greedy") & (found.runs["seed"] == 0)
+    found.runs.loc[one, ["status", "final_loss", "initial_loss"]] = ["diverged", math.nan, 8.0]
+    key = found.runs.loc[one, "key"].iloc[0]
+    curves = found.curves
+    found.curves.loc[curves["key"] == key, "loss"] = 1e9
+    plotted = drawn(tuner_losses, found).plotted
+    whole = drawn(tuner_losses).plotted
+    for name in ("greedy", "constant"):
+        own, before = (
+            p[(p["panel"] == "loss") & (p["arm"] == name)].set_index("step")["value"]
+            for p in (plotted, whole)
+        )
+        assert own.index.equals(before.index)
+        assert (own > before).all() if name == "greedy" else own.equals(before)
+        assert own.max() < 8.0
+
+
 def test_the_panel_at_equal_price_is_over_gradient_evaluations() -> None:
     plotted = drawn(tuner_losses).plotted
     price = plotted[plotted["panel"] == "loss over gradient_evaluations"]

@@ -22,7 +22,7 @@ def tuner_losses(tables: Tables, settings: Settings) -> Drawing:
     """Draw the figure; arms that train for different times have rows of their own."""
     best = tuned.best_runs(tables)
     columns = ["loss", "rate", "gradient_evaluations"]
-    curves = tuned.curves_of(tables, best, columns)
+    curves = _counted(tuned.curves_of(tables, best, columns), best)
     lengths = _by_length(settings)
     figure, grid = style.grid(len(lengths), 3, 3.6)
     parts = []
@@ -47,9 +47,9 @@ def tuner_losses(tables: Tables, settings: Settings) -> Drawing:
         facts,
         panels.measured_on(tables, settings, tables.seeds()),
         f"Drawn: each arm at its best learning rate, {tables.axis} {max(tables.sizes())}; a point "
-        "is the mean since the point before it. A diverged run counts with its initial loss. The "
-        "price of a step is counted in gradients of its batch: a forward pass is a third, a "
-        "product with the Hessian two.",
+        "is the mean since the point before it. A diverged run counts with its initial loss, at "
+        "every step. The price of a step is counted in gradients of its batch: a forward pass is a "
+        "third, a product with the Hessian two.",
         panels.band_sentence(tables.seeds(), settings),
         panels.gaps_sentence(missing),
     )
@@ -57,6 +57,17 @@ def tuner_losses(tables: Tables, settings: Settings) -> Drawing:
     alt = f"Training loss over steps and over price, and learning rate, of {labels}."
     plotted = panels.long_form([p for p in parts if len(p)], _COLUMNS)
     return Drawing(figure, plotted, caption, f"{alt} {' '.join(facts)}".strip())
+
+
+def _counted(curves: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the curves, a diverged run's at its initial loss where the arm's others have rows."""
+    failed = runs[tuned.counted_loss(runs) != runs["final_loss"]]
+    gone = curves.set_index(["arm", "seed"]).index.isin(failed.set_index(["arm", "seed"]).index)
+    others = curves[~gone]
+    steps = others[["arm", "step"]].drop_duplicates()
+    flat = failed[["arm", "seed", "initial_loss"]].merge(steps, on="arm")
+    own = flat.rename(columns={"initial_loss": "loss"}).reindex(columns=curves.columns)
+    return pd.concat([others, own]) if len(own) else others
 
 
 def _by_length(settings: Settings) -> dict[int, dict[str, Arm]]:
