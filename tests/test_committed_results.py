@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
 from lrtransfer.cli import main
+from lrtransfer.study.evidence.estimates import Estimates
 from lrtransfer.study.evidence.replication import compare
 from lrtransfer.study.figures.output import describe
 from lrtransfer.study.storage.paths import Layout
@@ -99,3 +101,17 @@ def test_other_seeds_reverse_no_verdict_of_the_core() -> None:
     assert found.reversed == ()
     agreeing = [pair.agrees for pair in found.pairs if pair.agrees is not None]
     assert sum(agreeing) >= 0.95 * len(agreeing)
+
+
+def test_the_half_widths_that_the_static_plan_reached_are_those_of_the_log() -> None:
+    log = (ROOT / "docs" / "log.md").read_text(encoding="utf-8")
+    told = re.findall(r"(μP|NTP|SP) [\d.]+\sand ([\d.]+) \(", log)
+    table, _ = read_table(ROOT / Layout().estimates("width_transfer_vision"))
+    estimates = Estimates(table.to_pandas())
+    reached = {}
+    for label, arm in (("μP", "mup"), ("NTP", "ntp"), ("SP", "sp")):
+        drift = estimates.one("drift", arm=arm)
+        assert drift is not None
+        _, low, high = drift.interval(0.95)
+        reached[label] = f"{(high - low) / 2:.3f}"
+    assert dict(told) == reached
