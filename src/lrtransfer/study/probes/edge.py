@@ -26,8 +26,9 @@ class Edge(WarmStart):
     coupled weight decay, D the relative learning rates, P what the optimizer divides its next
     update by (1 for SGD, √ν + ε for RMSProp, √ν̂ + ε for Adam). At a rate η the edge of stability
     of SGD and RMSProp is η·λ_max = 2. The alignment is |cos(S⁻¹u, v)| of the next update u and
-    the top eigenvector v (Roulet et al. 2024, Figs. 12 and 17). Of optimizers whose P is unknown,
-    Muon and fixed norms among them, all three are NaN.
+    the top eigenvector v (Roulet et al. 2024, Figs. 12 and 17). All three are NaN under optimizers
+    whose P is unknown, Muon and fixed norms among them, and where the curvature of a saturated loss
+    has drowned in rounding.
     """
 
     def measure(self, at: Measurement) -> dict[str, float]:
@@ -45,6 +46,11 @@ class Edge(WarmStart):
                 generator=at.generator,
             )
         except (NonFiniteLossError, NonFiniteCurvatureError):
+            return dict.fromkeys(_COLUMNS, math.nan)
+        except ValueError:
+            # Products that were those of a symmetric matrix before, and are not: rounding is left.
+            if "edge" not in self.eigenvectors:
+                raise
             return dict.fromkeys(_COLUMNS, math.nan)
         vector = self.eigenvectors["edge"] = top.vectors[0]
         self.gradients += 2.0 * top.products
