@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from lrtransfer.optim.tuners.cdat import CDAT
+from lrtransfer.optim.tuners.closure import NonFiniteLossError
 
 
 def trained(factor: float, base: Callable[[Any], torch.optim.Optimizer], **options: Any) -> Any:
@@ -48,3 +49,12 @@ def test_a_power_of_two_changes_no_bit() -> None:
 def test_a_tiny_loss_goes_through_an_adaptive_base_too() -> None:
     # Squares of 1e-15 are what Adam itself can hold.
     torch.testing.assert_close(trained(1e-15, adam), trained(1.0, adam), rtol=1e-3, atol=1e-3)
+
+
+def test_a_rate_beyond_its_dtype_is_the_largest_number_and_diverges() -> None:
+    torch.manual_seed(0)
+    model, batch = nn.Linear(4, 3), (torch.randn(12, 4), torch.randint(3, (12,)))
+    tuner = CDAT(torch.optim.SGD(model.parameters(), lr=1e300))
+    with pytest.raises(NonFiniteLossError):
+        for _ in range(3):
+            tuner.step(model=model, loss_fn=nn.functional.cross_entropy, batch=batch)

@@ -122,10 +122,11 @@ class Objective:
                     m.parameter.copy_(start)
 
     def move(self, rate: float, direction: Sequence[Tensor]) -> None:
-        """Set w ← w + `rate`·u."""
+        """Set w ← w + `rate`·u; a rate beyond u's dtype counts as its largest number."""
         with torch.no_grad():
             for m, u in zip(self.members, direction, strict=True):
-                m.parameter.add_(u, alpha=rate)
+                most = torch.finfo(u.dtype).max
+                m.parameter.add_(u, alpha=math.copysign(most, rate) if abs(rate) > most else rate)
 
     def product(self, vectors: Sequence[Tensor], *, last: bool = False) -> list[Tensor]:
         """Return ∇²f · `vectors`, the mean over workers.
