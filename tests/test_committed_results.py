@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from lrtransfer.cli import main
@@ -17,6 +19,10 @@ from lrtransfer.study.storage.paths import Layout
 from lrtransfer.study.storage.tables import read_table
 from lrtransfer.study.workflow.stages import read_claims
 from lrtransfer.study.workflow.start import select
+from lrtransfer.transfer.held_out import covers
+from lrtransfer.transfer.predict import predict
+from lrtransfer.transfer.sweeps import groups_of, sweeps
+from tests.quotes import agrees
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results"
@@ -115,3 +121,39 @@ def test_the_half_widths_that_the_static_plan_reached_are_those_of_the_log() -> 
         _, low, high = drift.interval(0.95)
         reached[label] = f"{(high - low) / 2:.3f}"
     assert dict(told) == reached
+
+
+def test_the_blind_predictions_are_those_of_the_core_and_covered_as_told() -> None:
+    """Rates registered in params.yaml before widths 512 and 1024 were trained."""
+    core, _ = read_table(RESULTS / "tables" / "width_transfer_vision.runs.parquet")
+    groups = {group[0].arm: group for group in groups_of(list(sweeps(core.to_pandas())))}
+    told = pd.read_csv(ROOT / "docs" / "blind-test.csv")
+    plan = select(ROOT / "params.yaml", experiments="blind_512,blind_1024").plan
+    for row in told.to_dict("records"):
+        arm, width = row["arm"], row["width"]
+        table, _ = read_table(ROOT / Layout().estimates(f"blind_{width}"))
+        found = Estimates(table.to_pandas()).one("optimum", arm=arm, size=width)
+        assert found is not None
+        predicted = predict(groups[arm], width).log2_rate
+        both = [*predicted.interval(0.95), *found.interval(0.95)]
+        columns = ("predicted", "low", "high", "found", "found_low", "found_high")
+        assert [row[name] for name in columns] == [pytest.approx(x, abs=0.006) for x in both]
+        assert row["covered"] == covers(predicted, found, 0.95)
+        rates = plan.grid(f"blind_{width}").learning_rates[arm]
+        assert min(abs(math.log2(rate) - predicted.value) for rate in rates) < 0.01
+    assert told["covered"].tolist() == [1, 1, 1, 1, 0]
+
+
+def test_the_gallery_tells_where_line_search_and_the_greedy_rate_rest() -> None:
+    gallery = (ROOT / "docs" / "gallery.md").read_text(encoding="utf-8")
+    some = r"([\d., ]+) and ([\d.]+)"
+    found = re.search(f"late ηλ of the greedy rate {some}, of line search {some}:", gallery)
+    assert found
+    for place, name in ((1, "greedy"), (3, "line_search")):
+        told = [*found[place].split(", "), found[place + 1]]
+        for text, net in zip(told, ("convnet", "mixer", "gpt", "vit"), strict=True):
+            table, _ = read_table(ROOT / Layout().estimates(f"tuners_{net}"))
+            estimates = Estimates(table.to_pandas())
+            arm = {"mixer": f"plain_{name}", "vit": f"rms_{name}"}.get(net, name)
+            late = estimates.one("late_mean", arm=arm, quantity="rate*edge_sharpness")
+            assert late is not None and agrees(text, late.value), (net, name, late)
