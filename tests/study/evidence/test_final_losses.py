@@ -159,6 +159,15 @@ def test_equal_price_of_a_diverged_arm_is_its_initial_loss() -> None:
     assert own.interval(CONFIDENCE) == pytest.approx((2.0, 2.0, 2.0))
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_loss_of_nothing_has_a_price_too() -> None:
+    """A saturated cross-entropy is 0 in float32."""
+    runs = tuner_runs({"a": {1.0: 0.0}, "b": {1.0: 0.0}})
+    curves = tuner_curves(runs, {}).assign(loss=0.0)
+    own = one(stored(losses_at_equal_price(runs, curves)), "log2_loss_at_price", arm="a")
+    assert own.value == math.log2(np.finfo(float).tiny)
+
+
 def test_a_study_that_counts_no_gradients_has_no_price() -> None:
     runs = tuner_runs({"a": {1.0: 0.0}, "b": {1.0: 0.0}})
     curves = tuner_curves(runs, {}).drop(columns="gradient_evaluations")

@@ -40,7 +40,12 @@ def log2_losses(runs: pd.DataFrame) -> pd.Series:
     """Return log2 of the final loss of each run."""
     failed = _failed(runs)
     loss = runs["final_loss"].where(~failed, runs["initial_loss"])
-    return pd.Series(np.log2(np.maximum(loss, np.finfo(float).tiny)), index=runs.index)
+    return pd.Series(_log2(loss.to_numpy(float)), index=runs.index)
+
+
+def _log2(losses: Array) -> Array:
+    """Return log2 of losses, those of nothing taken for the smallest number."""
+    return np.asarray(np.log2(np.maximum(losses, np.finfo(float).tiny)))
 
 
 def final_losses(runs: pd.DataFrame) -> Iterator[Row]:
@@ -118,7 +123,7 @@ def losses_at_equal_price(runs: pd.DataFrame, curves: pd.DataFrame) -> Iterator[
     sized = with_size(runs).assign(log2_loss=log2_losses(runs))
     known = curves.dropna(subset=[_PRICE, "loss"]).sort_values("step")
     spent: Spent = {
-        str(key): (curve[_PRICE].to_numpy(float), np.log2(curve["loss"].to_numpy(float)))
+        str(key): (curve[_PRICE].to_numpy(float), _log2(curve["loss"].to_numpy(float)))
         for key, curve in known.groupby("key")
     }
     for (fixed, size), net in sized.groupby(["fixed", "size"], sort=False):
