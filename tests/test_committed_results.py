@@ -22,7 +22,7 @@ from lrtransfer.study.workflow.start import select
 from lrtransfer.transfer.held_out import covers
 from lrtransfer.transfer.predict import predict
 from lrtransfer.transfer.sweeps import groups_of, sweeps
-from tests.quotes import agrees
+from tests.quotes import agrees, ledger
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results"
@@ -157,3 +157,36 @@ def test_the_gallery_tells_where_line_search_and_the_greedy_rate_rest() -> None:
             arm = {"mixer": f"plain_{name}", "vit": f"rms_{name}"}.get(net, name)
             late = estimates.one("late_mean", arm=arm, quantity="rate*edge_sharpness")
             assert late is not None and agrees(text, late.value), (net, name, late)
+
+
+def test_the_verdicts_with_fresh_seeds_are_those_of_the_ledger_and_counted_as_told() -> None:
+    told = pd.read_csv(ROOT / "docs" / "fresh-seeds.csv", keep_default_na=False)
+    for row in told.to_dict("records"):
+        record = ledger()[row["experiment"], row["claim"]]
+        assert (row["verdict"], row["corrected"]) == (
+            record["verdict"],
+            record["verdict_corrected"],
+        )
+        numbers = (record[name] for name in ("value", "ci_low", "ci_high"))
+        written = ["" if number is None else f"{number:.4g}" for number in numbers]
+        assert [row["value"], row["low"], row["high"]] == written, row["claim"]
+    before, now = (told[name] != "inconclusive" for name in ("verdict_before", "verdict"))
+    same = told["verdict_before"] == told["verdict"]
+    power = pd.read_csv(ROOT / "docs" / "power.csv").set_index(["experiment", "claim"])["power"]
+    registered = power.reindex(pd.MultiIndex.from_frame(told[["experiment", "claim"]]))
+    strong = told[registered.to_numpy() >= 0.9]
+    counts = [
+        *(len(told), same.sum(), (now & ~before).sum(), (before & ~now).sum()),
+        (before & now & ~same).sum(),
+        *((told[name] != "inconclusive").sum() for name in ("corrected", "corrected_before")),
+        len(strong),
+        *((strong[name] != "inconclusive").sum() for name in ("corrected", "verdict")),
+    ]
+    claims = (ROOT / "docs" / "claims.md").read_text(encoding="utf-8")
+    found = re.search(
+        r"Of (\d+) records\s(\d+) keep their verdict, (\d+) are decided that were open, (\d+) are open "
+        r"that were decided, (\d+) are reversed; after the correction (\d+) are decided where it had "
+        r"been (\d+)\.\sOf the (\d+) whose .*? (\d+) are decided after the correction and (\d+) taken",
+        claims,
+    )
+    assert found and [int(n) for n in found.groups()] == counts
