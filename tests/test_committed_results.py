@@ -160,7 +160,7 @@ def test_the_gallery_tells_where_line_search_and_the_greedy_rate_rest() -> None:
 
 
 def test_the_verdicts_with_fresh_seeds_are_those_of_the_ledger_and_counted_as_told() -> None:
-    told = pd.read_csv(ROOT / "docs" / "fresh-seeds.csv", keep_default_na=False)
+    told = pd.read_csv(ROOT / "docs" / "fresh-seeds.csv", dtype=str, keep_default_na=False)
     for row in told.to_dict("records"):
         record = ledger()[row["experiment"], row["claim"]]
         assert (row["verdict"], row["corrected"]) == (
@@ -184,9 +184,10 @@ def test_the_verdicts_with_fresh_seeds_are_those_of_the_ledger_and_counted_as_to
     ]
     claims = (ROOT / "docs" / "claims.md").read_text(encoding="utf-8")
     found = re.search(
-        r"Of (\d+) records\s(\d+) keep their verdict, (\d+) are decided that were open, (\d+) are open "
-        r"that were decided, (\d+) are reversed; after the correction (\d+) are decided where it had "
-        r"been (\d+)\.\sOf the (\d+) whose .*? (\d+) are decided after the correction and (\d+) taken",
+        r"Of (\d+) records\s(\d+) keep their verdict, (\d+) are decided that were open, (\d+) "
+        r"are open that were decided, (\d+) are reversed; after the correction (\d+) are decided "
+        r"where it had been (\d+)\.\sOf the (\d+) whose .*? (\d+) are decided after the correction "
+        r"and (\d+) taken",
         claims,
     )
     assert found and [int(n) for n in found.groups()] == counts
