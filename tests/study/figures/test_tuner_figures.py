@@ -114,7 +114,9 @@ def test_losses_are_those_of_the_best_rate() -> None:
 def test_a_diverged_run_counts_with_its_initial_loss_at_every_step() -> None:
     found = tables()
     one = (found.runs["arm"] == "greedy") & (found.runs["seed"] == 0)
-    found.runs.loc[one, ["status", "final_loss", "initial_loss"]] = ["diverged", math.nan, 8.0]
+    found.runs.loc[one, "status"] = "diverged"
+    found.runs.loc[one, "final_loss"] = math.nan
+    found.runs.loc[one, "initial_loss"] = 8.0
     key = found.runs.loc[one, "key"].iloc[0]
     curves = found.curves
     found.curves.loc[curves["key"] == key, "loss"] = 1e9
