@@ -88,7 +88,8 @@ def world(supports: bool) -> dict[str, Estimates]:
         full["greedy"] = {1.0: 0.5}
         full["polyak"] = {1.0: -14.0}
         full["cdat"][1.25] = -1.0
-    for name in ("tuners", "tuners_convnet", "tuners_mixer", "tuners_gpt", "tuners_vit"):
+    nets = ("tuners", "tuners_long", "tuners_convnet", "tuners_mixer", "tuners_gpt", "tuners_vit")
+    for name in nets:
         found[name] = known(full, curves, tuners=tuners, references=references)
     linear = {"constant": {0.5: 0.0}, "line_search": {1.0: 1.1 - s}, "greedy": {1.0: 1.1 - s}}
     found["tuners_linear"] = known(linear)
