@@ -53,7 +53,7 @@ class PredictedDrift:
             half of the run.
         predicted: over seeds, a slope of each as one observation. A seed that diverged at one of
             the sizes is left out.
-            found: the drift of the optimum.
+        found: the drift of the optimum.
     """
 
     curves: Curves
