@@ -21,7 +21,7 @@ def test_the_static_plan_is_valid_and_keeps_the_measured_rates(
 ) -> None:
     assert main(["design", "--static", "--experiments", NAME]) == 0
     lines = yaml.safe_load(capsys.readouterr().out)["study"][NAME]
-    assert lines["seeds"] == [0, 1, 2, 3, 4]
+    assert lines["seeds"] == [3, 4, 5, 6, 7]
     assert set(lines["arms"]) == {"mup", "ntp", "sp"}
     content = yaml.safe_load((clone / "params.yaml").read_text())
     content["study"][NAME]["seeds"] = lines["seeds"]
@@ -50,7 +50,7 @@ def test_pilots_are_an_experiments_file(clone: Path, capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (["--pilot", "1"], "width_transfer_vision has this seed"),
+        (["--pilot", "3"], "width_transfer_vision has this seed"),
         (["--pilot", "x"], "give a seed"),
         (["--experiment", "nothing", "--drift", "0.1"], "--experiment"),
         (["--static", "--experiments", "batch_size"], "no experiment has a pilot"),

@@ -71,7 +71,7 @@ def experiment_design(chosen: Selection, options: Namespace) -> str:
             continue
         place = _places(options.params)[_place(chosen, name, arm)]
         line = _Line.of(best.grid, grid.reference_learning_rate.get(arm))
-        changes = _changes({place: line}, max(best.seeds.values()))
+        changes = _changes(chosen.plan, {place: line}, max(best.seeds.values()))
         _checked(options.params, changes)
         told += ["", _yaml({"study": changes})]
     return "\n".join(told).rstrip()
@@ -133,7 +133,7 @@ def static_plan(chosen: Selection, params: Path) -> str:
             found[place] = line.with_(found[place]) if place in found else line
     if not found:
         raise JudgeError("design --static: no experiment has a pilot: see `lrtransfer design -h`")
-    changes = _changes(found)
+    changes = _changes(chosen.plan, found)
     _checked(params, changes)
     return "\n".join([*told, _yaml({"study": changes}).rstrip()])
 
@@ -234,12 +234,17 @@ def _place(chosen: Selection, name: str, arm: str) -> str:
     return f"study.{name}.scales.{chosen.plan.study.scale}.learning_rates.{arm}"
 
 
-def _changes(found: Mapping[str, _Line], seeds: int = STATIC_SEEDS) -> dict[str, Any]:
-    """Return the lines as a part of `study`, by the places at which the axes are written."""
+def _changes(plan: Plan, found: Mapping[str, _Line], seeds: int = STATIC_SEEDS) -> dict[str, Any]:
+    """Return the lines as a part of `study`, by the places at which the axes are written.
+
+    An experiment keeps the first of its seeds, and is given the numbers after them.
+    """
     changes: dict[str, Any] = {}
     for place, line in found.items():
         _, name, *path = place.split(".")
-        own = changes.setdefault(name, {"seeds": list(range(seeds))})
+        first = plan.grid(name).seeds
+        kept = [*first, *range(max(first) + 1, max(first) + 1 + seeds)][:seeds]
+        own = changes.setdefault(name, {"seeds": kept})
         for key in path[:-1]:
             own = own.setdefault(key, {})
         own[path[-1] if path[-1] == "lr" else "lr"] = line.written
