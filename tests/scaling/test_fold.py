@@ -17,7 +17,7 @@ from lrtransfer.scaling.fold import Left
 from lrtransfer.scaling.hooks import multipliers
 
 from .outsiders import Transformer, tokens
-from .test_parameterize_modules import Encoder
+from .parameterized import Encoder
 
 hugging_face = pytest.importorskip("tests.scaling.hugging_face", exc_type=ImportError)
 FOLDED = ("GPT2", "GPTNeoX")
