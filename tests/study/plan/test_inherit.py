@@ -89,6 +89,19 @@ def test_null_switches_off_at_every_scale() -> None:
     assert found["child"].scales["paper"].measure.points == 2  # type: ignore[union-attr]
 
 
+def test_null_leaves_out_an_inherited_scale() -> None:
+    text = """
+    parent: {like: %s, question: Why, scales: {paper: {steps: 640}, gpu: {like: paper}}}
+    child: {like: parent, question: Why, scales: {paper: null, smoke: null}}
+    heir: {like: child, question: Why}
+    """
+    rule = yaml.safe_dump({"scales": {"smoke": real_params()["defaults"]["scales"]["smoke"]}})
+    found = study(text % EXPERIMENT, defaults=rule).study
+    assert list(found["parent"].scales) == ["gpu", "laptop", "paper", "smoke"]
+    assert list(found["child"].scales) == list(found["heir"].scales) == ["gpu", "laptop"]
+    assert found["heir"].scales["gpu"].steps == 640
+
+
 def test_only_picks_arms_in_its_order_and_an_arm_may_be_like_one_that_is_left_out() -> None:
     text = """
     child:

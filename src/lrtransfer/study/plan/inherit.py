@@ -83,7 +83,8 @@ class Inheritance:
         defaults = _tree(content.get("defaults") or {}, "defaults")
         scales = defaults.pop("scales", {})
         self.rule: Tree = scales.pop(DERIVED, {})
-        self._defaults = Inherited("defaults", defaults, scales=scales)
+        derived = frozenset({DERIVED} if self.rule else ())
+        self._defaults = Inherited("defaults", defaults, scales=scales, named=derived)
         self._written = {n: _tree(e, f"study.{n}") for n, e in content["study"].items()}
         self._faults: dict[str, None] = {}
         self.experiments: dict[str, Inherited] = {}
@@ -97,8 +98,7 @@ class Inheritance:
 
     def scales(self, name: str) -> list[str]:
         """Return the scales that an experiment has."""
-        derived = {DERIVED} if self.rule else set()
-        return sorted({BASE, *derived, *self.experiments[name].named})
+        return sorted({BASE, *self.experiments[name].named})
 
     def at(self, name: str, scale: str) -> AtScale:
         """Return an experiment at one of its scales."""
@@ -158,7 +158,8 @@ class Inheritance:
     def _child(self, path: str, written: Tree, parent: Inherited, like: Said | None) -> Inherited:
         only: Said | None = written.pop("only", None)
         arms: dict[str, Tree] = written.pop("arms", {})
-        scales: dict[str, Tree] = written.pop("scales", {})
+        told: dict[str, Tree | None] = written.pop("scales", {})
+        scales = {scale: tree for scale, tree in told.items() if tree is not None}
         shown = self._shown(only, parent, arms, like)
         inherited = [arm for arm in shown if arm in parent.shown]
         for arm, said in arms.items() if parent is not self._defaults else ():
@@ -176,7 +177,7 @@ class Inheritance:
             arms=self._merge(parent.arms, arms),
             shown=(*shown, *(arm for arm in arms if arm not in shown)),
             scales=self._merge({s: _without(t, off) for s, t in parent.scales.items()}, scales),
-            named=parent.named | set(scales),
+            named=(parent.named | set(scales)) - (set(told) - set(scales)),
             homes={arm: f"{path}.arms.{arm}" for arm in arms} | parent.homes,
         )
         for scale, tree in scales.items():
@@ -245,6 +246,8 @@ def _tree(content: Mapping[str, Any], path: str) -> Tree:
             found[key] = _member(value, place)
         elif key in ("arms", "scales") and isinstance(value, Mapping):
             found[key] = {name: _named(inner, f"{place}.{name}") for name, inner in value.items()}
+            if key == "scales":
+                found[key] |= {name: None for name, inner in value.items() if inner is None}
         else:
             found[key] = _tree(value, place) if isinstance(value, Mapping) else Said(value, place)
     return found

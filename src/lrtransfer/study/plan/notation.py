@@ -263,7 +263,8 @@ class Experiment(Common):
         only: Which of the inherited arms are compared, and in which order; all if nothing is said.
             Its own arms follow unless they are named among them.
         arms: New ones, and what differs in inherited ones; an arm given as text is its axis.
-        scales: What differs at other scales. The experiment itself is the laptop's.
+        scales: What differs at other scales. The experiment itself is the laptop's. Null leaves
+            out a scale that it would inherit.
     """
 
     like: Name = UNSAID
@@ -275,7 +276,7 @@ class Experiment(Common):
         Name,
         Annotated[Arm, BeforeValidator(_axis_alone, json_schema_input_type=Arm | Written)],
     ] = Field(default_factory=dict)
-    scales: dict[OverriddenScale, Scale] = Field(default_factory=dict)
+    scales: dict[OverriddenScale, Scale | None] = Field(default_factory=dict)
 
 
 class DefaultScales(Section):

@@ -46,7 +46,7 @@ def written_out(content: Mapping[str, Any], name: str, scale: str) -> str:
         fields["spectra"] = {**spectra, "seeds": _cut(seeds, grid["spectra"]["seeds"])}
     arms = {}
     for arm, said in at.arms.items():
-        arms[arm] = _beyond(fields, said)
+        arms[arm] = _beyond(at.fields, said)
         if (axis := said["lr"]).rule:
             arms[arm]["lr"] = _cut(axis, grid["learning_rates"][arm])
             fields.pop("lr", None)
