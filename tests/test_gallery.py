@@ -9,7 +9,8 @@ import re
 
 import pytest
 
-from tests.quotes import QUOTE, ROOT, agrees, asked, hold, ledger
+from tests.quotes import QUOTE, ROOT, VERDICTS, agrees, asked, hold, ledger
+from tests.requote import requoted
 
 GALLERY = ROOT / "docs" / "gallery.md"
 _LINK = re.compile(r"\]\(([^)#]+)\)")
@@ -88,3 +89,11 @@ def test_mixed_verdicts_are_neither_yes_nor_no() -> None:
     assert follows({"supported", "contradicted"}) == {"in part"}
     assert follows({"inconclusive", "contradicted"}) == {"no"}
     assert "yes" not in follows({"supported", "inconclusive"})
+
+
+def test_another_ledger_s_numbers_are_written_over_as_they_are_quoted() -> None:
+    quoted = next(q for row in rows() for q in QUOTE.finditer(row[3]) if "∞" not in q[0])
+    other = quoted[0].replace(quoted["value"], "9.99", 1).replace(quoted["verdict"], VERDICTS[0])
+    assert requoted(f"before {quoted[0]} after") == f"before {quoted[0]} after"
+    (again,) = hold(requoted(f"before {other} after"))
+    assert again["verdict"] == quoted["verdict"]
