@@ -45,6 +45,7 @@ from lrtransfer.curvature.gauss_newton import GaussNewtonOperator
 from lrtransfer.curvature.hessian import HessianOperator
 from lrtransfer.curvature.lanczos import Eigenpairs, eigenvalues
 from lrtransfer.curvature.linear_operator import (
+    AsymmetricProductsError,
     LinearOperator,
     NonFiniteCurvatureError,
     dense,
@@ -59,6 +60,7 @@ from lrtransfer.curvature.sharpness import Sharpness, sharpness
 from lrtransfer.curvature.trace import Trace, trace
 
 __all__ = [
+    "AsymmetricProductsError",
     "BatchAverage",
     "CriticalSharpness",
     "DirectionalSharpness",

@@ -9,7 +9,11 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh_tridiagonal
 from torch import Tensor
 
-from lrtransfer.curvature.linear_operator import LinearOperator, NonFiniteCurvatureError
+from lrtransfer.curvature.linear_operator import (
+    AsymmetricProductsError,
+    LinearOperator,
+    NonFiniteCurvatureError,
+)
 from lrtransfer.curvature.surroundings import Undone, gradient_mode
 
 _INITIAL_CAPACITY = 16
@@ -136,7 +140,7 @@ class KrylovBasis:
         Raises:
             RuntimeError: the basis spans the whole space already.
             NonFiniteCurvatureError: the product holds NaN or infinity.
-            ValueError: the products are plainly not those of a symmetric matrix.
+            AsymmetricProductsError: the products are plainly not those of a symmetric matrix.
         """
         if self.complete:
             raise RuntimeError("the Krylov basis spans the whole space; there is nothing to add")
@@ -255,10 +259,13 @@ class KrylovBasis:
         finfo = torch.finfo(self._operator.dtype)
         tolerance = _ASYMMETRY * (finfo.eps**0.5 * self._scale + finfo.tiny)
         if tolerance < abs(coupling - expected) < math.inf:  # what is not finite has its own error
-            raise ValueError(
+            dtype = str(self._operator.dtype).removeprefix("torch.")
+            raise AsymmetricProductsError(
                 f"the products are not those of a symmetric matrix: vᵀAu is {coupling:.3g} and "
-                f"uᵀAv {expected:.3g}; an autograd function of the model or the loss computes its "
-                "backward pass outside autograd (detach, no_grad, .data, numpy)"
+                f"uᵀAv {expected:.3g}; either an autograd function of the model or the loss "
+                "computes its backward pass outside autograd (detach, no_grad, .data, numpy), or "
+                f"the loss is so saturated that the curvature is less than {dtype}'s rounding: "
+                "float64 tells which"
             )
 
     def _orthogonal_direction(self, vector: Tensor) -> Tensor:

@@ -10,6 +10,10 @@ class NonFiniteCurvatureError(RuntimeError):
     """A loss or an operator product holds NaN or infinity, so no curvature exists there."""
 
 
+class AsymmetricProductsError(ValueError):
+    """Products are not those of a symmetric matrix: wrong derivatives, or rounding alone."""
+
+
 class LinearOperator(Protocol):
     """A symmetric linear map known only through its products with vectors."""
 

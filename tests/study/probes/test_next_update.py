@@ -11,7 +11,6 @@ from torch import Tensor
 
 from lrtransfer.optim.tuners.next_update import NextUpdate, next_update
 from lrtransfer.study.plan.catalog import load
-from lrtransfer.study.probes import Measurement, Probe
 from lrtransfer.study.training.run import TrainingRun
 from tests.study.training.configs import changed, configured
 from tests.tiny import blobs
@@ -192,35 +191,3 @@ def test_the_edge_goes_on_from_its_state() -> None:
     second.load_state(first.state())
     run.update_once()
     assert second.measure(seen(run)) == first.measure(seen(run))
-
-
-def test_the_edge_of_a_saturated_loss_is_unknown_and_a_wrong_model_is_told_at_once() -> None:
-    """In float32 the curvature of logits 60 apart is less than the rounding of its products."""
-    targets = torch.arange(10).repeat(20)
-    random = torch.Generator().manual_seed(0)
-    noise = torch.randn(200, 10, generator=random)
-    inputs = torch.nn.functional.one_hot(targets, 10).float() + 0.1 * noise
-    model = torch.nn.Linear(10, 10, bias=False)
-    start = 0.3 * torch.randn(10, 10, generator=random)
-
-    def measured(probe: Probe, scale: float) -> dict[str, float]:
-        with torch.no_grad():
-            model.weight.copy_(scale * torch.eye(10) + start)
-        group = {"params": [model.weight], "name": "weight"}
-        at = Measurement(
-            model=model,
-            loss=torch.nn.functional.cross_entropy,
-            inputs=inputs,
-            targets=targets,
-            tolerance=1e-2,
-            relative_rates={"weight": 1.0},
-            optimizer=torch.optim.SGD([group], lr=0.1),
-            generator=torch.Generator().manual_seed(0),
-        )
-        return probe.measure(at)
-
-    probe = load("probes", "edge")()
-    assert measured(probe, 8.0)["edge_sharpness"] > 1e-4
-    assert all(math.isnan(value) for value in measured(probe, 60.0).values())
-    with pytest.raises(ValueError, match="symmetric"):
-        measured(load("probes", "edge")(), 60.0)

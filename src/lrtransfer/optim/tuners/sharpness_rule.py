@@ -7,7 +7,11 @@ import math
 import torch
 from torch import Tensor
 
-from lrtransfer.curvature import NonFiniteCurvatureError, eigenvalues
+from lrtransfer.curvature import (
+    AsymmetricProductsError,
+    NonFiniteCurvatureError,
+    eigenvalues,
+)
 from lrtransfer.optim.tuners.closure import NonFiniteLossError
 from lrtransfer.optim.tuners.line import Line
 from lrtransfer.optim.tuners.objective import Reduce
@@ -92,6 +96,11 @@ class SharpnessRule(Tuner):
             top = eigenvalues(operator, tolerance=self._tolerance, start=start)
         except NonFiniteCurvatureError as error:
             raise NonFiniteLossError(f"the sharpness is not finite: {error}") from error
+        except AsymmetricProductsError:
+            # Less than the rounding of a saturated loss, unless it is so from the first step on.
+            if self.memory["tuned_rate"] is None:
+                raise
+            return float(self.memory["tuned_rate"])
         value = top.values[0].item()
         self.memory |= {
             "sharpness": value,

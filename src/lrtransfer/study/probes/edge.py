@@ -7,7 +7,6 @@ import math
 import torch
 
 from lrtransfer.curvature.lanczos import eigenvalues
-from lrtransfer.curvature.linear_operator import NonFiniteCurvatureError
 from lrtransfer.optim.optax_rmsprop import OptaxRMSProp
 from lrtransfer.optim.tuners.closure import NonFiniteLossError
 from lrtransfer.optim.tuners.next_update import next_update
@@ -45,12 +44,7 @@ class Edge(WarmStart):
                 start=self.eigenvectors.get("edge"),
                 generator=at.generator,
             )
-        except (NonFiniteLossError, NonFiniteCurvatureError):
-            return dict.fromkeys(_COLUMNS, math.nan)
-        except ValueError:
-            # Products that were those of a symmetric matrix before, and are not: rounding is left.
-            if "edge" not in self.eigenvectors:
-                raise
+        except (NonFiniteLossError, *self.nan_at("edge")):
             return dict.fromkeys(_COLUMNS, math.nan)
         vector = self.eigenvectors["edge"] = top.vectors[0]
         self.gradients += 2.0 * top.products

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from lrtransfer.curvature.gauss_newton import GaussNewtonOperator
 from lrtransfer.curvature.lanczos import Eigenpairs, eigenvalues
-from lrtransfer.curvature.linear_operator import LinearOperator, NonFiniteCurvatureError
+from lrtransfer.curvature.linear_operator import LinearOperator
 from lrtransfer.curvature.residual import ResidualOperator
 from lrtransfer.study.probes import Measurement
 from lrtransfer.study.probes.memory import WarmStart
@@ -36,7 +36,7 @@ class GaussNewtonProbe(WarmStart):
                 )
                 for column, part in _PARTS.items()
             }
-        except NonFiniteCurvatureError:
+        except self.nan_at("gauss_newton"):
             return dict.fromkeys(_PARTS, math.nan)
         features, errors = top.values()
         self.gradients += 4 / 3 * features.products + 2.0 * errors.products

@@ -6,7 +6,6 @@ import math
 
 import torch
 
-from lrtransfer.curvature.linear_operator import NonFiniteCurvatureError
 from lrtransfer.curvature.preconditioner import divisors, scale_of_divisors
 from lrtransfer.curvature.sharpness import sharpness
 from lrtransfer.study.probes import Measurement
@@ -54,7 +53,7 @@ class PreconditionedSharpness(WarmStart):
                 generator=at.generator,
                 process_group=at.process_group,
             )
-        except NonFiniteCurvatureError:
+        except self.nan_at("preconditioned_sharpness"):
             return dict.fromkeys(names, math.nan)
         self.eigenvectors["preconditioned_sharpness"] = found.eigenvector
         self.gradients = 1.0 + 2.0 * found.products

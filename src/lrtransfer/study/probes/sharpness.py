@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-from lrtransfer.curvature.linear_operator import NonFiniteCurvatureError
 from lrtransfer.curvature.sharpness import sharpness
 from lrtransfer.study.probes import Measurement
 from lrtransfer.study.probes.memory import WarmStart
@@ -35,7 +34,7 @@ class SharpnessProbe(WarmStart):
                 generator=at.generator,
                 process_group=at.process_group,
             )
-        except NonFiniteCurvatureError:
+        except self.nan_at("sharpness"):
             return dict.fromkeys(names, math.nan)
         self.eigenvectors["sharpness"] = found.eigenvector
         self.gradients += 2.0 * found.products
