@@ -44,7 +44,7 @@ class Edge(WarmStart):
                 start=self.eigenvectors.get("edge"),
                 generator=at.generator,
             )
-        except (NonFiniteLossError, *self.nan_at("edge")):
+        except self.nan_at("edge", NonFiniteLossError):
             return dict.fromkeys(_COLUMNS, math.nan)
         vector = self.eigenvectors["edge"] = top.vectors[0]
         self.gradients += 2.0 * top.products

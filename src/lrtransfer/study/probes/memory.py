@@ -38,14 +38,14 @@ class WarmStart(Base):
     def __init__(self) -> None:
         self.eigenvectors: dict[str, Tensor] = {}
 
-    def nan_at(self, name: str) -> tuple[type[Exception], ...]:
+    def nan_at(self, name: str, *others: type[Exception]) -> tuple[type[Exception], ...]:
         """Return the errors that mean NaN where an eigenvector was, or was not, found before.
 
         Products that were those of a symmetric matrix, and are not, have drowned in the rounding of
         a saturated loss; at a first measurement the derivatives may be wrong, and the error counts.
         """
         known = name in self.eigenvectors
-        return (NonFiniteCurvatureError, *([AsymmetricProductsError] if known else []))
+        return (NonFiniteCurvatureError, *others, *([AsymmetricProductsError] if known else []))
 
     def state(self) -> dict[str, Tensor]:
         """Return the last eigenvectors, as far as there are any."""
