@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from lrtransfer.study.plan import fingerprint
-from lrtransfer.study.plan.expand import Run, plan
+from lrtransfer.study.plan.expand import plan
 from lrtransfer.study.plan.load import parse_study
 from lrtransfer.study.plan.parameterizations import TABLE
 from tests.tiny import EXPERIMENT, PARAMS, tiny_grid, tiny_params, tiny_plan
@@ -234,12 +234,12 @@ def test_the_plan_counts_runs_spectra_and_sweeps() -> None:
 
 
 def test_a_run_says_in_its_configuration_what_it_is() -> None:
-    run: Run = tiny_plan().runs[0]
-    assert (run.config.model.width, run.config.model.depth) == (run.width, run.depth)
-    assert (run.config.learning_rate, run.config.seed) == (run.learning_rate, run.seed)
-    content = run.config.to_json()
-    assert run.key == fingerprint.digest({"config": content, "code": run.code})[:16]
-    assert json.loads(json.dumps(content)) == content
+    for run in tiny_plan().runs:
+        assert (run.config.model.width, run.config.model.depth) == (run.width, run.depth)
+        assert (run.config.learning_rate, run.config.seed) == (run.learning_rate, run.seed)
+        content = run.config.to_json()
+        assert run.key == fingerprint.digest({"config": content, "code": run.code})[:16]
+        assert json.loads(json.dumps(content)) == content
 
 
 def test_measured_runs_are_those_at_the_reference_rate() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import Any
 
 from lrtransfer.study.plan import catalog, fingerprint
 from lrtransfer.study.plan.checks import selected
@@ -187,16 +188,15 @@ def _sweeps(
         config = shared_config(experiment, grid, arm, size=size, dataset=dataset.id, study=study)
         measure = grid.measure and measure_config(grid.measure, length.steps)
         runs: list[Run] = []
-        codes: dict[bool, _Code] = {}
+        kinds: dict[bool, _Kind] = {}
         for rate, seed in product(grid.learning_rates[arm], grid.seeds):
             measured = measure if rate == grid.reference_learning_rate.get(arm) else None
             # A probe looks at one network.
             batched = grid.batched if measured is None else None
             whole = config(learning_rate=float(rate), seed=seed, measure=measured, batched=batched)
-            # The same at every rate and seed, and dear to find for each.
-            if (code := codes.get(measured is None)) is None:
-                code = codes[measured is None] = _Code.of(whole)
-            runs.append(_run(name, arm, whole, grid.spectra, code))
+            if (kind := kinds.get(measured is None)) is None:
+                kind = kinds[measured is None] = _Kind.of(whole)
+            runs.append(_run(name, arm, whole, grid.spectra, kind))
         spectra = tuple(
             _spectrum(run, step, grid.spectra)
             for run in runs
@@ -220,25 +220,35 @@ def _with_seeds(grid: Grid, offset: int) -> Grid:
 
 
 @dataclass(frozen=True)
-class _Code:
-    """The code of runs: file -> hash, and the same as canonical JSON."""
+class _Kind:
+    """What runs that differ in rate and seed share, and what is dear to find for each.
 
-    files: dict[str, str]
+    Attributes:
+        content: The configuration as JSON.
+        code: File -> hash of the code, and `canonical` the same as canonical JSON.
+    """
+
+    content: dict[str, Any]
+    code: dict[str, str]
     canonical: str
 
     @classmethod
-    def of(cls, config: RunConfig) -> _Code:
-        files = run_code(config)
-        return cls(files, fingerprint.canonical(files))
+    def of(cls, config: RunConfig) -> _Kind:
+        code = run_code(config)
+        return cls(config.to_json(), code, fingerprint.canonical(code))
+
+    def key(self, config: RunConfig) -> str:
+        """Return the key of one of the runs."""
+        own = {"learning_rate": config.learning_rate, "seed": config.seed}
+        whole = fingerprint.canonical(self.content | own)
+        return fingerprint.digest_of(config=whole, code=self.canonical)[:KEY_LENGTH]
 
 
-def _run(experiment: str, arm: str, config: RunConfig, spectra: Spectra | None, code: _Code) -> Run:
+def _run(experiment: str, arm: str, config: RunConfig, spectra: Spectra | None, kind: _Kind) -> Run:
     measured = config.measure is not None
     kept = spectra.steps if measured and spectra and config.seed in spectra.seeds else ()
     return Run(
-        key=fingerprint.digest_of(
-            config=fingerprint.canonical(config.to_json()), code=code.canonical
-        )[:KEY_LENGTH],
+        key=kind.key(config),
         experiment=experiment,
         arm=arm,
         width=config.model.width,
@@ -248,7 +258,7 @@ def _run(experiment: str, arm: str, config: RunConfig, spectra: Spectra | None, 
         measured=measured,
         checkpoints=tuple(kept),
         config=config,
-        code=code.files,
+        code=kind.code,
     )
 
 
