@@ -12,10 +12,18 @@ import pytest
 
 from lrtransfer.study.plan.expand import Plan, Run
 from lrtransfer.study.storage.paths import WORK, Layout
+from lrtransfer.study.storage.run_file import read_run
 from lrtransfer.study.storage.seal import CorruptFileError, read_sealed
 from lrtransfer.study.storage.tables import write_table
 from lrtransfer.study.workflow import soundness
-from lrtransfer.study.workflow.care import Candidate, sample, study_status
+from lrtransfer.study.workflow.care import (
+    Candidate,
+    NotAdoptedError,
+    adopt,
+    candidates,
+    sample,
+    study_status,
+)
 from lrtransfer.study.workflow.safeguard import date_back, set_aside
 from lrtransfer.study.workflow.soundness import check_results, stale_tables
 from lrtransfer.study.workflow.stored import made_of
@@ -33,7 +41,7 @@ def stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
 
 
 def write_run_file(run: Run, **said: object) -> None:
-    about = {"key": run.key, "config": run.config.to_json(), "code": run.code, "status": "ok"}
+    about = _of(run, run.key) | {"code": run.code}
     write_table(Layout().run(run.key), pa.table({"loss": [1.0]}), about | said)
 
 
@@ -134,11 +142,50 @@ def test_every_branch_that_a_configuration_takes_has_runs_that_vouch_for_it() ->
     run = tiny_plan().runs[0]
     options = run.config.model.options
     branches = [options, options | {"activation": "relu"}, options | {"skip": 0.5}]
-    candidates = [
+    found = [
         Candidate(replace(run, config=replace(run.config, seed=seed, model=model)), "", {})
         for model in (replace(run.config.model, options=branch) for branch in branches)
         for seed in range(10)
     ]
-    chosen = sample(candidates, size=2, seed=0)
+    chosen = sample(found, [], size=2, seed=0)
     activations = [c.run.config.model.options["activation"] for c in chosen]
     assert sorted(activations) == ["relu", "relu", "tanh", "tanh"], "another number is no branch"
+
+
+def test_an_adoption_that_was_stopped_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    runs = tiny_plan().runs
+    for place, run in enumerate(runs):
+        key = f"old{place}"
+        write_table(Layout().run(key), pa.table({"loss": [1.0]}), _of(run, key))
+    done = next(run for run in runs if not run.measured)
+    write_run_file(done)
+    found, retrained = candidates(tiny_plan(), Layout())
+    assert [candidate.run for candidate in retrained] == [done]
+    picked = sample(found, retrained, size=1, seed=0)
+    assert sorted({c.kind for c in found}) == sorted(c.kind for c in [*picked, *retrained])
+    adopt(found, picked, Layout(), write_run_file, retrained=retrained)
+    assert all(Layout().run(candidate.run.key).is_file() for candidate in found)
+    adopted = next(c.run.key for c in found if c not in picked)
+    _, about = read_run(Layout().run(adopted), adopted)
+    proof = {pair["new"] for pair in about["adopted"]["retrained"]}
+    assert proof == {done.key, *(c.run.key for c in picked)}
+
+
+def test_a_run_that_came_out_otherwise_before_vouches_for_none(stored: Plan) -> None:
+    first, second = [run for run in stored.runs if not run.measured][:2]
+    write_table(Layout().run("old"), pa.table({"loss": [2.0]}), _of(first, "old"))
+    write_table(Layout().run("older"), pa.table({"loss": [1.0]}), _of(second, "older"))
+    Layout().run(second.key).unlink()
+    found, retrained = candidates(stored, Layout())
+    assert ([c.run for c in found], [c.run for c in retrained]) == ([second], [first])
+    with pytest.raises(NotAdoptedError, match="differs from old in column 'loss'"):
+        adopt(found, [], Layout(), write_run_file, retrained=retrained)
+    assert not Layout().run(second.key).is_file()
+
+
+def _of(run: Run, key: str) -> dict[str, object]:
+    about = {"key": key, "config": run.config.to_json(), "code": {}, "status": "ok"}
+    return about | {"diverged_step": None, "wall_seconds": 1.0, "processor": "", "versions": {}}

@@ -6,8 +6,9 @@ import random
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -201,14 +202,22 @@ class Candidate:
     old_key: str
     old_code: dict[str, str]
 
+    @cached_property
+    def kind(self) -> str:
+        """Hash of the files before and now, and of the configuration without its numbers."""
+        return fingerprint.digest(
+            [self.run.code, self.old_code, _without_numbers(self.run.config.to_json())]
+        )
+
 
 class NotAdoptedError(RuntimeError):
     """A retrained run differs from the stored one; nothing was re-keyed."""
 
 
-def candidates(plan: Plan, layout: Layout) -> list[Candidate]:
+def candidates(plan: Plan, layout: Layout) -> tuple[list[Candidate], list[Candidate]]:
     """Return the missing runs that a stored run of equal configuration could stand for.
 
+    Beside them, those of their kinds that are not missing: retrained by a call that was stopped.
     An option that a newer version added and that is null does not count as a difference.
     """
     stored, _ = stored_runs(layout)
@@ -218,16 +227,25 @@ def candidates(plan: Plan, layout: Layout) -> list[Candidate]:
         for key, about in stored.items()
         if key not in asked
     }
-    found: dict[str, Candidate] = {}
+    missing: dict[str, Candidate] = {}
+    retrained: dict[str, Candidate] = {}
     for run in plan.runs:
         match = by_config.get(fingerprint.digest(_without_nulls(run.config.to_json())))
-        if run.key not in stored and match is not None and _has_checkpoints(run, match[0], layout):
-            found[run.key] = Candidate(run, match[0], match[1]["code"])
-    return list(found.values())
+        if match is None or not _has_checkpoints(run, match[0], layout):
+            continue
+        candidate = Candidate(run, match[0], match[1]["code"])
+        if run.key not in stored:
+            missing[run.key] = candidate
+        elif candidate.old_code != run.code and "adopted" not in stored[run.key]:
+            retrained[run.key] = candidate
+    kinds = {candidate.kind for candidate in missing.values()}
+    return list(missing.values()), [c for c in retrained.values() if c.kind in kinds]
 
 
-def sample(found: list[Candidate], size: int, seed: int) -> list[Candidate]:
-    """Return up to `size` candidates of each kind, by a seeded draw.
+def sample(
+    found: list[Candidate], retrained: list[Candidate], size: int, seed: int
+) -> list[Candidate]:
+    """Return what is to be retrained so that each kind has up to `size` runs that were.
 
     Runs of one kind were trained by the same files, before and now, and take the same branches in
     them: their configurations differ in numbers alone. A sample over all of them together could
@@ -235,19 +253,25 @@ def sample(found: list[Candidate], size: int, seed: int) -> list[Candidate]:
     """
     kinds: dict[str, list[Candidate]] = {}
     for candidate in found:
-        run = candidate.run
-        kind = fingerprint.digest(
-            [run.code, candidate.old_code, _without_numbers(run.config.to_json())]
-        )
-        kinds.setdefault(kind, []).append(candidate)
+        kinds.setdefault(candidate.kind, []).append(candidate)
+    done = Counter(candidate.kind for candidate in retrained)
     draw = random.Random(seed)  # noqa: S311
-    return [c for group in kinds.values() for c in draw.sample(group, min(size, len(group)))]
+    return [
+        candidate
+        for kind, group in kinds.items()
+        for candidate in draw.sample(group, max(0, min(size - done[kind], len(group))))
+    ]
 
 
 def adopt(
-    found: list[Candidate], chosen: list[Candidate], layout: Layout, retrain: Retrain
+    found: list[Candidate],
+    chosen: list[Candidate],
+    layout: Layout,
+    retrain: Retrain,
+    *,
+    retrained: Sequence[Candidate] = (),
 ) -> None:
-    """Retrain `chosen`; if all come out bit-equal, re-key the rest of `found`.
+    """Retrain `chosen`; if they and those before are bit-equal, re-key the rest of `found`.
 
     The proof is recorded in the metadata of every re-keyed run: which runs were retrained, when,
     and which files had changed.
@@ -255,16 +279,19 @@ def adopt(
     Raises:
         NotAdoptedError: A retrained run differs; the message names run and column.
     """
+    for candidate in retrained:
+        _compare(candidate, layout)
     for candidate in chosen:
         retrain(candidate.run)
         _compare(candidate, layout)
+    vouching = [*retrained, *chosen]
     proof = {
         "date": time.strftime("%Y-%m-%d"),
-        "retrained": [{"old": c.old_key, "new": c.run.key} for c in chosen],
+        "retrained": [{"old": c.old_key, "new": c.run.key} for c in vouching],
     }
-    retrained = {candidate.run.key for candidate in chosen}
+    keys = {candidate.run.key for candidate in vouching}
     for candidate in found:
-        if candidate.run.key not in retrained:
+        if candidate.run.key not in keys:
             _rekey(candidate, layout, proof)
 
 

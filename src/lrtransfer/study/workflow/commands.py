@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from lrtransfer.study.workflow.selection import all_selected, selected
 
 if TYPE_CHECKING:
+    from lrtransfer.study.plan.expand import Run
     from lrtransfer.study.workflow.start import Selection
 
 
@@ -197,13 +198,18 @@ def adopt(options: Namespace) -> None:
     from lrtransfer.study.workflow.stage_commands import train_here
 
     chosen = selected(options)
-    found = candidates(chosen.plan, chosen.layout)
-    picked = sample(found, options.sample, options.seed)
+    found, before = candidates(chosen.plan, chosen.layout)
+    picked = sample(found, before, options.sample, options.seed)
     if not found:
         print("nothing to adopt: no missing run has a stored run of equal configuration")
         return
-    print(f"{len(found)} runs could be adopted; retraining {len(picked)} of them as a proof")
-    adopt_runs(found, picked, chosen.layout, lambda run: train_here([run], chosen, threads=1))
+    earlier = f", beside {len(before)} that were before" if before else ""
+    print(f"{len(found)} runs could be adopted; retraining {len(picked)} as a proof{earlier}")
+
+    def retrain(run: Run) -> None:
+        train_here([run], chosen, threads=1)
+
+    adopt_runs(found, picked, chosen.layout, retrain, retrained=before)
     print(f"adopted {len(found) - len(picked)} runs; the sample came out bit-equal")
 
 
