@@ -115,3 +115,12 @@ def test_the_reduced_model() -> None:
 
     rests, goes_on = late("CDAT, σ = 2"), late("CDAT, σ = 1.9")
     assert told("9, 11") == f"at σ = 2, λ after 4,000 steps is {rests}; at σ = 1.9 {goes_on}"
+
+
+def test_the_coordinate_check() -> None:
+    checked = pd.read_csv(ROOT / "results" / "coordinate_check.csv")
+    assert checked["as_predicted"].all()
+    assert told("28") == (
+        f"all {checked['coordinates'].sum():,} exponents behind "
+        "[its table](../results/coordinate_check.csv) are as predicted; it has rules of its own"
+    )
