@@ -93,7 +93,8 @@ def test_mixed_verdicts_are_neither_yes_nor_no() -> None:
 
 def test_another_ledger_s_numbers_are_written_over_as_they_are_quoted() -> None:
     quoted = next(q for row in rows() for q in QUOTE.finditer(row[3]) if "∞" not in q[0])
-    other = quoted[0].replace(quoted["value"], "9.99", 1).replace(quoted["verdict"], VERDICTS[0])
+    verdict = next(verdict for verdict in VERDICTS if verdict != quoted["verdict"])
+    other = quoted[0].replace(quoted["value"], "9.99", 1).replace(quoted["verdict"], verdict)
     assert requoted(f"before {quoted[0]} after") == f"before {quoted[0]} after"
     (again,) = hold(requoted(f"before {other} after"))
     assert again["verdict"] == quoted["verdict"]

@@ -257,6 +257,7 @@ def test_an_inherited_fault_is_told_once_and_where_it_stands() -> None:
     [
         ("laptop", NAMES),
         ("paper", ["joint"]),
+        ("smoke", ["width_transfer_vision"]),
         pytest.param("smoke", NAMES, marks=pytest.mark.long),
         pytest.param("paper", NAMES, marks=pytest.mark.long),
     ],
