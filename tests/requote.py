@@ -1,13 +1,23 @@
-"""Write what the ledger holds into the documents that quote it: `python -m tests.requote`.
+"""Write what was measured into the documents that tell it: `python -m tests.requote`.
 
+Quotes of the ledger, sentences that count it, the tables of fresh seeds and of the blind test.
 Prints each quote that changed, and each conclusion of the gallery that no longer follows from its
-verdicts and wants words of its own.
+verdicts and wants words of its own. Reads the ledger before fresh seeds from git's history.
 """
 
 from __future__ import annotations
 
 import re
 
+from tests.measured import (
+    BLIND_TEST,
+    FRESH_SEEDS,
+    blind_test,
+    fresh_seeds,
+    recounted,
+    told_before,
+    told_counts,
+)
 from tests.quotes import QUOTE, ROOT, agrees, ledger, named
 
 _ENDS = (("value", "value"), ("low", "ci_low"), ("high", "ci_high"))
@@ -51,6 +61,12 @@ def main() -> None:
             for before, after in zip(QUOTE.finditer(text), QUOTE.finditer(new), strict=True):
                 if before[0] != after[0]:
                     print(f"{path.relative_to(ROOT)}\n- {before[0]}\n+ {after[0]}")
+    fresh_seeds(told_before()).to_csv(FRESH_SEEDS, index=False, lineterminator="\n")
+    blind_test().to_csv(BLIND_TEST, index=False, lineterminator="\n")
+    for document, sentence, numbers in told_counts():
+        path = ROOT / document
+        text = path.read_text(encoding="utf-8")
+        path.write_text(recounted(text, sentence, numbers), encoding="utf-8")
     for row in rows():
         verdicts = {q["verdict"] for q in QUOTE.finditer(row[3].partition("Beside, ")[0])}
         if row[4] not in follows(verdicts):

@@ -12,16 +12,22 @@ import pandas as pd
 import pytest
 
 from lrtransfer.cli import main
-from lrtransfer.study.evidence.estimates import Estimates
 from lrtransfer.study.evidence.replication import compare
 from lrtransfer.study.figures.output import describe
 from lrtransfer.study.storage.paths import Layout
 from lrtransfer.study.storage.tables import read_table
 from lrtransfer.study.workflow.stages import read_claims
 from lrtransfer.study.workflow.start import select
-from lrtransfer.transfer.held_out import covers
-from lrtransfer.transfer.predict import predict
-from lrtransfer.transfer.sweeps import groups_of, sweeps
+from tests.measured import (
+    BLIND_TEST,
+    COLUMNS,
+    blind_test,
+    counts,
+    estimates,
+    fresh_seeds,
+    read_fresh_seeds,
+    told_counts,
+)
 from tests.quotes import agrees, ledger
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -112,11 +118,10 @@ def test_other_seeds_reverse_no_verdict_of_the_core() -> None:
 def test_the_half_widths_that_the_static_plan_reached_are_those_of_the_log() -> None:
     log = (ROOT / "docs" / "log.md").read_text(encoding="utf-8")
     told = re.findall(r"(μP|NTP|SP) [\d.]+\sand ([\d.]+) \(", log)
-    table, _ = read_table(ROOT / Layout().estimates("width_transfer_vision"))
-    estimates = Estimates(table.to_pandas())
+    known = estimates("width_transfer_vision")
     reached = {}
     for label, arm in (("μP", "mup"), ("NTP", "ntp"), ("SP", "sp")):
-        drift = estimates.one("drift", arm=arm)
+        drift = known.one("drift", arm=arm)
         assert drift is not None
         _, low, high = drift.interval(0.95)
         reached[label] = f"{(high - low) / 2:.3f}"
@@ -125,22 +130,12 @@ def test_the_half_widths_that_the_static_plan_reached_are_those_of_the_log() -> 
 
 def test_the_blind_predictions_are_those_of_the_core_and_covered_as_told() -> None:
     """Rates registered in params.yaml before widths 512 and 1024 were trained."""
-    core, _ = read_table(RESULTS / "tables" / "width_transfer_vision.runs.parquet")
-    groups = {group[0].arm: group for group in groups_of(list(sweeps(core.to_pandas())))}
-    told = pd.read_csv(ROOT / "docs" / "blind-test.csv")
+    told = pd.read_csv(BLIND_TEST)
+    pd.testing.assert_frame_equal(blind_test(), told, atol=0.011)
     plan = select(ROOT / "params.yaml", experiments="blind_512,blind_1024").plan
     for row in told.to_dict("records"):
-        arm, width = row["arm"], row["width"]
-        table, _ = read_table(ROOT / Layout().estimates(f"blind_{width}"))
-        found = Estimates(table.to_pandas()).one("optimum", arm=arm, size=width)
-        assert found is not None
-        predicted = predict(groups[arm], width).log2_rate
-        both = [*predicted.interval(0.95), *found.interval(0.95)]
-        columns = ("predicted", "low", "high", "found", "found_low", "found_high")
-        assert [row[name] for name in columns] == [pytest.approx(x, abs=0.006) for x in both]
-        assert row["covered"] == covers(predicted, found, 0.95)
-        rates = plan.grid(f"blind_{width}").learning_rates[arm]
-        assert min(abs(math.log2(rate) - predicted.value) for rate in rates) < 0.01
+        rates = plan.grid(f"blind_{row['width']}").learning_rates[row["arm"]]
+        assert min(abs(math.log2(rate) - row["predicted"]) for rate in rates) < 0.02
     assert told["covered"].tolist() == [1, 1, 1, 1, 0]
 
 
@@ -152,45 +147,27 @@ def test_the_gallery_tells_where_line_search_and_the_greedy_rate_rest() -> None:
     for place, name in ((1, "greedy"), (3, "line_search")):
         told = [*found[place].split(", "), found[place + 1]]
         for text, net in zip(told, ("convnet", "mixer", "gpt", "vit"), strict=True):
-            table, _ = read_table(ROOT / Layout().estimates(f"tuners_{net}"))
-            estimates = Estimates(table.to_pandas())
             arm = {"mixer": f"plain_{name}", "vit": f"rms_{name}"}.get(net, name)
-            late = estimates.one("late_mean", arm=arm, quantity="rate*edge_sharpness")
+            late = estimates(f"tuners_{net}").one(
+                "late_mean", arm=arm, quantity="rate*edge_sharpness"
+            )
             assert late is not None and agrees(text, late.value), (net, name, late)
 
 
-def test_the_verdicts_with_fresh_seeds_are_those_of_the_ledger_and_counted_as_told() -> None:
-    told = pd.read_csv(ROOT / "docs" / "fresh-seeds.csv", dtype=str, keep_default_na=False)
-    for row in told.to_dict("records"):
-        record = ledger()[row["experiment"], row["claim"]]
-        assert (row["verdict"], row["corrected"]) == (
-            record["verdict"],
-            record["verdict_corrected"],
-        )
-        numbers = (record[name] for name in ("value", "ci_low", "ci_high"))
-        written = ["" if number is None else f"{number:.4g}" for number in numbers]
-        assert [row["value"], row["low"], row["high"]] == written, row["claim"]
-    before, now = (told[name] != "inconclusive" for name in ("verdict_before", "verdict"))
-    same = told["verdict_before"] == told["verdict"]
-    power = pd.read_csv(ROOT / "docs" / "power.csv").set_index(["experiment", "claim"])["power"]
-    registered = power.reindex(pd.MultiIndex.from_frame(told[["experiment", "claim"]]))
-    strong = told[registered.to_numpy() >= 0.9]
-    counts = [
-        *(len(told), same.sum(), (now & ~before).sum(), (before & ~now).sum()),
-        (before & now & ~same).sum(),
-        *((told[name] != "inconclusive").sum() for name in ("corrected", "corrected_before")),
-        len(strong),
-        *((strong[name] != "inconclusive").sum() for name in ("corrected", "verdict")),
-    ]
-    claims = (ROOT / "docs" / "claims.md").read_text(encoding="utf-8")
-    found = re.search(
-        r"Of (\d+) records\s(\d+) keep their verdict, (\d+) are decided that were open, (\d+) "
-        r"are open that were decided, (\d+) are reversed; after the correction (\d+) are decided "
-        r"where it had been (\d+)\.\sOf the (\d+) whose .*? (\d+) are decided after the correction "
-        r"and (\d+) taken",
-        claims,
-    )
-    assert found and [int(n) for n in found.groups()] == counts
+def test_the_verdicts_with_fresh_seeds_are_those_of_the_ledger() -> None:
+    told = read_fresh_seeds()
+    before = {
+        (row["experiment"], row["claim"]): {name: row[f"{name}_before"] for name in COLUMNS}
+        for row in told.to_dict("records")
+    }
+    pd.testing.assert_frame_equal(fresh_seeds(before), told)
+    assert counts(told).reversed == 0
+
+
+def test_sentences_that_count_the_ledger_say_what_it_holds() -> None:
+    for document, sentence, numbers in told_counts():
+        found = sentence.search((ROOT / document).read_text(encoding="utf-8"))
+        assert found and [int(n) for n in found.groups()] == numbers, document
 
 
 def test_the_hold_outs_that_the_documents_count_are_those_of_the_ledger() -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 
 import pytest
 
-from tests.quotes import ROOT, VERDICTS, agrees, asked, hold, ledger
+from tests.quotes import ROOT, agrees, asked, hold, ledger
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 QUOTING = ["README.md", "docs/caveats.md", "docs/log.md"]
@@ -47,22 +46,6 @@ def test_plain_words_follow_from_the_ledger(sentence: str) -> None:
 def test_updates_fall_by_a_third_with_each_doubling() -> None:
     assert "updates fall by a third with each doubling" in README
     assert 2 ** by_name("decay_standard_updates_fall") == pytest.approx(2 / 3, abs=0.04)
-
-
-def test_the_counts_of_claims_are_those_of_the_ledger() -> None:
-    # The hold-outs of the predictor are a question about this package, and no claim of the study.
-    records = [r for r in ledger().values() if r["experiment"] != "all"]
-    found = re.search(
-        r"Of (\d+) claims (\d+) are supported, (\d+) contradicted and (\d+) open; after\n"
-        r"correction for their number (\d+) and (\d+) stay decided",
-        README,
-    )
-    assert found
-    plain, corrected = (
-        Counter(r[field] for r in records) for field in ("verdict", "verdict_corrected")
-    )
-    counts = [len(records), *(plain[v] for v in VERDICTS), *(corrected[v] for v in VERDICTS[:2])]
-    assert [int(n) for n in found.groups()] == counts
 
 
 def test_the_readme_is_short() -> None:
