@@ -1,6 +1,6 @@
 """Whether training several learning rates as one batched network pays, by width. GPU only.
 
-On a CPU it does not (docs/curvature.md), so that there the target has no rows.
+On a CPU it does not (docs/curvature-price.md), so that there the target has no rows.
 """
 
 from __future__ import annotations

@@ -121,7 +121,7 @@ def beside_the_others(block: dict[str, Any]) -> dict[str, Any]:
 
 PLACES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "docs/data-parallel.md": in_a_study_of_ones_own,
-    "docs/experiments.md": beside_the_others,
+    "docs/params.md": beside_the_others,
     "docs/own-study.md": in_a_study_of_ones_own,
     "docs/speed.md": in_a_study_of_ones_own,
     "docs/tuners.md": in_the_study_like("tuners"),

@@ -75,7 +75,8 @@ def eigenvalues(
     What can still slip through, if `start` is an exact eigenvector of another eigenvalue, is a top
     one a few per cent higher: the error is that difference. A cold start whose random vector has
     next to no part along the top eigenvector may do the same, about once in a hundred where the
-    second one is a few per cent below (docs/curvature.md); k > 1 searches the complement.
+    second one is a few per cent below (docs/curvature-price.md); k > 1 searches the
+    complement.
 
     Args:
         operator: symmetric.

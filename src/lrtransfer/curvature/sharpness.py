@@ -120,8 +120,8 @@ def sharpness(
             groups. See `relative_rates`.
         tolerance: relative residual to stop at; 0.01 leaves an error of about 1e-4.
         start: eigenvector of an earlier measurement, shape (dim,).
-        warm_products: least number of products after a `start`, 2 or more; docs/curvature.md has
-            the prices and the errors of fewer.
+        warm_products: least number of products after a `start`, 2 or more;
+            docs/curvature-price.md has the prices and the errors of fewer.
         generator: source of random vectors; None is one with seed 0.
         max_products: budget of Hessian-vector products; None is 300.
         process_group: processes to take the mean over, each with its own samples; None is this

@@ -206,6 +206,13 @@ def test_the_map_is_the_loss_over_that_of_the_batch_s_best_sigma() -> None:
     )
 
 
+def test_a_map_without_an_arm_of_one_kind_has_no_panel_for_it() -> None:
+    averaged = {"name": "cdat", "options": {"sigma": 2.0, "decay": 0.9}}
+    runs = tuner_runs({"cdat": {0.5: -3.0}}, tuners={"cdat": averaged})
+    figure = drawn(tuner_map, Tables(runs=runs, curves=pd.DataFrame())).figure
+    assert [a.get_title() for a in figure.axes if a.get_title()] == ["moving averages"]
+
+
 def test_arms_that_train_for_different_times_have_rows_and_legends_of_their_own() -> None:
     arms = {**SETTINGS.arms, "cdat": Arm("CDAT", 1.0, STEPS // 2, 5)}
     with mpl.rc_context(style.rc()):

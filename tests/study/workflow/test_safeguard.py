@@ -18,6 +18,7 @@ from lrtransfer.study.storage.tables import write_table
 from lrtransfer.study.workflow import soundness
 from lrtransfer.study.workflow.care import (
     Candidate,
+    Candidates,
     NotAdoptedError,
     adopt,
     candidates,
@@ -147,7 +148,7 @@ def test_every_branch_that_a_configuration_takes_has_runs_that_vouch_for_it() ->
         for model in (replace(run.config.model, options=branch) for branch in branches)
         for seed in range(10)
     ]
-    chosen = sample(found, [], size=2, seed=0)
+    chosen = sample(Candidates(found, []), size=2, seed=0)
     activations = [c.run.config.model.options["activation"] for c in chosen]
     assert sorted(activations) == ["relu", "relu", "tanh", "tanh"], "another number is no branch"
 
@@ -162,13 +163,14 @@ def test_an_adoption_that_was_stopped_goes_on(
         write_table(Layout().run(key), pa.table({"loss": [1.0]}), _of(run, key))
     done = next(run for run in runs if not run.measured)
     write_run_file(done)
-    found, retrained = candidates(tiny_plan(), Layout())
-    assert [candidate.run for candidate in retrained] == [done]
-    picked = sample(found, retrained, size=1, seed=0)
-    assert sorted({c.kind for c in found}) == sorted(c.kind for c in [*picked, *retrained])
-    adopt(found, picked, Layout(), write_run_file, retrained=retrained)
-    assert all(Layout().run(candidate.run.key).is_file() for candidate in found)
-    adopted = next(c.run.key for c in found if c not in picked)
+    found = candidates(tiny_plan(), Layout())
+    assert [candidate.run for candidate in found.retrained] == [done]
+    picked = sample(found, size=1, seed=0)
+    vouching = [*picked, *found.retrained]
+    assert sorted({c.kind for c in found.missing}) == sorted(c.kind for c in vouching)
+    adopt(found, picked, Layout(), write_run_file)
+    assert all(Layout().run(candidate.run.key).is_file() for candidate in found.missing)
+    adopted = next(c.run.key for c in found.missing if c not in picked)
     _, about = read_run(Layout().run(adopted), adopted)
     proof = {pair["new"] for pair in about["adopted"]["retrained"]}
     assert proof == {done.key, *(c.run.key for c in picked)}
@@ -179,10 +181,10 @@ def test_a_run_that_came_out_otherwise_before_vouches_for_none(stored: Plan) -> 
     write_table(Layout().run("old"), pa.table({"loss": [2.0]}), _of(first, "old"))
     write_table(Layout().run("older"), pa.table({"loss": [1.0]}), _of(second, "older"))
     Layout().run(second.key).unlink()
-    found, retrained = candidates(stored, Layout())
-    assert ([c.run for c in found], [c.run for c in retrained]) == ([second], [first])
+    found = candidates(stored, Layout())
+    assert tuple([c.run for c in part] for part in found) == ([second], [first])
     with pytest.raises(NotAdoptedError, match="differs from old in column 'loss'"):
-        adopt(found, [], Layout(), write_run_file, retrained=retrained)
+        adopt(found, [], Layout(), write_run_file)
     assert not Layout().run(second.key).is_file()
 
 

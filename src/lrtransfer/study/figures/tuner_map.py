@@ -24,14 +24,15 @@ _WORST = 4.0  # octaves above the batch's best; more has the last colour
 def tuner_map(tables: Tables, settings: Settings) -> Drawing:
     """Draw the figure; see the module."""
     found = _above_best(tables.runs, settings.confidence)
-    figure, grid = style.grid(1, len(_PANELS), 3.4)
+    parts: dict[str, pd.DataFrame] = {}
+    if len(found):
+        parts = {_PANELS[bool(averaged)]: part for averaged, part in found.groupby("averaged")}
+    figure, grid = style.grid(1, max(1, len(parts)), 3.4)
     facts, shown = [], []
-    for axes, (averaged, title) in zip(grid[0], _PANELS.items(), strict=True):
-        part = found[found["averaged"] == averaged] if len(found) else found
+    if not parts:
+        style.empty(grid[0, 0], "no arm of CDAT")
+    for axes, (title, part) in zip(grid[0], parts.items(), strict=False):
         axes.set_title(title, fontweight="bold")
-        if part.empty:
-            style.empty(axes, "no arm of CDAT")
-            continue
         _map(axes, part)
         best = part.loc[part.groupby("size")["value"].idxmin()]
         pairs = zip(best["x"].astype(float), best["size"], strict=True)

@@ -6,11 +6,11 @@ import random
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -214,11 +214,18 @@ class NotAdoptedError(RuntimeError):
     """A retrained run differs from the stored one; nothing was re-keyed."""
 
 
-def candidates(plan: Plan, layout: Layout) -> tuple[list[Candidate], list[Candidate]]:
-    """Return the missing runs that a stored run of equal configuration could stand for.
+class Candidates(NamedTuple):
+    """The missing runs that a stored run could stand for, and those a stopped call retrained."""
 
-    Beside them, those of their kinds that are not missing: retrained by a call that was stopped.
-    An option that a newer version added and that is null does not count as a difference.
+    missing: list[Candidate]
+    retrained: list[Candidate]
+
+
+def candidates(plan: Plan, layout: Layout) -> Candidates:
+    """Return the runs that a stored run of equal configuration could stand for, or did.
+
+    An option that a newer version added and that is null does not count as a difference. Of those
+    retrained only the kinds that something is missing of.
     """
     stored, _ = stored_runs(layout)
     asked = {run.key for run in plan.runs}
@@ -239,12 +246,10 @@ def candidates(plan: Plan, layout: Layout) -> tuple[list[Candidate], list[Candid
         elif candidate.old_code != run.code and "adopted" not in stored[run.key]:
             retrained[run.key] = candidate
     kinds = {candidate.kind for candidate in missing.values()}
-    return list(missing.values()), [c for c in retrained.values() if c.kind in kinds]
+    return Candidates(list(missing.values()), [c for c in retrained.values() if c.kind in kinds])
 
 
-def sample(
-    found: list[Candidate], retrained: list[Candidate], size: int, seed: int
-) -> list[Candidate]:
+def sample(found: Candidates, size: int, seed: int) -> list[Candidate]:
     """Return what is to be retrained so that each kind has up to `size` runs that were.
 
     Runs of one kind were trained by the same files, before and now, and take the same branches in
@@ -252,9 +257,9 @@ def sample(
     miss what only some runs use.
     """
     kinds: dict[str, list[Candidate]] = {}
-    for candidate in found:
+    for candidate in found.missing:
         kinds.setdefault(candidate.kind, []).append(candidate)
-    done = Counter(candidate.kind for candidate in retrained)
+    done = Counter(candidate.kind for candidate in found.retrained)
     draw = random.Random(seed)  # noqa: S311
     return [
         candidate
@@ -263,15 +268,8 @@ def sample(
     ]
 
 
-def adopt(
-    found: list[Candidate],
-    chosen: list[Candidate],
-    layout: Layout,
-    retrain: Retrain,
-    *,
-    retrained: Sequence[Candidate] = (),
-) -> None:
-    """Retrain `chosen`; if they and those before are bit-equal, re-key the rest of `found`.
+def adopt(found: Candidates, chosen: list[Candidate], layout: Layout, retrain: Retrain) -> None:
+    """Retrain `chosen`; if they and those before are bit-equal, re-key the rest of the missing.
 
     The proof is recorded in the metadata of every re-keyed run: which runs were retrained, when,
     and which files had changed.
@@ -279,18 +277,18 @@ def adopt(
     Raises:
         NotAdoptedError: A retrained run differs; the message names run and column.
     """
-    for candidate in retrained:
+    for candidate in found.retrained:
         _compare(candidate, layout)
     for candidate in chosen:
         retrain(candidate.run)
         _compare(candidate, layout)
-    vouching = [*retrained, *chosen]
+    vouching = [*found.retrained, *chosen]
     proof = {
         "date": time.strftime("%Y-%m-%d"),
         "retrained": [{"old": c.old_key, "new": c.run.key} for c in vouching],
     }
     keys = {candidate.run.key for candidate in vouching}
-    for candidate in found:
+    for candidate in found.missing:
         if candidate.run.key not in keys:
             _rekey(candidate, layout, proof)
 

@@ -198,19 +198,22 @@ def adopt(options: Namespace) -> None:
     from lrtransfer.study.workflow.stage_commands import train_here
 
     chosen = selected(options)
-    found, before = candidates(chosen.plan, chosen.layout)
-    picked = sample(found, before, options.sample, options.seed)
-    if not found:
+    found = candidates(chosen.plan, chosen.layout)
+    picked = sample(found, options.sample, options.seed)
+    missing, before = len(found.missing), len(found.retrained)
+    if not missing:
         print("nothing to adopt: no missing run has a stored run of equal configuration")
         return
-    earlier = f", beside {len(before)} that were before" if before else ""
-    print(f"{len(found)} runs could be adopted; retraining {len(picked)} as a proof{earlier}")
+    earlier = f", beside {before} that were before" if before else ""
+    print(
+        f"{len(found.missing)} runs could be adopted; retraining {len(picked)} as a proof{earlier}"
+    )
 
     def retrain(run: Run) -> None:
         train_here([run], chosen, threads=1)
 
-    adopt_runs(found, picked, chosen.layout, retrain, retrained=before)
-    print(f"adopted {len(found) - len(picked)} runs; the sample came out bit-equal")
+    adopt_runs(found, picked, chosen.layout, retrain)
+    print(f"adopted {missing - len(picked)} runs; the sample came out bit-equal")
 
 
 def coordcheck(options: Namespace) -> None:
