@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+import lrtransfer as lt
 from lrtransfer.alignment.effective_rate import (
     UnknownEffectiveRateError,
     effective_rates,
@@ -155,6 +156,30 @@ def test_another_optimizer_is_refused_unless_its_power_is_given() -> None:
         effective_rates(model, AdamW(model.parameters()))
 
 
+def test_optimizers_of_this_package_are_known_and_tuners_refused() -> None:
+    model = nn.Linear(2, 2, bias=False)
+    norm = model.weight.norm().item()
+    own = [model.weight]
+    for optimizer, power in (
+        (lt.Muon(own, lr=0.1), 1),
+        (lt.make_optimizer([{"params": own, "lr": 0.1, "optimizer": "momentum"}]), 2),
+        (grouped(own[0]), 1),
+    ):
+        found = effective_rates(model, optimizer)["weight"]
+        assert found == pytest.approx(0.1 / norm**power)
+    tuner = lt.CDAT(torch.optim.SGD(own, lr=1.0))
+    with pytest.raises(UnknownEffectiveRateError, match="CDAT chooses the rate of each step"):
+        effective_rates(model, tuner, power=2)
+
+
+def grouped(weight: nn.Parameter) -> torch.optim.Optimizer:
+    groups = [
+        {"params": [weight], "lr": 0.1, "optimizer": "muon"},
+        {"params": [nn.Parameter(torch.ones(1))], "lr": 0.1, "optimizer": "sgd"},
+    ]
+    return lt.make_optimizer(groups)
+
+
 def test_what_cannot_be_forced_stays_or_is_refused() -> None:
     model = nn.Linear(2, 2)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.0)
@@ -168,5 +193,11 @@ def test_what_cannot_be_forced_stays_or_is_refused() -> None:
         force_effective_rates(model, optimizer, {"bias": 0.1})
     with pytest.raises(ValueError, match="must be positive"):
         force_effective_rates(model, optimizer, {"weight": 0.0})
+    two = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    first = two[0].weight.detach().clone()
+    adam = torch.optim.Adam(two.parameters(), lr=0.1)
+    with pytest.raises(ValueError, match=r"'1\.weight' is -1\.0"):
+        force_effective_rates(two, adam, {"0.weight": 0.5, "1.weight": -1.0})
+    assert torch.equal(two[0].weight, first), "nothing moves before all are checked"
     force_effective_rates(model, optimizer, {"weight": math.nan})
     assert model.weight.isnan().all()

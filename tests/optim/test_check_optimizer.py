@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import warnings
 from typing import Any
 
@@ -83,6 +84,33 @@ def test_a_sound_optimizer_says_nothing_also_under_a_tuner_or_a_closure() -> Non
         tuner = lt.CDAT(torch.optim.SGD(model.parameters(), lr=1.0))
         lt.check_optimizer(tuner, model)
         tuner.step(lambda: model(torch.ones(4, 2)).square().mean())
+
+
+@pytest.mark.parametrize("wrap", [lt.CDAT, lt.Hyperball])
+def test_a_step_on_stand_ins_is_not_taken_for_the_first(wrap: Any) -> None:
+    model = nn.Linear(2, 1, bias=False)
+    optimizer = lt.make_optimizer(groups_of(model), model=model)
+
+    def loss() -> torch.Tensor:
+        return model(torch.ones(4, 2)).square().mean()
+
+    loss().backward()
+    before = model.weight.detach().clone()
+    wrap(optimizer).step(loss)
+    assert not torch.equal(model.weight, before)
+    model.weight = nn.Parameter(before)
+    with pytest.raises(lt.StaleOptimizerError, match=r"the model does not: weight\."):
+        optimizer.step()  # its own first step is checked as ever
+
+
+def test_a_checked_tuner_goes_through_pickle_with_its_model() -> None:
+    model = net()
+    tuner = lt.CDAT(torch.optim.SGD(model.parameters(), lr=1.0))
+    lt.check_optimizer(tuner, model)
+    again, stepped = pickle.loads(pickle.dumps((model, tuner)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        stepped.step(lambda: again(torch.ones(4, 2)).square().mean())
 
 
 def test_rates_that_a_scheduler_overwrote_are_warned_of() -> None:

@@ -145,6 +145,7 @@ def test_a_closure_is_called_once_and_a_new_group_is_stepped_by_its_kind() -> No
         ({}, {}, "names no optimizer"),
         ({"optimizer": "lamb"}, {}, "names the optimizer 'lamb'.*adamw"),
         ({"optimizer": "sgd"}, {"betas": (0.9, 0.9)}, "'betas' is taken by none of sgd"),
+        ({"optimizer": "sgd"}, {"lr": 5.0}, "'lr' is said by every group.*parameterize"),
     ],
 )
 def test_what_does_not_fit_is_named(group: Any, options: Any, message: str) -> None:
@@ -152,6 +153,15 @@ def test_what_does_not_fit_is_named(group: Any, options: Any, message: str) -> N
         lt.make_optimizer(
             [{"params": [nn.Parameter(torch.ones(1))], "lr": 1.0, **group}], **options
         )
+
+
+@pytest.mark.parametrize(
+    ("groups", "message"),
+    [([], "there are no groups"), (nn.Linear(1, 1).parameters(), "a group is a Parameter")],
+)
+def test_what_are_no_groups_is_told(groups: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        lt.make_optimizer(groups)
 
 
 def test_rates_may_be_tensors_where_torch_takes_them() -> None:

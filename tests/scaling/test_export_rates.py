@@ -110,6 +110,28 @@ def test_torchtitans_source_builds_torchs_optimizers_with_the_same_numbers() -> 
             assert all(built[k] == group[k] for k in ("lr", "weight_decay", "eps"))
 
 
+def test_what_a_name_implies_is_exported_as_the_optimizer_has_it() -> None:
+    group = {"params": [nn.Parameter(torch.ones(1))], "names": ["w"], "lr": 0.5}
+    for kind in ("sgd", "momentum"):
+        made = lt.make_optimizer([group | {"optimizer": kind}]).param_groups[0]
+        for format in ("regex", "torchtitan"):
+            text = lt.export_rates([group | {"optimizer": kind}], format)
+            assert ("'momentum': 0.9" in text.replace('"', "'")) is (made["momentum"] == 0.9)
+
+
+def test_multipliers_of_tensors_under_several_optimizers_are_several_rules() -> None:
+    common = {"lr": 1.0, "relative_rate": 1.0, "relative_weight_decay": 1.0}
+    groups = [
+        {"names": ["a"], "optimizer": "muon", "factor": "spectral", **common},
+        {"names": ["b"], "optimizer": "adamw", **common},
+    ]
+    rules = json.loads(lt.export_rates(groups, "multipliers"))
+    assert [(r["optimizer"], r.get("factor")) for r in rules] == [
+        ("muon", "spectral"),
+        ("adamw", None),
+    ]
+
+
 def test_a_rate_that_is_a_tensor_is_written_as_a_number() -> None:
     groups = [{"names": ["w"], "lr": torch.tensor(0.5)}]
     assert json.loads(lt.export_rates(groups, "json")) == {"w": {"lr": 0.5}}
@@ -123,6 +145,7 @@ def test_a_rate_that_is_a_tensor_is_written_as_a_number() -> None:
         ([{"names": ["w"], "lr": 1.0}], "multipliers", "no relative_rate"),
         ([{"names": ["w"], "lr": 1.0}], "torchtitan", "no optimizer"),
         ([{"names": ["w"], "lr": 1.0, "optimizer": "muon"}], "torchtitan", "not taken for granted"),
+        ([{"names": ["w"], "lr": 1.0}, {"names": ["w"], "lr": 2.0}], "json", "two groups name 'w'"),
     ],
 )
 def test_what_cannot_be_written_is_named(groups: Any, format: str, message: str) -> None:

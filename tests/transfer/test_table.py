@@ -85,6 +85,10 @@ def test_a_wide_table_is_refused_with_the_line_that_mends_it() -> None:
     long = wide.melt(id_vars=["width"], var_name="lr", value_name="loss")
     expected = judge(table, "width", "lr", "loss").optima
     pd.testing.assert_frame_equal(judge(long, "width", "lr", "loss").optima, expected)
+    kept = ["width", "method", "seed"]
+    wide = TABLE.pivot(index=kept, columns="lr", values="loss").reset_index()
+    with pytest.raises(JudgeError, match=r"melt\(id_vars=\['width', 'seed', 'method'\]"):
+        judge(wide, **COLUMNS)
 
 
 def test_repeated_rows_are_dropped_and_told_but_contradictory_ones_are_refused() -> None:
@@ -100,7 +104,32 @@ def test_repeated_rows_are_dropped_and_told_but_contradictory_ones_are_refused()
 def test_seeds_that_name_every_run_anew_count_as_repetitions() -> None:
     told = judge(TABLE.assign(seed=[f"run-{i}" for i in range(len(TABLE))]), **COLUMNS)
     assert set(told.optima.n_seeds) == {2}
-    assert "count as its repetitions" in str(told)
+    assert "most seeds of 'seed' are used at one rate alone" in str(told)
+
+
+def test_a_seed_that_comes_twice_by_chance_is_no_repetition() -> None:
+    anew = np.arange(len(TABLE))
+    for width in TABLE.width.unique():
+        first, *_, last = np.flatnonzero(TABLE.width == width)
+        anew[last] = anew[first]
+    told = judge(TABLE.assign(seed=anew), **COLUMNS)
+    assert set(told.optima.n_seeds) == {2}
+    assert np.isfinite(told.optima.loss).all() and np.isfinite(told.regret.value).all()
+
+
+def test_one_more_seed_at_the_best_rate_leaves_loss_and_regret_known() -> None:
+    best = TABLE.lr == 2.0**-5
+    assert best.any()
+    few = judge(TABLE[(TABLE.seed == TABLE.seed.min()) | best], **COLUMNS)
+    assert np.isfinite(few.optima.loss).all() and np.isfinite(few.regret.value).all()
+
+
+def test_repeated_labels_are_no_names_of_rows() -> None:
+    again = pd.concat([TABLE, TABLE.head(1).assign(loss=9.0)])
+    with pytest.raises(JudgeError, match=rf"rows 0 and {len(TABLE)} have the same"):
+        judge(again, **COLUMNS)
+    with pytest.raises(JudgeError, match=r"'LR'.*did you mean 'lr'"):
+        judge(TABLE, **{**COLUMNS, "rate": "LR"})
 
 
 def test_numbers_may_be_written_as_text_and_rates_with_rounding() -> None:

@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 # The power of ‖W‖ by the optimizer: 1 where an update does not depend on the gradient's scale.
 _POWERS: dict[str, int] = {"SGD": 2, "Adam": 1, "AdamW": 1, "RMSprop": 1, "Muon": 1}
+# By what a group of `lrtransfer.parameterize` names.
+_OF_GROUPS = {name.lower(): power for name, power in _POWERS.items()} | {"momentum": 2, "lion": 1}
 
 
 class UnknownEffectiveRateError(ValueError):
@@ -33,7 +36,8 @@ def effective_rates(
 
     Args:
         model: The network; a tied parameter comes once.
-        optimizer: SGD, Adam, AdamW, RMSprop or Muon of torch; it holds the rates.
+        optimizer: SGD, Adam, AdamW, RMSprop or Muon of torch, or one of
+            `lrtransfer.make_optimizer` with these or Lion; it holds the rates.
         weights: Parameter name -> W_k where it is not the model's own, as from before an update.
         power: For another optimizer: 1 if its updates do not change when all gradients double, 2
             if they double, too.
@@ -42,7 +46,8 @@ def effective_rates(
         Infinity for a matrix of zeros, NaN for one that diverged. Vectors and scalars have none.
 
     Raises:
-        UnknownEffectiveRateError: The optimizer is another one and no power is given.
+        UnknownEffectiveRateError: The optimizer is another one and no power is given, or a tuner,
+            whose rates are not its groups'.
 
     Example:
         >>> import torch
@@ -52,9 +57,8 @@ def effective_rates(
         >>> effective_rates(model, torch.optim.AdamW(model.parameters(), lr=0.5))
         {'weight': 0.25}
     """
-    known = _power(optimizer) if power is None else power
     found = {}
-    for name, parameter, rate in _matrices(model, optimizer):
+    for name, (parameter, rate, known) in _matrices(model, optimizer, power):
         own = parameter if weights is None else weights[name]
         found[name] = _over(rate, _norm(own) ** known)
     return found
@@ -93,34 +97,43 @@ def force_effective_rates(
         >>> round(model.weight.norm().item(), 4)
         4.0
     """
-    known = _power(optimizer) if power is None else power
-    matrices = {name: (own, rate) for name, own, rate in _matrices(model, optimizer)}
+    matrices = dict(_matrices(model, optimizer, power))
     if strange := sorted(set(rates) - set(matrices)):
         raise ValueError(f"rates names {strange[0]!r}, no matrix that the optimizer moves")
     for name, wanted in rates.items():
-        parameter, rate = matrices[name]
+        if wanted <= 0 and matrices[name][1] != 0:
+            raise ValueError(f"the effective rate of {name!r} is {wanted}; it must be positive")
+    for name, wanted in rates.items():
+        parameter, rate, known = matrices[name]
         norm = _norm(parameter)
         if norm == 0 or rate == 0 or math.isinf(wanted):
             continue
-        if wanted <= 0:
-            raise ValueError(f"the effective rate of {name!r} is {wanted}; it must be positive")
         parameter.mul_((rate / wanted) ** (1 / known) / norm)
 
 
 def _matrices(
-    model: nn.Module, optimizer: torch.optim.Optimizer
-) -> Iterator[tuple[str, nn.Parameter, float]]:
-    """Yield name, parameter and learning rate."""
-    rates = {id(p): float(g["lr"]) for g in optimizer.param_groups for p in g["params"]}
+    model: nn.Module, optimizer: torch.optim.Optimizer, power: int | None
+) -> Iterator[tuple[str, tuple[nn.Parameter, float, int]]]:
+    """Yield name, and parameter, learning rate and the power of ‖W‖."""
+    if any(kind.__module__ == "lrtransfer.optim.tuners.tuner" for kind in type(optimizer).__mro__):
+        raise UnknownEffectiveRateError(
+            f"{type(optimizer).__name__} chooses the rate of each step, which its groups do not "
+            "hold: give an optimizer without a tuner"
+        )
+    groups = [(g, _power(optimizer, g) if power is None else power) for g in optimizer.param_groups]
+    own = {id(p): (float(g["lr"]), known) for g, known in groups for p in g["params"]}
     for name, parameter in model.named_parameters():
-        if parameter.ndim > 1 and id(parameter) in rates:
-            yield name, parameter, rates[id(parameter)]
+        if parameter.ndim > 1 and id(parameter) in own:
+            yield name, (parameter, *own[id(parameter)])
 
 
-def _power(optimizer: torch.optim.Optimizer) -> int:
+def _power(optimizer: torch.optim.Optimizer, group: Mapping[str, Any]) -> int:
     kind = type(optimizer)
-    if kind.__module__.startswith("torch.optim") and kind.__name__ in _POWERS:
+    ours = kind.__module__.startswith(("torch.optim", "lrtransfer.optim"))
+    if ours and kind.__name__ in _POWERS:
         return _POWERS[kind.__name__]
+    if ours and kind.__name__ == "GroupedOptimizer" and group["optimizer"] in _OF_GROUPS:
+        return _OF_GROUPS[group["optimizer"]]
     raise UnknownEffectiveRateError(
         f"how the updates of {kind.__name__} scale with the gradient is not known here: pass "
         "power=1 if they do not change when all gradients double, power=2 if they double"

@@ -145,8 +145,8 @@ def _check(
         raise ValueError(f"widths is {list(widths)}. Give two or more, ascending.")
     if not isinstance(optimizer, MatrixOptimizer) and optimizer not in FAMILIES:
         raise ValueError(f"optimizer is {optimizer!r}. Give one of {', '.join(FAMILIES)}.")
-    if len(seeds) < 2:
-        raise ValueError(f"seeds is {list(seeds)}. Give two or more, for an interval.")
+    if isinstance(seeds, int) or len(seeds) < 2:
+        raise ValueError(f"seeds is {seeds}. Give two or more, for an interval.")
     if steps < 1:
         raise ValueError(f"steps is {steps}. Give one or more.")
 

@@ -101,7 +101,7 @@ def critical_sharpness(
     if not (math.isfinite(guess) and guess > 0 and tolerance > 0 and max_forwards >= 3):
         raise ValueError("guess and tolerance must be positive, max_forwards at least 3")
     if direction is None:
-        raise ValueError("direction is missing; pass the update, a tensor for each parameter")
+        raise ValueError("direction is missing; pass the update, by name or as one vector")
     forward = FrozenForward(model, parameters=parameters, twice=False)
     loss = _losses_along(forward, Objective(forward, loss_fn, batch), direction)
     start = loss(0.0)

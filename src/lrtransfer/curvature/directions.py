@@ -20,6 +20,11 @@ def flat_direction(forward: FrozenForward, direction: Direction) -> Tensor:
     """
     if isinstance(direction, Tensor):
         flat = direction.detach()
+    elif not isinstance(direction, Mapping):
+        raise ValueError(
+            f"direction is a {type(direction).__name__}. Give a tensor by name for each trainable "
+            "parameter, or one vector over them in the model's order: an optimizer has its own"
+        )
     else:
         shapes = {n: p.shape for n, p in zip(forward.names, forward.parameters, strict=True)}
         if {name: value.shape for name, value in direction.items()} != shapes:

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from lrtransfer.curvature.batches import Batch, chunks_of, labelled_chunks_of, weight_of
 from lrtransfer.curvature.calls import loss_of, shifts_labels
@@ -75,7 +75,8 @@ def _check_closure(closure: Any) -> None:
     if closure is None:
         raise ValueError("give a batch, or a closure() that returns the loss")
     try:
-        inspect.signature(closure).bind()
+        # A module's own signature is (*args, **kwargs).
+        inspect.signature(closure.forward if isinstance(closure, nn.Module) else closure).bind()
     except TypeError as error:
         raise ValueError(
             "loss_fn takes arguments and there is no batch for them; pass the batch, or a "

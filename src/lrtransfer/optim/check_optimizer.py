@@ -37,19 +37,26 @@ def check_optimizer(optimizer: torch.optim.Optimizer, model: nn.Module | None = 
         >>> lt.check_optimizer(torch.optim.SGD(model.parameters(), lr=0.1), model)
     """
     _check_held(optimizer, model)
-
-    waiting = True
-
-    def after(stepped: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
-        nonlocal waiting
-        if waiting:  # to remove the hook here would disturb the hooks after it
-            waiting = False
-            _check_held(optimizer, model)
-            _check_gradients(optimizer)
-            _check_rates(optimizer)
-
     # After the step: an optimizer with a closure has its gradients then only.
-    optimizer.register_step_post_hook(after)
+    optimizer.register_step_post_hook(_FirstStep(optimizer, model))
+
+
+class _FirstStep:
+    """A hook that checks the first step; a class, so that a copy checks its own optimizer."""
+
+    def __init__(self, optimizer: torch.optim.Optimizer, model: nn.Module | None) -> None:
+        self.optimizer, self.model, self.waiting = optimizer, model, True
+        self.tensors = [tensor for _, tensor in _named(optimizer)]
+
+    def __call__(self, stepped: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+        # Tuners and Hyperball ask for a direction by a step on stand-ins: that is none of its own.
+        held = {id(tensor) for _, tensor in _named(self.optimizer)}
+        if self.waiting and any(id(tensor) in held for tensor in self.tensors):
+            self.waiting = False  # to remove the hook here would disturb the hooks after it
+            self.tensors = []
+            _check_held(self.optimizer, self.model)
+            _check_gradients(self.optimizer)
+            _check_rates(self.optimizer)
 
 
 def label(group: dict[str, Any], otherwise: str) -> str:

@@ -54,7 +54,8 @@ def make_optimizer(
             takes them; what a group says itself comes first.
 
     Raises:
-        ValueError: A group names no optimizer or an unknown one, or no class takes an option.
+        ValueError: There is no group, one names no optimizer or an unknown one, no class takes an
+            option, or every group says it itself.
         StaleOptimizerError: The groups hold a tensor that the model does not.
 
     Example:
@@ -74,14 +75,22 @@ def build(groups: Iterable[Mapping[str, Any]], **options: Any) -> torch.optim.Op
     """Return what `make_optimizer` returns, unchecked.
 
     Raises:
-        ValueError: A group names no optimizer or an unknown one, or no class takes an option.
+        ValueError: As `make_optimizer`.
     """
-    own = [_checked(dict(group)) for group in groups]
+    own = [_checked(group) for group in groups]
+    if not own:
+        raise ValueError("there are no groups. Give those of lrtransfer.parameterize.")
     kinds = list(dict.fromkeys(_kind(group) for group in own))
     made = {kind: _maker(kind, options) for kind in kinds}
     unknown = [name for name in options if not any(name in taken for _, taken in made.values())]
     if unknown:
         raise ValueError(f"option {unknown[0]!r} is taken by none of {', '.join(kinds)}.")
+    idle = [name for name in options if all(name in group for group in own)]
+    if idle:
+        raise ValueError(
+            f"option {idle[0]!r} is said by every group. Give it to lrtransfer.parameterize, or "
+            "change the groups."
+        )
     makers = {kind: make for kind, (make, _) in made.items()}
     single = makers[kinds[0]] if len(kinds) == 1 else None
     return single(own) if single else GroupedOptimizer(own, makers)
@@ -165,7 +174,11 @@ class _Maker:
         return Hyperball(made) if wrapped else made
 
 
-def _checked(group: Group) -> Group:
+def _checked(group: Mapping[str, Any]) -> Group:
+    if not isinstance(group, Mapping):
+        raise ValueError(
+            f"a group is a {type(group).__name__}. Give the groups of lrtransfer.parameterize."
+        )
     kind = _kind(group)
     if kind == "muon" and "relative_rate" in group and "factor" not in group:
         raise ValueError(
@@ -179,7 +192,7 @@ def _checked(group: Group) -> Group:
                 f"{kind} steps plain matrices, not a tensor of shape {tuple(wrong[0].shape)} that "
                 "holds several or a kernel: no source tells its rule. Use muon, or separate maps."
             )
-    return group | ({"decoupled_weight_decay": True} if kind in _OF_PACKAGE else {})
+    return dict(group) | ({"decoupled_weight_decay": True} if kind in _OF_PACKAGE else {})
 
 
 def _kind(group: Mapping[str, Any]) -> str:

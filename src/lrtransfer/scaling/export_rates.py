@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import Any
@@ -16,8 +17,9 @@ Rule = dict[str, Any]
 _ABSOLUTE = ("lr", "weight_decay", "eps")
 _OPTIONS = ("betas", "momentum", "factor")
 _RELATIVE = {"lr": "relative_rate", "weight_decay": "relative_weight_decay"}
-# torch's classes by a group's `optimizer`.
+# torch's classes by a group's `optimizer`, and what `lrtransfer.make_optimizer` gives them besides.
 _CLASSES = {"sgd": "SGD", "momentum": "SGD", "adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop"}
+_IMPLIED: Mapping[str, Rule] = {"momentum": {"momentum": 0.9}}
 # Of what the others are called there, and of Muon's factor, no word is assumed.
 _MOST_NUMBERS = 5  # parts of a name that may become \d+
 
@@ -39,7 +41,8 @@ def export_rates(groups: Iterable[Group], format: str = "regex") -> str:
             numbers alone.
 
     Raises:
-        ValueError: The format is unknown, a group has no names, or lacks the numbers asked for.
+        ValueError: The format is unknown, a group has no names, or lacks the numbers asked for, or
+            two groups name one parameter.
 
     Example:
         >>> import lrtransfer as lt
@@ -55,7 +58,11 @@ def export_rates(groups: Iterable[Group], format: str = "regex") -> str:
     """
     if format not in _FORMATS:
         raise ValueError(f"format is {format!r}. Give one of {', '.join(_FORMATS)}.")
-    return _FORMATS[format](list(groups))
+    own = list(groups)
+    twice = [name for name, uses in Counter(n for g in own for n in names(g)).items() if uses > 1]
+    if twice:
+        raise ValueError(f"two groups name {twice[0]!r}. Give the groups of one model.")
+    return _FORMATS[format](own)
 
 
 def _regex(groups: Sequence[Group]) -> str:
@@ -103,9 +110,13 @@ _FORMATS: Mapping[str, Callable[[Sequence[Group]], str]] = {
 }
 
 
-def _absolute(group: Group) -> Rule:
+def _said(group: Group) -> Rule:
     said = {name: group[name] for name in ("optimizer", *_OPTIONS) if name in group}
-    return said | {name: float(group[name]) for name in _ABSOLUTE if name in group}
+    return dict(_IMPLIED.get(said.get("optimizer", ""), {})) | said
+
+
+def _absolute(group: Group) -> Rule:
+    return _said(group) | {name: float(group[name]) for name in _ABSOLUTE if name in group}
 
 
 def _relative(group: Group) -> Rule:
@@ -116,7 +127,7 @@ def _relative(group: Group) -> Rule:
             f"a group has no {missing[0]}. Give the groups of lrtransfer.parameterize, or take "
             "the format regex."
         )
-    return {name: float(group[key]) for name, key in keys.items()}
+    return _said(group) | {name: float(group[key]) for name, key in keys.items()}
 
 
 def _rules(groups: Sequence[Group], numbers: Callable[[Group], Rule]) -> list[Rule]:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from lrtransfer.scaling.rebind import names
 from lrtransfer.scaling.rules import Scaled
 from lrtransfer.scaling.symmetry import Family
 
@@ -159,7 +160,7 @@ def rates(groups: Iterable[Mapping[str, Any]]) -> dict[str, float]:
         >>> lt.rates([{"names": ["first.weight", "first.bias"], "relative_rate": 0.5}])
         {'first.weight': 0.5, 'first.bias': 0.5}
     """
-    return {name: group["relative_rate"] for group in groups for name in group["names"]}
+    return {name: group["relative_rate"] for group in groups for name in names(group)}
 
 
 def _group(role: str, scaled: Scaled, settings: Settings, family: Family) -> Group:

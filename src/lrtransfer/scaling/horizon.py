@@ -21,6 +21,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from lrtransfer.scaling.rebind import names
+
 Group = dict[str, Any]
 Rule = Literal["sde", "root_batch", "hyper_p"]
 RULES: tuple[Rule, ...] = ("sde", "root_batch", "hyper_p")
@@ -178,7 +180,7 @@ def time_scales(groups: Iterable[Mapping[str, Any]], *, steps: int) -> dict[str,
     found: dict[str, float] = {}
     for group in groups:
         share = float(group["lr"]) * float(group["weight_decay"])
-        found |= dict.fromkeys(group["names"], 1 / (share * steps) if share else math.inf)
+        found |= dict.fromkeys(names(group), 1 / (share * steps) if share else math.inf)
     return found
 
 
@@ -201,6 +203,6 @@ def _scaled(group: Group, by: Horizon) -> Group:
         ("weight_decay", "relative_weight_decay"): by.weight_decay,
         ("eps", "relative_epsilon"): by.epsilon,
     }
-    for names, factor in factors.items():
-        group |= {name: group[name] * factor for name in names if name in group}
+    for keys, factor in factors.items():
+        group |= {key: group[key] * factor for key in keys if key in group}
     return group | ({} if by.betas is None else {"betas": by.betas})

@@ -57,6 +57,8 @@ class Layout:
         """Return a layout for what `parameterize` takes: a study's model tells `Roles`."""
         if isinstance(told, Roles):
             return cls(roles=told.tensors, branches=told.branches, attention=told.attention_logits)
+        if not isinstance(told, Layout | None):
+            raise ValueError(f"layout is a {type(told).__name__}. Give lt.Layout(roles={{…}}, …).")
         return told or cls()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Set
 from dataclasses import replace
 from typing import Any
@@ -70,7 +71,8 @@ def parameterize(
     hold it; a use inside a `forward` cannot be seen.
 
     Build the model, parameterize it, then move, wrap or compile it. A second call starts over: it
-    removes the multipliers of the first and, with `initialise`, draws the weights anew. Nothing
+    removes the multipliers of the first and, with `initialise`, draws the weights anew; buffers
+    (BatchNorm's statistics) stay. Nothing
     is changed if the call raises or is interrupted; the former weights are kept on the host
     meanwhile.
 
@@ -91,7 +93,9 @@ def parameterize(
         optimizer: `sgd`, `momentum`, `adam`, `adamw`, `rmsprop`, or torch's class; `lion`, `adopt`;
             or one of hidden matrices, `muon`, `shampoo`, `soap`, `muonh`, `adamh`, with AdamW for
             the rest, as a name or a `MatrixOptimizer`.
-        lr: The global learning rate.
+        lr: The global learning rate. At the base's width every tensor has it under `sp` and
+            `mup_table3`, `8` and `9`; the others count from width 1, and it is the rate of the
+            form with multipliers.
         weight_decay: The global λ; a step shrinks a tensor by its own rate times its own λ. Gains,
             biases and scalars have none, nor has what the layouts say so of.
         eps: The global ε of Adam's and RMSProp's denominators.
@@ -182,7 +186,9 @@ def parameterize(
         group["optimizer"] = name
     if chosen:
         groups = chosen.divide(groups, model, known, lr=lr, fans=fans)
-    source = torch.Generator().manual_seed(seed) if isinstance(seed, int) else seed
+    source = seed
+    if source is not None and not isinstance(source, torch.Generator):
+        source = torch.Generator().manual_seed(operator.index(source))
     with undone_on_error(model, source, weights=initialise):
         drawn = _draw(model, scaled, source) if initialise else {}
         _overwrite(model, {n: values for n, values in drawn.items() if n not in kept})

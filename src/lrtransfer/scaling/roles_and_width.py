@@ -70,6 +70,12 @@ def roles_and_width(
             )
         return _complete(model, told), sizes
     narrow, other = base if isinstance(base, tuple) else (base, model)
+    if not (isinstance(narrow, nn.Module) and isinstance(other, nn.Module)):
+        wrong = other if isinstance(narrow, nn.Module) else narrow
+        raise ValueError(
+            f"base is a {type(wrong).__name__}. Give a module, an instance of another width, or a "
+            "tuple of two."
+        )
     found = growths(model, narrow, said)
     between = growths(other, narrow, said)
     if isinstance(base, tuple) and not differ(between):

@@ -88,13 +88,16 @@ class Losses:
     def mean_at(self, where: Array, shape: Shape = "smooth") -> Array:
         """Return the means over seeds (..., P) of the interpolated losses at (P,) or (..., P).
 
-        NaN outside the grid of a seed; seeds without any run do not count.
+        A seed counts if its runs span all of `where`. Where no seed's do, a mean is NaN at the
+        places that lie outside the runs of a seed that has any.
         """
         at = where[..., None, :] if where.ndim > 1 else where
         curves = self._smooth if shape == "smooth" else self._monotone
-        there = np.isfinite(self.counted).any(-1, keepdims=True)
-        total = np.where(there, curves(at), 0.0).sum(-2)
-        return np.asarray(total / there.sum(-2))
+        losses = curves(at)
+        there = np.asarray(np.isfinite(losses).all(-1))
+        there |= ~there.any(-1, keepdims=True) & np.isfinite(self.counted).any(-1)
+        total = np.where(there[..., None], losses, 0.0).sum(-2)
+        return np.asarray(total / there.sum(-1)[..., None])
 
     @cached_property
     def _smooth(self) -> Curves:

@@ -37,7 +37,7 @@ class Runs:
     """The runs of a table, as numbers; a row of each array is a run.
 
     Attributes:
-        rows: labels of the rows in the table, for messages.
+        rows: labels of the rows in the table, for messages; places where labels repeat.
         size: (R, A) along each axis.
         log2_rate: (R,).
         loss: (R,) to be small; NaN where the run is missing or diverged.
@@ -95,7 +95,8 @@ def runs_of(table: object, roles: Roles) -> Runs:
         JudgeError: a column is missing, holds no numbers or empty cells, or no run is left.
     """
     frame = _framed(table, roles)
-    rows = frame.index.to_numpy(dtype=object)
+    index = frame.index if frame.index.is_unique else pd.RangeIndex(len(frame))
+    rows = index.to_numpy(dtype=object)
     notes: list[str] = []
     size = np.stack([_positive(frame, name, "size") for name in roles.size], axis=1)
     log2_rate = np.log2(_positive(frame, roles.rate, "rate"))
@@ -158,15 +159,17 @@ def _framed(table: object, roles: Roles) -> pd.DataFrame:
 
 
 def _no_column(name: str, present: list[str], roles: Roles) -> str:
-    close = get_close_matches(name, present, n=2, cutoff=0.6)
+    close = [column for column in present if column.casefold() == name.casefold()]
+    close = close or get_close_matches(name, present, n=2, cutoff=0.6)
     meant = f" (did you mean {' or '.join(map(repr, close))}?)" if close else ""
     listed = ", ".join(present[:30]) + (", …" if len(present) > 30 else "")
     text = f"the table has no column {name!r}{meant}. It has: {listed or 'none'}"
     rates = [column for column in present if math.isfinite(_number(column))]
     if name == roles.rate and len(rates) > 1:
+        kept = [c for c in roles.columns() if c in present and c != roles.loss]
         text += (
             f". Columns {rates[0]}, {rates[1]}, … look like rates: bring the table to one row a "
-            f'run, as with table.melt(id_vars={list(roles.size)}, var_name="{roles.rate}", '
+            f'run, as with table.melt(id_vars={kept}, var_name="{roles.rate}", '
             f'value_name="{roles.loss}")'
         )
     return text

@@ -70,8 +70,8 @@ def swept(runs: Runs, roles: Roles) -> Swept:
         notes.append(f"{repeated:,} rows repeat another one, setting and loss alike: dropped")
     if renumbered:
         notes.append(
-            f"in {renumbered:,} sweeps no seed of {roles.seed!r} is used at two rates: runs at a "
-            "rate count as its repetitions"
+            f"in {renumbered:,} sweeps most seeds of {roles.seed!r} are used at one rate alone: "
+            "runs at a rate count as its repetitions"
         )
     if binned:
         notes.append(
@@ -153,15 +153,19 @@ def _merit(runs: Runs, rows: Codes) -> tuple[bool, float]:
 
 
 def _seeds(runs: Runs, rows: Codes) -> tuple[Codes, bool]:
-    """Return the seeds of a sweep's runs; counted at each rate where no two rates share any."""
+    """Return the seeds of a sweep's runs; counted at each rate where most are used at one alone.
+
+    A seed drawn anew for each run may come twice, and is no repetition for that.
+    """
     seeds = runs.seed[rows]
     rates, at = np.unique(runs.log2_rate[rows], return_inverse=True)
-    if len(rates) < 2 or len(np.unique(seeds)) < len(seeds):
+    _, own, uses = np.unique(seeds, return_inverse=True, return_counts=True)
+    if len(rates) < 2 or 2 * np.count_nonzero(uses == 1) <= len(uses):
         return seeds, False
     counted = np.zeros(len(rows), dtype=np.int64)
     for rate in range(len(rates)):
         here = np.flatnonzero(at == rate)
-        counted[here[np.argsort(seeds[here])]] = np.arange(len(here))
+        counted[here[np.lexsort((seeds[here], -uses[own[here]]))]] = np.arange(len(here))
     return counted, True
 
 
