@@ -185,6 +185,17 @@ def told_counts() -> Iterator[tuple[str, re.Pattern[str], list[int]]]:
         re.compile(r"`fixed`: (\d+) of the (\d+) records are"),
         [after, len(records)],
     )
+    held_out = ledger()["all", "predict_covers_held_out"]
+    arms = int(held_out["metric"].split("share of ")[1].split()[0])
+    shares = [held_out[name] for name in ("value", "ci_low", "ci_high")]
+    yield (
+        "docs/statistics.md",
+        re.compile(
+            r"(\d+) of the (\d+) distinct arms of the laptop study\s"
+            r"are covered \((\d+) %, interval (\d+)–(\d+) %\)"
+        ),
+        [round(shares[0] * arms), arms, *(round(100 * share) for share in shares)],
+    )
     plan = select(ROOT / "params.yaml", experiments="all").plan
     missing = [e for e in plan.experiments if not (ROOT / Layout().table(e, "runs")).is_file()]
     yield (

@@ -28,7 +28,7 @@ from tests.measured import (
     read_fresh_seeds,
     told_counts,
 )
-from tests.quotes import agrees, ledger
+from tests.quotes import agrees
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results"
@@ -168,17 +168,3 @@ def test_sentences_that_count_the_ledger_say_what_it_holds() -> None:
     for document, sentence, numbers in told_counts():
         found = sentence.search((ROOT / document).read_text(encoding="utf-8"))
         assert found and [int(n) for n in found.groups()] == numbers, document
-
-
-def test_the_hold_outs_that_the_documents_count_are_those_of_the_ledger() -> None:
-    page = (ROOT / "docs" / "statistics.md").read_text(encoding="utf-8")
-    found = re.search(
-        r"(\d+) of the (\d+) distinct arms of the laptop study\s"
-        r"are covered \((\d+) %, interval (\d+)–(\d+) %\)",
-        page,
-    )
-    record = ledger()["all", "predict_covers_held_out"]
-    assert found and f"share of {found[2]} distinct arms" in record["metric"]
-    assert int(found[1]) / int(found[2]) == pytest.approx(record["value"])
-    told = [int(number) / 100 for number in found.groups()[2:]]
-    assert told == [pytest.approx(record[n], abs=0.005) for n in ("value", "ci_low", "ci_high")]

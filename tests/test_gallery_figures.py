@@ -19,6 +19,12 @@ def told(figure: str) -> str:
     return row[3]
 
 
+def told_beside_a_claim(figure: str) -> str:
+    """Return what the first row on a figure says before its first claim."""
+    row = next(row for row in rows() if row[0] == figure)
+    return row[3].partition("; ")[0]
+
+
 def test_eigenvalues_by_rank() -> None:
     data = drawn("width_transfer_vision", "eigenvalues_by_rank")
     data = data[(data["arm"] == "mup") & (data["step"] == 256)]
@@ -39,7 +45,7 @@ def test_eigenvalues_by_rank() -> None:
     edges = drawn("width_transfer_vision", "width_transfer").query("panel == 'edge'")
     edge = edges.loc[edges["arm"] == "mup", "value"].iloc[0]
     top = data.query("operator == 'hessian' and rank == 1")["value"] / edge
-    assert told("23") == (
+    assert told_beside_a_claim("23") == (
         f"μP, step 256: the largest eigenvalue lies at {top.min():.2f} to {top.max():.2f} × 2/η₀ "
         "over the widths"
     )

@@ -6,6 +6,8 @@ Learning Rate Transfer" (2024): the Hessian's trace, the NTK, the directional sh
 
 from __future__ import annotations
 
+from textwrap import fill
+
 import pandas as pd
 
 from lrtransfer.study.figures import arm_panels, panels, style
@@ -13,6 +15,7 @@ from lrtransfer.study.figures.consistency import QUANTITIES
 from lrtransfer.study.figures.summary import spread
 from lrtransfer.study.figures.tables import Drawing, Settings, Tables
 
+_NARROW = 20  # characters above a panel where there are many
 _COLUMNS = ["panel", "arm", "quantity", "size", "x", "value", "low", "high", "n"]
 
 
@@ -33,7 +36,8 @@ def courses(tables: Tables, settings: Settings) -> Drawing:
     for quantity, column in zip(titles, grid.T, strict=True):
         arm_panels.share_vertical(list(column))
         head = panels.loss_title(tables) if quantity == "subset_loss" else titles[quantity]
-        column[0].set_title(head, fontweight="bold")
+        narrow = len(titles) > 3
+        column[0].set_title(fill(head, _NARROW) if narrow else head, fontweight="bold")
         column[-1].set_xlabel("training step")
     style.legend(figure, style.size_handles(tables.axis, tables.sizes()))
     caption = panels.caption(
@@ -44,6 +48,7 @@ def courses(tables: Tables, settings: Settings) -> Drawing:
         panels.band_sentence(tables.seeds(), settings),
         panels.diverged_sentence(tables),
         panels.gaps_sentence(gaps),
+        _beyond_the_axis(parts),
     )
     labels = style.listing(arm.label for arm in settings.arms.values())
     shown = style.listing(titles.values())
@@ -61,6 +66,12 @@ def _fact(parts: list[pd.DataFrame], titles: dict[str, str], label: str, axis: s
     if not clauses:
         return []
     return [f"{label}: largest over smallest {axis} mean at the end: {style.listing(clauses)}."]
+
+
+def _beyond_the_axis(parts: list[pd.DataFrame]) -> str:
+    """Say that a logarithmic axis lacks what is not positive, where there is any."""
+    lacking = any((part["value"] <= 0).any() for part in parts)
+    return "Lines pass over means that are not positive." if lacking else ""
 
 
 DRAWN_FROM = "measured"
