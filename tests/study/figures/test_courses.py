@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import pairwise
+
 import matplotlib as mpl
 import numpy as np
 import pytest
@@ -43,3 +46,26 @@ def test_what_is_drawn_is_the_geometric_mean_over_seeds() -> None:
     assert row["n"].item() == len(SEEDS)
     mean = np.exp(np.log(last["sharpness"].astype(float)).mean())
     assert row["value"].item() == pytest.approx(mean)
+
+
+def test_a_line_breaks_where_a_seed_s_value_is_not_positive() -> None:
+    curves = TABLES.curves.copy()
+    here = curves["step"] == sorted(curves["step"].unique())[3]
+    key = TABLES.runs.query("arm == 'ntp' and size == 32 and seed == 1")["key"]
+    curves.loc[here & curves["key"].isin(key), "ntk"] = -1.0
+    with mpl.rc_context(style.rc()):
+        found = courses(replace(TABLES, curves=curves), synthetic.settings(arms=("mup", "ntp")))
+    missing = found.plotted[found.plotted["value"].isna()]
+    assert missing[["arm", "quantity", "size"]].to_numpy().tolist() == [["ntp", "ntk", 32]]
+    assert "A line breaks where a seed's value is not positive: largest NTK" in found.caption
+    assert "A line breaks" not in drawing().caption
+
+
+def test_titles_of_many_panels_keep_to_their_panels() -> None:
+    curves = TABLES.curves.assign(gauss_newton=1.0, trace=1.0)
+    with mpl.rc_context(style.rc()):
+        figure = courses(replace(TABLES, curves=curves), synthetic.settings(arms=("mup",))).figure
+        figure.canvas.draw()
+        boxes = [axes.title.get_window_extent() for axes in figure.axes if axes.get_title()]
+    assert len(boxes) > 3
+    assert all(left.x1 < right.x0 for left, right in pairwise(boxes))

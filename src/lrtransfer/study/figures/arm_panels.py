@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -37,12 +38,19 @@ def first_of_rows(places: Mapping[str, Axes]) -> list[Axes]:
 def curve(axes: Axes, tables: Tables, settings: Settings, arm: str, quantity: str) -> pd.DataFrame:
     """Draw a positive quantity of an arm's measured runs over steps, a band per size.
 
+    Where a seed's value is not positive the line breaks: a mean of the others would be too high.
+
     Returns:
         What is drawn: size, x, value, low, high, n; empty where nothing was measured.
     """
     curves = tables.measured("curves")
     curves = curves[(curves["arm"] == arm) & (curves["step"] > 0)] if len(curves) else curves
     summary = over_seeds(curves, ["size", "step"], quantity, settings.confidence, log=True)
+    if len(summary):
+        places = pd.MultiIndex.from_frame(curves[["size", "step"]])
+        below = places[curves[quantity].to_numpy(dtype=float, na_value=np.nan) <= 0]
+        broken = pd.MultiIndex.from_frame(summary[["size", "step"]]).isin(below)
+        summary.loc[broken, ["value", "low", "high"]] = np.nan
     summary = summary.rename(columns={"step": "x"})
     if summary.empty:
         style.empty(axes, "not measured")

@@ -15,7 +15,7 @@ from lrtransfer.study.figures.consistency import QUANTITIES
 from lrtransfer.study.figures.summary import spread
 from lrtransfer.study.figures.tables import Drawing, Settings, Tables
 
-_NARROW = 20  # characters above a panel where there are many
+_NARROW = 16  # characters above a panel where there are many
 _COLUMNS = ["panel", "arm", "quantity", "size", "x", "value", "low", "high", "n"]
 
 
@@ -48,7 +48,7 @@ def courses(tables: Tables, settings: Settings) -> Drawing:
         panels.band_sentence(tables.seeds(), settings),
         panels.diverged_sentence(tables),
         panels.gaps_sentence(gaps),
-        _beyond_the_axis(parts),
+        _breaks(parts, titles),
     )
     labels = style.listing(arm.label for arm in settings.arms.values())
     shown = style.listing(titles.values())
@@ -68,10 +68,13 @@ def _fact(parts: list[pd.DataFrame], titles: dict[str, str], label: str, axis: s
     return [f"{label}: largest over smallest {axis} mean at the end: {style.listing(clauses)}."]
 
 
-def _beyond_the_axis(parts: list[pd.DataFrame]) -> str:
-    """Say that a logarithmic axis lacks what is not positive, where there is any."""
-    lacking = any((part["value"] <= 0).any() for part in parts)
-    return "Lines pass over means that are not positive." if lacking else ""
+def _breaks(parts: list[pd.DataFrame], titles: dict[str, str]) -> str:
+    """Say why lines break, where they do."""
+    drawn = pd.concat(parts)
+    broken = [titles[q] for q in titles if drawn.loc[drawn["quantity"] == q, "value"].isna().any()]
+    if not broken:
+        return ""
+    return f"A line breaks where a seed's value is not positive: {style.listing(broken)}."
 
 
 DRAWN_FROM = "measured"
