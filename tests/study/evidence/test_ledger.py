@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from lrtransfer.study.evidence import ledger as module
 from lrtransfer.study.evidence.estimates import Estimates
 from lrtransfer.study.evidence.experiment import Experiment
 from lrtransfer.study.evidence.ledger import counts, ledger, table
@@ -227,3 +229,25 @@ def test_table_is_aligned_with_the_verdict_first(supporting: Records) -> None:
     for line, record in zip(lines[2:], supporting, strict=True):
         assert line.startswith(record["verdict"])
         assert line[start:].startswith(record["id"] + " ")
+
+
+@pytest.mark.slow
+def test_a_measure_that_does_not_fit_leaves_the_other_claims_their_verdicts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    expected = {record["id"]: record["verdict"] for record in judge(1)}
+    measures = dict(module.every_measure())
+    first = next(iter(on(EXPERIMENT))).measure
+
+    def unfit(*arguments: Any, **options: Any) -> None:
+        raise ValueError("3 rows match: name one of them")
+
+    measures[first] = replace(measures[first], function=unfit)
+    monkeypatch.setattr(module, "every_measure", lambda: measures)
+    records = judge(1)
+    hit = {record["id"] for record in records if record["measure"] == first}
+    assert hit and {r["verdict"] for r in records if r["id"] in hit} == {"inconclusive"}
+    told = "The measure does not fit the experiment: 3 rows match: name one of them."
+    assert {r["obstacle"] for r in records if r["id"] in hit} == {told}
+    others = {r["id"]: r["verdict"] for r in records if r["id"] not in hit}
+    assert others == {claim: v for claim, v in expected.items() if claim not in hit}

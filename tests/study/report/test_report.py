@@ -291,7 +291,7 @@ def test_the_answer_speaks_of_all_three_papers_in_six_sentences(
         "decay_independent_updates_equal": (-0.017, -0.04, 0.004),
         "decay_standard_updates_fall": (-0.61, -0.63, -0.6),
         "tuner_cdat_just_above_edge": (2.16, 2.15, 2.17),
-        "tuner_cdat_beats_constant": (-1.5, -2.5, -0.4),
+        "tuner_cdat_keeps_up_with_constant": (-1.5, -2.5, -0.4),
         "tuner_cdat_beats_constant_at_equal_price": (1.6, 0.4, 2.9),
         "joint_sharpness_predicts_transfer": (0.8, 0.4, 0.95),
         "joint_updates_predict_transfer": (0.2, -0.4, 0.7),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ from lrtransfer.study.storage.locks import LockHeldError, acquire
 from lrtransfer.study.storage.paths import Layout
 from lrtransfer.study.storage.run_file import read_run
 from lrtransfer.study.storage.seal import CorruptFileError
-from lrtransfer.study.training import sweep
+from lrtransfer.study.training import network, sweep
 from lrtransfer.study.training.device import processor
 from lrtransfer.study.training.run import DIVERGENCE_INTERVAL, TrainingRun
 from lrtransfer.study.training.sweep import Job, train_runs
@@ -340,3 +342,33 @@ def running(process: int) -> bool:
     except FileNotFoundError:
         return False
     return state != "Z"
+
+
+def test_a_model_that_draws_gives_one_result_stopped_or_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def drawing(*arguments: Any) -> torch.nn.Module:
+        made = build(*arguments)
+        noise = torch.randn(())  # as a buffer that a constructor draws
+        made.register_forward_hook(
+            lambda module, inputs, outputs: torch.nn.functional.dropout(outputs) * (2 + noise)
+        )
+        return made
+
+    build = network.build
+    monkeypatch.setattr(network, "build", drawing)
+    run = runs()[0]
+    found = []
+    for seed, stop_at in ((0, None), (1, None), (2, run.config.steps // 2)):
+        torch.manual_seed(seed)
+        if stop_at:
+            asked = iter([False] * stop_at + [True])
+            with monkeypatch.context() as patch, pytest.raises(sweep.StoppedError):
+                requested = property(partial(lambda asked, _: next(asked), asked))
+                patch.setattr(sweep._StopSignal, "requested", requested)
+                train_runs([run], JOB)
+        train_runs([run], JOB)
+        found.append(science(run))
+        for folder in ("results", ".lrtransfer"):
+            shutil.rmtree(folder)
+    assert found[0] == found[1] == found[2]

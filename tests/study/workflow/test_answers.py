@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from lrtransfer.cli import main
 
@@ -97,3 +99,29 @@ def test_the_ledger_counts_plain_and_corrected_verdicts(
     records = json.loads(capsys.readouterr().out)
     assert records[-1]["id"] == "predict_covers_held_out"
     assert {"p_value", "p_corrected", "verdict_corrected", "power"} <= set(records[0])
+
+
+@pytest.mark.slow
+def test_runs_and_rules_that_changed_since_are_told(
+    clone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = "width_transfer_adamw"
+    for table in (ROOT / "results" / "tables").glob(f"{name}.*"):
+        shutil.copy2(table, clone / "results" / "tables")
+    asked = ["predict", "--experiment", name, "--width", "512"]
+    assert main(asked) == 0
+    assert "warning" not in capsys.readouterr().err
+    params = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
+    params["study"][name]["batch_size"] = 32
+    Path("params.yaml").write_text(yaml.safe_dump(params, allow_unicode=True), encoding="utf-8")
+    assert main(asked) == 0
+    assert f"asks for other runs of {name} now" in capsys.readouterr().err
+    for file in ("claims.json", "claims.sha256", "metrics.json"):
+        shutil.copy2(ROOT / "results" / file, clone / "results")
+    claims = Path("claims.yaml").read_text(encoding="utf-8")
+    before, own = claims.split("  tuner_gain_grows_with_depth:")
+    changed = re.sub(r"rule: \{above: \S+\}", "rule: {above: 9}", own, count=1)
+    Path("claims.yaml").write_text(f"{before}  tuner_gain_grows_with_depth:{changed}", "utf-8")
+    assert main(["claims", "--experiments", "tuners_depth"]) == 0
+    told = capsys.readouterr().err
+    assert "another rule now for tuner_gain_grows_with_depth. `lrtransfer run`" in told

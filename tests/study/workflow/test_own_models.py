@@ -203,3 +203,22 @@ def test_the_sharpness_of_a_study_s_model_at_its_start() -> None:
     assert found.converged and found.value > 0
     with pytest.raises(ValueError, match="unknown model of this study 'gpt'"):
         at_start(made, "gpt", None)
+
+
+def test_a_model_with_batch_statistics_passes() -> None:
+    normed = "self.norm = nn.BatchNorm1d(width)\n        self.readout ="
+    text = MODEL.replace("self.readout =", normed)
+    write(
+        "models/mine.py",
+        text.replace(
+            "self.embed(inputs.flatten(1))",
+            "self.norm(\n            self.embed(inputs.flatten(1)))",
+        ),
+    )
+    check_runs(study())
+
+
+def test_a_default_that_is_no_plain_value_is_named_with_its_line() -> None:
+    write("models/mine.py", MODEL.replace("out_features)", "out_features, *, mult=4 * 2)", 1))
+    with pytest.raises(LookupError, match=r"models/mine\.py:5: the default 4 \* 2 is no plain"):
+        study()

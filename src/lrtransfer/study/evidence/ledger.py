@@ -77,9 +77,13 @@ def _record(
     """
     measure, rule = every_measure()[claim.measure], rule_of(claim.entry.rule)
     options = claim.options(estimates.arms)
-    effect = measure(estimates, **options)
+    effect, unfit = None, ""
+    try:
+        effect = measure(estimates, **options)
+    except ValueError as error:  # other claims are judged all the same
+        unfit = f"The measure does not fit the experiment: {error}."
     interval = None if effect is None else effect.interval(confidence)
-    obstacle = unmet(claim.entry.needs, estimates, options, effect, confidence)
+    obstacle = unfit or unmet(claim.entry.needs, estimates, options, effect, confidence)
     if obstacle:
         power = Power(None, None, obstacle)
     else:

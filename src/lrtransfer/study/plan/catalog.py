@@ -258,7 +258,7 @@ def _options(file: Path, value: ast.expr, *, every: bool) -> dict[str, Option]:
         found = _options(file, value.args[0], every=every)
         preset = {keyword.arg: keyword.value for keyword in value.keywords}
         return {
-            name: replace(option, default=ast.literal_eval(preset[name]), required=False)
+            name: replace(option, default=_literal(file, preset[name]), required=False)
             if name in preset
             else option
             for name, option in found.items()
@@ -303,11 +303,21 @@ def _declared(file: Path, arguments: ast.arguments, *, every: bool) -> Iterator[
         yield argument.arg, _option(file, argument.annotation, default)
 
 
+def _literal(file: Path, default: ast.expr) -> Any:
+    try:
+        return ast.literal_eval(default)
+    except ValueError:
+        raise LookupError(
+            f"{places.name_of(file)}:{default.lineno}: the default {ast.unparse(default)} is no "
+            "plain value, which an option has to have. Write it out."
+        ) from None
+
+
 def _option(file: Path, annotation: ast.expr | None, default: ast.expr | None) -> Option:
     text = ast.unparse(annotation) if annotation else "Any"
     # An alias such as `Shape = Literal["linear", "cosine"]` counts as what it stands for.
     alias = _definition(file, text)
     if alias is not None and isinstance(alias[1], ast.Assign):
         text = ast.unparse(alias[1].value)
-    literal = ast.literal_eval(default) if default is not None else None
+    literal = _literal(file, default) if default is not None else None
     return Option(text, default=literal, required=default is None)

@@ -100,7 +100,7 @@ def _weight_decay(records: Sequence[Mapping[str, Any]]) -> str:
 
 def _tuners(records: Sequence[Mapping[str, Any]]) -> str:
     edge = _effect(records, "tuner_cdat_just_above_edge")
-    steps = _effect(records, "tuner_cdat_beats_constant")
+    steps = _effect(records, "tuner_cdat_keeps_up_with_constant")
     price = _effect(records, "tuner_cdat_beats_constant_at_equal_price")
     if not (edge and steps and price):
         return ""

@@ -42,12 +42,15 @@ from lrtransfer.study.training.follow import followed
 from lrtransfer.study.training.progress import Progress
 from lrtransfer.study.training.resume import load_state, save_state
 from lrtransfer.study.training.run import Hooks, Log, TrainingRun
+from lrtransfer.study.training.streams import generator
 from lrtransfer.study.training.tensors import load_tensors, save_tensors
 from lrtransfer.study.training.trackers import asked
 
 SAVE_SECONDS = 20.0
 # A trainer whose scheduler was just killed needs a moment to save and let go of its run.
 LOCK_WAIT_SECONDS = 60.0
+# Positions in the stream of the weights, which are drawn at none.
+_CONSTRUCTION, _STEP = 1, 2
 _STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -160,6 +163,7 @@ def _train(
     progress: Progress,
 ) -> None:
     folder, replicas = job.layout.work_run(run.key), job.replicas
+    _seed(run, _CONSTRUCTION)
     training = replicas.training_run(run.config, arrays(run.config.data), job.device)
     state = folder / "state.safetensors"
     seconds_before = _seconds(folder)
@@ -178,6 +182,7 @@ def _train(
         _note_seconds(folder, seconds_before + saved - began)
 
     def after_step(step: int, current: TrainingRun) -> None:
+        _seed(run, _STEP, step)
         stopping = replicas.any_raised(stop.requested)
         if replicas.leads:
             progress.step(run, step)
@@ -190,6 +195,7 @@ def _train(
     def checkpoint(step: int, weights: dict[str, Tensor]) -> None:
         save_tensors(folder / f"{step}.safetensors", weights, _checkpoint_about(run, step, "ok"))
 
+    _seed(run, _STEP, training.progress.step)
     if not replicas.leads:
         training.execute(Hooks(after_step=after_step))
         return
@@ -202,6 +208,14 @@ def _train(
         log = training.execute(Hooks(checkpoint, after_shown, run.checkpoints))
         show()
     _record(run, log, seconds_before + time.monotonic() - began, job)
+
+
+def _seed(run: Run, *position: int) -> None:
+    """Seed torch's own generators: a model of one's own may draw, as dropout does.
+
+    By the step, so that a run that goes on draws what one without a stop does.
+    """
+    torch.manual_seed(generator("initialisation", run.config.seed, *position).initial_seed())
 
 
 def _train_batched(

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import sys
 from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lrtransfer.study.workflow.selection import all_selected, selected
 
@@ -73,6 +75,8 @@ def claims(options: Namespace) -> None:
         print(power_table(all_selected(options)), end="")
         return
     records = read_ledger(chosen.layout, chosen.plan.experiments)
+    _warn_of_changes(chosen)
+    _warn_of_other_rules(chosen, records)
     if options.against is not None:
         from lrtransfer.study.evidence.replication import compare
 
@@ -92,6 +96,7 @@ def predict(options: Namespace) -> None:
     from lrtransfer.transfer.size import AXES
 
     asked = {axis: getattr(options, axis) for axis in AXES}
+    _warn_of_changes(all_selected(options), only=options.experiment)
     found = predictions(all_selected(options), options.experiment, options.arm, asked)
     print(predictions_json(found) if options.json else predictions_text(found))
     if not any(answer.prediction for answer in found):
@@ -125,6 +130,7 @@ def figures(options: Namespace) -> None:
     from lrtransfer.study.workflow.stored import drawable
 
     chosen = selected(options)
+    _warn_of_changes(chosen)
     plan = drawable(chosen.plan, chosen.layout)
     for name in chosen.plan.experiments:
         if name not in plan.experiments:
@@ -141,12 +147,41 @@ def export(options: Namespace) -> None:
     from lrtransfer.study.workflow.export import export_runs, export_tables
 
     chosen = selected(options)
+    _warn_of_changes(chosen)
     if options.to in ("csv", "parquet"):
         for path in export_tables(chosen.plan, chosen.layout, options.out, options.to):
             print(path)
         return
     count = export_runs(chosen.plan, chosen.layout, options.out, options.to)
     print(f"showed {count} of {len(chosen.plan.runs)} runs to {options.to} in {options.out}")
+
+
+def _warn_of_changes(chosen: Selection, only: str | None = None) -> None:
+    """Say whose tables are not of the runs that params.yaml asks for now."""
+    from lrtransfer.study.workflow.soundness import outdated
+
+    names = [n for n in outdated(chosen.plan, chosen.layout) if only in (None, n)]
+    if names:
+        print(
+            f"warning: params.yaml or the code asks for other runs of {', '.join(names)} now than "
+            "the stored tables hold. `lrtransfer run` makes them anew.",
+            file=sys.stderr,
+        )
+
+
+def _warn_of_other_rules(chosen: Selection, records: Sequence[Mapping[str, Any]]) -> None:
+    """Say which claims were judged by another rule than claims.yaml has now."""
+    from lrtransfer.study.evidence.ledger import rule_of
+    from lrtransfer.study.plan.claims import FILE, load_claims
+
+    rules = {c.id: str(rule_of(c.entry.rule)) for c in load_claims(Path(FILE), chosen.plan.study)}
+    other = [r["id"] for r in records if r["rule"] != rules.get(r["id"], r["rule"])]
+    if other:
+        print(
+            f"warning: claims.yaml has another rule now for {', '.join(dict.fromkeys(other))}. "
+            "`lrtransfer run` judges anew.",
+            file=sys.stderr,
+        )
 
 
 def prune(options: Namespace) -> None:

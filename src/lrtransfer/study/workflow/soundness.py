@@ -145,6 +145,11 @@ def stale_tables(plan: Plan, layout: Layout) -> list[str]:
     ]
 
 
+def outdated(plan: Plan, layout: Layout) -> list[str]:
+    """Return the experiments whose stored tables are not those that the plan asks for."""
+    return list(dict.fromkeys(Path(t).name.split(".")[0] for t in stale_tables(plan, layout)))
+
+
 def _check_data(path: Path) -> None:
     # Imported here, since Snakemake reads this file in every job.
     from lrtransfer.study.data.prepare import read_arrays, read_manifest

@@ -159,6 +159,7 @@ def count(model: ModelConfig, sizes: Sizes) -> tuple[float, int]:
     """Return the FLOP of one sample's gradient, and the number of parameters."""
     with torch.device("meta"):
         network, sample = build(model, *sizes), one_sample(model, sizes)
+        network.eval()  # one sample has no batch statistics
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         network(sample)
     # The backward pass has two products for each of the forward pass.
