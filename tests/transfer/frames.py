@@ -36,7 +36,7 @@ def make_runs(
     `sizes` are widths of depth-3 nets, or depths of width-64 nets where `axis` is "depth";
     `options` are those of the optimizer.
     """
-    config = json.dumps({"optimizer": {"name": "any", "options": options or {"momentum": 0.0}}})
+    config = json.dumps({"optimizer": {"name": "sgd", "options": options or {"momentum": 0.0}}})
     rows = []
     for size in sizes:
         for seed in seeds:

@@ -74,7 +74,7 @@ def test_every_failed_condition_is_named_once() -> None:
 
 def test_the_length_of_a_run_is_also_counted_in_horizons_of_its_second_beta() -> None:
     def config(**options: float) -> str:
-        return json.dumps({"steps": 256, "optimizer": {"name": "any", "options": options}})
+        return json.dumps({"steps": 256, "optimizer": {"name": "sgd", "options": options}})
 
     runs = pd.DataFrame({"arm": ["sgd", "adam"], "config": [config(), config(beta2=0.999)]})
     lengths = {(of.arm, of.statistic): own.value for of, own in run_lengths(runs)}

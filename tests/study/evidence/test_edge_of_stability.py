@@ -26,7 +26,7 @@ def estimates(
 
 
 def config(**options: Any) -> dict[str, Any]:
-    return {"optimizer": {"name": "any", "options": options}}
+    return {"optimizer": {"name": "sgd", "options": options}}
 
 
 def test_ratio_is_the_final_sharpness_over_two_over_the_learning_rate() -> None:
@@ -123,3 +123,8 @@ def test_a_plateau_that_no_source_gives_is_not_known() -> None:
     assert np.isnan(small) and large == pytest.approx(3.8 / 2.8)
     assert np.isnan(stochastic_edges(config(beta1=0.9))).all()
     assert np.isnan(stochastic_edges({**config(), "tuner": {"name": "cdat"}})).all()
+
+
+def test_an_optimizer_of_one_s_own_has_no_edge_that_is_known() -> None:
+    own = {"optimizer": {"name": "mine", "options": {"momentum": 0.5}}}
+    assert np.isnan(edge_factor(own, "sharpness"))

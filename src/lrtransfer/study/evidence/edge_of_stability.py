@@ -27,6 +27,8 @@ from lrtransfer.theory.momentum import (
 from lrtransfer.transfer.estimate import Estimate
 from lrtransfer.transfer.size import POOLED
 
+# Of these the theory is known; one of a user's own may do what it likes with a momentum or a β.
+_WITH_AN_EDGE = ("sgd", "adam", "adamw", "rmsprop")
 PRECONDITIONED, BATCH = "preconditioned_sharpness", "batch_sharpness"
 
 
@@ -39,11 +41,14 @@ def edge_factor(config: Mapping[str, Any], quantity: str) -> float:
 
     Returns:
         The edge, or NaN where none is known: the plain sharpness has none where the optimizer
-        divides by squared gradients (it has a β₂), or descends in another norm.
+        divides by squared gradients (it has a β₂), or descends in another norm; an optimizer
+        without a theory has none at all.
     """
     options = config["optimizer"]["options"]
     if (own := of_norm(config)) is not None:
         return 2.0 if quantity == own else float("nan")
+    if config["optimizer"]["name"] not in _WITH_AN_EDGE:
+        return float("nan")
     if {"beta1", "beta2"} & options.keys() and quantity != PRECONDITIONED:
         return float("nan")
     if "beta1" in options:

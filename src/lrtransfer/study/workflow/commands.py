@@ -30,7 +30,8 @@ def check(options: Namespace) -> None:
 
     check_memory()
     from lrtransfer.study.workflow.cost import print_estimate
-    from lrtransfer.study.workflow.preflight import check_data, check_runs
+    from lrtransfer.study.workflow.preflight import check_runs
+    from lrtransfer.study.workflow.start import check_data
     from lrtransfer.study.workflow.targets import Targets
 
     chosen = selected(options)
@@ -45,17 +46,17 @@ def run(options: Namespace) -> None:
     """Run Snakemake on the study; does not return."""
     from lrtransfer.study.training.trackers import asked
     from lrtransfer.study.workflow.machine import check_memory, check_own_folders
-    from lrtransfer.study.workflow.start import run_snakemake
+    from lrtransfer.study.workflow.start import check_data, run_snakemake
 
     check_memory()
     check_own_folders()
     asked()
     chosen = selected(options)
+    check_data(chosen.plan)
     if any(not chosen.layout.run(run.key).is_file() for run in chosen.plan.runs):
         from lrtransfer.study.workflow.cost import note_costs
-        from lrtransfer.study.workflow.preflight import check_data, check_runs
+        from lrtransfer.study.workflow.preflight import check_runs
 
-        check_data(chosen.plan)
         print(f"checking and pricing {len(chosen.plan.runs)} runs", file=sys.stderr, flush=True)
         check_runs(chosen.plan)
         note_costs(chosen.plan)

@@ -22,7 +22,7 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 from lrtransfer.alignment.effective_rate import effective_rates
 from lrtransfer.optim import Schedule
 from lrtransfer.scaling.infer import UnplacedTensorError
-from lrtransfer.study.data.prepare import changed, sizes
+from lrtransfer.study.data.prepare import sizes
 from lrtransfer.study.plan.expand import Plan, Run
 from lrtransfer.study.plan.parts import load
 from lrtransfer.study.plan.places import fault
@@ -66,16 +66,6 @@ def check_runs(plan: Plan) -> None:
     )
     faults = dict.fromkeys(fault for run in runs for fault in _faults(plan, run, attempts))
     if faults:
-        raise StudyError([f"params.yaml: {fault}" for fault in faults])
-
-
-def check_data(plan: Plan) -> None:
-    """Compare the files of data sets with what params.yaml pins, where they are younger.
-
-    Raises:
-        StudyError: One has changed; the line names both checksums.
-    """
-    if faults := [fault for fault in map(changed, plan.datasets) if fault is not None]:
         raise StudyError([f"params.yaml: {fault}" for fault in faults])
 
 

@@ -76,6 +76,18 @@ def select(params: Path, scale: str | None = None, experiments: str | None = Non
     )
 
 
+def check_data(plan: Plan) -> None:
+    """Compare the files of data sets with what params.yaml pins, where they are younger.
+
+    Raises:
+        StudyError: One has changed; the line names both checksums.
+    """
+    from lrtransfer.study.data.prepare import changed
+
+    if faults := [fault for fault in map(changed, plan.datasets) if fault is not None]:
+        raise StudyError([f"params.yaml: {fault}" for fault in faults])
+
+
 def run_snakemake(
     plan: Plan, layout: Layout, targets: list[str], cores: int, overrides: dict[str, str]
 ) -> None:
