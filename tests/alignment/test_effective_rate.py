@@ -163,7 +163,7 @@ def test_optimizers_of_this_package_are_known_and_tuners_refused() -> None:
     for optimizer, power in (
         (lt.Muon(own, lr=0.1), 1),
         (lt.make_optimizer([{"params": own, "lr": 0.1, "optimizer": "momentum"}]), 2),
-        (grouped(own[0]), 1),
+        (grouped(model.weight), 1),
     ):
         found = effective_rates(model, optimizer)["weight"]
         assert found == pytest.approx(0.1 / norm**power)
@@ -172,7 +172,7 @@ def test_optimizers_of_this_package_are_known_and_tuners_refused() -> None:
         effective_rates(model, tuner, power=2)
 
 
-def grouped(weight: nn.Parameter) -> torch.optim.Optimizer:
+def grouped(weight: Tensor) -> torch.optim.Optimizer:
     groups = [
         {"params": [weight], "lr": 0.1, "optimizer": "muon"},
         {"params": [nn.Parameter(torch.ones(1))], "lr": 0.1, "optimizer": "sgd"},
@@ -194,10 +194,10 @@ def test_what_cannot_be_forced_stays_or_is_refused() -> None:
     with pytest.raises(ValueError, match="must be positive"):
         force_effective_rates(model, optimizer, {"weight": 0.0})
     two = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
-    first = two[0].weight.detach().clone()
+    first = two.get_parameter("0.weight").detach().clone()
     adam = torch.optim.Adam(two.parameters(), lr=0.1)
     with pytest.raises(ValueError, match=r"'1\.weight' is -1\.0"):
         force_effective_rates(two, adam, {"0.weight": 0.5, "1.weight": -1.0})
-    assert torch.equal(two[0].weight, first), "nothing moves before all are checked"
+    assert torch.equal(two.get_parameter("0.weight"), first), "nothing moves before all are checked"
     force_effective_rates(model, optimizer, {"weight": math.nan})
     assert model.weight.isnan().all()

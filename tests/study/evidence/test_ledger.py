@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lrtransfer.study.evidence import ledger as module
 from lrtransfer.study.evidence.estimates import Estimates
 from lrtransfer.study.evidence.experiment import Experiment
 from lrtransfer.study.evidence.ledger import counts, ledger, table
+from lrtransfer.study.evidence.measure import every_measure
 from lrtransfer.study.plan.claims import OURS
 from lrtransfer.transfer.held_out import forecasts
 from tests.transfer.frames import Array, make_curves, make_runs, parabola
@@ -236,14 +236,14 @@ def test_a_measure_that_does_not_fit_leaves_the_other_claims_their_verdicts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     expected = {record["id"]: record["verdict"] for record in judge(1)}
-    measures = dict(module.every_measure())
+    measures = dict(every_measure())
     first = next(iter(on(EXPERIMENT))).measure
 
     def unfit(*arguments: Any, **options: Any) -> None:
         raise ValueError("3 rows match: name one of them")
 
     measures[first] = replace(measures[first], function=unfit)
-    monkeypatch.setattr(module, "every_measure", lambda: measures)
+    monkeypatch.setattr("lrtransfer.study.evidence.ledger.every_measure", lambda: measures)
     records = judge(1)
     hit = {record["id"] for record in records if record["measure"] == first}
     assert hit and {r["verdict"] for r in records if r["id"] in hit} == {"inconclusive"}
