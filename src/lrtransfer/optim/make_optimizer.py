@@ -66,7 +66,14 @@ def make_optimizer(
         >>> type(opt).__name__, opt.param_groups[0]["eps"]
         ('AdamW', 1e-06)
     """
-    optimizer = build(groups, **options)
+    given = list(groups)
+    optimizer = build(given, **options)
+    idle = [name for name in options if all(name in group for group in given)]
+    if idle:
+        raise ValueError(
+            f"option {idle[0]!r} is said by every group. Give it to lrtransfer.parameterize, or "
+            "change the groups."
+        )
     check_optimizer(optimizer, model)
     return optimizer
 
@@ -75,7 +82,8 @@ def build(groups: Iterable[Mapping[str, Any]], **options: Any) -> torch.optim.Op
     """Return what `make_optimizer` returns, unchecked.
 
     Raises:
-        ValueError: As `make_optimizer`.
+        ValueError: There is no group, one names no optimizer or an unknown one, or no class takes
+            an option.
     """
     own = [_checked(group) for group in groups]
     if not own:
@@ -85,12 +93,6 @@ def build(groups: Iterable[Mapping[str, Any]], **options: Any) -> torch.optim.Op
     unknown = [name for name in options if not any(name in taken for _, taken in made.values())]
     if unknown:
         raise ValueError(f"option {unknown[0]!r} is taken by none of {', '.join(kinds)}.")
-    idle = [name for name in options if all(name in group for group in own)]
-    if idle:
-        raise ValueError(
-            f"option {idle[0]!r} is said by every group. Give it to lrtransfer.parameterize, or "
-            "change the groups."
-        )
     makers = {kind: make for kind, (make, _) in made.items()}
     single = makers[kinds[0]] if len(kinds) == 1 else None
     return single(own) if single else GroupedOptimizer(own, makers)
