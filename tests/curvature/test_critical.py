@@ -13,6 +13,7 @@ from lrtransfer.curvature import (
     NonFiniteCurvatureError,
     critical_sharpness,
     directional_sharpness,
+    sharpness,
 )
 
 from .cases import CASES, AttentionBlock, Case, squared_loss
@@ -213,3 +214,12 @@ def test_a_pattern_limits_what_the_direction_moves() -> None:
         torch.cat([gradient.new_zeros(42), -gradient]),
     ).step_sharpness
     assert part.value == pytest.approx(expected, rel=1 / 16)  # quadratic in the last layer
+
+
+def test_a_list_is_no_direction_and_a_loss_without_its_batch_is_told() -> None:
+    model = nn.Linear(2, 1)
+    batch = torch.ones(3, 2), torch.ones(3, 1)
+    with pytest.raises(ValueError, match="direction is a list"):
+        critical_sharpness(model, nn.MSELoss(), batch, [torch.ones(2)])  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="loss_fn takes arguments and there is no batch"):
+        sharpness(model, nn.MSELoss())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -354,3 +355,28 @@ def test_coordinates_move_alike_at_every_width_of_a_transformer() -> None:
             moved.append((seen[-1] - seen[0]).square().mean().sqrt().item())
     assert max(changes["mup"]) < 2 * min(changes["mup"]), changes
     assert changes["sp"][-1] > 4 * changes["sp"][0], changes
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"base": lambda: None}, "base is a function. Give a module"),
+        ({"base": [nn.Linear(2, 2)]}, "base is a list. Give a module"),
+        ({"layout": {"roles": {}}}, "layout is a dict. Give lt.Layout"),
+    ],
+)
+def test_what_is_no_module_or_layout_is_named(changed: Any, message: str) -> None:
+    told = {"base": nn.Linear(4, 2), "optimizer": "adamw", "lr": 1.0} | changed
+    with pytest.raises(ValueError, match=message):
+        lt.parameterize(nn.Linear(8, 2), "sp", **told)
+
+
+def test_a_seed_may_be_numpys() -> None:
+    drawn = []
+    seeds: list[Any] = [3, np.int64(3)]
+    for seed in seeds:
+        model = nn.Linear(8, 2)
+        base = nn.Linear(4, 2)
+        lt.parameterize(model, "sp", base=base, optimizer="adamw", lr=1.0, seed=seed)
+        drawn.append(model.weight.detach())
+    assert torch.equal(*drawn)

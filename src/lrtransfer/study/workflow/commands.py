@@ -97,8 +97,9 @@ def predict(options: Namespace) -> None:
     from lrtransfer.transfer.size import AXES
 
     asked = {axis: getattr(options, axis) for axis in AXES}
-    _warn_of_changes(all_selected(options), only=options.experiment)
-    found = predictions(all_selected(options), options.experiment, options.arm, asked)
+    chosen = all_selected(options)
+    _warn_of_changes(chosen, only=options.experiment)
+    found = predictions(chosen, options.experiment, options.arm, asked)
     print(predictions_json(found) if options.json else predictions_text(found))
     if not any(answer.prediction for answer in found):
         raise SystemExit(3)
@@ -241,9 +242,7 @@ def adopt(options: Namespace) -> None:
         print("nothing to adopt: no missing run has a stored run of equal configuration")
         return
     earlier = f", beside {before} that were before" if before else ""
-    print(
-        f"{len(found.missing)} runs could be adopted; retraining {len(picked)} as a proof{earlier}"
-    )
+    print(f"{missing} runs could be adopted; retraining {len(picked)} as a proof{earlier}")
 
     def retrain(run: Run) -> None:
         train_here([run], chosen, threads=1)
