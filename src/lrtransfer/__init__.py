@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from lrtransfer.scaling.fold import fold as fold
     from lrtransfer.scaling.groups import rates as rates
     from lrtransfer.scaling.horizon import rescale as rescale
-    from lrtransfer.scaling.horizon import time_scales as time_scales
     from lrtransfer.scaling.layout import Layout as Layout
     from lrtransfer.scaling.matrices import Interleaved as Interleaved
     from lrtransfer.scaling.matrix_optimizer import MatrixOptimizer as MatrixOptimizer
     from lrtransfer.scaling.parameterize import parameterize as parameterize
     from lrtransfer.scaling.rebind import StaleOptimizerError as StaleOptimizerError
     from lrtransfer.scaling.rebind import rebind as rebind
+    from lrtransfer.scaling.time_scales import time_scales as time_scales
     from lrtransfer.transfer.judge import judge as judge
     from lrtransfer.transfer.roles import JudgeError as JudgeError
 
@@ -65,7 +65,7 @@ _PUBLIC = {
     "rebind": "lrtransfer.scaling.rebind",
     "rescale": "lrtransfer.scaling.horizon",
     "sharpness": "lrtransfer.curvature",
-    "time_scales": "lrtransfer.scaling.horizon",
+    "time_scales": "lrtransfer.scaling.time_scales",
 }
 
 __all__ = [

@@ -21,8 +21,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from lrtransfer.scaling.rebind import names
-
 Group = dict[str, Any]
 Rule = Literal["sde", "root_batch", "hyper_p"]
 RULES: tuple[Rule, ...] = ("sde", "root_batch", "hyper_p")
@@ -157,30 +155,6 @@ def rescale(
         if scaled.clipped:
             warnings.warn(scaled.clipped, stacklevel=2)
         found.append(_scaled(dict(group), scaled))
-    return found
-
-
-def time_scales(groups: Iterable[Mapping[str, Any]], *, steps: int) -> dict[str, float]:
-    """Return parameter name -> τ = B/(ηλD), the share of the run over which it averages updates.
-
-    Args:
-        groups: What `lrtransfer.parameterize` returned, with η at its peak.
-        steps: Updates of the run, D/B.
-
-    Returns:
-        τ; infinite for a tensor without decay.
-
-    Example:
-        >>> import lrtransfer as lt
-        >>> lt.time_scales([{"names": ["w"], "lr": 1e-3, "weight_decay": 0.1}], steps=100_000)
-        {'w': 0.1}
-    """
-    if steps < 1:
-        raise ValueError(f"steps is {steps}. Give 1 or more.")
-    found: dict[str, float] = {}
-    for group in groups:
-        share = float(group["lr"]) * float(group["weight_decay"])
-        found |= dict.fromkeys(names(group), 1 / (share * steps) if share else math.inf)
     return found
 
 
