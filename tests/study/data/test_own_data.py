@@ -217,6 +217,15 @@ def test_prepared_data_are_enough_where_their_file_is_not() -> None:
     assert changed(own) is None
 
 
+def test_what_was_prepared_is_known_though_its_job_was_refused() -> None:
+    own = prepared(table())
+    for file in (paths.arrays, paths.manifest):
+        file(own.id).unlink()
+    Path("animals.csv").unlink()
+    assert changed(own) is None
+    assert (described(own).count, sizes(own)) == (18, (2, 2))
+
+
 def test_content_is_read_again_only_where_its_files_are_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from safetensors.numpy import load
@@ -15,6 +16,7 @@ from lrtransfer.study.data.sources import at_hand, fitted, place, raw_content, s
 from lrtransfer.study.data.trainable import sizes_of
 from lrtransfer.study.plan.expand import Dataset
 from lrtransfer.study.plan.yaml_file import StudyError
+from lrtransfer.study.storage.seal import CorruptFileError
 
 
 @dataclass(frozen=True)
@@ -83,9 +85,10 @@ def _read(dataset: Dataset) -> tuple[Sizes, Described]:
 
 
 def _arrays(dataset: Dataset) -> Arrays:
-    if known_manifest(dataset.id) is not None:
-        prepared: Arrays = load(read_arrays(dataset.id))
-        return prepared
+    for kept in (False, True):
+        with suppress(CorruptFileError, FileNotFoundError):
+            prepared: Arrays = load(read_arrays(dataset.id, kept=kept))
+            return prepared
     name, options = dataset.spec.source, dataset.spec.options
     made = source(name, options)
     assert not isinstance(made, Streamed)  # noqa: S101 - who streams tells its sizes

@@ -62,8 +62,9 @@ def _in_doubt(dataset: Dataset) -> bool:
     files = own_files(where)
     if where != place(dataset.spec.source, manifest["options"]) or (files and at_hand(where)):
         return True
-    prepared = paths.manifest(dataset.id).stat().st_mtime
-    return any(file.stat().st_mtime > prepared for file in files)
+    prepared = paths.manifest(dataset.id)
+    prepared = prepared if prepared.is_file() else paths.kept(prepared)
+    return any(file.stat().st_mtime > prepared.stat().st_mtime for file in files)
 
 
 def _place(dataset: Dataset) -> str:

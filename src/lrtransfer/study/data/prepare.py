@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -145,8 +146,8 @@ def read_manifest(dataset_id: str, *, kept: bool = False) -> dict[str, Any]:
 
 
 def known_manifest(dataset_id: str) -> dict[str, Any] | None:
-    """Return what was noted of a prepared data set; None where it is not prepared, or damaged."""
-    try:
-        return read_manifest(dataset_id)
-    except (CorruptFileError, FileNotFoundError):
-        return None
+    """Return what was noted of a data set when it was prepared; None where no sound note is."""
+    for kept in (False, True):  # Snakemake drops the first where what its runs ask does not fit
+        with suppress(CorruptFileError, FileNotFoundError):
+            return read_manifest(dataset_id, kept=kept)
+    return None
