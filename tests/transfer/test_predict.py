@@ -104,3 +104,22 @@ def test_mixed_arms_are_refused() -> None:
 def test_a_regret_that_leaves_the_grid_is_a_bound() -> None:
     wild = predict(group(drifting(0.0, 1.4), grid=range(-2, 3)), 2048)
     assert wild.regret.is_bound
+
+
+def test_of_losses_below_zero_the_regret_is_a_difference_and_no_share() -> None:
+    valley = parabola(drifting(0.5))
+    positive = predict(group(drifting(0.5)), 512)
+    settings = {"grid": GRID, "sizes": SIZES}
+    shifted = make_runs(lambda w, s, x: valley(w, s, x) - 3, **settings)
+    found = predict(list(sweeps(shifted)), 512)
+    assert positive.regret.is_share and not found.regret.is_share
+    assert found.log2_rate.value == pytest.approx(positive.log2_rate.value, abs=0.1)
+    best = float(np.exp(-1))  # of the valley that was shifted
+    assert found.keeping.expected == pytest.approx(best * positive.keeping.expected, rel=0.3)
+    assert np.isnan(found.valley).all()
+
+
+def test_of_losses_that_cross_zero_no_size_has_shares() -> None:
+    valley = parabola(drifting(0.5))
+    crossing = make_runs(lambda w, s, x: valley(w, s, x) - 0.5 * (w == 32), grid=GRID, sizes=SIZES)
+    assert not predict(list(sweeps(crossing)), 512).regret.is_share

@@ -102,3 +102,13 @@ def test_another_reference_may_be_named() -> None:
 def test_nothing_is_claimed_where_everything_diverged() -> None:
     found = by_size(lambda w, s, lr: np.inf).values()
     assert np.isnan([own.loss.value for own in found]).all()
+
+
+def test_losses_below_zero_are_given_up_in_their_own_unit_and_have_no_shares() -> None:
+    valley = parabola(lambda w, s: 0.5 * np.log2(w / 64) + 0.02 * (s - 1))
+    found = by_size(lambda w, s, x: valley(w, s, x) - 3)
+    assert found[128].loss.value == pytest.approx(np.exp(-0.9) - np.exp(-1), rel=0.05)
+    assert all(np.isnan(own.relative) for own in found.values())
+    # Nor has a size whose own losses are above zero, where another's are not.
+    crossing = by_size(lambda w, s, x: valley(w, s, x) - 3 * (w == 32))
+    assert np.isnan(crossing[128].relative) and np.isfinite(crossing[128].loss.value)

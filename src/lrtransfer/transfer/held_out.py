@@ -119,16 +119,19 @@ def _held_out(group: list[Sweep], confidence: float) -> dict[str, Any]:
     except PredictionRefused as refused:
         return {**row, "refused": str(refused)}
     measured = optima(group)[-1].log2_rate
-    regret, beyond = excess_loss(
-        last, measured.value, np.array([found.log2_rate.value - measured.value])
-    )
     interval = found.log2_rate.interval(confidence)
-    return row | {
+    row |= {
         "predicted": interval.value,
         "ci_low": interval.low,
         "ci_high": interval.high,
         "measured": measured.value,
         "covered": int(covers(found.log2_rate, measured, confidence)),
+    }
+    if any(sweep.signed for sweep in group):  # regrets here are shares of the loss
+        return row
+    off = np.array([found.log2_rate.value - measured.value])
+    regret, beyond = excess_loss(last, measured.value, off)
+    return row | {
         "regret_high": found.regret.high,
         "regret": float(regret[0]),
         "regret_covered": int(regret[0] <= found.regret.high and not beyond[0]),
@@ -182,15 +185,19 @@ def _forecast(group: list[Sweep], size: int, confidence: float) -> dict[str, Any
     except PredictionRefused as refused:
         return {**row, "refused": str(refused)}
     interval = found.log2_rate.interval(confidence)
-    return row | {
+    row |= {
         "log2_lr": interval.value,
         "ci_low": interval.low,
         "ci_high": interval.high,
+        "one_more": found.one_more.size,
+        "one_more_half_width": found.one_more.half_width,
+    }
+    if not found.regret.is_share:
+        return row
+    return row | {
         "regret": found.regret.expected,
         "regret_high": found.regret.high,
         "keeping": found.keeping.expected,
-        "one_more": found.one_more.size,
-        "one_more_half_width": found.one_more.half_width,
     }
 
 

@@ -57,6 +57,11 @@ class Losses:
         return np.asarray(~(np.isfinite(self.trained) & (self.trained <= 0)).any((-2, -1)))
 
     @cached_property
+    def signed(self) -> Mask:
+        """Whether (...) a loss is below zero: no loss is a share of another then."""
+        return np.asarray((self.trained < 0).any((-2, -1)))
+
+    @cached_property
     def height(self) -> Array:
         """Heights (..., S, L) of the runs that trained; NaN elsewhere."""
         log = self.logarithmic[..., None, None]

@@ -3,7 +3,8 @@
 What two runs of one seed and size share cancels in their difference, which is then one observation.
 Where the runs themselves are the same (arms that agree at the base width, say) the difference is
 known to be zero: such a size has no scatter of its own and lends none to the others. Estimates that
-do not share most of their seeds are independent.
+do not share most of their seeds are independent. One without a value that notes why leaves a
+difference as unknown, for that reason.
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ def paired(terms: Iterable[tuple[float, Estimate]]) -> Estimate:
         4.0
     """
     every = list(terms)
+    if (unknown := _unknown(e for _, e in every)) is not None:
+        return unknown
     by_seed = [(c, {unit.seed: unit.value for unit in e.units}) for c, e in every]
     shared = sorted(set.intersection(*(set(values) for _, values in by_seed)))
     # A sum in one rounding: equal runs cancel to zero and to nothing else.
@@ -84,6 +87,8 @@ def difference(own: Estimate, other: Estimate, *, slope: bool = False) -> Estima
         >>> round(difference(one, two).value, 2)
         4.05
     """
+    if (unknown := _unknown((own, other))) is not None:
+        return unknown
     pairs = _pairs(own, other)
     if pairs is None:
         return own.minus(other)
@@ -127,6 +132,11 @@ def mean_difference(pairs: Sequence[tuple[Estimate, Estimate]]) -> Estimate:
         open_high=any(one.open_high for one in found),
         units=tuple(unit for one in found for unit in one.units),
     )
+
+
+def _unknown(estimates: Iterable[Estimate]) -> Estimate | None:
+    """Return the first estimate without a value that notes why."""
+    return next((one for one in estimates if math.isnan(one.value) and one.note), None)
 
 
 class _Difference(NamedTuple):

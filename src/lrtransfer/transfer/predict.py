@@ -3,7 +3,7 @@
 The optimum is that of the arm's power law (`laws.py`), with the doubt of the law and, where the
 sizes miss it by more than seeds explain, the scatter of one more size about it. The regret is that
 of training at the predicted rate, as a share of the loss: the valley of the largest swept net,
-moved to where the optimum may lie.
+moved to where the optimum may lie. Where losses are below zero it is no share but a difference.
 
 Not every question is answered. A prediction needs three sizes along an axis on which it leaves the
 swept ones, none with an optimum at its grid's edge, and reaches as many octaves beyond the sizes as
@@ -38,17 +38,19 @@ class PredictionRefused(ValueError):
 
 @dataclass(frozen=True)
 class Regret:
-    """Loss given away, as a share of the loss at the optimum.
+    """Loss given away, as a share of the loss at the optimum, or as it is (`is_share`).
 
     Attributes:
         expected: over where the optimum may lie.
         high: it is at most this with the interval's confidence (one-sided).
         is_bound: the valley leaves the swept grid: the true regret may be larger.
+        is_share: false where the arm has losses below zero.
     """
 
     expected: float
     high: float
     is_bound: bool
+    is_share: bool
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class Prediction:
         regret: of training at the predicted optimum.
         keeping: of training at the optimum of the largest swept net instead.
         valley: rates (log2) whose expected loss is within 10 % of the optimum's at the largest
-            swept net, moved to the predicted optimum.
+            swept net, moved to the predicted optimum; NaN where the arm has losses below zero.
         one_more: a further sweep, and the interval's half width with it.
     """
 
@@ -168,7 +170,10 @@ def predict(group: list[Sweep], size: int, confidence: float = 0.95) -> Predicti
     largest = group[-1]
     law, found = predicted(group, {largest.axis: size})
     at = float(law.vertices.position[-1])
-    below, above = _valley_about(largest, at)
+    # One answer for all sizes of an arm: a loss that crosses zero has no share on either side.
+    is_share = not any(sweep.signed for sweep in group)
+    place = (largest, at, found, confidence)
+    below, above = _valley_about(largest, at) if is_share else (math.nan, math.nan)
     return Prediction(
         arm=largest.arm,
         axis=largest.axis,
@@ -177,8 +182,8 @@ def predict(group: list[Sweep], size: int, confidence: float = 0.95) -> Predicti
         sizes=tuple(s.size for s in group),
         log2_rate=found,
         law=law,
-        regret=_regret(largest, at, found, found.value, confidence),
-        keeping=_regret(largest, at, found, at, confidence),
+        regret=_regret(found.value, *place, is_share=is_share),
+        keeping=_regret(at, *place, is_share=is_share),
         valley=(found.value + below, found.value + above),
         one_more=_one_more(law, size, confidence),
     )
@@ -220,8 +225,10 @@ def check_reach(axis: str, swept: Sequence[float], size: float, *, alone: bool =
     )
 
 
-def excess_loss(sweep: Sweep, optimum: float, offset: Array) -> tuple[Array, npt.NDArray[np.bool_]]:
-    """Return the relative excess of the seed-mean loss at `offset` from the optimum.
+def excess_loss(
+    sweep: Sweep, optimum: float, offset: Array, *, is_share: bool = True
+) -> tuple[Array, npt.NDArray[np.bool_]]:
+    """Return the excess of the seed-mean loss at `offset` from the optimum, a share unless said.
 
     The second array is true where the offset leaves the grid: the excess is that at the grid's end
     there, a lower bound. An excess below zero, which noise can make, counts as none.
@@ -229,19 +236,24 @@ def excess_loss(sweep: Sweep, optimum: float, offset: Array) -> tuple[Array, npt
     low, high = sweep.grid
     where = np.clip(optimum + offset, low, high)
     best = float(sweep.mean_loss_at(optimum)[0])
-    off = np.maximum((sweep.mean_loss_at(where) - best) / abs(best), 0.0)
+    off = np.maximum((sweep.mean_loss_at(where) - best) / (abs(best) if is_share else 1.0), 0.0)
     return off, (optimum + offset < low) | (optimum + offset > high)
 
 
 def _regret(
-    sweep: Sweep, optimum: float, found: Estimate, rate: float, confidence: float
+    rate: float,
+    sweep: Sweep,
+    optimum: float,
+    found: Estimate,
+    confidence: float,
+    *,
+    is_share: bool,
 ) -> Regret:
     """Return the regret of training at `rate` where the optimum is distributed as `found`."""
     places = np.array([_quantile(found, p) for p in _POINTS])
-    off, beyond = excess_loss(sweep, optimum, rate - places)
-    return Regret(
-        float(off.mean()), float(np.quantile(off, confidence)), bool(np.mean(beyond) > 0.05)
-    )
+    off, beyond = excess_loss(sweep, optimum, rate - places, is_share=is_share)
+    high = float(np.quantile(off, confidence))
+    return Regret(float(off.mean()), high, bool(np.mean(beyond) > 0.05), is_share)
 
 
 def _quantile(found: Estimate, probability: float) -> float:

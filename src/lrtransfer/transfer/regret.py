@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -52,7 +52,8 @@ class Regret:
             jackknife's pseudo-values. A minimum at the grid's edge leaves it open: above if it is
             N's (its true optimum is better still), on both sides if it is the reference's; above
             too if u_0 lies beside rates at which most runs of N diverged.
-        relative: as a share of the loss at the size's own optimum.
+        relative: as a share of the loss at the size's own optimum; NaN where a loss of any sweep
+            is below zero.
     """
 
     sweep: Sweep
@@ -89,6 +90,8 @@ def regrets(sweeps: list[Sweep], reference: Mapping[str, float] | None = None) -
         for sweep in group:
             unknown = Regret(sweep, none and sweep is group[0], Estimate(_UNKNOWN), _UNKNOWN)
             found.append(known.get(id(sweep), unknown))
+    if any(sweep.signed for sweep in sweeps):
+        return [replace(regret, relative=_UNKNOWN) for regret in found]
     return found
 
 

@@ -66,6 +66,11 @@ class Sweep:
         return bool(self.runs.logarithmic)
 
     @property
+    def signed(self) -> bool:
+        """Whether a loss is below zero: no loss is a share of another then."""
+        return bool(self.runs.signed)
+
+    @property
     def height(self) -> Array:
         """Heights (S, L) of the runs that trained; NaN where a run is missing or diverged."""
         return self.runs.height

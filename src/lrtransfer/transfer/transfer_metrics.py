@@ -48,6 +48,7 @@ from lrtransfer.transfer.sweeps import Sweep, groups_of
 from lrtransfer.transfer.vertices import Vertices
 
 Array = npt.NDArray[np.float64]
+_UNKNOWN = float("nan")
 
 #: How far off the optimum the rise of the loss is read, octaves.
 OFFSET = 1.0
@@ -62,6 +63,7 @@ class TransferMetrics:
         curvature_growth: γ.
         kappa: α − 2β + γ: good below zero.
         penalty: R at `penalty_size`, a share of the best loss; its slope is per octave of size.
+            NaN where a loss is below zero.
         given_up: ρ.
         rate: α − 2β: fast where it is below zero.
     """
@@ -96,11 +98,11 @@ def transfer_metrics(sweeps: list[Sweep]) -> list[TransferMetrics]:
     """
     groups = [_Found.of(group) for group in groups_of(sweeps)]
     best = [{s.size: loss for s, loss in zip(g.sweeps, g.best, strict=True)} for g in groups]
-    found = []
+    is_ratio, found = not any(sweep.signed for sweep in sweeps), []
     for group, own in zip(groups, best, strict=True):
         first = group.sweeps[0]
         rivals = [o for g, o in zip(groups, best, strict=True) if g.sweeps[0].fixed == first.fixed]
-        penalty, size, slope = _penalty(own, rivals)
+        penalty, size, slope = _penalty(own, rivals) if is_ratio else (_UNKNOWN, 0, _UNKNOWN)
         found.append(
             TransferMetrics(
                 arm=first.arm,
@@ -216,7 +218,7 @@ def _penalty(own: dict[int, float], rivals: list[dict[int, float]]) -> tuple[flo
     best = np.array([min(of[size] for of in rivals) for size in common])
     ratio = np.array([own[size] for size in common]) / np.where(best > 0, best, np.nan)
     if not len(ratio) or not np.all(np.isfinite(ratio)):
-        return float("nan"), 0, float("nan")
+        return _UNKNOWN, 0, _UNKNOWN
     x = np.log2(np.array(common, dtype=np.float64))
     slope = float(line(x, np.log2(ratio)).slope) if len(common) > 1 else float("nan")
     return float(ratio[-1] - 1), common[-1], slope

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ import pytest
 from safetensors.numpy import save_file
 
 from lrtransfer.study.data import prepare
+from lrtransfer.study.data.described import described, sizes
+from lrtransfer.study.data.pinned import changed
+from lrtransfer.study.data.sources import source
 from lrtransfer.study.plan.catalog import load
 from lrtransfer.study.plan.expand import Dataset
 from lrtransfer.study.plan.schema import DataSpec
@@ -27,17 +31,18 @@ TABLE = f"height,weight,animal\n{ROWS}"
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("lrtransfer.study.data.described._READ", {})
     forget()
     yield tmp_path
     forget()
 
 
-def made(source: str, **options: Any) -> Any:
-    return load("data", source)(**options)
+def made(name: str, **options: Any) -> Any:
+    return load("data", name)(**options)
 
 
-def arrays(source: str, **options: Any) -> Any:
-    found = made(source, **options)
+def arrays(name: str, **options: Any) -> Any:
+    found = made(name, **options)
     return found.arrays(found.read())
 
 
@@ -127,28 +132,29 @@ DATASET = noise
 """
 
 
-def dataset(source: str, sha256: str | None, **options: Any) -> Dataset:
-    spec = DataSpec(source=source, sha256=sha256, options=options)
-    return Dataset("mine", f"{source}-{(sha256 or 'x')[:6]}", spec)
+def dataset(name: str, sha256: str | None, **options: Any) -> Dataset:
+    spec = DataSpec(source=name, sha256=sha256, options=options)
+    return Dataset("mine", f"{name}-{(sha256 or 'x')[:6]}", spec)
 
 
-def own_function() -> None:
+def own_function(text: str = FUNCTION) -> None:
     Path("data").mkdir()
-    Path("data/noise.py").write_text(FUNCTION)
+    Path("data/noise.py").write_text(text)
+    sys.modules.pop("study_folder", None)
     forget()
 
 
 def test_a_function_of_one_s_own_is_prepared_once_and_pinned() -> None:
     own_function()
     without = dataset("noise", None, samples=8)
-    told = prepare.changed(without)
+    told = changed(without)
     assert told is not None and told.startswith("data.mine.sha256: missing. Write it there")
     sha256 = told.rpartition(" ")[2]
     pinned = dataset("noise", sha256, samples=8)
-    assert prepare.sizes(pinned) == (3, 1)
+    assert sizes(pinned) == (3, 1)
     prepare.prepare(pinned.id, "noise", sha256, {"samples": 8})
     assert prepare.load_arrays(pinned.id)["train_inputs"].shape == (8, 3)
-    assert prepare.changed(pinned) is None
+    assert changed(pinned) is None
     with pytest.raises(prepare.ChecksumError, match=r"params.yaml pins"):
         prepare.prepare("noise-of-nine", "noise", sha256, {"samples": 9})
 
@@ -156,24 +162,147 @@ def test_a_function_of_one_s_own_is_prepared_once_and_pinned() -> None:
 def test_a_function_that_fails_is_one_line_with_its_place() -> None:
     own_function()
     with pytest.raises(StudyError, match=r"^data/noise.py:6: ValueError: "):
-        prepare.source("noise", {"samples": -1})
+        source("noise", {"samples": -1})
+
+
+def table(text: str = TABLE, name: str = "animals.csv") -> str:
+    """Write a table and return its checksum."""
+    Path(name).write_text(text)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def prepared(sha256: str, name: str = "animals.csv") -> Dataset:
+    own = dataset("csv_file", sha256, url=name, target="animal")
+    prepare.prepare(own.id, "csv_file", sha256, dict(own.spec.options))
+    return own
 
 
 def test_a_file_that_changed_since_it_was_prepared_is_noticed() -> None:
-    file = Path("animals.csv")
-    file.write_text(TABLE)
-    options = {"url": "animals.csv", "target": "animal"}
-    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
-    own = dataset("csv_file", sha256, **options)
-    prepare.prepare(own.id, "csv_file", sha256, dict(options))
+    sha256 = table()
+    own = prepared(sha256)
     later = paths.manifest(own.id).stat().st_mtime + 10
-    os.utime(file, (later, later))
-    assert prepare.changed(own) is None, "touched alone"
-    file.write_text(TABLE + "20,40,cat\n")
-    os.utime(file, (later + 10**7, later + 10**7))
-    told = prepare.changed(own)
-    found = hashlib.sha256(file.read_bytes()).hexdigest()
+    os.utime("animals.csv", (later, later))
+    assert changed(own) is None, "touched alone"
+    found = table(TABLE + "20,40,cat\n")
+    told = changed(own)
     assert told is not None and sha256[:12] in told and found in told and "put the former" in told
+
+
+def test_a_file_that_an_older_one_replaced_is_noticed() -> None:
+    own = prepared(table())
+    assert changed(own) is None
+    found = table(TABLE.replace("19,38", "19,39"))
+    os.utime("animals.csv", (10**9, 10**9))
+    told = changed(own)
+    assert told is not None and f"that of animals.csv is {found}" in told
+
+
+def test_another_file_than_was_prepared_must_have_the_pinned_content() -> None:
+    sha256 = table()
+    own = prepared(sha256)
+    found = table(TABLE + "20,40,cat\n", "others.csv")
+    other = dataset("csv_file", sha256, url="others.csv", target="animal")
+    assert other.id == own.id, "where the content lies is no part of the identity"
+    told = changed(other)
+    assert told is not None and f"that of others.csv is {found}" in told
+    table(name="others.csv")
+    assert changed(other) is None
+    with pytest.raises(RuntimeError, match=r"there is no file third\.csv"):
+        changed(dataset("csv_file", sha256, url="third.csv", target="animal"))
+
+
+def test_prepared_data_are_enough_where_their_file_is_not() -> None:
+    own = prepared(table())
+    Path("animals.csv").unlink()
+    assert changed(own) is None
+
+
+def test_what_was_prepared_is_known_though_its_job_was_refused() -> None:
+    own = prepared(table())
+    for file in (paths.arrays, paths.manifest):
+        file(own.id).unlink()
+    Path("animals.csv").unlink()
+    assert changed(own) is None
+    assert (described(own).count, sizes(own)) == (18, (2, 2))
+
+
+def test_content_is_read_again_only_where_its_files_are_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    own = prepared(table())
+    assert changed(own) is None
+    monkeypatch.setattr("lrtransfer.study.data.pinned.raw_content", None)
+    assert changed(own) is None
+
+
+def test_a_wrong_checksum_is_told_before_anything_is_prepared() -> None:
+    found = table()
+    told = changed(dataset("csv_file", "0" * 64, url="animals.csv", target="animal"))
+    assert told is not None and told.startswith("data.mine.sha256: pins 000000000000…, but")
+    assert found in told
+    # What lies afar is not fetched to check a study.
+    url = "https://example.org/animals.csv"
+    assert changed(dataset("csv_file", "0" * 64, url=url, target="animal")) is None
+
+
+INPUTS = np.ones((10, 3), np.float32)
+CLASSES = np.arange(10) % 2
+WITH_NAN = np.where(np.arange(30).reshape(10, 3) == 7, np.nan, INPUTS)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "targets", "message"),
+    [
+        (INPUTS, CLASSES[:8], "train_inputs has 10 rows and train_targets 8. Give as many"),
+        (INPUTS[:0], CLASSES[:0], "train_inputs is empty"),
+        (INPUTS[:, 0], CLASSES, r"float32 of shape \(10,\)\. Give one row a sample"),
+        (INPUTS, CLASSES.astype("f4"), r"float32 of shape \(10,\)\. Give classes as whole"),
+        (INPUTS, CLASSES[:, None], r"int64 of shape \(10, 1\)\. Give classes as whole"),
+        (INPUTS, CLASSES - 1, r"row 0 of train_targets \(from 0\) is the class -1\. Count from 0"),
+        (WITH_NAN, CLASSES, r"row 2 of train_inputs \(from 0\) holds no finite number"),
+        (INPUTS * np.float64(1e300), CLASSES, "row 0 of train_inputs"),
+        (INPUTS, np.full((10, 1), np.inf), "row 0 of train_targets"),
+        (INPUTS * 1j, CLASSES, "train_inputs is complex"),
+    ],
+)
+def test_arrays_that_cannot_be_trained_on_are_named(
+    inputs: np.ndarray, targets: np.ndarray, message: str
+) -> None:
+    np.savez("t.npz", train_inputs=inputs, train_targets=targets)
+    sha256 = hashlib.sha256(Path("t.npz").read_bytes()).hexdigest()
+    with pytest.raises(StudyError, match=rf"^params\.yaml: data\.mine: .*{message}"):
+        described(dataset("array_file", sha256, url="t.npz"))
+    with pytest.raises(ValueError, match=message):
+        prepare.prepare("t", "array_file", sha256, {"url": "t.npz"})
+    assert not paths.prepared("t").exists()
+
+
+def test_whole_numbers_of_any_width_are_classes_and_numbers_are_single_precision() -> None:
+    inputs, targets = INPUTS.astype("f8"), CLASSES.astype("i4")
+    np.savez("t.npz", train_inputs=inputs, train_targets=targets)
+    sha256 = hashlib.sha256(Path("t.npz").read_bytes()).hexdigest()
+    prepare.prepare("t", "array_file", sha256, {"url": "t.npz"})
+    found = prepare.load_arrays("t")
+    kinds = (found["train_inputs"].dtype, found["train_targets"].dtype)
+    assert kinds == (np.float32, np.int64)
+
+
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        ("inputs, inputs", r"returns a tuple\. Return arrays by name"),
+        ('{"inputs": inputs}', "holds inputs. Give train_inputs and train_targets"),
+        ('{"train_inputs": inputs}', "train_targets is missing"),
+        ('{"train_inputs": inputs, "train_targets": [0] * samples}', "train_targets is a list"),
+        ('{"train_tokens": inputs}', "train_tokens is float32 .* Give whole numbers"),
+    ],
+)
+def test_what_a_function_returns_is_named_with_its_file(returned: str, message: str) -> None:
+    own_function(
+        FUNCTION.replace(FUNCTION[FUNCTION.index("{") : FUNCTION.index("}") + 1], returned)
+    )
+    with pytest.raises(StudyError, match=rf"^data/noise\.py: .*{message}"):
+        source("noise", {})
 
 
 def test_columns_of_hugging_face_are_arrays_or_text() -> None:

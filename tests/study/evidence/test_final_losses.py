@@ -11,8 +11,15 @@ import pytest
 
 from lrtransfer.study.evidence.estimates import Estimates
 from lrtransfer.study.evidence.final_losses import final_losses, losses_at_equal_price
+from lrtransfer.study.evidence.measures.transfer import best_loss
+from lrtransfer.study.evidence.measures.tuners import loss_ratio
 from lrtransfer.transfer.estimate import Estimate
+from lrtransfer.transfer.judge import judge
+from lrtransfer.transfer.optimum import optima
 from lrtransfer.transfer.pairing import paired
+from lrtransfer.transfer.regret import regrets
+from lrtransfer.transfer.sweeps import sweeps
+from tests.transfer.frames import make_runs, parabola
 
 from .rows import CONFIDENCE, shown, stored
 from .tuner_frames import tuner_curves, tuner_runs
@@ -73,6 +80,25 @@ def test_a_diverged_run_counts_with_its_initial_loss() -> None:
 def test_a_loss_of_zero_has_a_finite_logarithm() -> None:
     runs = tuner_runs({"a": {1.0: 0.0}}).assign(final_loss=0.0)
     assert np.isfinite(one(stored(final_losses(runs)), "log2_loss", arm="a").value)
+
+
+def test_losses_below_zero_have_no_ratio_and_say_what_else_to_measure() -> None:
+    runs = tuner_runs({"a": VALLEY, "b": {1.0: 0.5}}, tuners={"a": CDAT})
+    shifted = runs.assign(final_loss=runs["final_loss"] - 1.2)
+    found = stored(final_losses(shifted))
+    for name in ("a", "b"):  # of which b's are all above zero
+        own = one(found, "log2_loss", arm=name, rate=1.0)
+        assert math.isnan(own.value) and "Measure the drift" in own.obstacle
+    curves = tuner_curves(runs, {})
+    price = stored(losses_at_equal_price(shifted, curves)).frame
+    assert len(price) and price["value"].isna().all()
+    best, before = (
+        one(stored(final_losses(of)), "best_rate", arm="a").value for of in (shifted, runs)
+    )
+    assert best == pytest.approx(before, rel=0.1), "read off the losses themselves"
+    ratio_of = loss_ratio(found, arm="a", over="b")
+    own = best_loss(found, arm="a", minus="b")
+    assert all(e is not None and "Measure the drift" in e.obstacle for e in (ratio_of, own))
 
 
 VALLEY = {0.25: 1.0, 0.5: 0.0, 1.0: 0.5, 2.0: 2.0}
@@ -172,3 +198,14 @@ def test_a_study_that_counts_no_gradients_has_no_price() -> None:
     runs = tuner_runs({"a": {1.0: 0.0}, "b": {1.0: 0.0}})
     curves = tuner_curves(runs, {}).drop(columns="gradient_evaluations")
     assert list(losses_at_equal_price(runs, curves)) == []
+
+
+def test_of_losses_below_zero_judge_and_the_pipeline_find_the_same_optima() -> None:
+    valley = parabola(lambda size, seed: 0.3 * np.log2(size / 64) + 0.05 * (seed - 1))
+    runs = make_runs(lambda size, seed, rate: valley(size, seed, rate) - 3)
+    runs = runs[runs["final_loss"] < runs["initial_loss"]].assign(lr=2.0 ** runs["log2_lr"])
+    told = judge(runs, size="width", rate="lr", loss="final_loss", seed="seed")
+    ours = [2**found.log2_rate.value for found in optima(list(sweeps(runs)))]
+    assert told.optima["rate"].tolist() == pytest.approx(ours)
+    regret = [found.loss.value for found in regrets(list(sweeps(runs)))]
+    assert told.regret["value"].tolist() == pytest.approx(regret)

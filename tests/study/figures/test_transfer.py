@@ -17,6 +17,26 @@ TABLES = synthetic.tables(sizes=[32, 64], arms=["mup", "sp"], spectra=False)
 SETTINGS = synthetic.settings(["mup", "sp"])
 
 
+def _below_zero() -> Tables:
+    runs, curves = TABLES.runs, TABLES.curves
+    lower = {name: runs[name] - 10 for name in ("initial_loss", "final_loss")}
+    return replace(
+        TABLES, runs=runs.assign(**lower), curves=curves.assign(loss=curves["loss"] - 10)
+    )
+
+
+def test_losses_below_zero_are_drawn_on_a_linear_axis() -> None:
+    before, drawing = transfer(TABLES, SETTINGS), transfer(_below_zero(), SETTINGS)
+    for panel in ("loss", "transfer"):
+        rows = drawing.plotted[drawing.plotted["panel"] == panel]
+        assert len(rows) == (before.plotted["panel"] == panel).sum()
+        assert (rows["value"] < 0).all()
+    assert "optimum" in set(drawing.plotted["panel"])
+    scales = {axes.get_yscale() for axes in drawing.figure.axes if "loss" in axes.get_title()}
+    assert scales == {"linear"}
+    assert "leave the panel" not in drawing.caption
+
+
 def _titles(drawing: Drawing) -> list[str]:
     return [axes.get_title() for axes in drawing.figure.axes if axes.get_title()]
 

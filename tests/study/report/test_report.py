@@ -384,3 +384,12 @@ def test_a_drawn_figure_brings_its_caption_in_its_png(
     read = ReportFigure.read(drawn.png)
     assert (read.name, read.caption, read.alt) == ("width_transfer", drawn.caption, drawn.alt)
     assert read.png == drawn.png.read_bytes()
+
+
+def test_the_explorer_shows_losses_below_zero_as_they_are(experiment: ExperimentReport) -> None:
+    runs = experiment.tables.runs.assign(final_loss=experiment.tables.runs["final_loss"] - 10)
+    below = replace(experiment, tables=replace(experiment.tables, runs=runs))
+    found = charts(render([below], [], META), "width_transfer_vision-explorer")
+    rows = [row for chart in found.values() for row in chart["data"]["values"]]
+    trained = [row for row in rows if row["final"] != "diverged"]
+    assert trained and all(row["loss"] < 0 for row in trained)

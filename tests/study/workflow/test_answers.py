@@ -5,12 +5,23 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
 from lrtransfer.cli import main
+from lrtransfer.study.evidence.tables import to_arrow
+from lrtransfer.study.figures.tables import Tables
+from lrtransfer.study.plan.expand import plan
+from lrtransfer.study.plan.load import load_study
+from lrtransfer.study.storage.paths import Layout
+from lrtransfer.study.storage.tables import read_table, write_table
+from lrtransfer.study.workflow import reporting
+from lrtransfer.study.workflow.stages import read_frame
+from lrtransfer.study.workflow.stored import table_settings
 
 ROOT = Path(__file__).resolve().parents[3]
 NAME = "width_transfer_vision"
@@ -125,3 +136,41 @@ def test_runs_and_rules_that_changed_since_are_told(
     assert main(["claims", "--experiments", "tuners_depth"]) == 0
     told = capsys.readouterr().err
     assert "another rule now for tuner_gain_grows_with_depth. `lrtransfer run`" in told
+
+
+def _change_runs(clone: Path, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+    """Change the stored runs of an experiment, whose tables stay its own."""
+    path = clone / "results" / "tables" / f"{NAME}.runs.parquet"
+    before, about = read_table(path)
+    write_table(path, to_arrow(change(before.to_pandas())), about)
+
+
+def test_of_losses_below_zero_costs_are_told_in_the_loss_s_own_unit(
+    clone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _change_runs(
+        clone,
+        lambda runs: runs.assign(
+            **{name: runs[name] - 5 for name in ("initial_loss", "final_loss")}
+        ),
+    )
+    arguments = ["--experiment", NAME, "--width", "512", "--arm", "mup"]
+    (found,) = predicted(capsys, *arguments)
+    assert found["valley"] == [None, None]
+    assert dict(found["regret"])["is_share"] is False  # type: ignore[call-overload]
+    assert main(["predict", *arguments]) == 0
+    text = capsys.readouterr().out
+    assert "in the loss's own unit (below zero it has no shares)" in text
+    assert "nan" not in text and "%" not in text
+
+
+def test_captions_tell_steps_and_batches_of_the_runs_that_are_drawn(clone: Path) -> None:
+    params = clone / "params.yaml"
+    layout = Layout()
+    for field in ("batch_size", "steps"):
+        _change_runs(clone, lambda runs, name=field: runs.assign(**{name: 7}))  # type: ignore[misc]
+    made = plan(load_study(params, experiments=NAME))
+    runs = read_frame(layout.table(NAME, "runs"), table_settings(made, NAME))
+    settings = reporting._settings(made, NAME, Tables(runs))
+    assert settings.description.endswith("with batches of 7")
+    assert {arm.steps for arm in settings.arms.values()} == {7}

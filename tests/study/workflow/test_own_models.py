@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from lrtransfer.cli import main
-from lrtransfer.study.data import prepare
+from lrtransfer.study.data import described, prepare
+from lrtransfer.study.data.pinned import changed
+from lrtransfer.study.data.sources import source
 from lrtransfer.study.plan.expand import Plan, plan
 from lrtransfer.study.plan.load import parse_study
 from lrtransfer.study.plan.yaml_file import StudyError
@@ -63,7 +65,7 @@ def write(name: str, text: str) -> None:
     Path(name).write_text(text)
     forget()
     sys.modules.pop("study_folder", None)
-    prepare._DESCRIBED.clear()
+    described._READ.clear()
 
 
 def study(**changes: Any) -> Plan:
@@ -191,12 +193,12 @@ def test_the_coordinate_check_takes_a_model_by_name(capsys: pytest.CaptureFixtur
 def test_the_sharpness_of_a_study_s_model_at_its_start() -> None:
     made = study()
     (dataset,) = made.datasets
-    told = prepare.changed(dataset)
-    assert told is None, "the pin is looked at when the data are prepared"
+    told = changed(dataset)
+    assert told is not None and "pins 000000000000…" in told
     sha256 = "0" * 64
     with pytest.raises(prepare.ChecksumError):
         prepare.prepare(dataset.id, "mine", sha256, {})
-    content = prepare.source("mine", {}).read()
+    content = source("mine", {}).read()
     prepare.prepare(dataset.id, "mine", hashlib.sha256(content).hexdigest(), {})
     problem = at_start(made, "mine", None)
     (found,) = saved_model.measure(problem, ["hessian"], 1)

@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 
+from lrtransfer.study.data.described import described
 from lrtransfer.study.plan.catalog import load
 from lrtransfer.study.plan.expand import Plan, plan
 from lrtransfer.study.plan.load import parse_study
 from lrtransfer.study.plan.yaml_file import StudyError
 from lrtransfer.study.storage import paths
 from lrtransfer.study.workflow import preflight
-from lrtransfer.study.workflow.preflight import check_runs, decay_lines
+from lrtransfer.study.workflow.preflight import check_runs, check_samples, decay_lines
+from tests.study.plan.package_copy import forget
 from tests.tiny import EXPERIMENT, real_params, tiny_grid, tiny_params, tiny_plan
 
 
@@ -94,6 +96,69 @@ def test_more_samples_than_the_prepared_data_hold_are_reported(
         check_runs(tiny_plan(content))
 
 
+NUMBERS = """import numpy as np
+
+
+def numbers(*, samples: int = 40):
+    inputs = np.random.default_rng(0).normal(size=(samples, 5)).astype(np.float32)
+    return {"train_inputs": inputs, "train_targets": np.arange(samples) % 3}
+
+
+DATASET = numbers
+"""
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"batch_size": 41}, "batch_size is 41, but there are 40 samples"),
+        ({"measure": {"samples": 41}}, "measure.samples is 41, but there are 40"),
+        ({"augmentation": "crop_flip"}, r"holds samples of shape \(5,\), no images"),
+    ],
+)
+def test_what_data_at_hand_cannot_give_is_reported_before_they_are_prepared(
+    changes: dict[str, Any], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("data").mkdir()
+    Path("data/numbers.py").write_text(NUMBERS)
+    forget()
+    content = tiny_params()
+    content["data"] = {"mine": {"source": "numbers", "sha256": "0" * 64}}
+    grid = tiny_grid(content)
+    grid["measure"] |= changes.pop("measure", {})
+    grid |= {"dataset": "mine", **changes}
+    with pytest.raises(StudyError, match=message):
+        check_runs(tiny_plan(content))
+    forget()
+
+
+def test_what_is_prepared_is_compared_with_what_its_runs_ask(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    study = tiny_plan()
+    _manifest(study, {"train_inputs": [7, 5], "train_targets": [7]})
+    with pytest.raises(StudyError, match=r"arms\.mup: batch_size is 8, but there are 7 samples"):
+        check_samples(study, study.datasets[0])
+
+
+def test_shards_of_text_and_files_of_images_are_samples(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    study = tiny_plan()
+    (dataset,) = study.datasets
+    _manifest(study, {"train_paths": [40, 9], "train_targets": [40]})
+    check_samples(study, dataset)
+    assert described(dataset).shape == (3, 16, 16), "of 3 · 16² ≤ 784 numbers"
+    text = {"test_tokens": [10], "vocabulary": [1]}
+    paths.manifest(dataset.id).unlink()
+    paths.manifest(dataset.id).parent.rmdir()
+    _manifest(study, text, [{"tokens": 60}, {"tokens": 5}])
+    assert (described(dataset).count, described(dataset).shape) == (65, None)
+
+
 def test_a_warm_up_of_less_than_an_update_is_reported() -> None:
     content = tiny_params()
     experiment = content["study"][EXPERIMENT]
@@ -127,11 +192,14 @@ def test_text_for_a_model_of_images_is_reported(
         check_runs(tiny_plan())
 
 
-def _manifest(study: Plan, shapes: dict[str, list[int]]) -> None:
+def _manifest(
+    study: Plan, shapes: dict[str, list[int]], shards: list[dict[str, int]] | None = None
+) -> None:
     place = paths.manifest(study.datasets[0].id)
     place.parent.mkdir(parents=True)
     arrays = {name: {"dtype": "float32", "shape": shape} for name, shape in shapes.items()}
-    place.write_text(json.dumps({"arrays": arrays}), encoding="utf-8")
+    told = {"arrays": arrays, "sha256": "", "options": {}}
+    place.write_text(json.dumps(told | {"shards": shards or []}), encoding="utf-8")
 
 
 def test_an_option_that_the_tuner_refuses_is_reported() -> None:

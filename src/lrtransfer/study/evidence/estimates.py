@@ -155,3 +155,8 @@ class Estimates:
 def estimate_of(row: pd.Series | Mapping[str, Any]) -> Estimate:
     """Return the estimate of a row of the stored table."""
     return Estimate.from_row(row)  # type: ignore[arg-type]
+
+
+def lowest(rows: pd.DataFrame) -> int:
+    """Return the place of the row with the smallest value, the first where none has one."""
+    return int(rows["value"].fillna(math.inf).argmin())

@@ -2,7 +2,8 @@
 
 Runs of equal seed share initialisation and samples, so arms are compared seed by seed. Losses are
 in log2: 1 is a factor of two. A diverged run counts with its initial loss: divergence is never
-better than not training.
+better than not training. A loss that may be negative has no logarithm: where one run's is below
+zero there are no ratios, and the best rates are read off the losses themselves.
 
 The best rate of a seed is the vertex of the parabola through its lowest loss and the two beside it.
 It is known to the grid's step: a systematic error of step/√12, as of a value that was rounded to
@@ -27,6 +28,10 @@ from lrtransfer.transfer.size import with_size
 Array = npt.NDArray[np.float64]
 
 _PRICE = "gradient_evaluations"
+_NO_RATIO = Estimate(
+    np.nan,
+    note="Losses are below zero and have no ratio. Measure the drift, the optimum or the regret.",
+)
 #: Run key -> price and log2 of the loss at the steps whose price is known.
 Spent = dict[str, tuple[Array, Array]]
 
@@ -36,11 +41,11 @@ def _failed(runs: pd.DataFrame) -> pd.Series:
     return failed
 
 
-def log2_losses(runs: pd.DataFrame) -> pd.Series:
-    """Return log2 of the final loss of each run."""
-    failed = _failed(runs)
-    loss = runs["final_loss"].where(~failed, runs["initial_loss"])
-    return pd.Series(_log2(loss.to_numpy(float)), index=runs.index)
+def _heights(runs: pd.DataFrame) -> tuple[pd.Series, bool]:
+    """Return log2 of the final loss of each run, or the loss itself, and whether it is that."""
+    loss = runs["final_loss"].where(~_failed(runs), runs["initial_loss"]).to_numpy(float)
+    signed = bool((loss < 0).any())
+    return pd.Series(loss if signed else _log2(loss), index=runs.index), signed
 
 
 def _log2(losses: Array) -> Array:
@@ -54,7 +59,8 @@ def final_losses(runs: pd.DataFrame) -> Iterator[Row]:
     Args:
         runs: of one experiment.
     """
-    sized = with_size(runs).assign(log2_loss=log2_losses(runs), failed=_failed(runs))
+    heights, signed = _heights(runs)
+    sized = with_size(runs).assign(height=heights, failed=_failed(runs))
     for (arm, fixed, size), group in sized.groupby(["arm", "fixed", "size"], sort=False):
         place = {
             "arm": str(arm),
@@ -62,10 +68,10 @@ def final_losses(runs: pd.DataFrame) -> Iterator[Row]:
             "fixed": int(str(fixed)),
             "size": int(str(size)),
         }
-        losses = group.pivot(index="seed", columns="lr", values="log2_loss")
+        losses = group.pivot(index="seed", columns="lr", values="height")
         for rate, column in losses.items():
             of = Of(statistic="log2_loss", unit="octaves", rate=float(str(rate)), **place)
-            yield of, of_seeds(column, column.index, place["size"])
+            yield of, _NO_RATIO if signed else of_seeds(column, column.index, place["size"])
         failed = group.pivot(index="seed", columns="lr", values="failed")
         of = Of(statistic="best_rate", unit="learning rate", **place)
         yield of, best_rate(losses, failed.eq(True), place["size"])
@@ -75,7 +81,7 @@ def best_rate(losses: pd.DataFrame, failed: pd.DataFrame, size: int) -> Estimate
     """Return the mean over seeds of the best learning rate.
 
     Args:
-        losses: seeds by rates, in log2.
+        losses: seeds by rates, in log2 where they have one.
         failed: which of these runs diverged.
         size: of the net.
     """
@@ -120,7 +126,8 @@ def losses_at_equal_price(runs: pd.DataFrame, curves: pd.DataFrame) -> Iterator[
     """
     if _PRICE not in curves.columns:
         return
-    sized = with_size(runs).assign(log2_loss=log2_losses(runs))
+    heights, signed = _heights(runs)
+    sized = with_size(runs).assign(height=heights)
     known = curves.dropna(subset=[_PRICE, "loss"]).sort_values("step")
     spent: Spent = {
         str(key): (curve[_PRICE].to_numpy(float), _log2(curve["loss"].to_numpy(float)))
@@ -129,7 +136,7 @@ def losses_at_equal_price(runs: pd.DataFrame, curves: pd.DataFrame) -> Iterator[
     for (fixed, size), net in sized.groupby(["fixed", "size"], sort=False):
         budgets = {str(arm): _budget(group, spent) for arm, group in net.groupby("arm")}
         for (arm, rate), group in net.groupby(["arm", "lr"], sort=False):
-            ends = list(zip(group["key"], group["status"], group["log2_loss"], strict=True))
+            ends = list(zip(group["key"], group["status"], group["height"], strict=True))
             for baseline, budget in budgets.items():
                 if arm == baseline or not np.isfinite(budget):
                     continue
@@ -147,12 +154,12 @@ def losses_at_equal_price(runs: pd.DataFrame, curves: pd.DataFrame) -> Iterator[
                     size=int(str(size)),
                     rate=float(str(rate)),
                 )
-                yield of, of_seeds(values, group["seed"], int(str(size)))
+                yield of, _NO_RATIO if signed else of_seeds(values, group["seed"], int(str(size)))
 
 
 def _budget(group: pd.DataFrame, spent: Spent) -> float:
     """Return the median price of an arm's runs at the rate that is best on average."""
-    losses = group.pivot(index="seed", columns="lr", values="log2_loss")
+    losses = group.pivot(index="seed", columns="lr", values="height")
     chosen = group[group["lr"] == losses.mean().idxmin()]
     prices = [float(spent[key][0].max()) for key in chosen["key"] if key in spent]
     return float(np.median(prices)) if prices else np.nan

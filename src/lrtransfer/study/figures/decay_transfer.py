@@ -29,9 +29,9 @@ def decay_transfer(tables: Tables, settings: Settings) -> Drawing:
         parts.append(part)
         axes.set_ylabel("")
         axes.set_xlabel("log₂ of the learning rate η₀")
-        if axes.lines:
+        if axes.lines and not tables.signed:
             axes.set_yscale("log")
-    share_vertical(list(places.values()))
+    share_vertical(list(places.values()), logarithmic=not tables.signed)
     for axes in first_of_rows(places):
         axes.set_ylabel(f"final {panels.loss_title(tables)}")
     plotted = panels.long_form(parts, _COLUMNS)

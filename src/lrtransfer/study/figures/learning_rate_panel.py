@@ -28,7 +28,8 @@ def learning_rate_panel(axes: Axes, tables: Tables, settings: Settings, name: st
         return pd.DataFrame(columns=["panel", "arm", "size", "x", "value"])
     by = ["arm", "size", "log2_lr"]
     finished = runs[runs["status"] == "ok"]
-    summary = over_seeds(finished, by, "final_loss", settings.confidence, log=True)
+    log = not tables.signed
+    summary = over_seeds(finished, by, "final_loss", settings.confidence, log=log)
     diverged = runs[runs["status"] != "ok"].groupby(by).size().rename("n").reset_index()
     partial = summary.set_index(by).index.isin(diverged.set_index(by).index)
     complete = summary[~partial].rename(columns={"log2_lr": "x"}).assign(panel="transfer")
@@ -85,8 +86,9 @@ def _optima(
         if curve.empty or size not in colors:
             continue
         # On the drawn curve, so that the dot belongs to its line by eye.
-        logs = np.interp(x, curve["x"].astype(float), np.log(curve["value"].astype(float)))
-        value = math.exp(float(logs))
+        rates, losses = curve["x"].astype(float), curve["value"].astype(float)
+        height = float(np.interp(x, rates, losses if tables.signed else np.log(losses)))
+        value = height if tables.signed else math.exp(height)
         low, high = float(optimum["ci_low"]), float(optimum["ci_high"])
         ends = [x if math.isnan(low) else low, x if math.isnan(high) else high]
         axes.plot(np.clip(ends, left, right), [value] * 2, color=colors[size], lw=2.6, zorder=5)

@@ -127,6 +127,11 @@ class Tables:
         """The axis that is drawn as size."""
         return size_axis(self.runs)
 
+    @property
+    def signed(self) -> bool:
+        """Whether a final loss is below zero, so that losses are drawn on a linear axis."""
+        return bool((self.runs["final_loss"].astype(float) < 0).any())
+
     def sizes(self) -> list[int]:
         """Sizes (widths, or depths) with runs, ascending."""
         return sorted(int(size) for size in self.runs["size"].unique())

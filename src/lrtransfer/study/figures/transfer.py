@@ -17,6 +17,7 @@ from matplotlib.lines import Line2D
 
 from lrtransfer.study.evidence.edge_of_stability import PRECONDITIONED, bounded_quantity
 from lrtransfer.study.figures import edges, panels, style
+from lrtransfer.study.figures.arm_panels import share_vertical
 from lrtransfer.study.figures.edges import Edge
 from lrtransfer.study.figures.learning_rate_panel import handles as learning_rate_handles
 from lrtransfer.study.figures.learning_rate_panel import learning_rate_panel
@@ -67,7 +68,12 @@ def transfer(tables: Tables, settings: Settings) -> Drawing:
         style.row_title(row[0], panels.arm_title(arm))
     of_loss = [place for place, column in enumerate(columns) if column != "sharpness"]
     untrained = tables.runs.get("initial_loss", pd.Series(dtype=float)).max()
-    cut = _share_losses(list(grid[:, of_loss].flat), _FAR_ABOVE_START * float(untrained))
+    losses = list(grid[:, of_loss].flat)
+    cut = False
+    if tables.signed:
+        share_vertical(losses, logarithmic=False)
+    else:
+        cut = _share_losses(losses, _FAR_ABOVE_START * float(untrained))
     _labels(grid, columns, tables, quantity)
     plotted = panels.long_form(parts, _COLUMNS)
     style.legend(figure, _handles(plotted, tables, edge_of))
@@ -132,7 +138,7 @@ def _loss(axes: Axes, tables: Tables, settings: Settings, name: str) -> pd.DataF
     curves = tables.measured("curves")
     curves = curves[curves["arm"] == name]
     by = ["arm", "size", "step"]
-    summary = over_seeds(curves, by, "loss", settings.confidence, log=True)
+    summary = over_seeds(curves, by, "loss", settings.confidence, log=not tables.signed)
     summary = summary.rename(columns={"step": "x"})
     if summary.empty:
         style.empty(axes, "no measured run")

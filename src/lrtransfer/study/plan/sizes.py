@@ -54,11 +54,6 @@ def lengths(grid: Grid, arm: str) -> list[Length]:
     return [Length(b, d // b) for b in batches for d in grid.durations or [whole]]
 
 
-def longest(grid: Grid, arm: str) -> int:
-    """Return the updates of an arm's longest runs."""
-    return max(length.steps for length in lengths(grid, arm))
-
-
 def loss_window(grid: Grid, arm: str, steps: int) -> int:
     """Return how many last updates make the loss of a run: the same share of each."""
     own = own_length(grid, arm).steps

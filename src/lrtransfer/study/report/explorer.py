@@ -13,7 +13,7 @@ from matplotlib.colors import to_hex
 from lrtransfer.study.figures.style import number, size_colors
 from lrtransfer.study.figures.tables import Tables
 from lrtransfer.study.report.charts import IS_CURRENT, Spec, spec
-from lrtransfer.transfer.size import OTHER, Axis
+from lrtransfer.transfer.size import OTHER
 
 _SHOWN = {
     "net": "net",
@@ -43,7 +43,7 @@ def _of_arm(runs: pd.DataFrame, tables: Tables) -> Spec:
     configs = [_flat(json.loads(text)) for text in runs["config"]]
     common = _common(configs)
     rows = [
-        _row(row, tables.axis, {k: v for k, v in config.items() if k not in common})
+        _row(row, tables, {k: v for k, v in config.items() if k not in common})
         for row, config in zip(runs.to_dict("records"), configs, strict=True)
     ]
     rows.sort(key=lambda row: (row["size"], row["rate"], row["seed"]))
@@ -58,11 +58,12 @@ def _of_arm(runs: pd.DataFrame, tables: Tables) -> Spec:
             "tickMinStep": 1,
         },
     }
+    loss = "datum.value" if tables.signed else "pow(2, datum.value)"
     y: Spec = {
         "field": "loss",
         "type": "quantitative",
         "scale": {"zero": False, "padding": 8},
-        "axis": {"title": "final loss", "labelExpr": "format(pow(2, datum.value), '.3~g')"},
+        "axis": {"title": "final loss", "labelExpr": f"format({loss}, '.3~g')"},
     }
     color: Spec = {
         "field": "size",
@@ -113,16 +114,16 @@ def _of_arm(runs: pd.DataFrame, tables: Tables) -> Spec:
     )
 
 
-def _row(row: Mapping[Any, Any], axis: Axis, own: Mapping[str, Any]) -> dict[str, Any]:
-    loss, rate = float(row["final_loss"]), float(row["log2_lr"])
-    known = row["status"] == "ok" and math.isfinite(loss) and loss > 0
+def _row(row: Mapping[Any, Any], tables: Tables, own: Mapping[str, Any]) -> dict[str, Any]:
+    loss, rate, axis = float(row["final_loss"]), float(row["log2_lr"]), tables.axis
+    known = row["status"] == "ok" and math.isfinite(loss) and (loss > 0 or tables.signed)
     return {
         "net": f"{axis} {int(row['size'])}, {OTHER[axis]} {int(row['fixed'])}",
         "size": int(row["size"]),
         "fixed": int(row["fixed"]),
         "seed": int(row["seed"]),
         "rate": rate,
-        "loss": math.log2(loss) if known else None,
+        "loss": (loss if tables.signed else math.log2(loss)) if known else None,
         "eta": f"2^{number(rate)} = {number(2**rate)}",
         "final": number(loss) if known else "diverged",
         "key": row["key"],

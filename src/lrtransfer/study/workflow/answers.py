@@ -14,7 +14,7 @@ from lrtransfer.study.workflow.stages import read_frame
 from lrtransfer.study.workflow.start import Selection
 from lrtransfer.study.workflow.stored import table_settings
 from lrtransfer.transfer.optimum import Optimum, optima
-from lrtransfer.transfer.predict import Prediction, PredictionRefused, predict
+from lrtransfer.transfer.predict import Prediction, PredictionRefused, Regret, predict
 from lrtransfer.transfer.size import OTHER, Axis, size_axis
 from lrtransfer.transfer.sweeps import Sweep, groups_of, sweeps
 
@@ -124,8 +124,12 @@ def _lines(answer: Answer) -> list[str]:
     lines = [f"{answer.arm}, {axis} {answer.size} at {other} {answer.fixed}"]
     lines += [
         f"  {axis} {int(row['size'])}: log2 rate {row['log2_lr']:.2f} "
-        f"[{row['ci_low']:.2f}, {row['ci_high']:.2f}], loss within 10 % from "
-        f"{row['valley_low']:.2f} to {row['valley_high']:.2f}"
+        f"[{row['ci_low']:.2f}, {row['ci_high']:.2f}]"
+        + (
+            f", loss within 10 % from {row['valley_low']:.2f} to {row['valley_high']:.2f}"
+            if math.isfinite(row["valley_low"])
+            else ""
+        )
         for row in answer.swept
     ]
     found = answer.prediction
@@ -139,24 +143,37 @@ def _lines(answer: Answer) -> list[str]:
         f"octave of {axis}, the sizes off by {found.law.residual:.2f} (root mean square)",
         f"  predicted rate 2^{rate.value:.2f} = {2**rate.value:.3g}, interval 2^{rate.low:.2f} to "
         f"2^{rate.high:.2f} ({2**rate.low:.3g} to {2**rate.high:.3g})",
-        f"  loss within 10 % from 2^{found.valley[0]:.2f} to 2^{found.valley[1]:.2f}, if the "
-        f"valley is that of {axis} {found.sizes[-1]}",
-        f"  expected regret {_share(found.regret.expected)} of the loss, "
-        f"{_bound(found.regret.high, found.regret.is_bound)}; keeping the optimum of {axis} "
-        f"{found.sizes[-1]} costs {_share(found.keeping.expected)}, "
-        f"{_bound(found.keeping.high, found.keeping.is_bound)}",
+        *_costs(found),
         f"  one more sweep, at {axis} {found.one_more.size}, would shrink the interval from "
         f"±{(rate.high - rate.low) / 2:.2f} to ±{found.one_more.half_width:.2f} octaves",
     ]
 
 
-def _share(value: float) -> str:
+def _costs(found: Prediction) -> Iterator[str]:
+    """Yield what the predicted rate and the last optimum cost, in shares of the loss if it has."""
+    last, is_share = f"{found.axis} {found.sizes[-1]}", found.regret.is_share
+    if is_share:
+        yield (
+            f"  loss within 10 % from 2^{found.valley[0]:.2f} to 2^{found.valley[1]:.2f}, if the "
+            f"valley is that of {last}"
+        )
+    unit = "of the loss" if is_share else "in the loss's own unit (below zero it has no shares)"
+    yield (
+        f"  expected regret {_amount(found.regret, found.regret.expected)} {unit}, "
+        f"{_bound(found.regret)}; keeping the optimum of {last} costs "
+        f"{_amount(found.keeping, found.keeping.expected)}, {_bound(found.keeping)}"
+    )
+
+
+def _amount(regret: Regret, value: float) -> str:
+    if not regret.is_share:
+        return f"{value:.2g}"
     percent = 100 * value
     return f"{percent:.0f} %" if abs(percent) >= 10 else f"{percent:.2g} %"
 
 
-def _bound(high: float, is_bound: bool) -> str:
-    return f"at {'least' if is_bound else 'most'} {_share(high)}"
+def _bound(regret: Regret) -> str:
+    return f"at {'least' if regret.is_bound else 'most'} {_amount(regret, regret.high)}"
 
 
 def _record(answer: Answer) -> dict[str, Any]:

@@ -75,7 +75,7 @@ def spectra_seconds(plan: Plan, sizes: Mapping[str, Sizes], machine: Machine | C
 
 def dataset_sizes(plan: Plan) -> dict[str, Sizes]:
     """Return the sizes of every data set of a plan, by identity."""
-    from lrtransfer.study.data.prepare import sizes
+    from lrtransfer.study.data.described import sizes
 
     return {dataset.id: sizes(dataset) for dataset in plan.datasets}
 

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from lrtransfer.coordinates.coordinate_check import coordinate_check
 from lrtransfer.scaling.layout import Layout
-from lrtransfer.study.data.prepare import load_arrays, sizes
+from lrtransfer.study.data.described import sizes
+from lrtransfer.study.data.prepare import load_arrays
 from lrtransfer.study.plan import catalog
 from lrtransfer.study.plan.catalog import GRID_OPTIONS
 from lrtransfer.study.plan.expand import Plan

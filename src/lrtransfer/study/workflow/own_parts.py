@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lrtransfer.study.data.prepare import described, sizes
+from lrtransfer.study.data.described import described, sizes
 from lrtransfer.study.plan import catalog
 from lrtransfer.study.plan.expand import Plan
 from lrtransfer.study.plan.parts import load

@@ -7,7 +7,6 @@ weight-decay rules is told whether its runs can show what weight decay does.
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,13 +21,12 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 from lrtransfer.alignment.effective_rate import effective_rates
 from lrtransfer.optim import Schedule
 from lrtransfer.scaling.infer import UnplacedTensorError
-from lrtransfer.study.data.prepare import sizes
-from lrtransfer.study.plan.expand import Plan, Run
+from lrtransfer.study.data.described import Described, described, is_known, sizes
+from lrtransfer.study.plan.expand import Dataset, Plan, Run
 from lrtransfer.study.plan.parts import load
 from lrtransfer.study.plan.places import fault
 from lrtransfer.study.plan.run_config import RunConfig
 from lrtransfer.study.plan.yaml_file import StudyError
-from lrtransfer.study.storage import paths
 from lrtransfer.study.training.distributed.replicated_run import check_model, check_settings
 from lrtransfer.study.training.network import blank_network, block_size
 from lrtransfer.study.training.run import check_passes
@@ -52,8 +50,6 @@ def check_runs(plan: Plan) -> None:
         StudyError: A model, a role, an optimizer, a schedule or a batch does not fit; each line
             names the arm and the remedy, or the file and the line of the study's own that failed.
     """
-    # The runs of a sweep differ in learning rate, seed and in whether they measure.
-    runs = [max(sweep.runs, key=lambda run: run.measured) for sweep in plan.sweeps]
     attempts = (
         _try_network,
         try_outputs,
@@ -61,9 +57,24 @@ def check_runs(plan: Plan) -> None:
         _try_tuner,
         _try_replay,
         _try_schedule,
-        _try_sizes,
+        _try_samples,
         _try_split,
     )
+    _refuse(plan, _kinds(plan), attempts)
+
+
+def check_samples(plan: Plan, dataset: Dataset) -> None:
+    """Compare what runs ask of a prepared data set with what it holds; raises as `check_runs`."""
+    own = [run for run in _kinds(plan) if run.config.data == dataset.id]
+    _refuse(plan, own, (_try_samples,))
+
+
+def _kinds(plan: Plan) -> list[Run]:
+    """Return a run of each sweep: others differ in rate, in seed, in whether they measure."""
+    return [max(sweep.runs, key=lambda run: run.measured) for sweep in plan.sweeps]
+
+
+def _refuse(plan: Plan, runs: Iterable[Run], attempts: Sequence[Attempt]) -> None:
     faults = dict.fromkeys(fault for run in runs for fault in _faults(plan, run, attempts))
     if faults:
         raise StudyError([f"params.yaml: {fault}" for fault in faults])
@@ -170,17 +181,24 @@ def _try_split(plan: Plan, config: RunConfig) -> None:
         check_model(blank_network(config, *sizes(plan.data_of(config))).model, processes)
 
 
-def _try_sizes(plan: Plan, config: RunConfig) -> None:
-    """Compare a batch and the measured subset with the data, where those are prepared."""
-    shapes = _shapes(config.data)
-    if shapes is None:
+def _try_samples(plan: Plan, config: RunConfig) -> None:
+    """Compare what a run asks of its data with what they hold, where that is known."""
+    dataset = plan.data_of(config)
+    if not is_known(dataset):
         return
-    samples = _samples(config, shapes)
+    found = described(dataset)
+    samples = _samples(config, found)
     if samples is None:
         kind = "images" if block_size(config.model) is None else "text"
         raise ValueError(
-            f"the data set holds {', '.join(shapes)}; the model {config.model.family!r} "
+            f"the data set holds {', '.join(found.holds)}; the model {config.model.family!r} "
             f"needs {kind}. Choose another data set or model."
+        )
+    if config.augmentation is not None and len(found.shape or ()) != 3:
+        what = "a text" if found.shape is None else f"samples of shape {found.shape}"
+        raise ValueError(
+            f"augmentation is {config.augmentation}, but the data set holds {what}, no images "
+            "(channels, height, width). Write none, or choose another data set."
         )
     chosen = samples if config.train_samples is None else config.train_samples
     if chosen > samples:
@@ -192,21 +210,12 @@ def _try_sizes(plan: Plan, config: RunConfig) -> None:
             raise ValueError(f"{name} is {count}, but there are {chosen} samples. Lower it.")
 
 
-def _shapes(dataset: str) -> dict[str, list[int]] | None:
-    """Return the shapes of a prepared data set's arrays; None before it is prepared."""
-    try:
-        manifest = json.loads(paths.manifest(dataset).read_text(encoding="utf-8"))
-        return {name: array["shape"] for name, array in manifest["arrays"].items()}
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _samples(config: RunConfig, shapes: dict[str, list[int]]) -> int | None:
+def _samples(config: RunConfig, found: Described) -> int | None:
     """Return the training samples; None where the data are not of the model's kind."""
     block = block_size(config.model)
-    if block is None:
-        return shapes["train_inputs"][0] if "train_inputs" in shapes else None
-    return (shapes["train_tokens"][0] - 1) // block if "train_tokens" in shapes else None
+    if (block is None) != (found.shape is not None):
+        return None
+    return found.count if block is None else (found.count - 1) // block
 
 
 def decay_lines(plan: Plan, sizes: dict[str, Sizes]) -> Iterator[str]:
@@ -236,7 +245,7 @@ def decay_lines(plan: Plan, sizes: dict[str, Sizes]) -> Iterator[str]:
     )
     yield (
         f"  weight decay: {judgement.samples_per_input:.3g} samples per input of the widest net, "
-        f"learning rates times decay sum to {judgement.total_decay:.3g}{_passes(wide.config)}"
+        f"learning rates times decay sum to {judgement.total_decay:.3g}{_passes(plan, wide.config)}"
     )
     for warning in judgement.warnings:
         yield f"  note: {warning}"
@@ -274,10 +283,10 @@ def _regime(config: RunConfig, sizes: Sizes) -> tuple[int, int]:
     return min(seen.values(), key=lambda found: found[0] / found[1])
 
 
-def _passes(config: RunConfig) -> str:
-    """Say how often a run sees its data, where those are prepared."""
-    shapes = _shapes(config.data)
-    samples = None if shapes is None else _samples(config, shapes)
+def _passes(plan: Plan, config: RunConfig) -> str:
+    """Say how often a run sees its data, where those are known."""
+    dataset = plan.data_of(config)
+    samples = _samples(config, described(dataset)) if is_known(dataset) else None
     if samples is None:
         return ""
     return f", {config.steps * config.batch_size / samples:.3g} passes over the data"

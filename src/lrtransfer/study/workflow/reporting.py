@@ -10,7 +10,7 @@ from lrtransfer.study.figures.drawing import draw
 from lrtransfer.study.figures.tables import Arm, Settings, Tables
 from lrtransfer.study.plan.expand import Plan
 from lrtransfer.study.plan.schema import Grid
-from lrtransfer.study.plan.sizes import lengths, longest, loss_window, size_of
+from lrtransfer.study.plan.sizes import loss_window, size_of
 from lrtransfer.study.report.report import ExperimentReport, Meta, ReportFigure, render
 from lrtransfer.study.storage.atomic import write_bytes
 from lrtransfer.study.storage.paths import RUN_TABLES, Layout
@@ -92,20 +92,24 @@ def _tables(plan: Plan, layout: Layout, experiment: str) -> Tables:
 
 
 def _settings(plan: Plan, experiment: str, tables: Tables) -> Settings:
-    """Return the settings of an experiment with the arms that were run: one may be added later."""
+    """Return the settings of an experiment with the arms that were run: one may be added later.
+
+    Steps and batches are those of the runs: params.yaml may ask for others by now.
+    """
     spec, grid = plan.study.study[experiment], plan.grid(experiment)
     family = (grid.model or spec.model).family.replace("_", " ")
     arms = {name: arm for name, arm in spec.arms.items() if (tables.runs["arm"] == name).any()}
     optimizers = {arm.optimizer.name for arm in arms.values()}
-    batches = {own.batch_size for name in arms for own in lengths(grid, name)}
+    ran = tables.runs[tables.runs["arm"].isin(list(arms))]
+    steps = {str(arm): int(longest) for arm, longest in ran.groupby("arm")["steps"].max().items()}
     return Settings(
         experiment=experiment,
         arms={
             name: Arm(
                 arm.label,
                 grid.reference_learning_rate.get(name),
-                longest(grid, name),
-                loss_window(grid, name, longest(grid, name)),
+                steps[name],
+                loss_window(grid, name, steps[name]),
             )
             for name, arm in arms.items()
         },
@@ -114,7 +118,7 @@ def _settings(plan: Plan, experiment: str, tables: Tables) -> Settings:
         dpi=plan.study.figures.dpi,
         description=(
             f"{family} of {_fixed(grid)} on {grid.dataset or spec.dataset}, "
-            f"{_listed(optimizers)} with batches of {_listed(batches)}"
+            f"{_listed(optimizers)} with batches of {_listed(set(ran['batch_size']))}"
         ),
     )
 

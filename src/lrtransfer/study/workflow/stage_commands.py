@@ -32,14 +32,20 @@ def _stage(command: Command) -> Command:
 
 def prepare(options: Namespace) -> None:
     """Prepare one data set that params.yaml declares."""
+    from lrtransfer.study.data.pinned import note_seen
     from lrtransfer.study.data.prepare import prepare as prepare_one
 
-    by_name = {dataset.name: dataset for dataset in selected(options).plan.datasets}
-    dataset = by_name[options.dataset]
+    plan = selected(options).plan
+    dataset = next(one for one in plan.datasets if one.name == options.dataset)
     spec = dataset.spec
     assert spec.sha256 is not None  # noqa: S101 - `select` refuses a data set without one
     folder = prepare_one(dataset.id, spec.source, spec.sha256, dict(spec.options))
+    note_seen(dataset)
     print(f"prepared {folder}", file=sys.stderr)
+    from lrtransfer.study.workflow.preflight import check_samples
+
+    # Of what lay afar it is known only now; no run may be trained that it has no samples for.
+    check_samples(plan, dataset)
 
 
 @_stage

@@ -66,7 +66,7 @@ def select(params: Path, scale: str | None = None, experiments: str | None = Non
     wanted = {"scale": scale, "experiments": experiments}
     made = plan(study)
     if open_ended := [dataset for dataset in made.datasets if dataset.spec.sha256 is None]:
-        from lrtransfer.study.data.prepare import changed
+        from lrtransfer.study.data.pinned import changed
 
         raise StudyError([f"{params}: {changed(dataset)}" for dataset in open_ended])
     return Selection(
@@ -77,12 +77,12 @@ def select(params: Path, scale: str | None = None, experiments: str | None = Non
 
 
 def check_data(plan: Plan) -> None:
-    """Compare the files of data sets with what params.yaml pins, where they are younger.
+    """Compare the content of data sets with what params.yaml pins, where it may have changed.
 
     Raises:
         StudyError: One has changed; the line names both checksums.
     """
-    from lrtransfer.study.data.prepare import changed
+    from lrtransfer.study.data.pinned import changed
 
     if faults := [fault for fault in map(changed, plan.datasets) if fault is not None]:
         raise StudyError([f"params.yaml: {fault}" for fault in faults])

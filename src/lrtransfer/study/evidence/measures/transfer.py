@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from lrtransfer.study.evidence.estimates import Estimates, estimate_of
+from lrtransfer.study.evidence.estimates import Estimates, estimate_of, lowest
 from lrtransfer.study.evidence.measure import Arm, measure
 from lrtransfer.transfer.estimate import Estimate, Part
 from lrtransfer.transfer.pairing import difference, mean_difference
@@ -42,7 +42,7 @@ def best_loss(estimates: Estimates, *, arm: Arm) -> Estimate | None:
     """Return log2 of the loss of an arm's largest net at the best rate of its grid."""
     size = max(estimates.sizes("log2_loss", arm), default=0)
     losses = estimates.rows("log2_loss", arm=arm, size=size)
-    return None if losses.empty else estimate_of(losses.iloc[int(losses["value"].argmin())])
+    return None if losses.empty else estimate_of(losses.iloc[lowest(losses)])
 
 
 @measure("best learning rate of {arm}, mean over {axes}", unit="octaves", kind="mean")

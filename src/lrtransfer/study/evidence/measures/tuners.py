@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from lrtransfer.study.evidence.estimates import Estimates
+from lrtransfer.study.evidence.estimates import Estimates, lowest
 from lrtransfer.study.evidence.measure import Arm, Arms, Course, Pair, measure
 from lrtransfer.transfer.estimate import Estimate, of_shares
 from lrtransfer.transfer.pairing import paired
@@ -139,7 +139,7 @@ def share_below(
 
 def _best_rate(estimates: Estimates, arm: str) -> float | None:
     losses = estimates.rows("log2_loss", arm=arm)
-    return None if losses.empty else float(losses["rate"].iloc[int(losses["value"].argmin())])
+    return None if losses.empty else float(losses["rate"].iloc[lowest(losses)])
 
 
 def _loss(
