@@ -274,6 +274,7 @@ FAULTS = [
     Fault("an experiment named like a selection", {"study/all": ALONE}, "study/all", "Choose another name."),
     Fault("a data set named like a rule", {"data/all": {"source": "kjv", "sha256": "0" * 64}}, "data/all", "Choose another name."),
     Fault("a label that legends leave out", {"E/arms/mup/label": "_mup"}, "E/arms/mup/label", "Give a text that does not begin with an underscore."),
+    Fault("a label of two arms", {"E/arms/sp/label": "μP"}, "E/arms/sp/label", "is the label of arm 'mup', too. Choose another"),
     Fault("a label that colours a terminal", {"E/arms/mup/label": "\x1b[31mmup"}, "E/arms/mup/label", "U+001B. Remove it."),
     Fault("a label that turns letters around", {"E/arms/mup/label": "m\u202eup"}, "E/arms/mup/label", "U+202E. Remove it."),
     Fault("an escape in a name", {"study/a\x1b": ALONE}, "study/'a\\x1b'", "Give a name of lower-case letters"),

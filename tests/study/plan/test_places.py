@@ -96,6 +96,55 @@ def test_what_a_file_says_of_itself_is_not_in_its_fingerprint(study: Path) -> No
     assert code("probes", "mine") == before
 
 
+@pytest.mark.parametrize(
+    "reading",
+    [
+        "def mine():\n    return PRICE\n",
+        "from .helper import mine\n",
+        "mine = globals()['PRICE']\n",
+        "from .helper import *\n",
+    ],
+)
+def test_what_a_file_says_of_itself_counts_where_code_reads_it(study: Path, reading: str) -> None:
+    write(study, "probes/helper.py", "from . import mine as own\nmine = lambda: own.PRICE\n")
+    codes = []
+    for price in (1.0, 2.0):
+        write(study, "probes/mine.py", f"{reading}PRICE = {price}\nPROBE = mine\n")
+        codes.append(code("probes", "mine"))
+    assert codes[0]["./probes/mine.py"] != codes[1]["./probes/mine.py"]
+
+
+def test_a_description_that_names_something_else_too_counts(study: Path) -> None:
+    codes = []
+    for sizes in ((1,), (2,)):
+        write(study, "models/mine.py", f"CASES = SIZES = {sizes}\nMODEL = lambda: SIZES\n")
+        codes.append(code("models", "mine"))
+    assert codes[0] != codes[1]
+
+
+def test_the_faces_that_run_on_the_way_to_a_part_are_in_its_fingerprint(study: Path) -> None:
+    write(study, "models/mine.py", "from .blocks.core import make\nMODEL = make\n")
+    write(study, "models/blocks/core.py", "def make(width):\n    pass\n")
+    write(study, "models/__init__.py", "import torch\ntorch.set_default_dtype(torch.float64)\n")
+    write(study, "models/blocks/__init__.py", "from ...shared.sizes import size\n")
+    write(study, "__init__.py", "never = 'run'\n")
+    assert set(code("models", "mine")) == {
+        *("./models/mine.py", "./models/__init__.py", "./models/blocks/core.py"),
+        *("./models/blocks/__init__.py", "./shared/sizes.py"),
+    }
+
+
+@pytest.mark.parametrize(
+    "text", ["import lrtransfer as lt\nx = lt.fold\n", "from lrtransfer import fold\n"]
+)
+def test_what_a_part_takes_from_the_package_s_face_is_in_its_fingerprint(
+    study: Path, text: str
+) -> None:
+    write(study, "models/mine.py", f"{text}MODEL = print\n")
+    found = code("models", "mine")
+    assert "scaling/fold.py" in found and "curvature/sharpness.py" not in found
+
+
 def test_plain_parameters_are_options_of_a_model(study: Path) -> None:
     text = "def make(width, depth=2, *, states: int = 4):\n    pass\nMODEL = make\n"
     write(study, "models/mine.py", text)
@@ -152,7 +201,9 @@ def test_an_installed_package_s_entry_point_is_a_member_between_the_two(
     places._plugged.cache_clear()
     try:
         forget()
-        assert set(code("losses", "theirs")) == {"their_losses.theirs", "their_losses.core"}
+        assert set(code("losses", "theirs")) == {
+            f"their_losses.{file}" for file in ("__init__", "core", "theirs")
+        }
         assert list(catalog.options("losses", "theirs")) == ["k"]
         assert catalog.source_file("losses", "squared").is_relative_to(site)
         assert catalog.source_file("losses", "mine").is_relative_to(study)

@@ -55,7 +55,7 @@ ROOMS = {
 # What the grid and the data set say of a model's size.
 GRID_OPTIONS = frozenset({"in_features", "out_features", "width", "depth"})
 
-# What a member's file tells the planner and the tests, and its own code never reads.
+# What a member's file tells the planner and the tests; the code of ours never reads it.
 DESCRIPTIONS = frozenset(
     {"CASES", "COLUMNS", "COORDINATE_CHECK", "DRAWN_FROM"}
     | {"ELEMENTWISE", "FAMILY", "PRICE", "ROLES"}

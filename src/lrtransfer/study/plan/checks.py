@@ -8,7 +8,7 @@ from typing import Any
 
 from lrtransfer.scaling.held_width import twice
 from lrtransfer.scaling.horizon import KNOWN
-from lrtransfer.study.plan import catalog, sizes
+from lrtransfer.study.plan import catalog, places, sizes
 from lrtransfer.study.plan.catalog import GRID_OPTIONS
 from lrtransfer.study.plan.exponents import ParameterizationSpec, TensorRule
 from lrtransfer.study.plan.messages import closest, unfit, unknown
@@ -104,8 +104,14 @@ def _arms(
     path: str, experiment: Experiment, rules: Mapping[str, ParameterizationSpec]
 ) -> Iterator[str]:
     seen: dict[str, str] = {}
+    labels: dict[str, str] = {}
     for name, arm in experiment.arms.items():
         yield from _arm(f"{path}.arms.{name}", experiment, arm, rules)
+        if labels.setdefault(arm.label, name) != name:
+            yield (
+                f"{path}.arms.{name}.label: {arm.label!r} is the label of arm "
+                f"{labels[arm.label]!r}, too. Choose another, by which figures tell them apart."
+            )
         settings = _settings(experiment, name)
         if settings in seen:
             yield f"{path}.arms.{name}: the same setting as arm {seen[settings]!r}. Remove one."
@@ -241,6 +247,7 @@ def _grid(path: str, experiment: Experiment, grid: Grid, study: Study) -> Iterat
         yield from _known(f"{path}.dataset", "data set", grid.dataset, study.data)
     if grid.model is not None:
         yield from _model(f"{path}.model", grid.model)
+    yield from _untaken(path, (grid.model or experiment.model).family, grid)
     rates = f"{path}.learning_rates"
     yield from _arm_names(rates, grid.learning_rates, experiment, "learning rates")
     unfit = list(_per_arm(path, experiment, grid))
@@ -260,6 +267,18 @@ def _grid(path: str, experiment: Experiment, grid: Grid, study: Study) -> Iterat
         yield from _spectra(
             f"{path}.spectra", grid, grid.spectra, min(steps.values(), default=None)
         )
+
+
+def _untaken(path: str, model: str, grid: Grid) -> Iterator[str]:
+    """Refuse an axis of nets that the model does not take: all of its sizes were one net."""
+    taken = catalog.options("models", model) if model in catalog.names("models") else GRID_OPTIONS
+    for size in ("width", "depth"):
+        if len(getattr(grid, f"{size}s")) > 1 and size not in taken:
+            file = places.shown(catalog.source_file("models", model))
+            yield (
+                f"{path}.{size}s: MODEL in {file} takes no {size}, so nets of each were the same. "
+                f"Give it a parameter `{size}`, or name one {size}."
+            )
 
 
 def _spectra(path: str, grid: Grid, spectra: Spectra, shortest: int | None) -> Iterator[str]:

@@ -2,12 +2,12 @@
 
 A file's fingerprint is a hash of its syntax tree without docstrings, so that a comment edit changes
 nothing and a changed constant changes it; nor does what a member's file says of itself to planner
-and tests (its price, its test cases). A stage's fingerprint covers the files it imports within
-the package; imports made by name at run time (models, probes, …) are not followed, the caller adds
-the members that a run uses. What a study's own part, or an installed package's, imports from its
-own folder is followed likewise (`places`). Left out are the package's face, which only re-exports,
-the catalog, the places and the table of parts, which find the code that a key names, and the form
-of a configuration, whose content a key holds.
+and tests (its price, its test cases), unless a part from elsewhere reads it. A stage's fingerprint
+covers the files it imports within the package; imports made by name at run time (models, probes, …)
+are not followed, the caller adds the members that a run uses. What a study's own part, or an
+installed package's, imports from its own folder is followed likewise (`places`). Left out are the
+package's face, which only re-exports, the catalog, the places and the table of parts, which find
+the code that a key names, and the form of a configuration, whose content a key holds.
 """
 
 from __future__ import annotations
@@ -60,11 +60,16 @@ def canonical(content: Any) -> str:
 
 
 @cache
-def file_hash(path: Path) -> str:
-    """Return the first 16 hex digits of the sha256 of a Python file's meaning."""
+def file_hash(path: Path, read: frozenset[str] = frozenset()) -> str:
+    """Return the first 16 hex digits of the sha256 of a Python file's meaning.
+
+    Args:
+        path: The file.
+        read: The descriptions that code reads, which are therefore a part of it.
+    """
     tree = places.parsed(path)
     if is_member(path):
-        body = [node for node in tree.body if not _is_description(node)]
+        body = [node for node in tree.body if not _is_description(node, DESCRIPTIONS - read)]
         tree = ast.Module(body, tree.type_ignores)
     return hashlib.sha256(repr(_meaning(tree)).encode()).hexdigest()[:16]
 
@@ -100,15 +105,35 @@ def _is_docstring(node: Any) -> bool:
     )
 
 
-def _is_description(node: ast.stmt) -> bool:
+def _is_description(node: ast.stmt, names: frozenset[str]) -> bool:
     targets = node.targets if isinstance(node, ast.Assign) else []
-    return any(isinstance(t, ast.Name) and t.id in DESCRIPTIONS for t in targets)
+    found = [isinstance(t, ast.Name) and t.id in names for t in targets]
+    return bool(found) and all(found)
 
 
 @cache
 def _code(roots: tuple[str | Path, ...]) -> dict[str, str]:
     files = _closure({_absolute(root) for root in roots})
-    return {places.name_of(file): file_hash(file) for file in files}
+    read = frozenset().union(*map(_descriptions_read, files))
+    return {places.name_of(file): file_hash(file, read) for file in files}
+
+
+@cache
+def _descriptions_read(path: Path) -> frozenset[str]:
+    """Return the descriptions that a part from elsewhere reads; ours never do (a test)."""
+    if path.is_relative_to(PACKAGE):
+        return frozenset()
+    found: set[object] = set()
+    for node in ast.walk(places.parsed(path)):
+        if isinstance(node, ast.ImportFrom):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            found.add(node.id)
+        elif isinstance(node, ast.Attribute):
+            found.add(node.attr)
+        elif isinstance(node, ast.Constant):  # as in `globals()["CASES"]`
+            found.add(node.value)
+    return DESCRIPTIONS if "*" in found else DESCRIPTIONS & found
 
 
 def _closure(roots: set[Path]) -> tuple[Path, ...]:

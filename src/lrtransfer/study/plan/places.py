@@ -101,11 +101,17 @@ def parsed(file: Path) -> ast.Module:
 def imported_files(file: Path) -> Iterator[Path]:
     """Yield the files of this package, and of the importing one's own folder, that a file imports.
 
+    Of a part from elsewhere also the `__init__.py` of the folders on the way to it, which run
+    before it does, and what it takes from this package's face (`import lrtransfer as lt`).
+
     Raises:
         PartError: A study's file imports another of its folder as if it were installed.
     """
     for node in _imports(parsed(file).body):
         yield from files_of(file, node)
+    if not file.is_relative_to(PACKAGE):
+        yield from _on_the_way(file)
+        yield from _through_the_face(file)
 
 
 def files_of(file: Path, node: ast.Import | ast.ImportFrom) -> list[Path]:
@@ -172,6 +178,35 @@ def _imports(body: Iterable[ast.AST]) -> Iterator[ast.Import | ast.ImportFrom]:
             yield from _imports(node.orelse)
         else:
             yield from _imports(ast.iter_child_nodes(node))
+
+
+def _on_the_way(file: Path) -> Iterator[Path]:
+    """Yield what runs before a part from elsewhere: the faces of the folders it lies in."""
+    top = study() if is_own(file) else _root(file)
+    for folder in file.relative_to(top).parents[:-1]:
+        if (face := top / folder / "__init__.py").is_file():
+            yield face
+
+
+def _through_the_face(file: Path) -> Iterator[Path]:
+    """Yield the files behind the names that a part from elsewhere takes from `lrtransfer`."""
+    tree = parsed(file)
+    face, taken = False, {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute)}
+    for node in _imports(tree.body):
+        if isinstance(node, ast.Import):
+            face |= any(alias.name.split(".")[0] == PACKAGE.name for alias in node.names)
+        elif node.module == PACKAGE.name:
+            face, taken = True, taken | {alias.name for alias in node.names}
+    for name, module in _public().items() if face else ():
+        if name in taken:
+            yield from _existing([PACKAGE.joinpath(*module.split(".")[1:])])
+
+
+def _public() -> dict[str, str]:
+    """Return the names that this package's face loads at first use, with their modules."""
+    assigned = (n for n in parsed(PACKAGE / "__init__.py").body if isinstance(n, ast.Assign))
+    found = next(node.value for node in assigned if ast.unparse(node.targets[0]) == "_PUBLIC")
+    return dict(ast.literal_eval(found))
 
 
 def _existing(places: Iterable[Path]) -> list[Path]:
