@@ -109,8 +109,7 @@ def test_a_regret_that_leaves_the_grid_is_a_bound() -> None:
 def test_of_losses_below_zero_the_regret_is_a_difference_and_no_share() -> None:
     valley = parabola(drifting(0.5))
     positive = predict(group(drifting(0.5)), 512)
-    settings = {"grid": GRID, "sizes": SIZES}
-    shifted = make_runs(lambda w, s, x: valley(w, s, x) - 3, **settings)
+    shifted = make_runs(lambda w, s, x: valley(w, s, x) - 3, grid=GRID, sizes=SIZES)
     found = predict(list(sweeps(shifted)), 512)
     assert positive.regret.is_share and not found.regret.is_share
     assert found.log2_rate.value == pytest.approx(positive.log2_rate.value, abs=0.1)

@@ -96,9 +96,8 @@ def test_losses_below_zero_have_no_ratio_and_say_what_else_to_measure() -> None:
         one(stored(final_losses(of)), "best_rate", arm="a").value for of in (shifted, runs)
     )
     assert best == pytest.approx(before, rel=0.1), "read off the losses themselves"
-    ratio_of = loss_ratio(found, arm="a", over="b")
-    own = best_loss(found, arm="a", minus="b")
-    assert all(e is not None and "Measure the drift" in e.obstacle for e in (ratio_of, own))
+    claimed = (loss_ratio(found, arm="a", over="b"), best_loss(found, arm="a", minus="b"))
+    assert all(e is not None and "Measure the drift" in e.obstacle for e in claimed)
 
 
 VALLEY = {0.25: 1.0, 0.5: 0.0, 1.0: 0.5, 2.0: 2.0}
