@@ -216,7 +216,7 @@ def test_a_seed_offset_is_the_same_study_with_other_seeds() -> None:
 def test_another_arm_leaves_the_old_keys() -> None:
     def another(root: dict[str, Any], experiment: dict[str, Any], grid: dict[str, Any]) -> None:
         arm = experiment["arms"]["mup"] | {"constants": {"gamma0": 3.0}}
-        experiment["arms"]["rich"] = arm | {"lr": 1.0}
+        experiment["arms"]["rich"] = arm | {"lr": 1.0, "label": "rich"}
 
     assert keys() < keys(another)
     assert len(keys(another)) == len(keys()) + 4

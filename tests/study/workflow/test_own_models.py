@@ -158,7 +158,10 @@ def test_an_option_that_the_model_lacks_is_refused() -> None:
 def test_an_axis_that_the_model_does_not_take_is_refused(size: str) -> None:
     text = MODEL.replace(f"{size}, ", "", 1).replace("super()", f"{size} = 8\n        super()")
     write("models/mine.py", text)
-    told = rf"params.yaml: study.*\.{size}s: MODEL in models/mine.py takes no {size}, .*Give it a parameter `{size}`"
+    told = (
+        rf"params.yaml: study.*\.{size}s: MODEL in models/mine.py takes no {size}, "
+        rf".*Give it a parameter `{size}`"
+    )
     with pytest.raises(StudyError, match=told):
         study(**{f"{size}s": [1, 2]})
     study(widths=[4], depths=[1])
