@@ -75,7 +75,7 @@ def _draw(
     sizes = [float(size) for size in tables.sizes()]
     style.size_axis(axes, sizes)
     axes.set_xlim(sizes[0] / 1.25, sizes[-1] * 1.25)
-    axes.set_xlabel(tables.axis)
+    axes.set_xlabel(tables.axis + " (samples)" * panels.lengths_vary(tables))
     axes.set_ylabel("log₂ of the optimal learning rate η*")
     axes.set_title(
         f"at the right: drift in octaves per octave of {tables.axis} "
