@@ -26,7 +26,8 @@ from tests.document_stages import STAGES, runs
 
 # Run whole by test_documents.py.
 WHOLE = {
-    f"docs/{name}.md" for name in ("tutorial", "own-model", "own-data", "own-parameterization")
+    f"docs/{name}.md"
+    for name in ("tutorial", "own-model", "own-data", "own-probe", "own-parameterization")
 }
 SHELL = ("git", "cd", "mkdir", "dvc", "snakemake")
 # Holds cells of over two seconds: models of transformers, figures, a process group.

@@ -63,7 +63,7 @@ def test_the_tutorial_ends_with_a_rate_and_its_interval(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("document", ["own-model.md", "own-data.md"])
+@pytest.mark.parametrize("document", ["own-model.md", "own-data.md", "own-probe.md"])
 def test_the_study_of_a_how_to_is_in_order(
     document: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -256,8 +256,15 @@ def _measurements(add: Adding) -> None:
         "lrtransfer coordcheck --model mine:make_model --parameterization mup",
         note="A model may be MODULE:FUNCTION, too: a function from a width to a network.",
     )
-    for name in ("model", "parameterization", "optimizer"):
-        coordinates.add_argument(f"--{name}", nargs="+", default=[], metavar="NAME", help="[all]")
+    own = "of a model that does not, the study's with it or"
+    for name, otherwise in (
+        ("model", "all that tell their roles"),
+        ("parameterization", f"all; {own} mup"),
+        ("optimizer", f"sgd adamw; {own} adamw"),
+    ):
+        coordinates.add_argument(
+            f"--{name}", nargs="+", default=[], metavar="NAME", help=f"[{otherwise}]"
+        )
     coordinates.add_argument("--out", type=Path, help="CSV file: a row per combination")
     coordinates.add_argument("--coordinates", type=Path, help="CSV file: a row per coordinate")
 

@@ -18,6 +18,7 @@ _CACHES = (
     catalog._options_of,
     catalog._top_level,
     claims.measures,
+    claims._definitions,
     fingerprint.file_hash,
     fingerprint._code,
     fingerprint._imports,

@@ -17,10 +17,11 @@ from lrtransfer.study.data.pinned import changed
 from lrtransfer.study.data.sources import source
 from lrtransfer.study.plan.expand import Plan, plan
 from lrtransfer.study.plan.load import parse_study
+from lrtransfer.study.plan.parameterizations import builtin
 from lrtransfer.study.plan.yaml_file import StudyError
 from lrtransfer.study.spectra import saved_model
-from lrtransfer.study.workflow.outside_check import at_start, check_outside
-from lrtransfer.study.workflow.preflight import check_outputs, check_runs
+from lrtransfer.study.workflow.outside_check import _of_width, at_start, check_outside
+from lrtransfer.study.workflow.preflight import check_own_parts, check_runs
 from tests.study.plan.package_copy import forget
 from tests.tiny import tiny_grid, tiny_params
 
@@ -146,7 +147,7 @@ def test_a_job_that_is_not_checked_before_tries_its_own_models() -> None:
     made = study()
     wide = [run for run in made.runs if run.width == 6]
     with pytest.raises(StudyError, match=r"depth 1\): the model 'mine' returns \(2, 6\)"):
-        check_outputs(made, wide[:1])
+        check_own_parts(made, wide[:1])
 
 
 def test_an_option_that_the_model_lacks_is_refused() -> None:
@@ -195,12 +196,47 @@ def test_the_coordinate_check_takes_a_model_by_name(capsys: pytest.CaptureFixtur
         "from torch import nn\n\ndef net(width):\n    return nn.Sequential("
         "nn.Linear(4, width), nn.Tanh(), nn.Linear(width, 2))\n",
     )
-    from lrtransfer.study.plan.parameterizations import builtin
-
     check_outside(["mine", "nets:net"], ["mup"], ["adamw"], builtin())
     told = capsys.readouterr().out
     assert "mine × mup × adamw" in told and "nets:net × mup × adamw" in told
     assert told.count("\nstable\n") == 2
+
+
+def test_the_coordinate_check_takes_a_model_as_the_study_has_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    text = MODEL.replace("out_features)", "out_features, *, rows)", 1)
+    seen = "assert inputs.shape[1:] == (1, 2, 3) and self.rows == 2\n        return"
+    text = text.replace("self.embed =", "self.rows = rows\n        self.embed =")
+    text = text.replace("return", seen) + 'COORDINATE_CHECK = {"widths": (8, 16)}\n'
+    write("models/mine.py", text)
+    made = study(model={"mine": {"rows": 2}})
+    check_outside(["mine"], [], [], builtin(), made)
+    told = [line for line in capsys.readouterr().out.splitlines() if " × " in line]
+    assert told == ["mine × mup × sgd", "mine × ntp × sgd", "mine × sp × sgd"]
+    with pytest.raises(ValueError, match=r"'mine' has no default for rows\. Name the model"):
+        check_outside(["mine"], [], [], builtin())
+    write("models/mine.py", text.replace("self.rows == 2", "self.raws == 2"))
+    with pytest.raises(StudyError, match=r"^models/mine\.py:12: AttributeError: "):
+        check_outside(["mine"], ["mup"], [], builtin(), made)
+
+
+def test_the_coordinate_check_makes_a_network_by_the_name_width() -> None:
+    net = (
+        "class {}(nn.Sequential):\n    def __init__(self, *, {}):\n        super().__init__()\n\n\n"
+    )
+    kinds = net.format("Net", "width") + net.format("Deep", "width, depth")
+    write("kinds.py", f"from torch import nn\n\n\n{kinds}")
+    assert len(_of_width("kinds:Net")(8)) == 0  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"kinds:Deep is not made of a width alone\. Write a"):
+        _of_width("kinds:Deep")
+
+
+def test_tables_of_coordinates_are_refused_for_a_model_that_tells_no_roles(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["coordcheck", "--model", "mine", "--out", "table.csv"]) == 1
+    assert "'mine' does not. Leave them out" in capsys.readouterr().err
 
 
 def test_the_sharpness_of_a_study_s_model_at_its_start() -> None:

@@ -19,16 +19,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from inspect import signature
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 from lrtransfer.study.evidence.estimates import Estimates
 from lrtransfer.study.plan.catalog import measure_sources
+from lrtransfer.study.plan.claims import Kind
 from lrtransfer.study.plan.places import imported
 from lrtransfer.transfer.estimate import Estimate
 from lrtransfer.transfer.pairing import difference
 from lrtransfer.transfer.size import PLURAL, Axis
-
-Kind = Literal["slope", "mean", "arms"]
 
 # What options are; `plan.claims` knows them by these names.
 Arm: TypeAlias = str

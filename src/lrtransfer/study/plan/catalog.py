@@ -193,6 +193,41 @@ def _options_of(file: Path, marker: str) -> dict[str, Option]:
     return _options(file, value, every=marker == ROOMS["models"].marker)
 
 
+def misshapen(room: str, name: str, arguments: int) -> str | None:
+    """Return `file:line: what is wrong` with a function of the study's own; None if nothing is.
+
+    Args:
+        room: A key of `ROOMS`.
+        name: A member that is a function; of anything else nothing is told.
+        arguments: How many it is called with, by position.
+    """
+    file = source_file(room, name)
+    value = _assigned(file, ROOMS[room].marker)
+    defined = _definition(file, ast.unparse(value)) if value is not None else None
+    if is_ours(room, name) or defined is None or not isinstance(defined[1], ast.FunctionDef):
+        return None
+    return misfit(defined[0], defined[1], arguments)
+
+
+def misfit(file: Path, function: ast.FunctionDef, arguments: int) -> str | None:
+    """Return `file:line: what is wrong` where a function cannot be called so, or returns nothing.
+
+    Args:
+        file: Where the function is defined.
+        function: Its definition.
+        arguments: How many it is called with, by position.
+    """
+    taken = [*function.args.posonlyargs, *function.args.args]
+    least = len(taken) - len(function.args.defaults)
+    most = arguments if function.args.vararg else len(taken)
+    returned = [node for node in ast.walk(function) if isinstance(node, ast.Return) and node.value]
+    if least <= arguments <= most and returned:
+        return None
+    names = ", ".join(argument.arg for argument in taken)
+    wrong = f"takes ({names})" if returned else "returns nothing"
+    return f"{places.shown(file)}:{function.lineno}: {function.name!r} {wrong}"
+
+
 def mismatch(annotation: str, value: object) -> str | None:
     """Return what `value` should have been, or None where it fits the annotation's text.
 
@@ -258,7 +293,7 @@ def _options(file: Path, value: ast.expr, *, every: bool) -> dict[str, Option]:
         found = _options(file, value.args[0], every=every)
         preset = {keyword.arg: keyword.value for keyword in value.keywords}
         return {
-            name: replace(option, default=_literal(file, preset[name]), required=False)
+            name: replace(option, default=literal(file, preset[name]), required=False)
             if name in preset
             else option
             for name, option in found.items()
@@ -303,7 +338,8 @@ def _declared(file: Path, arguments: ast.arguments, *, every: bool) -> Iterator[
         yield argument.arg, _option(file, argument.annotation, default)
 
 
-def _literal(file: Path, default: ast.expr) -> Any:
+def literal(file: Path, default: ast.expr) -> Any:
+    """Return the plain value that an expression of a file is; raise `LookupError` else."""
     try:
         return ast.literal_eval(default)
     except ValueError:
@@ -319,5 +355,5 @@ def _option(file: Path, annotation: ast.expr | None, default: ast.expr | None) -
     alias = _definition(file, text)
     if alias is not None and isinstance(alias[1], ast.Assign):
         text = ast.unparse(alias[1].value)
-    literal = _literal(file, default) if default is not None else None
-    return Option(text, default=literal, required=default is None)
+    value = literal(file, default) if default is not None else None
+    return Option(text, default=value, required=default is None)

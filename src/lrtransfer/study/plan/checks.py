@@ -27,6 +27,11 @@ from lrtransfer.study.plan.schema import (
 from lrtransfer.study.plan.updates import ways_to_update
 from lrtransfer.study.plan.values import Options
 
+# Columns of a run's log and of the tables made of it that no probe may write.
+_LOGGED = frozenset(
+    {"step", "loss", "learning_rate", "rate", "update_cosine", "step_sharpness"}
+    | {"gradient_evaluations", "key", "arm", "size", "seed"}
+)
 _RESERVED = ("all", "core")  # they select experiments, and end the names of Snakemake's own rules
 _LARGEST = 10**6  # of a whole number among a model's options
 
@@ -86,12 +91,18 @@ def _experiment(path: str, experiment: Experiment, study: Study) -> Iterator[str
     yield from _model(f"{path}.model", experiment.model)
     yield from _listed("losses", experiment.loss, f"{path}.loss")
     for figure in experiment.figures:
-        yield from _listed("figures", figure, f"{path}.figures")
+        yield from _figure(f"{path}.figures", figure)
     yield from _arms(path, experiment, known(study.parameterizations))
     if not experiment.scales:
         yield f"{path}.scales: names no scale. Add smoke, laptop, gpu or paper."
     for scale, grid in experiment.scales.items():
         yield from _grid(f"{path}.scales.{scale}", experiment, grid, study)
+
+
+def _figure(path: str, name: str) -> Iterator[str]:
+    yield from _listed("figures", name, path)
+    if name in catalog.names("figures") and (wrong := catalog.misshapen("figures", name, 2)):
+        yield f"{path}: {wrong}. Let FIGURE be a function (tables, settings) -> Drawing."
 
 
 def _model(path: str, model: ModelSpec) -> Iterator[str]:
@@ -328,8 +339,7 @@ def _measured(path: str, grid: Grid, measure: Measure) -> Iterator[str]:
         yield f"{path}.measure: points and spacing go together. Give both, or neither for a share."
     elif measure.points is not None and measure.share is not None:
         yield f"{path}.measure: points fix the steps, so share has no effect. Give one of them."
-    for probe in measure.probes:
-        yield from _listed("probes", probe, f"{path}.measure.probes")
+    yield from _probes(f"{path}.measure.probes", measure.probes)
     for name, reference in grid.reference_learning_rate.items():
         if reference not in grid.learning_rates.get(name, [reference]):
             yield (
@@ -341,6 +351,30 @@ def _measured(path: str, grid: Grid, measure: Measure) -> Iterator[str]:
             f"{path}.measure: no arm says where it is measured. Give an arm `measured_at`, or "
             "remove `measure`."
         )
+
+
+def _probes(path: str, names: Collection[str]) -> Iterator[str]:
+    """Check that each probe tells its price and columns, and that no column is another's."""
+    owners = dict.fromkeys(_LOGGED, "which the tables have already")
+    for name in names:
+        yield from _listed("probes", name, path)
+        if name not in catalog.names("probes"):
+            continue
+        file = places.shown(catalog.source_file("probes", name))
+        try:
+            price, columns = (catalog.constant("probes", name, c) for c in ("PRICE", "COLUMNS"))
+        except (LookupError, ValueError):
+            price, columns = None, None
+        if not isinstance(price, int | float) or not isinstance(columns, Mapping):
+            yield (
+                f"{path}: {file} does not tell price and columns as plain values. Write them as in "
+                'PRICE = 1.0 and COLUMNS = {"my_quantity": ()}.'
+            )
+            continue
+        for column in columns:
+            if column in owners:
+                yield f"{path}: {file} has the column {column!r}, {owners[column]}. Rename it."
+            owners[column] = f"which is one of the probe {name!r}, too"
 
 
 def _named(room: str, spec: NamedSpec, path: str) -> Iterator[str]:

@@ -12,7 +12,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from string import Formatter
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, Field, RootModel, ValidationError, model_validator
 
@@ -39,6 +40,8 @@ KINDS = {
     "Aligned": "phases",
     "Predictor": "predictor",
 }
+# What more of would narrow a measure's interval (`study/evidence/measure.py`).
+Kind = Literal["slope", "mean", "arms"]
 COURSES = ("rate", "edge_sharpness", "rate*edge_sharpness", "edge_alignment", "update_cosine")
 
 
@@ -214,14 +217,53 @@ def parse_claims(content: dict[str, Any], study: Study, *, source: str = FILE) -
 @cache
 def measures() -> dict[str, dict[str, Option]]:
     """Return the options of every measure by name, read from the source."""
-    found: dict[str, dict[str, Option]] = {}
-    for source in catalog.measure_sources():
-        tree = places.parsed(source.file)
-        aliases = dict(_aliases(tree))
-        for node in tree.body:
-            if isinstance(node, ast.FunctionDef) and _is_measure(node):
-                found[node.name] = dict(_options(node, aliases))
-    return found
+    return {
+        name: dict(_options(file, node, dict(_aliases(places.parsed(file)))))
+        for name, (file, node) in _definitions().items()
+    }
+
+
+@cache
+def _definitions() -> dict[str, tuple[Path, ast.FunctionDef]]:
+    """Return every measure's file and definition by name."""
+    return {
+        node.name: (source.file, node)
+        for source in catalog.measure_sources()
+        for node in places.parsed(source.file).body
+        if isinstance(node, ast.FunctionDef) and _is_measure(node)
+    }
+
+
+def _malformed(name: str) -> str | None:
+    """Return `file:line: what is wrong` with a measure of the study's own; None if nothing is."""
+    file, node = _definitions()[name]
+    if file.is_relative_to(places.PACKAGE):
+        return None
+    if wrong := catalog.misfit(file, node, 1):
+        return f"{wrong}. Let it take (estimates, *, options) and return an Estimate or None."
+    place = f"{places.shown(file)}:{node.lineno}: {name!r}"
+    (call,) = (d for d in node.decorator_list if isinstance(d, ast.Call))
+    given = dict(enumerate(call.args)) | {keyword.arg: keyword.value for keyword in call.keywords}
+    said = {str(k): str(v.value) for k, v in given.items() if isinstance(v, ast.Constant)}
+    if said.keys() != {"0", "unit", "kind"}:
+        return f'{place} lacks its words. Write @measure("what of {{arm}}", unit="1", kind="mean").'
+    if said["kind"] not in get_args(Kind):
+        return f"{place} is of kind {said['kind']!r}. Give one of {', '.join(get_args(Kind))}."
+    known = {"0": {"axis", "axes", *measures()[name]}, "unit": {"axis"}}
+    strange = (_strange(said[part], names) for part, names in known.items())
+    return next((f"{place} {wrong}" for wrong in strange if wrong), None)
+
+
+def _strange(words: str, known: Collection[str]) -> str | None:
+    """Return what is wrong with the braces of a measure's words; None if nothing is."""
+    try:
+        fields = [field for _, field, _, _ in Formatter().parse(words) if field is not None]
+    except ValueError as error:
+        return f"has words in which there is a {error}. Write a brace that is meant twice."
+    strange = next((field for field in fields if field not in known), None)
+    if strange is None:
+        return None
+    return f"says {{{strange}}}, which is no option. {closest(strange, known)}"
 
 
 def _is_measure(node: ast.FunctionDef) -> bool:
@@ -236,13 +278,15 @@ def _aliases(tree: ast.Module) -> Iterator[tuple[str, str]]:
             yield node.target.id, ast.unparse(node.value)
 
 
-def _options(node: ast.FunctionDef, aliases: Mapping[str, str]) -> Iterator[tuple[str, Option]]:
+def _options(
+    file: Path, node: ast.FunctionDef, aliases: Mapping[str, str]
+) -> Iterator[tuple[str, Option]]:
     """Yield a measure's options; a measure of one arm alone takes `minus`, another arm."""
     names = [argument.arg for argument in node.args.kwonlyargs]
     for argument, default in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True):
         text = ast.unparse(argument.annotation) if argument.annotation else "Any"
         text = text.removesuffix(" | None")
-        value = ast.literal_eval(default) if default is not None else None
+        value = catalog.literal(file, default) if default is not None else None
         yield argument.arg, Option(aliases.get(text, text), value, required=default is None)
     if "arm" in names and not {"over", "minus", "against"} & set(names):
         yield "minus", Option("Arm", None, required=False)
@@ -270,6 +314,9 @@ def _problems(claim: Claim, study: Study) -> Iterator[str]:
     known = measures()
     if claim.measure not in known:
         yield f"{path}.measure: {unknown('measure', claim.measure, known)}"
+        return
+    if (wrong := _malformed(claim.measure)) is not None:
+        yield f"{path}.measure: {wrong}"
         return
     yield from _measured(f"{path}.measure.{claim.measure}", claim, experiments)
 

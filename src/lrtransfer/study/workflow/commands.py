@@ -266,7 +266,14 @@ def coordcheck(options: Namespace) -> None:
     if not set(asked) <= set(specs):
         specs = known(load_study(options.params).parameterizations)
     outside = [model for model in options.model if is_outside(model)]
-    check_outside(outside, asked, options.optimizer, specs)
+    if outside and (options.out or options.coordinates):
+        raise ValueError(
+            f"--out and --coordinates are of models that tell their roles, and {outside[0]!r} does "
+            "not. Leave them out, or check it by itself."
+        )
+    of_study = options.params.is_file() and not all(":" in model for model in outside)
+    plan = all_selected(options).plan if of_study else None
+    check_outside(outside, asked, options.optimizer, specs, plan)
     if outside and len(outside) == len(options.model):
         return
     run(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from inspect import signature
 from itertools import product
 from typing import Any
 
@@ -11,16 +13,22 @@ import torch
 from torch import Tensor, nn
 
 from lrtransfer.coordinates.coordinate_check import coordinate_check
+from lrtransfer.scaling.groups import FAMILIES
 from lrtransfer.scaling.layout import Layout
-from lrtransfer.study.data.described import sizes
+from lrtransfer.scaling.layouts import read_layouts
+from lrtransfer.scaling.rules import Constants
+from lrtransfer.scaling.table import mentions_branch_exponent, rules
+from lrtransfer.study.data.described import described, sizes
 from lrtransfer.study.data.prepare import load_arrays
 from lrtransfer.study.plan import catalog
 from lrtransfer.study.plan.catalog import GRID_OPTIONS
-from lrtransfer.study.plan.expand import Plan
+from lrtransfer.study.plan.expand import Plan, Run
 from lrtransfer.study.plan.exponents import ParameterizationSpec
 from lrtransfer.study.plan.messages import unknown
 from lrtransfer.study.plan.parameterizations import family
+from lrtransfer.study.plan.places import fault
 from lrtransfer.study.plan.run_config import ModelConfig
+from lrtransfer.study.plan.yaml_file import StudyError
 from lrtransfer.study.spectra.problem import Problem, of_run
 from lrtransfer.study.spectra.saved_model import function
 from lrtransfer.study.training.network import build, run_network
@@ -29,6 +37,8 @@ from lrtransfer.study.workflow.coordinate_matrix import FEATURES, OUTPUTS, colum
 
 WIDTHS = (32, 64, 128, 256)
 _SAMPLES = 8
+Pair = tuple[str, str]
+"""A parameterization and an optimizer."""
 
 
 def is_outside(model: str) -> bool:
@@ -41,30 +51,63 @@ def check_outside(
     parameterizations: Sequence[str],
     optimizers: Sequence[str],
     specs: Mapping[str, ParameterizationSpec],
+    plan: Plan | None = None,
 ) -> None:
     """Check the coordinates of models that tell no roles, and print a table for each.
 
+    A model of the study has the options, the depth and the data's shape of its smallest run there.
+
     Args:
         models: Names of families, or `module:function` of a width.
-        parameterizations: Names in `specs`; none stands for `mup`.
-        optimizers: Names as of `lrtransfer.coordinate_check`; none stands for `adamw`.
+        parameterizations: Names in `specs`; none stands for those of the study's arms with this
+            model, or else for `mup`.
+        optimizers: Names as of `lrtransfer.coordinate_check`; none stands likewise, or for `adamw`.
         specs: Parameterizations by name.
+        plan: The study that may have the models.
 
     Raises:
         ValueError: A name is unknown, or a model does not fit.
+        StudyError: The user's own code fails; the line names its file and line.
     """
-    chosen = product(models, parameterizations or ["mup"], optimizers or ["adamw"])
-    for model, name, optimizer in chosen:
-        if name not in specs:
-            raise ValueError(unknown("parameterization", name, specs))
-        column: Any = family(optimizer)
-        if column not in specs[name].families:
-            raise ValueError(f"{name} has no rules for {optimizer}. Give another optimizer.")
-        rule = {"families": {column: column_rules(specs[name], column)}}
-        make, told = function(model) if ":" in model else _of_family(model), _told(model)
-        widths = told.pop("widths", WIDTHS)
-        found = coordinate_check(make, widths=widths, rule=rule, optimizer=optimizer, **told)
-        print(f"{model} × {name} × {optimizer}", found, sep="\n", flush=True)
+    for model in models:
+        used = _used(plan, model) if plan is not None else {}
+        for name, optimizer in _pairs(used, parameterizations, optimizers):
+            if name not in specs:
+                raise ValueError(unknown("parameterization", name, specs))
+            column: Any = family(optimizer)
+            if column not in specs[name].families:
+                raise ValueError(f"{name} has no rules for {optimizer}. Give another optimizer.")
+            rule = {"families": {column: column_rules(specs[name], column)}}
+            run = used.get((name, optimizer)) or next(iter(used.values()), None)
+            try:
+                about = _told(model, rule, column, plan, run)
+                stepped = optimizer if optimizer in FAMILIES else column
+                found = coordinate_check(rule=rule, optimizer=stepped, **about)
+            except Exception as error:  # anything that a user's code may raise
+                if (line := fault(error)) is None:
+                    raise
+                raise StudyError([line]) from error
+            print(f"{model} × {name} × {optimizer}", found, sep="\n", flush=True)
+
+
+def _used(plan: Plan, model: str) -> dict[Pair, Run]:
+    """Return parameterization and optimizer of a model's arms, with the smallest run of each."""
+    found: dict[Pair, Run] = {}
+    for run in sorted(plan.runs, key=lambda one: (one.width, one.depth)):
+        if run.config.model.family == model:
+            arm = plan.study.study[run.experiment].arms[run.arm]
+            found.setdefault((arm.parameterization, arm.optimizer.name), run)
+    return found
+
+
+def _pairs(
+    used: Mapping[Pair, Run], parameterizations: Sequence[str], optimizers: Sequence[str]
+) -> Iterable[Pair]:
+    """Return parameterizations and optimizers: those asked for, or used together."""
+    if used and not parameterizations and not optimizers:
+        return used
+    names, steppers = zip(*(used or [("mup", "adamw")]), strict=True)
+    return product(parameterizations or dict.fromkeys(names), optimizers or dict.fromkeys(steppers))
 
 
 def at_start(plan: Plan, model: str, samples: int | None) -> Problem:
@@ -91,25 +134,80 @@ def at_start(plan: Plan, model: str, samples: int | None) -> Problem:
     return of_run(config, weights, load_arrays(config.data), count, torch.device("cpu"))
 
 
-def _of_family(model: str) -> Callable[[int], nn.Module]:
-    return partial(_made, model)
+def _told(
+    model: str, rule: Mapping[str, Any], column: str, plan: Plan | None, run: Run | None
+) -> dict[str, Any]:
+    """Return what `coordinate_check` asks of a model: what makes it, widths, inputs, layout."""
+    if ":" in model:
+        return {"make_model": _of_width(model), "widths": WIDTHS}
+    size = _size(model, run)
+    block = size.options.get("block_size")
+    shape: tuple[int, ...] = (FEATURES,)
+    features, outputs = FEATURES, OUTPUTS
+    if plan is not None and run is not None:
+        dataset = plan.data_of(run.config)
+        features, outputs = sizes(dataset)
+        shape = shape if block is not None else described(dataset).shape or (features,)
+    random = torch.Generator().manual_seed(0)
+    inputs: Tensor = torch.randn(_SAMPLES, *shape, generator=random)
+    if block is not None:
+        inputs = torch.randint(outputs, (_SAMPLES, int(block)), generator=random)
+
+    def make(width: int) -> nn.Module:
+        return build(replace(size, width=width), features, outputs)
+
+    def layout(width: int) -> Layout:
+        return layout_of(replace(size, width=width))
+
+    widths = tuple(_constants(model).get("widths", WIDTHS))
+    narrow = layout(widths[0])
+    branches = narrow.branches or read_layouts(make(widths[0]), narrow.modules).branches
+    deep = mentions_branch_exponent(rules(rule, column).values())
+    constants = Constants(**run.config.parameterization.constants) if run else Constants()
+    return {
+        "make_model": make,
+        "widths": widths,
+        "inputs": inputs,
+        "layout": layout,
+        "base_depth": constants.base_depth if branches else None,
+        "branch_exponent": constants.branch_exponent if deep else None,
+        "gamma0": constants.gamma0,
+    }
 
 
-def _made(model: str, width: int) -> nn.Module:
-    return build(_size(model, width), FEATURES, OUTPUTS)
-
-
-def _size(model: str, width: int) -> ModelConfig:
-    declared = catalog.options("models", model)
-    options = {k: o.default for k, o in declared.items() if k not in GRID_OPTIONS}
-    depth = declared["depth"].default if "depth" in declared else None
-    told = _constants(model)
-    return ModelConfig(
-        family=model,
-        options=options | told.get("options", {}),
-        width=width,
-        depth=told.get("depth") or (depth if isinstance(depth, int) else 2),
+def _of_width(place: str) -> Callable[[int], nn.Module]:
+    """Return what makes a network of a width, whether that is told by place or by name."""
+    make: Callable[..., nn.Module] = function(place)
+    with suppress(TypeError):
+        signature(make).bind(WIDTHS[0])
+        return make
+    with suppress(TypeError):
+        signature(make).bind(width=WIDTHS[0])
+        return lambda width: make(width=width)
+    raise ValueError(
+        f"{place} is not made of a width alone. Write a function that is, as in "
+        "`def make(width): return Net(width=width, depth=2)`."
     )
+
+
+def _size(model: str, run: Run | None) -> ModelConfig:
+    """Return a family's size: the study's, but for what `COORDINATE_CHECK` says in its file."""
+    declared, told = catalog.options("models", model), _constants(model)
+    given = run.config.model.options if run else {}
+    given = {**given, **told.get("options", {})}
+    options = {}
+    for name, option in declared.items():
+        if name in GRID_OPTIONS:
+            continue
+        if option.required and name not in given:
+            raise ValueError(
+                f"{model!r} has no default for {name}. Name the model in params.yaml with its "
+                'options, or write COORDINATE_CHECK = {"options": {…}} in its file.'
+            )
+        options[name] = given.get(name, option.default)
+    depth = declared["depth"].default if "depth" in declared else None
+    own = run.depth if run else depth if isinstance(depth, int) else 2
+    return ModelConfig(family=model, options=options, width=1, depth=told.get("depth") or own)
 
 
 def _constants(model: str) -> dict[str, Any]:
@@ -117,20 +215,3 @@ def _constants(model: str) -> dict[str, Any]:
         return dict(catalog.constant("models", model, "COORDINATE_CHECK"))
     except LookupError:
         return {}
-
-
-def _told(model: str) -> dict[str, Any]:
-    """Return what is known of a family's widths, inputs and layout."""
-    if ":" in model:
-        return {}
-    random = torch.Generator().manual_seed(0)
-    block = _size(model, 1).options.get("block_size")
-    inputs: Tensor = torch.randn(_SAMPLES, FEATURES, generator=random)
-    if block is not None:
-        inputs = torch.randint(OUTPUTS, (_SAMPLES, int(block)), generator=random)
-
-    def layout(width: int) -> Layout:
-        return layout_of(_size(model, width))
-
-    widths = _constants(model).get("widths")
-    return {"inputs": inputs, "layout": layout} | ({"widths": widths} if widths else {})

@@ -1,21 +1,32 @@
-"""A model or a loss of the study's own: two samples are passed through it before it trains."""
+"""Parts of the study's own, tried on two samples before anything trains."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from numbers import Real
+from typing import Any
+
+import numpy as np
 import torch
 from torch import Tensor
 
+from lrtransfer.study.data import Arrays
 from lrtransfer.study.data.described import described, sizes
 from lrtransfer.study.plan import catalog
-from lrtransfer.study.plan.expand import Plan
+from lrtransfer.study.plan.expand import Dataset, Plan, Run
 from lrtransfer.study.plan.parts import load
-from lrtransfer.study.plan.places import shown
+from lrtransfer.study.plan.places import PACKAGE, imported, shown
 from lrtransfer.study.plan.run_config import RunConfig
+from lrtransfer.study.probes import Measurement, Probe
 from lrtransfer.study.training.network import PRECISIONS, blank_network, block_size
+from lrtransfer.study.training.run import Hooks, TrainingRun
+from lrtransfer.study.workflow.trial import bare
 
 
 class OutputsError(ValueError):
-    """A model or a loss returns something else than the data need."""
+    """A part returns something else than is needed of it."""
 
 
 def try_outputs(plan: Plan, config: RunConfig) -> None:
@@ -53,6 +64,119 @@ def try_outputs(plan: Plan, config: RunConfig) -> None:
             f"the loss {config.loss!r} returns {_what(loss)}. Return the mean over samples, a "
             f"tensor of shape (), in {shown(catalog.source_file('losses', config.loss))}."
         )
+
+
+def import_own(plan: Plan) -> None:
+    """Import the figures and measures of the study's own: all that runs before there are results.
+
+    Raises:
+        PartError: One fails; the line names the file and its line.
+    """
+    for name in plan.experiments:
+        for figure in plan.study.study[name].figures:
+            if not catalog.is_ours("figures", figure):
+                catalog.load("figures", figure)
+    for source in catalog.measure_sources():
+        if not source.file.is_relative_to(PACKAGE):
+            imported(source)
+
+
+def probed(runs: Sequence[Run]) -> list[Run]:
+    """Return of each arm the smallest of the runs that ask a probe of the study's own."""
+    found: dict[tuple[str, str], Run] = {}
+    for run in sorted(runs, key=lambda run: (run.width, run.depth)):
+        if _own_probes(run.config):
+            found.setdefault((run.experiment, run.arm), run)
+    return list(found.values())
+
+
+def try_probes(plan: Plan, config: RunConfig) -> None:
+    """Let the study's own probes measure before and after one update on random data.
+
+    Raises:
+        OutputsError: A probe lacks something, or does not measure what it tells; the message names
+            the file.
+    """
+    measure, names = config.measure, _own_probes(config)
+    if measure is None or not names:
+        return
+    tried = replace(bare(config), batch_size=2, tuner=None, replay=None, micro_batch=None)
+    alone = replace(measure, probes=names, samples=2, steps=(0, 1), share=None)
+    arrays = _random(plan.data_of(config), block_size(config.model))
+    run = TrainingRun(replace(tried, measure=alone), arrays, torch.device("cpu"))
+    run.probes = {name: _Tried(name, probe) for name, probe in run.probes.items()}
+
+    def stop(step: int, run: TrainingRun) -> None:
+        run.load_state(run.state())
+        raise _EnoughError
+
+    with suppress(_EnoughError):
+        run.execute(Hooks(after_step=stop))
+
+
+class _EnoughError(Exception):
+    """Both measurements are done."""
+
+
+class _Tried:
+    """A probe whose answers are looked at."""
+
+    def __init__(self, name: str, probe: Probe) -> None:
+        self.name, self.probe = name, probe
+        self.file = shown(catalog.source_file("probes", name))
+        for lacking in ("measure", "state", "load_state", "needs_update", "sums", "gradients"):
+            if not hasattr(probe, lacking):
+                raise OutputsError(
+                    f"the probe {name!r} lacks {lacking!r}. Let its class in {self.file} be one of "
+                    "lrtransfer.study.probes.memory.Stateless."
+                )
+        self.needs_update, self.sums, self.gradients = probe.needs_update, probe.sums, 0.0
+
+    def measure(self, at: Measurement) -> dict[str, float]:
+        """Measure; raise `OutputsError` if that is not column -> number, or not as it is told."""
+        row: Any = self.probe.measure(at)
+        self.gradients = float(self.probe.gradients)
+        values = row.values() if isinstance(row, dict) else [row]
+        if unfit := [v for v in values if v is row or not isinstance(v, Real)]:
+            raise OutputsError(
+                f"the probe {self.name!r} measures {_what(unfit[0])}. Return column -> float from "
+                f"`measure`, in {self.file}."
+            )
+        told = catalog.constant("probes", self.name, "COLUMNS")
+        if strange := [column for column in row if column.partition("/")[0] not in told]:
+            raise OutputsError(
+                f"the probe {self.name!r} measures {strange[0]!r}, which COLUMNS does not name. "
+                f"Add it there, in {self.file}."
+            )
+        return dict(row)
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the probe's."""
+        return self.probe.state()
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Hand it on."""
+        self.probe.load_state(state)
+
+
+def _own_probes(config: RunConfig) -> tuple[str, ...]:
+    names = config.measure.probes if config.measure else ()
+    return tuple(name for name in names if not catalog.is_ours("probes", name))
+
+
+def _random(dataset: Dataset, block: int | None) -> Arrays:
+    """Return two samples of a data set's shape."""
+    features, outputs = sizes(dataset)
+    if block is not None:
+        tokens = np.zeros(2 * block + 1, np.int64)
+        tokens[0] = outputs - 1
+        return {"train_tokens": tokens}
+    told, random = described(dataset), np.random.default_rng(0)
+    inputs = random.standard_normal((2, *(told.shape or (features,))), np.float32)
+    targets = np.array([outputs - 1, 0])
+    if not told.classes:
+        targets = random.standard_normal((2, outputs), np.float32)
+    return {"train_inputs": inputs, "train_targets": targets}
 
 
 def _what(found: object) -> str:

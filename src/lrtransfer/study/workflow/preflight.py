@@ -30,7 +30,13 @@ from lrtransfer.study.plan.yaml_file import StudyError
 from lrtransfer.study.training.distributed.replicated_run import check_model, check_settings
 from lrtransfer.study.training.network import blank_network, block_size
 from lrtransfer.study.training.run import check_passes
-from lrtransfer.study.workflow.own_parts import OutputsError, try_outputs
+from lrtransfer.study.workflow.own_parts import (
+    OutputsError,
+    import_own,
+    probed,
+    try_outputs,
+    try_probes,
+)
 from lrtransfer.theory.steady_state import judge
 
 _MOST_TENSORS = 20_000
@@ -44,12 +50,14 @@ Attempt = Callable[[Plan, RunConfig], None]
 def check_runs(plan: Plan) -> None:
     """Build every network of a study without memory, and try its rules and settings.
 
-    Through a model or a loss of the study's own, samples are passed.
+    Through a model or a loss of the study's own samples are passed, its own probes measure, and its
+    figures and measures are imported.
 
     Raises:
         StudyError: A model, a role, an optimizer, a schedule or a batch does not fit; each line
             names the arm and the remedy, or the file and the line of the study's own that failed.
     """
+    import_own(plan)
     attempts = (
         _try_network,
         try_outputs,
@@ -61,6 +69,7 @@ def check_runs(plan: Plan) -> None:
         _try_split,
     )
     _refuse(plan, _kinds(plan), attempts)
+    _refuse(plan, probed(_kinds(plan)), (try_probes,))
 
 
 def check_samples(plan: Plan, dataset: Dataset) -> None:
@@ -107,12 +116,13 @@ def _try_network(plan: Plan, config: RunConfig) -> None:
             made.warmup(name, 0)
 
 
-def check_outputs(plan: Plan, runs: Iterable[Run]) -> None:
-    """Try model and loss of runs that are about to be trained; raises as `check_runs`."""
+def check_own_parts(plan: Plan, runs: Sequence[Run]) -> None:
+    """Try model, loss and probes of runs that are about to be trained; raises as `check_runs`."""
     first = {(run.arm, run.width, run.depth): run for run in runs}
-    for run in first.values():
-        for line in _faults(plan, run, (try_outputs,)):
-            raise StudyError([f"params.yaml: {line}"])
+    for attempt, tried in ((try_outputs, first.values()), (try_probes, probed(runs))):
+        for run in tried:
+            for line in _faults(plan, run, (attempt,)):
+                raise StudyError([f"params.yaml: {line}"])
 
 
 class _TooManyTensorsError(ValueError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import TYPE_CHECKING
 
@@ -80,14 +80,20 @@ def train_here(runs: list[Run], chosen: Selection, threads: int) -> None:
 
     leave_out_compiler()
     torch.set_num_threads(threads)
-    configs = [run.config for run in runs]
-    if not all(is_ours("models", c.model.family) and is_ours("losses", c.loss) for c in configs):
-        from lrtransfer.study.workflow.preflight import check_outputs
+    if not all(is_ours(*part) for run in runs for part in _tried(run)):
+        from lrtransfer.study.workflow.preflight import check_own_parts
 
-        check_outputs(chosen.plan, runs)
+        check_own_parts(chosen.plan, runs)
     with gpu_of_its_own(choose_device(chosen.plan.study.device)) as device:
         count = train_runs(runs, Job(chosen.layout, device))
     print(f"trained {count} of {len(runs)} runs; the others were finished", file=sys.stderr)
+
+
+def _tried(run: Run) -> Iterator[tuple[str, str]]:
+    """Yield room and name of those parts that are tried where they are the study's own."""
+    config = run.config
+    yield from (("models", config.model.family), ("losses", config.loss))
+    yield from (("probes", name) for name in (config.measure.probes if config.measure else ()))
 
 
 @_stage

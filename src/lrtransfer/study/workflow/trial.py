@@ -109,7 +109,28 @@ class _EnoughError(Exception):
 def _try(config: RunConfig, sizes: Sizes) -> float | None:
     """Return the time of one update on random data; None where the run does not get that far."""
     torch.set_num_threads(1)
-    bare = replace(
+    tried = bare(config)
+    ends: list[float] = []
+
+    def after_step(step: int, run: TrainingRun) -> None:
+        ends.append(time.process_time())
+        if step > 2 and (ends[-1] - ends[0] > _SECONDS or step > _MOST_UPDATES):
+            raise _EnoughError
+
+    # A loss or a model of one's own may want other data than these: an estimate stops no study.
+    with suppress(Exception):
+        run = TrainingRun(tried, _random(tried, sizes), torch.device("cpu"))
+        run.execute(Hooks(after_step=after_step))
+    if len(ends) < 2:
+        return None
+    # A tuner's updates differ among themselves; others are told apart by disturbances alone.
+    typical = mean if config.tuner else median
+    return typical(after - before for before, after in pairwise(ends))
+
+
+def bare(config: RunConfig) -> RunConfig:
+    """Return a run without what needs other data than some, or other updates than one."""
+    return replace(
         config,
         measure=None,
         augmentation=None,
@@ -120,22 +141,6 @@ def _try(config: RunConfig, sizes: Sizes) -> float | None:
         one_pass=False,
         compile=None,
     )
-    ends: list[float] = []
-
-    def after_step(step: int, run: TrainingRun) -> None:
-        ends.append(time.process_time())
-        if step > 2 and (ends[-1] - ends[0] > _SECONDS or step > _MOST_UPDATES):
-            raise _EnoughError
-
-    # A loss or a model of one's own may want other data than these: an estimate stops no study.
-    with suppress(Exception):
-        run = TrainingRun(bare, _random(bare, sizes), torch.device("cpu"))
-        run.execute(Hooks(after_step=after_step))
-    if len(ends) < 2:
-        return None
-    # A tuner's updates differ among themselves; others are told apart by disturbances alone.
-    typical = mean if config.tuner else median
-    return typical(after - before for before, after in pairwise(ends))
 
 
 def _random(config: RunConfig, sizes: Sizes) -> Arrays:
