@@ -97,5 +97,5 @@ def test_a_failed_save_keeps_the_old_file_and_leaves_nothing(
 
 def test_a_foreign_png_is_refused_with_the_remedy(tmp_path: Path) -> None:
     Image.new("RGB", (2, 2)).save(tmp_path / "foreign.png")
-    with pytest.raises(ValueError, match="make figures"):
+    with pytest.raises(ValueError, match="lrtransfer figures"):
         describe(tmp_path / "foreign.png")

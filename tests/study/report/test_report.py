@@ -234,6 +234,17 @@ def test_a_study_without_claims_says_how_far_the_best_rate_moves(
     assert 'id="claims-at-a-glance"' not in html and 'id="optima-at-a-glance"' in html
 
 
+def test_a_movement_without_bounds_is_not_told_as_transfer(experiment: ExperimentReport) -> None:
+    known = experiment.tables.estimates
+    known.loc[known["arm"].eq("mup"), ["open_low", "open_high"]] = True
+    (said, *_) = sentences([], experiment.tables, experiment.arms, experiment="vision")
+    assert said == (
+        "In the experiment vision the best learning rate moves, in octaves per octave of width, by "
+        "−0.7 [−∞, −0.5] under SP: it transfers where that is zero; these rates and seeds do not "
+        "bound how the best one moves with width under μP."
+    )
+
+
 def test_the_answer_takes_its_numbers_from_ledger_and_estimates(
     experiment: ExperimentReport,
 ) -> None:

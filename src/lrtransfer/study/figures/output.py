@@ -93,7 +93,7 @@ def describe(png: Path) -> Description:
     with Image.open(png) as image:
         text = {str(key): str(value) for key, value in image.info.items()}
     if _FINGERPRINT not in text:
-        raise ValueError(f"{png} carries no fingerprint: redraw it with `make figures`")
+        raise ValueError(f"{png} carries no fingerprint: redraw it with `lrtransfer figures`")
     return Description(text[_FINGERPRINT], text.get(_CAPTION, ""), text.get(_ALT, ""))
 
 

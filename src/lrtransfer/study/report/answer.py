@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lrtransfer.study.figures.style import estimate, interval, number
+from lrtransfer.study.figures.style import estimate, interval, listing, number
 from lrtransfer.study.figures.tables import Tables
 from lrtransfer.study.plan.claims import OURS
 
@@ -50,17 +50,23 @@ def sentences(
 def _movement(tables: Tables, arms: Mapping[str, str], experiment: str, confidence: float) -> str:
     drifts = tables.shown("drift", confidence).to_dict("records")
     rows = [row for row in drifts if row["arm"] in arms and _known(row["value"])]
-    parts = [
-        f"{estimate(row)} under {arms[str(row['arm'])]}"
-        for row in sorted(rows, key=lambda row: abs(float(row["value"])))
-    ]
-    if not parts:
+    if not rows:
         return ""
-    return (
-        f"In the experiment {experiment.replace('_', ' ')} the best learning rate moves, in "
-        f"octaves per octave of {rows[0]['axis']}, by {_listed(parts)}: it transfers where "
-        "that is zero."
-    )
+    rows.sort(key=lambda row: abs(float(row["value"])))
+    bounded = [row for row in rows if (row["ci_low"], row["ci_high"]) != (-math.inf, math.inf)]
+    axis, said = rows[0]["axis"], []
+    if bounded:
+        drift = listing(f"{estimate(row)} under {arms[str(row['arm'])]}" for row in bounded)
+        said.append(
+            f"the best learning rate moves, in octaves per octave of {axis}, by {drift}: it "
+            "transfers where that is zero"
+        )
+    if unbounded := [arms[str(row["arm"])] for row in rows if row not in bounded]:
+        said.append(
+            f"these rates and seeds do not bound how the best one moves with {axis} under "
+            f"{listing(unbounded)}"
+        )
+    return f"In the experiment {experiment.replace('_', ' ')} {'; '.join(said)}."
 
 
 def _cost(tables: Tables, arms: Mapping[str, str], confidence: float) -> str:
@@ -82,7 +88,7 @@ def _cost(tables: Tables, arms: Mapping[str, str], confidence: float) -> str:
         return ""
     return (
         f"Training {rows[0]['axis']} {largest} there with the rate that was best at "
-        f"{rows[0]['axis']} {int(references.min())} adds {_listed(parts)} to its best loss."
+        f"{rows[0]['axis']} {int(references.min())} adds {listing(parts)} to its best loss."
     )
 
 
@@ -194,10 +200,6 @@ def _counts(records: Sequence[Mapping[str, Any]]) -> str:
 def _percent(share: float) -> str:
     percent = 100 * share
     return f"{percent:.0f}" if abs(percent) >= 10 else number(percent, 2)
-
-
-def _listed(parts: Sequence[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
 def _verb(count: int) -> str:

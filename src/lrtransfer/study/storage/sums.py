@@ -25,7 +25,7 @@ def check_sum(path: Path, sums: Path) -> None:
     """
     require_file(path)
     if not sums.exists():
-        raise FileNotFoundError(f"{sums}: no list of digests yet. Run the study: `make study`.")
+        raise FileNotFoundError(f"{sums}: no list of digests yet. Run the study: `lrtransfer run`.")
     require_file(sums)
     if f"{_digest(path)}  {path.name}".encode() not in sums.read_bytes().split(b"\n"):
         raise CorruptFileError(path, f"the content is not the one that {sums} lists")

@@ -134,7 +134,7 @@ def read_claims(path: Path) -> list[dict[str, Any]]:
         FileNotFoundError: There is none yet.
     """
     if not path.exists():
-        raise FileNotFoundError(f"{path}: no ledger yet. Run the study: `make study`.")
+        raise FileNotFoundError(f"{path}: no ledger yet. Run the study: `lrtransfer run`.")
     require_file(path)
     try:
         records = json.loads(path.read_text(encoding="utf-8"))
