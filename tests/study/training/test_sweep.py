@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from lrtransfer.study.storage.run_file import read_run
 from lrtransfer.study.storage.seal import CorruptFileError
 from lrtransfer.study.training import network, sweep
 from lrtransfer.study.training.device import processor
+from lrtransfer.study.training.distributed.replicas import SingleProcess
 from lrtransfer.study.training.run import DIVERGENCE_INTERVAL, TrainingRun
 from lrtransfer.study.training.sweep import Job, train_runs
 from lrtransfer.study.training.tensors import load_tensors, save_tensors
@@ -359,7 +361,9 @@ def test_a_model_that_draws_gives_one_result_stopped_or_not(
     monkeypatch.setattr(network, "build", drawing)
     run = runs()[0]
     found = []
-    for seed, stop_at in ((0, None), (1, None), (2, run.config.steps // 2)):
+    second = SingleProcess()
+    second.rank = 1
+    for seed, stop_at in ((0, None), (1, None), (2, run.config.steps // 2), (3, None)):
         torch.manual_seed(seed)
         if stop_at:
             asked = iter([False] * stop_at + [True])
@@ -367,8 +371,9 @@ def test_a_model_that_draws_gives_one_result_stopped_or_not(
                 requested = property(partial(lambda asked, _: next(asked), asked))
                 patch.setattr(sweep._StopSignal, "requested", requested)
                 train_runs([run], JOB)
-        train_runs([run], JOB)
+        train_runs([run], replace(JOB, replicas=second) if seed == 3 else JOB)
         found.append(science(run))
         for folder in ("results", ".lrtransfer"):
             shutil.rmtree(folder)
     assert found[0] == found[1] == found[2]
+    assert found[3] != found[0], "a second process draws for samples of its own"

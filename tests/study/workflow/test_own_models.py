@@ -142,6 +142,15 @@ def test_a_loss_of_one_s_own_is_tried_too() -> None:
         check_runs(study(loss="mine"))
 
 
+def test_a_model_that_cannot_train_with_others_as_one_is_refused() -> None:
+    check_runs(study(batched=4))
+    write("models/mine.py", "import torch\n" + MODEL.replace("relu()", "relu() * torch.rand(())"))
+    told = r"mup .*: models/mine\.py: fails where runs train as one.*RuntimeError.*Remove batched"
+    with pytest.raises(StudyError, match=told):
+        check_runs(study(batched=4))
+    check_runs(study())
+
+
 def test_a_job_that_is_not_checked_before_tries_its_own_models() -> None:
     write("models/mine.py", MODEL.replace("Linear(width, out_features)", "Linear(width, width)"))
     made = study()

@@ -163,6 +163,8 @@ def _train(
     progress: Progress,
 ) -> None:
     folder, replicas = job.layout.work_run(run.key), job.replicas
+    # The copies start alike; then each draws for samples of its own.
+    own = (replicas.rank,) if replicas.rank else ()
     _seed(run, _CONSTRUCTION)
     training = replicas.training_run(run.config, arrays(run.config.data), job.device)
     state = folder / "state.safetensors"
@@ -182,7 +184,7 @@ def _train(
         _note_seconds(folder, seconds_before + saved - began)
 
     def after_step(step: int, current: TrainingRun) -> None:
-        _seed(run, _STEP, step)
+        _seed(run, _STEP, step, *own)
         stopping = replicas.any_raised(stop.requested)
         if replicas.leads:
             progress.step(run, step)
@@ -195,7 +197,7 @@ def _train(
     def checkpoint(step: int, weights: dict[str, Tensor]) -> None:
         save_tensors(folder / f"{step}.safetensors", weights, _checkpoint_about(run, step, "ok"))
 
-    _seed(run, _STEP, training.progress.step)
+    _seed(run, _STEP, training.progress.step, *own)
     if not replicas.leads:
         training.execute(Hooks(after_step=after_step))
         return

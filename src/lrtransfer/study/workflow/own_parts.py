@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from numbers import Real
@@ -81,13 +81,18 @@ def import_own(plan: Plan) -> None:
             imported(source)
 
 
-def probed(runs: Sequence[Run]) -> list[Run]:
-    """Return of each arm the smallest of the runs that ask a probe of the study's own."""
+def smallest(runs: Iterable[Run]) -> list[Run]:
+    """Return of each arm the smallest run."""
     found: dict[tuple[str, str], Run] = {}
     for run in sorted(runs, key=lambda run: (run.width, run.depth)):
-        if _own_probes(run.config):
-            found.setdefault((run.experiment, run.arm), run)
+        found.setdefault((run.experiment, run.arm), run)
     return list(found.values())
+
+
+def own_probes(config: RunConfig) -> tuple[str, ...]:
+    """Return the probes of a run that are not this package's."""
+    names = config.measure.probes if config.measure else ()
+    return tuple(name for name in names if not catalog.is_ours("probes", name))
 
 
 def try_probes(plan: Plan, config: RunConfig) -> None:
@@ -97,7 +102,7 @@ def try_probes(plan: Plan, config: RunConfig) -> None:
         OutputsError: A probe lacks something, or does not measure what it tells; the message names
             the file.
     """
-    measure, names = config.measure, _own_probes(config)
+    measure, names = config.measure, own_probes(config)
     if measure is None or not names:
         return
     tried = replace(bare(config), batch_size=2, tuner=None, replay=None, micro_batch=None)
@@ -112,6 +117,38 @@ def try_probes(plan: Plan, config: RunConfig) -> None:
 
     with suppress(_EnoughError):
         run.execute(Hooks(after_step=stop))
+
+
+def try_batched(plan: Plan, config: RunConfig) -> None:
+    """Let two runs train as one for a step on random data, where a part is not this package's.
+
+    Raises:
+        OutputsError: A part does not pass as such; the message names what was tried.
+    """
+    parts = {
+        "models": config.model.family,
+        "losses": config.loss,
+        "optim": config.optimizer.name,
+    }
+    own = [
+        shown(catalog.source_file(kind, name))
+        for kind, name in parts.items()
+        if not catalog.is_ours(kind, name)
+    ]
+    if config.batched is None or not own:
+        return
+    tried = replace(bare(config), batch_size=2, steps=1, batched=2)
+    arrays = _random(plan.data_of(config), block_size(config.model))
+    both = [replace(tried, seed=seed) for seed in (0, 1)]
+    try:
+        load("batched", 2)(both, arrays, torch.device("cpu")).execute(lambda step: None)
+    except Exception as error:  # anything that vmap or a user's code may raise
+        reason = str(error).partition(". ")[0]
+        raise OutputsError(
+            f"{' and '.join(own)}: fails where runs train as one, over stacked tensors "
+            f"({type(error).__name__}: {reason}). Remove batched, or what it cannot pass: numbers "
+            "drawn anew (dropout), branches on values."
+        ) from error
 
 
 class _EnoughError(Exception):
@@ -157,11 +194,6 @@ class _Tried:
     def load_state(self, state: dict[str, Tensor]) -> None:
         """Hand it on."""
         self.probe.load_state(state)
-
-
-def _own_probes(config: RunConfig) -> tuple[str, ...]:
-    names = config.measure.probes if config.measure else ()
-    return tuple(name for name in names if not catalog.is_ours("probes", name))
 
 
 def _random(dataset: Dataset, block: int | None) -> Arrays:

@@ -33,7 +33,9 @@ from lrtransfer.study.training.run import check_passes
 from lrtransfer.study.workflow.own_parts import (
     OutputsError,
     import_own,
-    probed,
+    own_probes,
+    smallest,
+    try_batched,
     try_outputs,
     try_probes,
 )
@@ -69,7 +71,7 @@ def check_runs(plan: Plan) -> None:
         _try_split,
     )
     _refuse(plan, _kinds(plan), attempts)
-    _refuse(plan, probed(_kinds(plan)), (try_probes,))
+    _try_own(plan, [run for sweep in plan.sweeps for run in sweep.runs])
 
 
 def check_samples(plan: Plan, dataset: Dataset) -> None:
@@ -117,12 +119,14 @@ def _try_network(plan: Plan, config: RunConfig) -> None:
 
 
 def check_own_parts(plan: Plan, runs: Sequence[Run]) -> None:
-    """Try model, loss and probes of runs that are about to be trained; raises as `check_runs`."""
-    first = {(run.arm, run.width, run.depth): run for run in runs}
-    for attempt, tried in ((try_outputs, first.values()), (try_probes, probed(runs))):
-        for run in tried:
-            for line in _faults(plan, run, (attempt,)):
-                raise StudyError([f"params.yaml: {line}"])
+    """Try own parts of runs that are about to be trained; raises as `check_runs`."""
+    _refuse(plan, {(run.arm, run.width, run.depth): run for run in runs}.values(), (try_outputs,))
+    _try_own(plan, runs)
+
+
+def _try_own(plan: Plan, runs: Sequence[Run]) -> None:
+    _refuse(plan, smallest(run for run in runs if own_probes(run.config)), (try_probes,))
+    _refuse(plan, smallest(run for run in runs if run.config.batched), (try_batched,))
 
 
 class _TooManyTensorsError(ValueError):

@@ -27,6 +27,10 @@ class Replicas(Protocol):
         """How many processes there are."""
 
     @property
+    def rank(self) -> int:
+        """This process's number, from 0."""
+
+    @property
     def leads(self) -> bool:
         """Whether this process is the one that holds locks, writes files and reports progress."""
 
@@ -68,6 +72,7 @@ class SingleProcess:
     """One process, which leads itself."""
 
     count = 1
+    rank = 0
     leads = True
 
     def broadcast(self, answer: Callable[[], T]) -> T:
