@@ -174,3 +174,16 @@ def test_captions_tell_steps_and_batches_of_the_runs_that_are_drawn(clone: Path)
     settings = reporting._settings(made, NAME, Tables(runs))
     assert settings.description.endswith("with batches of 7")
     assert {arm.steps for arm in settings.arms.values()} == {7}
+
+
+@pytest.mark.usefixtures("clone")
+def test_a_figure_that_is_no_longer_asked_for_is_kept_and_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for step in ("draw_figures", "write_report"):
+        monkeypatch.setattr(reporting, step, lambda *about: None)
+    figures = Path("results/figures", NAME)
+    figures.mkdir(parents=True)
+    (figures / "mine.png").touch()
+    assert main(["figures", "--experiments", NAME]) == 0
+    assert "no longer asked for, and kept: mine.png" in capsys.readouterr().err

@@ -142,6 +142,7 @@ def test_a_loss_of_one_s_own_is_tried_too() -> None:
         check_runs(study(loss="mine"))
 
 
+@pytest.mark.slow
 def test_a_model_that_cannot_train_with_others_as_one_is_refused() -> None:
     check_runs(study(batched=4))
     write("models/mine.py", "import torch\n" + MODEL.replace("relu()", "relu() * torch.rand(())"))

@@ -139,7 +139,10 @@ def figures(options: Namespace) -> None:
             print(f"left out {name}: it was not run", file=sys.stderr)
             continue
         draw_figures(plan, chosen.layout, name)
-        print(f"drew {chosen.layout.figures(name)}", file=sys.stderr)
+        folder, asked = chosen.layout.figures(name), plan.study.study[name].figures
+        print(f"drew {folder}" if asked else f"{name} asks for no figure", file=sys.stderr)
+        if old := sorted(png.name for png in folder.glob("*.png") if png.stem not in asked):
+            print(f"{folder}: no longer asked for, and kept: {', '.join(old)}", file=sys.stderr)
     write_report(plan, chosen.layout)
     print(f"wrote {chosen.layout.report}", file=sys.stderr)
 
