@@ -176,6 +176,7 @@ def test_captions_tell_steps_and_batches_of_the_runs_that_are_drawn(clone: Path)
     assert {arm.steps for arm in settings.arms.values()} == {7}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("clone")
 def test_a_figure_that_is_no_longer_asked_for_is_kept_and_named(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
