@@ -199,6 +199,7 @@ def test_an_installed_package_s_entry_point_is_a_member_between_the_two(
     write(site, "their_losses-1.dist-info/METADATA", "Name: their_losses\nVersion: 1\n")
     monkeypatch.syspath_prepend(site)
     places._plugged.cache_clear()
+    places._entry_points.cache_clear()
     try:
         forget()
         assert set(code("losses", "theirs")) == {
@@ -212,4 +213,5 @@ def test_an_installed_package_s_entry_point_is_a_member_between_the_two(
         assert catalog.load("losses", "theirs")(0, 0) == 1
     finally:
         places._plugged.cache_clear()
+        places._entry_points.cache_clear()
         sys.modules.pop("their_losses", None)

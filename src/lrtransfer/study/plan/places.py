@@ -177,7 +177,8 @@ def _imports(body: Iterable[ast.AST]) -> Iterator[ast.Import | ast.ImportFrom]:
         elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
             yield from _imports(node.orelse)
         else:
-            yield from _imports(ast.iter_child_nodes(node))
+            for block in ("body", "handlers", "cases", "orelse", "finalbody"):
+                yield from _imports(getattr(node, block, ()))
 
 
 def _on_the_way(file: Path) -> Iterator[Path]:
@@ -233,7 +234,7 @@ def _refuse_own(file: Path, node: ast.stmt, module: str) -> None:
 def _plugged(kind: str) -> dict[str, Source]:
     """Return what installed packages offer, without importing them."""
     found = {}
-    for point in entry_points(group=f"lrtransfer.{kind}"):
+    for point in _entry_points().select(group=f"lrtransfer.{kind}"):
         top, *rest = point.module.split(".")
         spec = find_spec(top)
         roots = list(spec.submodule_search_locations or []) if spec else []
@@ -241,6 +242,12 @@ def _plugged(kind: str) -> dict[str, Source]:
             found[point.name] = Source(file, point.module)
             _ROOTS[Path(roots[0])] = top
     return found
+
+
+@cache
+def _entry_points() -> Any:
+    """Return those of all packages, whose files are read once."""
+    return entry_points()
 
 
 # Folder of an installed package that offers parts -> its name.
