@@ -22,7 +22,8 @@ from lrtransfer.study.figures.tables import Arm, Settings, Tables
 from lrtransfer.study.report.answer import sentences
 from lrtransfer.study.report.charts import library as charts_library
 from lrtransfer.study.report.report import ExperimentReport, Meta, ReportFigure, render
-from lrtransfer.transfer.estimate import Estimate
+from lrtransfer.transfer.estimate import Estimate, Unit
+from tests.study.figures.synthetic import estimate
 
 from .conftest import claim, png, with_rows
 
@@ -251,8 +252,10 @@ def test_the_answer_takes_its_numbers_from_ledger_and_estimates(
     rows = []
     for arm, share in (("mup", 0.043), ("sp", 0.24)):
         of_start = Of(statistic="regret", unit="", arm=arm, fixed=3, size=32, at="reference")
-        of_share = Of(statistic="relative_regret", unit="", arm=arm, fixed=3, size=64)
+        lost = Of(statistic="regret", unit="loss", arm=arm, fixed=3, size=64)
+        of_share = Of(statistic="relative_regret", unit="1", arm=arm, fixed=3, size=64)
         rows += [(of_start, Estimate(0.0)), (of_share, Estimate(share))]
+        rows.append((lost, estimate(share / 2, 0.1, units=(Unit(0, 0, 0.0), Unit(1, 0, 0.0)))))
     chosen = with_rows(experiment, rows)
     records = [
         claim(id="a", measure="overlap", quantity="sharpness", metric=OVERLAP,
@@ -264,7 +267,7 @@ def test_the_answer_takes_its_numbers_from_ledger_and_estimates(
     text = " ".join(Page(render([chosen], records, META)).text.split())
     for said in (
         "octaves per octave of width, by 0.02 – under μP and −0.7 [−∞, −0.5] under SP",
-        "adds 4.3 % under μP and 24 % under SP",
+        "its best loss 0.021 [−0.079, 0.12] (4.3 %) under μP and 0.12 [0.02, 0.22] (24 %) under",
         "Of 1 claim about the sharpness as the reason, 1 is supported",
         "in 90 % of arms (70 to 100 %; 23 distinct arms)",
         "Of 2 claims of the papers, 1 is supported, 1 contradicted and 0 inconclusive",

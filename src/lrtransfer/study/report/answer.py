@@ -70,9 +70,10 @@ def _movement(tables: Tables, arms: Mapping[str, str], experiment: str, confiden
 
 
 def _cost(tables: Tables, arms: Mapping[str, str], confidence: float) -> str:
-    regret = tables.shown("relative_regret", confidence)
-    references = tables.shown("regret", confidence, at="reference")["size"]
-    if regret.empty or references.empty or regret["size"].max() == references.min():
+    regret = tables.shown("regret", confidence)
+    shares = tables.shown("relative_regret", confidence).set_index(["arm", "size"])["value"]
+    references = regret.loc[regret["at"] == "reference", "size"]
+    if references.empty or regret["size"].max() == references.min():
         return ""
     largest = int(regret["size"].max())
     rows = [
@@ -81,14 +82,14 @@ def _cost(tables: Tables, arms: Mapping[str, str], confidence: float) -> str:
         if row["arm"] in arms and _known(row["value"])
     ]
     parts = [
-        f"{_percent(float(row['value']))} % under {arms[str(row['arm'])]}"
+        f"{estimate(row)} ({_percent(shares[row['arm'], largest])} %) under {arms[row['arm']]}"
         for row in sorted(rows, key=lambda row: float(row["value"]))
     ]
     if not parts:
         return ""
     return (
         f"Training {rows[0]['axis']} {largest} there with the rate that was best at "
-        f"{rows[0]['axis']} {int(references.min())} adds {listing(parts)} to its best loss."
+        f"{rows[0]['axis']} {int(references.min())} adds to its best loss {listing(parts)}."
     )
 
 

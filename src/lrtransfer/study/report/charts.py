@@ -27,6 +27,13 @@ _CONFIG = {
     "axis": {"labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal"},
     "legend": {"labelFontSize": 12, "titleFontSize": 12, "orient": "top", "symbolOpacity": 1},
 }
+_DIGIT = "'⁰¹²³⁴⁵⁶⁷⁸⁹'[{}]".format
+#: An axis of log2, whose labels are 2⁻³, 2⁻², …
+POWER_OF_TWO = {
+    "labelExpr": "'2' + (datum.value < 0 ? '⁻' : '') + (abs(datum.value) < 10 ? '' : "
+    f"{_DIGIT('floor(abs(datum.value) / 10)')}) + {_DIGIT('abs(datum.value) % 10')}",
+    "tickMinStep": 1,
+}
 #: What is selected is drawn larger.
 CURRENT = {"name": "current", "value": -1}
 IS_CURRENT = "datum.n === current"

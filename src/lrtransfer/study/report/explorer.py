@@ -12,7 +12,7 @@ from matplotlib.colors import to_hex
 
 from lrtransfer.study.figures.style import number, size_colors
 from lrtransfer.study.figures.tables import Tables
-from lrtransfer.study.report.charts import IS_CURRENT, Spec, spec
+from lrtransfer.study.report.charts import IS_CURRENT, POWER_OF_TWO, Spec, spec
 from lrtransfer.transfer.size import OTHER
 
 _SHOWN = {
@@ -52,11 +52,7 @@ def _of_arm(runs: pd.DataFrame, tables: Tables) -> Spec:
         "field": "rate",
         "type": "quantitative",
         "scale": {"zero": False, "padding": 12},
-        "axis": {
-            "title": "learning rate η₀ of the run",
-            "labelExpr": "'2^' + format(datum.value, '.3~g')",
-            "tickMinStep": 1,
-        },
+        "axis": {"title": "learning rate η₀ of the run", **POWER_OF_TWO},
     }
     loss = "datum.value" if tables.signed else "pow(2, datum.value)"
     y: Spec = {

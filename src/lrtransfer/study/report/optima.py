@@ -8,10 +8,9 @@ from typing import Any
 
 from lrtransfer.study.figures.style import ARM_COLORS, interval, number
 from lrtransfer.study.figures.tables import Tables
-from lrtransfer.study.report.charts import IS_CURRENT, Spec, spec
+from lrtransfer.study.report.charts import IS_CURRENT, POWER_OF_TWO, Spec, spec
 from lrtransfer.transfer.size import OTHER, Axis
 
-_POWER = {"labelExpr": "'2^' + format(datum.value, '.3~g')", "tickMinStep": 1}
 _SHOWN = {
     "label": "arm",
     "net": "net",
@@ -63,7 +62,7 @@ def optima(
         "field": "rate",
         "type": "quantitative",
         "scale": {"zero": False, "padding": 10},
-        "axis": {"title": "best learning rate", **_POWER},
+        "axis": {"title": "best learning rate", **POWER_OF_TWO},
     }
     look: Spec = {"field": "label", "type": "nominal", "sort": labels}
     color = {
