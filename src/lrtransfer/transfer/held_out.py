@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from lrtransfer.transfer.estimate import Estimate
 from lrtransfer.transfer.intervals import Interval
@@ -269,8 +269,8 @@ def share_interval(hits: int, n: int, confidence: float) -> Interval:
     if n == 0:
         return Interval(float("nan"), float("nan"), float("nan"))
     tail = (1 - confidence) / 2
-    low = float(stats.beta.ppf(tail, hits, n - hits + 1)) if hits else 0.0
-    high = float(stats.beta.ppf(1 - tail, hits + 1, n - hits)) if hits < n else 1.0
+    low = float(special.betaincinv(hits, n - hits + 1, tail)) if hits else 0.0
+    high = float(special.betaincinv(hits + 1, n - hits, 1 - tail)) if hits < n else 1.0
     return Interval(hits / n, low, high)
 
 

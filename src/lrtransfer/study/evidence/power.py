@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from lrtransfer.study.plan.claims import Kind
 from lrtransfer.transfer.estimate import LEAST_OBSERVATIONS, Estimate, Part, squared, welch
@@ -181,7 +181,8 @@ def decides(rule: Rule, truth: float, study: Estimate, confidence: float) -> flo
     own = welch(*study.parts)
     levels = (np.arange(_SPREADS) + 0.5) / _SPREADS
     finite = math.isfinite(own.df)
-    factors = stats.chi2.ppf(levels, own.df) / own.df if finite else np.ones(1)
+    # Quantiles of χ² over its degrees of freedom; scipy.stats takes a second to import.
+    factors = special.gammaincinv(own.df / 2, levels) * 2 / own.df if finite else np.ones(1)
     scatter = max(math.hypot(math.sqrt(own.variance), study.systematic), _LEAST)
     centre, low, high = (
         squared(x) if study.scale == "root" else x for x in (truth, *_limits(rule))

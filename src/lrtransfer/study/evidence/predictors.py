@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from lrtransfer.study.evidence.estimates import Of, Row
 from lrtransfer.study.evidence.measured import Curves, quantity_curves
@@ -228,7 +228,7 @@ def _by_quantity(drifts: list[PredictedDrift]) -> dict[tuple[str, str], pd.DataF
 def _error(estimate: Estimate) -> float:
     """Return an estimate's standard error; none where it is unknown or open."""
     low, high = estimate.interval(0.95)[1:]
-    error = (high - low) / (2 * float(stats.norm.ppf(0.975)))
+    error = (high - low) / (2 * float(special.ndtri(0.975)))
     return error if math.isfinite(error) else 0.0
 
 
@@ -251,5 +251,6 @@ def _left_out(x: Array, y: Array) -> Array:
 
 
 def _centred_ranks(values: Array) -> Array:
-    ranks = stats.rankdata(values, axis=-1)
+    rows = pd.DataFrame(values.reshape(-1, values.shape[-1]))
+    ranks = rows.rank(axis=1).to_numpy().reshape(values.shape)
     return np.asarray(ranks - ranks.mean(axis=-1, keepdims=True))
