@@ -81,7 +81,7 @@ def test_what_the_data_do_not_support_is_refused_with_status_3(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--experiment", "none", "--width", "64"], "--experiment 'none'"),
+        (["--experiment", "none", "--width", "64"], "unknown experiment 'none'"),
         (["--experiment", NAME, "--width", "512", "--arm", "none"], "--arm 'none'"),
         (["--experiment", NAME, "--depth", "6"], "varies the width"),
         (["--experiment", NAME, "--width", "512", "--depth", "6"], "--depth 6 was not run"),

@@ -97,8 +97,8 @@ def predict(options: Namespace) -> None:
     from lrtransfer.transfer.size import AXES
 
     asked = {axis: getattr(options, axis) for axis in AXES}
-    chosen = all_selected(options)
-    _warn_of_changes(chosen, only=options.experiment)
+    chosen = all_selected(options, options.experiment)
+    _warn_of_changes(chosen)
     found = predictions(chosen, options.experiment, options.arm, asked)
     print(predictions_json(found) if options.json else predictions_text(found))
     if not any(answer.prediction for answer in found):
@@ -161,12 +161,11 @@ def export(options: Namespace) -> None:
     print(f"showed {count} of {len(chosen.plan.runs)} runs to {options.to} in {options.out}")
 
 
-def _warn_of_changes(chosen: Selection, only: str | None = None) -> None:
+def _warn_of_changes(chosen: Selection) -> None:
     """Say whose tables are not of the runs that params.yaml asks for now."""
     from lrtransfer.study.workflow.soundness import outdated
 
-    names = [n for n in outdated(chosen.plan, chosen.layout) if only in (None, n)]
-    if names:
+    if names := outdated(chosen.plan, chosen.layout):
         print(
             f"warning: params.yaml or the code asks for other runs of {', '.join(names)} now than "
             "the stored tables hold. `lrtransfer run` makes them anew.",

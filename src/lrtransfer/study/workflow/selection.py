@@ -12,22 +12,17 @@ if TYPE_CHECKING:
 def selected(options: Namespace) -> Selection:
     """Return what params.yaml asks for, or what the flags or the starting process ask instead.
 
-    Raises:
-        ValueError: The experiment that the command is about is not selected.
+    Of that the one experiment alone that the command is about, if it is about one.
     """
-    from lrtransfer.study.plan.messages import unknown
     from lrtransfer.study.workflow.start import override, select
 
     scale = options.scale or override("scale")
-    chosen = select(options.params, scale, options.experiments or override("experiments"))
-    name = getattr(options, "experiment", None)
-    if name is not None and name not in chosen.plan.experiments:
-        raise ValueError(unknown("experiment", name, chosen.plan.experiments))
-    return chosen
+    experiments = options.experiments or override("experiments")
+    return select(options.params, scale, experiments, getattr(options, "experiment", None))
 
 
-def all_selected(options: Namespace) -> Selection:
-    """Return the study with all experiments, whatever params.yaml selects."""
+def all_selected(options: Namespace, only: str | None = None) -> Selection:
+    """Return the study with all experiments, or `only` one, whatever params.yaml selects."""
     from lrtransfer.study.workflow.start import override, select
 
-    return select(options.params, options.scale or override("scale"), "all")
+    return select(options.params, options.scale or override("scale"), "all", only)

@@ -16,8 +16,10 @@ from typing import IO, Any
 
 import yaml
 
+from lrtransfer.study.plan.checks import selected
 from lrtransfer.study.plan.expand import Plan, plan
 from lrtransfer.study.plan.load import load_study
+from lrtransfer.study.plan.messages import unknown
 from lrtransfer.study.plan.yaml_file import StudyError
 from lrtransfer.study.storage.locks import acquire
 from lrtransfer.study.storage.paths import STUDY_LOCK, Layout
@@ -54,16 +56,32 @@ class Selection:
     overrides: dict[str, str]
 
 
-def select(params: Path, scale: str | None = None, experiments: str | None = None) -> Selection:
+def select(
+    params: Path,
+    scale: str | None = None,
+    experiments: str | None = None,
+    only: str | None = None,
+) -> Selection:
     """Return what to do for a params.yaml and the options `--scale` and `--experiments`.
+
+    Args:
+        params: The file.
+        scale: Instead of the file's.
+        experiments: Instead of the file's.
+        only: The one of them to plan; None plans all.
 
     Raises:
         StudyError: The file or an option is faulty, or a data set has no checksum.
+        ValueError: `only` is none of them.
     """
     own = load_study(params)
     other = scale or experiments
     study = load_study(params, scale=scale, experiments=experiments) if other else own
     wanted = {"scale": scale, "experiments": experiments}
+    if only is not None:
+        if only not in selected(study):
+            raise ValueError(unknown("experiment", only, selected(study)))
+        study = study.model_copy(update={"experiments": [only]})
     made = plan(study)
     if open_ended := [dataset for dataset in made.datasets if dataset.spec.sha256 is None]:
         from lrtransfer.study.data.pinned import changed
