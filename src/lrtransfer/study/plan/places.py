@@ -9,6 +9,7 @@ package offers parts as entry points: `[project.entry-points."lrtransfer.models"
 from __future__ import annotations
 
 import ast
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -60,7 +61,13 @@ def sources(folder: str, kind: str, wanted: Callable[[Path], bool]) -> dict[str,
 
 def study() -> Path:
     """Return the study's folder, the present one."""
-    return Path.cwd()
+    return _path(os.getcwd())  # noqa: PTH109
+
+
+@cache
+def _path(text: str) -> Path:
+    """Return a path: a plan asks for the folder thousands of times."""
+    return Path(text)
 
 
 def is_own(file: Path) -> bool:

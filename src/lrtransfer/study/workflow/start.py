@@ -20,7 +20,7 @@ from lrtransfer.study.plan.checks import selected
 from lrtransfer.study.plan.expand import Plan, plan
 from lrtransfer.study.plan.load import load_study
 from lrtransfer.study.plan.messages import unknown
-from lrtransfer.study.plan.yaml_file import StudyError
+from lrtransfer.study.plan.yaml_file import StudyError, read_yaml
 from lrtransfer.study.storage.locks import acquire
 from lrtransfer.study.storage.paths import STUDY_LOCK, Layout
 from lrtransfer.study.storage.starter import announce_starter
@@ -74,9 +74,9 @@ def select(
         StudyError: The file or an option is faulty, or a data set has no checksum.
         ValueError: `only` is none of them.
     """
-    own = load_study(params)
-    other = scale or experiments
-    study = load_study(params, scale=scale, experiments=experiments) if other else own
+    study = load_study(params, scale=scale, experiments=experiments)
+    # The file's own, whose results lie in results/ itself.
+    default = read_yaml(params, merging=False).get("scale") if scale else study.scale
     wanted = {"scale": scale, "experiments": experiments}
     if only is not None:
         if only not in selected(study):
@@ -89,7 +89,7 @@ def select(
         raise StudyError([f"{params}: {changed(dataset)}" for dataset in open_ended])
     return Selection(
         plan=made,
-        layout=Layout.of(scale=study.scale, default_scale=own.scale),
+        layout=Layout.of(scale=study.scale, default_scale=str(default)),
         overrides={name: value for name, value in wanted.items() if value},
     )
 
