@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 
 from lrtransfer.study.figures import style
@@ -29,6 +28,8 @@ def lines(axes: Axes, summary: pd.DataFrame, sizes: list[int], **look: Any) -> N
     """
     if summary.empty:
         return
+    import seaborn as sns  # as in `style`
+
     sns.lineplot(
         data=summary,
         x="x",

@@ -10,7 +10,6 @@ import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -29,6 +28,8 @@ FIGURE_WIDTH = 11.0  # inches; a README shows it at about 1,000 pixels, so 10 pt
 
 def rc() -> Any:
     """Matplotlib settings for `matplotlib.rc_context`."""
+    import seaborn as sns  # takes over a second, and the report needs words and colours alone
+
     return {
         **sns.axes_style("ticks", {"axes.grid": True, "grid.color": "#E6E6E6"}),
         "font.family": "sans-serif",
