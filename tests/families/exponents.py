@@ -24,7 +24,8 @@ from lrtransfer.coordinates.model_check import ModelCheck
 from .nets import FAMILIES, Shape
 from .tables import row_of, rows
 
-WIDTHS, NARROW = (32, 64, 128, 256), (8, 16, 32, 64)  # convolutions are checked at the narrow ones
+# Convolutions are checked at the narrow ones; a bottleneck's inner maps have a fourth of the width.
+WIDTHS, NARROW, WIDE = (32, 64, 128, 256), (8, 16, 32, 64), (128, 256, 512, 1024)
 READOUTS = frozenset(
     {"lm_head", "classifier", "classifier.1", "fc", "readout", "cls.predictions.decoder"}
 )
@@ -61,9 +62,9 @@ def kind(module: str, found: Sequence[str], family: str, shape: Shape, rule: str
     """Return the kind of a module that holds the parameters `found`."""
     own = [row_of(name, rows(family, shape, 1)) for name in found]
     roles, marks = {row.role for row in own}, set().union(*(row.marks for row in own))
-    tied = FAMILIES[family].tied != shape.swapped
+    tied = FAMILIES[family].ties(shape)
     if module == "cls.predictions":
-        return "bias of the readout"
+        return "bias of the readout" if tied else "unused"  # the readout has one of its own
     if module in READOUTS:
         return "tied readout" if tied else "readout"
     if "final" in marks and tied:
@@ -87,10 +88,12 @@ def table(
     steps: int = 10,
 ) -> pd.DataFrame:
     """Return a row for each layer and quantity: its exponent, the predicted ends, the distance."""
-    convolutions = family in {"ResNet", "torchvision"}
+    usual = NARROW if family in {"ResNet", "torchvision"} else WIDTHS
+    if family == "ResNet" and shape.swapped:
+        usual = WIDE
     check = lt.coordinate_check(
         lambda width: FAMILIES[family].make(width, shape),
-        widths=widths or (NARROW if convolutions else WIDTHS),
+        widths=widths or usual,
         rule=rule,
         inputs=FAMILIES[family].inputs(),
         seeds=tuple(seeds),
@@ -105,6 +108,8 @@ def table(
 def _rows(check: ModelCheck, family: str, rule: str, shape: Shape) -> Iterator[dict[str, Any]]:
     for layer in check.layers:
         sort = kind(layer.name, layer.parameters, family, shape, rule)
+        if sort == "unused":
+            continue
         for judged in layer.coordinates:
             quantity = judged.coordinates.quantity
             if quantity not in ("start", "own", "change"):

@@ -42,12 +42,16 @@ class Family(NamedTuple):
     Attributes:
         build: Width and shape -> an untrained network.
         inputs: What it is called with, by keyword.
-        tied: Whether its readout is its embedding by default.
+        tied: Whether its readout is its embedding by default; None where it has no embedding.
     """
 
     build: Callable[[int, Shape], nn.Module]
     inputs: Callable[[], dict[str, Tensor]]
-    tied: bool = False
+    tied: bool | None = None
+
+    def ties(self, shape: Shape) -> bool:
+        """Return whether readout and embedding are one tensor in a network of a shape."""
+        return self.tied is not None and self.tied != shape.swapped
 
     def make(self, width: int, shape: Shape = Shape()) -> nn.Module:  # noqa: B008, immutable
         """Return a network without randomness in its passes."""

@@ -65,7 +65,7 @@ def test_every_tensor_is_what_the_table_says(family: str, shape: Shape) -> None:
     )
     numbers: dict[str, dict[str, Any]] = {n: g for g in groups for n in g["names"]}
     random, table = torch.Generator().manual_seed(5), rows(family, shape, WIDTH)
-    tied = FAMILIES[family].tied != shape.swapped
+    tied = FAMILIES[family].ties(shape)
     logits = (WIDTH / shape.heads) ** -0.5  # 1/d instead of 1/√d
     readout = (WIDTH * GROWTH) ** -0.5  # an embedding of size one as a readout
     for name, parameter in model.named_parameters():
