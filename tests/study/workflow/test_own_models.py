@@ -96,6 +96,11 @@ def test_a_plain_module_passes() -> None:
         ("Linear(width, out_features)", "Linear(width, width)", r"returns \(2, 6\) for inputs"),
         ("flatten(1)", "flatten(0)", r"models/mine.py:11: RuntimeError: "),
         (".relu())", ".relu()),", "returns a tuple for inputs"),
+        (
+            "(self, inputs)",
+            "(self, inputs, more)",
+            r"'more'\). Correct `forward` in models/mine.py",
+        ),
     ],
 )
 def test_wrong_outputs_are_named_with_what_the_data_need(old: str, new: str, told: str) -> None:

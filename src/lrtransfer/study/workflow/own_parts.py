@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lrtransfer.study.data import Arrays
 from lrtransfer.study.data.described import described, sizes
 from lrtransfer.study.plan import catalog
 from lrtransfer.study.plan.expand import Dataset, Plan, Run
 from lrtransfer.study.plan.parts import load
-from lrtransfer.study.plan.places import PACKAGE, imported, shown
+from lrtransfer.study.plan.places import PACKAGE, fault, imported, shown
 from lrtransfer.study.plan.run_config import RunConfig
 from lrtransfer.study.probes import Measurement, Probe
 from lrtransfer.study.training.network import PRECISIONS, blank_network, block_size
@@ -51,7 +51,7 @@ def try_outputs(plan: Plan, config: RunConfig) -> None:
     wanted = (*places, outputs)
     found = torch.randn(wanted, dtype=dtype)
     if own[0]:
-        found = blank_network(config, features, outputs).model(inputs)
+        found = _called(family, blank_network(config, features, outputs).model, inputs)
     if not isinstance(found, Tensor) or found.shape != wanted:
         raise OutputsError(
             f"the model {family!r} returns {_what(found)} for inputs {tuple(inputs.shape)}, but "
@@ -64,6 +64,20 @@ def try_outputs(plan: Plan, config: RunConfig) -> None:
             f"the loss {config.loss!r} returns {_what(loss)}. Return the mean over samples, a "
             f"tensor of shape (), in {shown(catalog.source_file('losses', config.loss))}."
         )
+
+
+def _called(family: str, model: nn.Module, inputs: Tensor) -> Any:
+    """Return a model's outputs; raise `OutputsError` where it takes more than inputs."""
+    try:
+        return model(inputs)
+    except TypeError as error:
+        if fault(error) is not None:  # the line of the file is told
+            raise
+        file = shown(catalog.source_file("models", family))
+        raise OutputsError(
+            f"the model {family!r} cannot be called with its inputs alone ({error}). Correct "
+            f"`forward` in {file}."
+        ) from error
 
 
 def import_own(plan: Plan) -> None:
