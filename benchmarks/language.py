@@ -29,7 +29,7 @@ from lrtransfer.curvature import HessianOperator, critical_sharpness, sharpness
 LAYERS = int(os.environ.get("LANGUAGE_LAYERS", "12"))
 SEQUENCES, TOKENS = 4, 64
 JUDGED = 0.01
-PEER_STEPS = (10, 20, 24)
+PEER_STEPS = (10, 18, 20)
 
 Found = tuple[float, int, Tensor | None]
 """A value, the products or forward passes spent, and the eigenvector."""
