@@ -57,7 +57,7 @@ def test_committed_figures_are_what_the_committed_tables_give(
     committed = sorted((RESULTS / "figures").glob("*/*.png"))
     assert committed
     shutil.rmtree(clone / "results" / "figures")
-    # What is plotted and said is compared; the ink is two thirds of the time.
+    # What is plotted and said is compared; ink is two thirds of drawing.
     ink = Figure.savefig
     with monkeypatch.context() as without:
         without.setattr(Figure, "savefig", lambda figure, *to, **how: ink(Figure(), *to, **how))

@@ -93,6 +93,7 @@ def _tried(run: Run) -> Iterator[tuple[str, str]]:
     """Yield room and name of those parts that are tried where they are the study's own."""
     config = run.config
     yield from (("models", config.model.family), ("losses", config.loss))
+    yield "optim", config.optimizer.name
     yield from (("probes", name) for name in (config.measure.probes if config.measure else ()))
 
 
