@@ -72,6 +72,7 @@ def study(probes: tuple[str, ...] = ("mine",), **changes: Any) -> Plan:
     return plan(parse_study(content))
 
 
+@pytest.mark.slow
 def test_a_probe_of_one_s_own_passes_before_and_in_the_job() -> None:
     write("probes/mine.py", PROBE)
     made = study()
