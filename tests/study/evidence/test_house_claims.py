@@ -12,7 +12,7 @@ import pytest
 from lrtransfer.study.evidence import measure as room
 from lrtransfer.study.evidence import measures as folder
 from lrtransfer.study.evidence.ledger import ledger
-from lrtransfer.study.plan import claims
+from lrtransfer.study.plan import measures as declared
 from lrtransfer.study.plan.claims import parse_claims
 from lrtransfer.study.plan.load import load_study
 from lrtransfer.study.plan.yaml_file import StudyError
@@ -59,7 +59,7 @@ def entry(**options: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PackageCopy]:
-    caches = (claims.measures, room.every_measure)
+    caches = (declared.measures, room.every_measure)
     with package_copy(tmp_path, monkeypatch) as copy:
         copy.append("study/evidence/measures/valley.py", NEW)
         with monkeypatch.context() as patched:

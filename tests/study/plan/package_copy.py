@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lrtransfer.study.plan import catalog, claims, fingerprint, parameterizations, places
+from lrtransfer.study.plan import catalog, fingerprint, measures, parameterizations, places
 
 _CACHES = (
     places.parsed,
@@ -17,8 +17,8 @@ _CACHES = (
     catalog._constant,
     catalog._options_of,
     catalog._top_level,
-    claims.measures,
-    claims._definitions,
+    measures.measures,
+    measures.definitions,
     fingerprint.file_hash,
     fingerprint._code,
     fingerprint._imports,

@@ -15,13 +15,12 @@ from lrtransfer.study.evidence.measure import every_measure
 from lrtransfer.study.plan import catalog
 from lrtransfer.study.plan.claims import (
     FILE,
-    KINDS,
     OURS,
     load_claims,
-    measures,
     parse_claims,
 )
 from lrtransfer.study.plan.load import load_study, parse_study
+from lrtransfer.study.plan.measures import KINDS, measures
 from lrtransfer.study.plan.yaml_file import StudyError, read_yaml
 from tests.tiny import EXPERIMENT, PARAMS, real_params, tiny_params
 

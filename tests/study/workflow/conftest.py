@@ -1,9 +1,13 @@
-"""A finished study, shared through git and DVC."""
+"""A finished study, shared through git and DVC; a folder for parts of one's own."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
+from tests.study.plan.package_copy import forget
 from tests.study.workflow.project import Project
 
 
@@ -20,3 +24,11 @@ def shared(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Proje
     made.commit("study")
     made.run("dvc", "push", "-q")
     return made
+
+
+@pytest.fixture
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Return an empty working folder, whose parts are forgotten after the test."""
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+    forget()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
 from pathlib import Path
 
+from lrtransfer.study.data import described
 from lrtransfer.study.workflow.folder import init
+from tests.study.plan.package_copy import forget
 from tests.study.workflow.project import ROOT, Project
 
 
@@ -43,3 +46,12 @@ class OwnStudy(Project):
         self.run("dvc", "repro", "-q")
         self.commit("study")
         self.run("dvc", "push", "-q")
+
+
+def write(name: str, text: str) -> None:
+    """Write a file of the study in the working folder; what was read before is read anew."""
+    Path(name).parent.mkdir(exist_ok=True)
+    Path(name).write_text(text)
+    forget()
+    sys.modules.pop("study_folder", None)
+    described._READ.clear()

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lrtransfer.cli import main
-from lrtransfer.study.data import described, prepare
+from lrtransfer.study.data import prepare
 from lrtransfer.study.data.pinned import changed
 from lrtransfer.study.data.sources import source
 from lrtransfer.study.plan.expand import Plan, plan
@@ -22,7 +20,7 @@ from lrtransfer.study.plan.yaml_file import StudyError
 from lrtransfer.study.spectra import saved_model
 from lrtransfer.study.workflow.outside_check import _of_width, at_start, check_outside
 from lrtransfer.study.workflow.preflight import check_own_parts, check_runs
-from tests.study.plan.package_copy import forget
+from tests.study.workflow.own_folder import write
 from tests.tiny import tiny_grid, tiny_params
 
 DATA = """import numpy as np
@@ -53,20 +51,9 @@ MODEL = Mine
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.chdir(tmp_path)
+def parts(own_folder: Path) -> None:
     for name, text in (("data/mine.py", DATA), ("models/mine.py", MODEL)):
         write(name, text)
-    yield tmp_path
-    forget()
-
-
-def write(name: str, text: str) -> None:
-    Path(name).parent.mkdir(exist_ok=True)
-    Path(name).write_text(text)
-    forget()
-    sys.modules.pop("study_folder", None)
-    described._READ.clear()
 
 
 def study(**changes: Any) -> Plan:

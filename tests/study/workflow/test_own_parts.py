@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +11,7 @@ from lrtransfer.study.plan.expand import Plan, plan
 from lrtransfer.study.plan.load import parse_study
 from lrtransfer.study.plan.yaml_file import StudyError
 from lrtransfer.study.workflow.preflight import check_own_parts, check_runs
-from tests.study.plan.package_copy import forget
+from tests.study.workflow.own_folder import write
 from tests.tiny import EXPERIMENT, tiny_grid, tiny_params
 
 PROBE = """from lrtransfer.study.probes.memory import Stateless
@@ -49,18 +46,7 @@ def mine(estimates, *, arm: Arm):
 """
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.chdir(tmp_path)
-    yield tmp_path
-    forget()
-
-
-def write(name: str, text: str) -> None:
-    Path(name).parent.mkdir(exist_ok=True)
-    Path(name).write_text(text)
-    forget()
-    sys.modules.pop("study_folder", None)
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 def study(probes: tuple[str, ...] = ("mine",), **changes: Any) -> Plan:

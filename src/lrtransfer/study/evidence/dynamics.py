@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from lrtransfer.study.evidence.estimates import Of, Row
-from lrtransfer.study.plan.claims import COURSES
+from lrtransfer.study.plan.measures import COURSES
 from lrtransfer.transfer.estimate import Unit, of_seeds, of_shares
 
 Array = npt.NDArray[np.float64]

@@ -23,7 +23,7 @@ from typing import Any, TypeAlias
 
 from lrtransfer.study.evidence.estimates import Estimates
 from lrtransfer.study.plan.catalog import measure_sources
-from lrtransfer.study.plan.claims import Kind
+from lrtransfer.study.plan.measures import Kind
 from lrtransfer.study.plan.places import imported
 from lrtransfer.transfer.estimate import Estimate
 from lrtransfer.transfer.pairing import difference

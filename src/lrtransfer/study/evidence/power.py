@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
-from lrtransfer.study.plan.claims import Kind
+from lrtransfer.study.plan.measures import Kind
 from lrtransfer.transfer.estimate import LEAST_OBSERVATIONS, Estimate, Part, squared, welch
 from lrtransfer.transfer.rules import Above, Below, Rule, Within, verdict
 
