@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import copy
 import json
 import os
@@ -95,7 +96,9 @@ class Project:
         root.mkdir(parents=True)
         for name in _COPIED:
             shutil.copy2(ROOT / name, root / name)
-        ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
+        # Compiled once, for all processes of all copies: they write none themselves.
+        compileall.compile_dir(ROOT / "src", quiet=1)
+        ignore = shutil.ignore_patterns("*.egg-info")
         for name in ("workflow", "profiles", "experiments", "src"):
             shutil.copytree(ROOT / name, root / name, ignore=ignore)
         project = cls(root)

@@ -1,8 +1,8 @@
-"""A start of torch without its compiler, which a third of a job's start is spent on.
+"""A start of torch without its compiler, on which a third of a job's or a check's start is spent.
 
-The first step of any optimizer of torch imports `torch._dynamo`, and with it sympy, only to tell a
-compiler that may never come to pass over a function. Until somebody asks for more than that, a
-stand-in answers; then the compiler itself takes its place.
+Making any optimizer of torch imports `torch._dynamo`, and with it sympy, only to tell a compiler
+that may never come to pass over a function. Until somebody asks for more than that, a stand-in
+answers; then the compiler itself takes its place.
 """
 
 from __future__ import annotations

@@ -30,6 +30,7 @@ from lrtransfer.study.plan.yaml_file import StudyError
 from lrtransfer.study.training.distributed.replicated_run import check_model, check_settings
 from lrtransfer.study.training.network import blank_network, block_size
 from lrtransfer.study.training.run import check_passes
+from lrtransfer.study.workflow.light_start import leave_out_compiler
 from lrtransfer.study.workflow.own_parts import (
     OutputsError,
     import_own,
@@ -59,6 +60,7 @@ def check_runs(plan: Plan) -> None:
         StudyError: A model, a role, an optimizer, a schedule or a batch does not fit; each line
             names the arm and the remedy, or the file and the line of the study's own that failed.
     """
+    leave_out_compiler()
     import_own(plan)
     attempts = (
         _try_network,
