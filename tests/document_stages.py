@@ -194,6 +194,12 @@ def with_a_schedule(given: Names) -> Names:
     return {"optimizer": torch.optim.AdamW(groups), "CosineAnnealingLR": schedule}
 
 
+def with_a_base(given: Names) -> Names:
+    """The network, and what a tuner may wrap."""
+    names = with_network(given)
+    return names | {"torch": torch, "base": torch.optim.SGD(names["model"].parameters(), lr=1.0)}
+
+
 def with_a_sharded_model(given: Names) -> Names:
     """The network, sharded."""
     names = with_network(given)
@@ -229,5 +235,11 @@ STAGES: dict[str, list[Callable[[Names], Names]]] = {
     "docs/statistics.md": [NOTHING],
     "docs/tuners.md": [with_network, NOTHING],
     "docs/weight-decay.md": [with_optimizers],
-    "docs/wrappers.md": [with_a_process_group, with_gpt2, with_a_schedule, with_a_sharded_model],
+    "docs/wrappers.md": [
+        with_a_process_group,
+        with_gpt2,
+        with_a_schedule,
+        with_a_base,
+        with_a_sharded_model,
+    ],
 }

@@ -112,3 +112,18 @@ def test_empty_or_gradient_free_batches_and_bad_arguments_raise() -> None:
         batch_sharpness(model, lambda f, y: 0 * f.sum(), [TANH.batch])
     with pytest.raises(ValueError, match="tolerance"):
         batch_sharpness(model, loss_fn, [TANH.batch], tolerance=0)
+
+
+def test_mini_batches_draw_masks_of_their_own_and_leave_the_random_state() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.5), nn.Linear(8, 1)).double()
+    batch = torch.randn(6, 4).double(), torch.randn(6, 1).double()
+    before = torch.get_rng_state()
+    found = batch_sharpness(model, squared_loss, [batch] * 200, tolerance=1e-9)
+    assert torch.equal(torch.get_rng_state(), before)
+    again = batch_sharpness(model, squared_loss, [batch] * 200, tolerance=1e-9)
+    assert again == found
+    torch.manual_seed(7)
+    other = batch_sharpness(model, squared_loss, [batch] * 200, tolerance=1e-9)
+    apart = abs(other.value - found.value)
+    assert 0 < apart < 4 * math.hypot(other.standard_error, found.standard_error)

@@ -223,3 +223,32 @@ def test_a_list_is_no_direction_and_a_loss_without_its_batch_is_told() -> None:
         critical_sharpness(model, nn.MSELoss(), batch, [torch.ones(2)])  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="loss_fn takes arguments and there is no batch"):
         sharpness(model, nn.MSELoss())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("offset", [0.0, 1e-3, 1.0])
+def test_at_a_minimum_it_is_not_a_number(dtype: torch.dtype, offset: float) -> None:
+    model = nn.Linear(2, 1, bias=False, dtype=dtype)
+    x = torch.eye(2, dtype=dtype)
+    batch = x, model(x).detach()
+    along = torch.tensor([1.0, 0.0], dtype=dtype)
+    found = critical_sharpness(model, lambda o, t: (o - t).square().sum() + offset, batch, along)
+    assert math.isnan(found.value)
+    assert not found.converged
+
+
+def test_a_guess_that_hits_it_exactly_converges() -> None:
+    model = nn.Linear(1, 1, bias=False).double()
+    nn.init.constant_(model.weight, 1.0)
+    batch = torch.ones(1, 1).double(), torch.zeros(1, 1).double()
+    down = torch.tensor([-1.0]).double()
+    found = critical_sharpness(model, squared_loss, batch, down, guess=2.0)  # L = ½(1 − η)²
+    assert found.converged
+    assert found.value == pytest.approx(1.0, rel=1 / 16)
+
+
+def test_complex_parameters_are_refused() -> None:
+    model = nn.Linear(2, 1, dtype=torch.complex64)
+    batch = torch.ones(1, 2, dtype=torch.complex64), torch.zeros(1)
+    with pytest.raises(ValueError, match="complex64"):
+        critical_sharpness(model, lambda o, _: o.abs().sum(), batch, torch.zeros(3))

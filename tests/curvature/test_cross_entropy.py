@@ -53,6 +53,9 @@ def test_torchs_is_replaced_only_where_it_means_the_same() -> None:
         (F.cross_entropy, {"weight": torch.ones(4, dtype=torch.float64)}, False),
         (F.cross_entropy, {"reduction": "none"}, False),
     ]
+    bytes_of = F.cross_entropy(logits(), (small := TARGETS.clamp(min=0).to(torch.uint8)))
+    with lean_cross_entropy():
+        torch.testing.assert_close(F.cross_entropy(logits(), small), bytes_of)
     for loss_fn, options, replaced in kinds:
         with lean_cross_entropy():
             found = loss_fn(logits(), TARGETS, **options)

@@ -148,3 +148,16 @@ def test_groups_of_several_kinds_and_tuners_are_checked_alike() -> None:
         lt.check_schedule(opt, KEEP["hf polynomial"])
         with pytest.raises(lt.ScheduleError):
             lt.check_schedule(opt, BREAK["cosine"][0])
+
+
+def test_rates_that_a_schedule_has_overwritten_already_are_told() -> None:
+    opt = optimizer()
+    for group in opt.param_groups:
+        group["relative_rate"] = group["lr"] / 1.6
+    lt.check_schedule(opt, KEEP["cosine"])
+    torchs.LambdaLR(opt, lambda step: 0.5)
+    lt.check_schedule(opt, KEEP["cosine"])
+    torchs.OneCycleLR(opt, 1.6, total_steps=T)
+    for make in (KEEP["cosine"], BREAK["one cycle"][0]):
+        with pytest.raises(lt.ScheduleError, match="embedding and hidden are not in the ratio"):
+            lt.check_schedule(opt, make)

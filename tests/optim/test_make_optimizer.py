@@ -183,3 +183,16 @@ def test_rates_may_be_tensors_where_torch_takes_them() -> None:
     rates = [group["lr"] for group in optimizer.param_groups]
     assert all(isinstance(rate, Tensor) for rate in rates)
     assert len({id(rate) for rate in rates}) == len(rates)
+
+
+@pytest.mark.parametrize("said", ["nothing", "muon"])
+def test_a_group_that_is_refused_is_not_kept(said: str) -> None:
+    model = nn.Sequential(nn.Linear(4, 6, bias=False))
+    rows = [{"params": list(model.parameters()), "lr": 0.1, "optimizer": "muon", "factor": "kimi"}]
+    vector = nn.Parameter(torch.ones(3))
+    rows.append({"params": [nn.Parameter(torch.ones(1))], "lr": 0.1, "optimizer": "sgd"})
+    optimizer = lt.make_optimizer(rows)
+    with pytest.raises(ValueError):
+        optimizer.add_param_group({"params": [vector], "lr": 0.1, "optimizer": said})
+    assert len(optimizer.param_groups) == 2
+    optimizer.add_param_group({"params": [vector], "lr": 0.1, "optimizer": "sgd"})

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import pickle
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -140,3 +142,28 @@ def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(pytorch_optimizer, "import_module", missing)
     with pytest.raises(ImportError, match=r'Lion .*pip install "lrtransfer\[optimizers\]"'):
         build([{"params": [nn.Parameter(torch.ones(2, 2))], "lr": 1.0, "optimizer": "lion"}])
+
+
+@pytest.mark.parametrize("kind", ["lion", "adopt", "shampoo", "soap"])
+@pytest.mark.parametrize(
+    "again", [deepcopy, lambda pair: pickle.loads(pickle.dumps(pair))], ids=["deepcopy", "pickle"]
+)
+def test_a_copy_goes_on_as_the_original(kind: str, again: Any) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 6, bias=False), nn.Tanh(), nn.Linear(6, 1, bias=False))
+    groups = [{"params": list(model.parameters()), "lr": 0.1, "optimizer": kind}]
+    pair = model, lt.make_optimizer(groups)
+    descend(*pair)
+    copied = again(pair)
+    assert descend(*copied) == descend(*pair)
+
+
+def descend(model: nn.Module, optimizer: torch.optim.Optimizer) -> list[float]:
+    losses = []
+    for _ in range(3):
+        loss = model(torch.linspace(-1, 1, 8).view(2, 4)).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses

@@ -1,7 +1,8 @@
 """What mini-batch gradients feel of the curvature: batch sharpness, gradient-noise interaction."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,7 +53,8 @@ def batch_sharpness(
     """Measure E_B[g_BᵀH_B g_B / ‖g_B‖²] with g_B and H_B those of a mini-batch B.
 
     The curvature that SGD meets along its own steps: at the edge of stochastic stability it
-    hovers at 2/η while λ_max of the full batch lies below (Andreyev and Beneventano 2024).
+    hovers at 2/η while λ_max of the full batch lies below (Andreyev and Beneventano 2024). Each
+    mini-batch draws its own dropout masks, as in training, from the random state before the call.
     `ratio_of_means` is the variant E[g_BᵀH_B g_B]/E‖g_B‖². With a `scale` D, g becomes D^½g and
     H D^½HD^½.
 
@@ -81,9 +83,11 @@ def batch_sharpness(
         >>> round(batch_sharpness(model, loss_fn, mini_batches((x, y), 1)).value, 6)
         2.0
     """
+    fresh = _draws_of_its_own(model)
 
     def quotient(batch: tuple[Inputs, Any]) -> tuple[float, float]:
-        operator = HessianOperator(model, loss_fn, batch, scale=scale)
+        with fresh():
+            operator = HessianOperator(model, loss_fn, batch, scale=scale)
         gradient = operator.scaled_gradient
         return _curvature(operator, gradient), _square(gradient)
 
@@ -105,7 +109,8 @@ def gradient_noise_interaction(
     It compares the loss's second-order rise under SGD's noisy step with its first-order fall: the
     expected loss rises on the quadratic model iff it exceeds 2/η (Andreyev and Beneventano 2024).
     Without noise it is the directional sharpness of the gradient; noise adds tr(HΣ)/‖g‖², with Σ
-    the gradient's covariance, which diverges near a minimum.
+    the gradient's covariance, which diverges near a minimum. Dropout masks are drawn anew for each
+    mini-batch and once for the full batch.
 
     Costs one mini-batch gradient and one full-batch product for each mini-batch.
 
@@ -132,12 +137,29 @@ def gradient_noise_interaction(
     """
     full = HessianOperator(model, loss_fn, batch, scale=scale)
     square = _square(full.scaled_gradient)
+    fresh = _draws_of_its_own(model)
 
     def quotient(item: tuple[Inputs, Any]) -> tuple[float, float]:
-        noisy = HessianOperator(model, loss_fn, item, scale=scale).scaled_gradient
+        with fresh():
+            noisy = HessianOperator(model, loss_fn, item, scale=scale).scaled_gradient
         return _curvature(full, noisy), square
 
     return _average(quotient, batches, tolerance, max_batches)
+
+
+def _draws_of_its_own(model: nn.Module) -> Callable[[], AbstractContextManager[None]]:
+    """Return contexts of random states that differ; torch's own states stay as they are."""
+    seeds = torch.Generator()
+    seeds.set_state(torch.get_rng_state())
+    devices = {p.device.index for p in model.parameters() if p.device.type == "cuda"}
+
+    @contextmanager
+    def fresh() -> Iterator[None]:
+        with torch.random.fork_rng(devices=sorted(devices)):
+            torch.manual_seed(int(torch.randint(2**63 - 1, (), generator=seeds)))
+            yield
+
+    return fresh
 
 
 def _curvature(operator: HessianOperator, vector: Tensor) -> float:

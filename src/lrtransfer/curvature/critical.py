@@ -27,7 +27,8 @@ class CriticalSharpness:
     """λ_c = 2/η_c, with η_c the smallest step that raises the loss.
 
     Attributes:
-        value: 2/η_c; NaN if no step was found that raises the loss or none that does not.
+        value: 2/η_c; NaN if no step was found that raises the loss, or none that lowers it by more
+            than its rounding.
         low: highest step tried that does not raise the loss (0 if each one did).
         high: lowest step tried that raises it (infinite if none did); η_c lies between.
         loss: mean loss at the start.
@@ -71,7 +72,8 @@ def critical_sharpness(
 
     The bracket is grown by factors of 2 from `guess`, so a bump narrower than that between 0 and
     `guess` is not seen. A step whose loss is NaN or infinite raises the loss. In float32 a loss
-    is known to about 1e-7 of itself: where L(θ+ηu) differs by less, the answer is noise.
+    is known to about 1e-7 of itself: where L(θ+ηu) differs by less, the answer is noise, and where
+    no step tried lowers the loss by more than that, it is NaN.
 
     Args:
         model: any module; measured in the mode it is in.
@@ -111,7 +113,7 @@ def critical_sharpness(
     search = _Bracket(lambda step: loss(step) - start, tolerance, max_forwards - 1, noise)
     search.grow(guess)
     search.shrink()
-    found = search.low > 0 and search.high < math.inf
+    found = search.low > 0 and search.high < math.inf and search.falls()
     return CriticalSharpness(
         value=2 / math.sqrt(search.low * search.high) if found else math.nan,
         low=search.low,
@@ -155,7 +157,7 @@ class _Bracket:
         self._rise, self._tolerance, self._budget = rise, tolerance, budget
         self._noise = noise
         self.calls = 0
-        self.ascent = False
+        self.ascent = self._fell = False
         self.low, self.high = 0.0, math.inf
         self._slope_low = self._slope_high = math.nan  # rise(η)/η, linear in η on a quadratic
 
@@ -187,6 +189,12 @@ class _Bracket:
         self.calls += 1
         return self._rise(first) > _RESOLVED / 4 * self._noise
 
+    def falls(self) -> bool:
+        """Whether a step lowered the loss by more than its rounding: `low` is no accident."""
+        if not self._fell and not self._exhausted:
+            self._note(self.low / 2)
+        return self._fell
+
     def shrink(self) -> None:
         """Close in on the secant's root from both sides; bisect the logarithm where that stalls."""
         if self.low == 0 or self.high == math.inf:
@@ -209,9 +217,14 @@ class _Bracket:
         step = root * (1 + self._tolerance) ** (0.4 * side)
         return step if self.low < step < self.high else middle
 
-    def _try(self, step: float) -> None:
+    def _note(self, step: float) -> float:
         self.calls += 1
         change = self._rise(step)
+        self._fell |= change < -2 * self._noise
+        return change
+
+    def _try(self, step: float) -> None:
+        change = self._note(step)
         if change <= 0:
             self.low, self._slope_low = step, change / step
         else:  # NaN too

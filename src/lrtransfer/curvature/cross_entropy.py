@@ -109,7 +109,8 @@ class _Lean(TorchFunctionMode):
 
 def _alike(**given: Any) -> bool:
     """Whether a call is of class indices for rows of logits, without weights or smoothing."""
-    rows = given["input"].ndim == 2 and given["target"].ndim == 1
+    target = given["target"]
+    rows = given["input"].ndim == 2 and target.ndim == 1 and target.dtype == torch.int64
     plain = given.get("weight") is None and not given.get("label_smoothing")
     today = given.get("size_average") is None and given.get("reduce") is None
     return rows and plain and today and given.get("reduction", "mean") in ("mean", "sum")

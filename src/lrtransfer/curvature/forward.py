@@ -45,9 +45,10 @@ class FrozenForward:
             kernel, and parameters may be of 16 bits (vectors are float32) or sharded.
 
     Raises:
-        ValueError: nothing is trainable, parameters differ in dtype or device, are below
-            float32 or hold no ordinary values, the model is scripted or rescales its weights in
-            the forward pass (`max_norm`), or `scale` or `parameters` do not fit it.
+        ValueError: nothing is trainable, parameters differ in dtype or device, are complex, below
+            float32 or hold no ordinary values, have hooks on their gradients, the model is scripted
+            or rescales its weights in the forward pass (`max_norm`), or `scale` or `parameters` do
+            not fit it.
     """
 
     def __init__(
@@ -176,13 +177,24 @@ def _check_model(model: nn.Module) -> None:
 def _problem(parameter: nn.Parameter) -> str | None:
     if is_lazy(parameter):
         return "is lazy and has no shape yet; run one forward pass first"
-    if parameter.is_meta:
-        return "lies on the meta device and has no values; give it some with to_empty() or a load"
-    if parameter.layout != torch.strided:
-        return f"is {parameter.layout}; curvature needs dense parameters"
-    if parameter.is_inference():
-        return "was made under inference_mode; make the model outside, or deepcopy it there"
-    return None
+    faults = {
+        "lies on the meta device and has no values; give it some with to_empty() or a load": (
+            parameter.is_meta
+        ),
+        f"is {parameter.layout}; curvature needs dense parameters": (
+            parameter.layout != torch.strided
+        ),
+        "was made under inference_mode; make the model outside, or deepcopy it there": (
+            parameter.is_inference()
+        ),
+        f"is {parameter.dtype}; keep its real and imaginary parts as one real tensor": (
+            parameter.requires_grad and parameter.dtype.is_complex
+        ),
+        "has a gradient hook, which would act on curvature too; remove it meanwhile": (
+            parameter.requires_grad and bool(parameter._backward_hooks)
+        ),
+    }
+    return next((fault for fault, found in faults.items() if found), None)
 
 
 def _common_type(

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.autograd.function import BackwardCFunction, once_differentiable
 
 _REENTRANT = "CheckpointFunctionBackward"
+_WEIGHT_NORM = "WeightNormInterfaceBackward0"
 _ERROR = "torch::autograd::Error"  # what a marked function's gradient ends in
 _KINKED = ("Relu", "Hardtanh", "Hardswish", "MaxPool", "Abs", "Threshold", "Prelu", "Clamp")
 _WAYS_OUT = {
@@ -22,10 +23,11 @@ _WRAPPER = _DECORATOR(len).__code__  # the one that every marked function has
 def check_graph(*tensors: Tensor, twice: bool = True) -> None:
     """Raise if the graph behind `tensors` would drop a part of the derivatives without a word.
 
-    Two kinds of node do so when derivatives by given inputs are asked for. Reentrant activation
+    Three kinds of node do so when derivatives by given inputs are asked for. Reentrant activation
     checkpointing hides the parameters inside its segments. What a function marked
     `once_differentiable` returns in its backward pass is a constant to the second one, or ends
-    in an error node that never runs.
+    in an error node that never runs. The second derivative of torch's fused weight norm takes the
+    norms for constants (measured with torch 2.13).
 
     Args:
         tensors: a loss or outputs, or their gradients. A node costs about 1 µs.
@@ -49,6 +51,12 @@ def check_graph(*tensors: Tensor, twice: bool = True) -> None:
                 f"the graph holds {name}, of a function marked once_differentiable: its second "
                 f"derivative is missing; {_OTHER_WAY}, or use method='finite_difference' of "
                 "sharpness"
+            )
+        if twice and name == _WEIGHT_NORM:
+            raise ValueError(
+                "the model has weight_norm, of whose second derivative torch leaves out a part; "
+                "compute v * (g / torch.norm_except_dim(v, 2, dim)) in a parametrization of your "
+                "own, or use method='finite_difference' of sharpness"
             )
         for following, _ in node.next_functions:
             if following is not None and following not in seen:

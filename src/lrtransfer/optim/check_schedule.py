@@ -44,7 +44,8 @@ def check_schedule(
         steps: How often it is stepped; give the length of the training.
 
     Raises:
-        ScheduleError: A ratio changes; the message names the schedule, the step and the group.
+        ScheduleError: A ratio changes, or a schedule has changed one already; the message names the
+            group, the schedule and the step.
 
     Example:
         >>> import torch
@@ -60,6 +61,7 @@ def check_schedule(
     planned = [_planned(group) for group in optimizer.param_groups]
     if not any(planned):
         raise ScheduleError("every group has the rate 0. Give the optimizer its rates first.")
+    _check_planned(optimizer, planned)
     stand_in = _StandIn(optimizer)
     scheduler = make_scheduler(stand_in)
     _check(stand_in, planned, scheduler, 0)
@@ -95,6 +97,21 @@ class _StandIn(torch.optim.Optimizer):
 def _planned(group: Group) -> float:
     rate: Any = group.get("initial_lr", group["lr"])
     return float(rate)
+
+
+def _check_planned(optimizer: torch.optim.Optimizer, planned: list[float]) -> None:
+    """Hold the rates of groups that have a schedule already against their relative rates."""
+    rates = [
+        (rate / group["relative_rate"], label(group, f"group {index}"))
+        for index, (group, rate) in enumerate(zip(optimizer.param_groups, planned, strict=True))
+        if "initial_lr" in group and group.get("relative_rate") and rate
+    ]
+    (least, low), (most, high) = min(rates, default=(1.0, "")), max(rates, default=(1.0, ""))
+    if most - least > _TOLERANCE * most:
+        raise ScheduleError(
+            f"the rates of {low} and {high} are not in the ratio that they were planned with: a "
+            "schedule that the optimizer has already overwrote them. Make the optimizer anew."
+        )
 
 
 def _like(old: float | Tensor, rate: float) -> float | Tensor:

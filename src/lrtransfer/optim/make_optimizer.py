@@ -94,7 +94,7 @@ def build(groups: Iterable[Mapping[str, Any]], **options: Any) -> torch.optim.Op
     if unknown:
         raise ValueError(f"option {unknown[0]!r} is taken by none of {', '.join(kinds)}.")
     makers = {kind: make for kind, (make, _) in made.items()}
-    single = makers[kinds[0]] if len(kinds) == 1 else None
+    single = makers[kinds[0]] if len(kinds) == 1 and kinds[0] in _OWN else None
     return single(own) if single else GroupedOptimizer(own, makers)
 
 
@@ -136,22 +136,30 @@ class GroupedOptimizer(torch.optim.Optimizer):
 
     def add_param_group(self, param_group: Group) -> None:
         """Add a group of a kind that is there already."""
+        kind = _kind(param_group)
+        if self.parts and kind not in self.parts:
+            raise ValueError(
+                f"a group's optimizer is {kind!r}. Add one of {', '.join(self.parts)}, or make the "
+                "optimizer anew."
+            )
         super().add_param_group(param_group)
         if self.parts:
-            part = self.parts.get(_kind(param_group))
-            if part is None:
+            try:
+                self.parts[kind].add_param_group(param_group)
+            except BaseException:
                 self.param_groups.pop()
-                raise ValueError(
-                    f"a group's optimizer is {param_group['optimizer']!r}. Add one of "
-                    f"{', '.join(self.parts)}, or make the optimizer anew."
-                )
-            part.add_param_group(param_group)
+                raise
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_makers": self._makers, "parts": self.parts}
+        # Those of the package have attributes that torch does not copy: they are made anew.
+        parts = {kind: part for kind, part in self.parts.items() if kind in _OWN}
+        return {**super().__getstate__(), "_makers": self._makers, "parts": parts}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
+        for kind in dict.fromkeys(_kind(group) for group in self.param_groups):
+            if kind not in self.parts:
+                self.parts[kind] = self._makers[kind](self._of(kind))
         self._share()
 
     def _share(self) -> None:

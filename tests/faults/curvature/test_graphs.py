@@ -8,8 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.nn.utils.parametrizations import weight_norm
+from torch.nn.utils.parametrize import register_parametrization
 from torch.utils.checkpoint import checkpoint
 
+import lrtransfer as lt
 from lrtransfer.curvature import (
     GaussNewtonOperator,
     HessianOperator,
@@ -125,3 +128,47 @@ def test_a_graph_deeper_than_the_recursion_limit_is_walked() -> None:
     for _ in range(20_000):
         y = y + 1
     check_graph(y, x.detach())
+
+
+class NormedWeight(nn.Module):
+    """What torch's weight norm does, of operations that have all their derivatives."""
+
+    def forward(self, g: Tensor, v: Tensor) -> Tensor:
+        return v * (g / torch.norm_except_dim(v, 2, 0))
+
+    def right_inverse(self, weight: Tensor) -> tuple[Tensor, Tensor]:
+        return torch.norm_except_dim(weight, 2, 0), weight
+
+
+def test_weight_norm_is_refused_by_name_and_its_remedy_is_right() -> None:
+    torch.manual_seed(1)
+    nets = [nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 3)).double() for _ in range(2)]
+    nets[1].load_state_dict(nets[0].state_dict())
+    weight_norm(nets[0][0])
+    register_parametrization(nets[1][0], "weight", NormedWeight())
+    with pytest.raises(ValueError, match="weight_norm"):
+        HessianOperator(nets[0], F.cross_entropy, BATCH)
+    with pytest.raises(ValueError, match="weight_norm"):
+        lt.CDAT(torch.optim.SGD(nets[0].parameters(), lr=1.0)).step(
+            lambda: F.cross_entropy(nets[0](BATCH[0]), BATCH[1])
+        )
+    loss_fn = F.cross_entropy
+    by_differences = sharpness(nets[0], loss_fn, BATCH, method="finite_difference").value
+    remedied = sharpness(nets[1], loss_fn, BATCH, tolerance=1e-6).value
+    assert remedied == pytest.approx(by_differences, rel=1e-4)
+
+
+@pytest.mark.parametrize("method", ["exact", "finite_difference"])
+def test_a_hook_on_a_gradient_and_complex_weights_are_refused(method: Any) -> None:
+    hooked = nn.Linear(4, 3).double()
+    handle = hooked.weight.register_hook(lambda gradient: gradient / 2)
+    with pytest.raises(ValueError, match="'weight' has a gradient hook"):
+        sharpness(hooked, F.cross_entropy, BATCH, method=method)
+    with pytest.raises(ValueError, match="gradient hook"):
+        lt.CDAT(torch.optim.SGD(hooked.parameters(), lr=1.0))
+    handle.remove()
+    sharpness(hooked, F.cross_entropy, BATCH, method=method)
+    complex_ones = nn.Linear(2, 1, dtype=torch.complex128)
+    batch = torch.ones(3, 2, dtype=torch.complex128), torch.zeros(3)
+    with pytest.raises(ValueError, match="one real tensor"):
+        sharpness(complex_ones, lambda o, _: o.abs().square().mean(), batch, method=method)

@@ -6,9 +6,10 @@ from typing import get_args
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from lrtransfer.optim.tuners.cdat import CDAT
+from lrtransfer.optim.tuners.forward_over_forward import Task, second_derivative
 from lrtransfer.optim.tuners.line import Curvature
 from tests.curvature.cases import CASES, AttentionBlock, Case, dense_hessian
 
@@ -162,3 +163,18 @@ def test_fused_attention_has_the_explicit_one_s_curvature(method: str) -> None:
         tuner.step(model=model, loss_fn=nn.functional.cross_entropy, batch=data)
         found.append(tuner.directional_sharpness)
     assert found[1] == pytest.approx(found[0], rel=1e-4)
+
+
+def test_nested_forward_mode_refuses_what_it_gets_wrong() -> None:
+    class Solved(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.w = nn.Parameter(torch.tensor([[2.0, 0.3], [0.1, 1.5]]).double())
+
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.linalg.solve(self.w, x)
+
+    model, x = Solved(), torch.tensor([[1.0], [2.0]]).double()
+    task = Task(model, nn.MSELoss(), (x, torch.zeros(2, 1).double()))
+    with pytest.raises(ValueError, match="linalg_solve are wrong"):
+        second_derivative(task, [model.w], [torch.ones(2, 2).double()])

@@ -201,13 +201,14 @@ def test_a_group_added_later_is_tuned_too() -> None:
     torch.testing.assert_close(model[2].weight.detach(), moved)
 
 
-def test_gradients_are_left_in_grad_and_clipping_changes_the_direction_alone() -> None:
+@pytest.mark.parametrize("by", ["groups", "model"])
+def test_gradients_are_left_in_grad_and_clipping_changes_the_direction_alone(by: str) -> None:
     problem = Quadratic([1.0, 4.0, 9.0])
     base = sgd(problem.parameters)
     g, w = problem.gradient(), problem.point
 
     def clip(optimizer: Any, args: Any, kwargs: Any) -> None:
-        for group in optimizer.param_groups:
+        for group in optimizer.param_groups if by == "groups" else [{"params": problem.parameters}]:
             nn.utils.clip_grad_value_(group["params"], 0.1)
 
     base.register_step_pre_hook(clip)

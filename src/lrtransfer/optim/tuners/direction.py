@@ -53,8 +53,8 @@ def check_base(base: torch.optim.Optimizer) -> None:
     Raises:
         TypeError: `base` is no optimizer of torch.
         ValueError: `base` searches by itself, takes sparse gradients, maximizes, is differentiable,
-            decays weights in an unknown way, or holds parameters below float32, complex, or none
-            that is trained.
+            decays weights in an unknown way, or holds parameters below float32, complex, with
+            hooks on their gradients, or none that is trained.
     """
     if not isinstance(base, torch.optim.Optimizer):
         raise TypeError(f"base is {type(base).__name__}; give a torch.optim.Optimizer")
@@ -85,6 +85,11 @@ def check_base(base: torch.optim.Optimizer) -> None:
                 raise ValueError(
                     f"base holds {parameter.dtype} parameters; a tuner needs float32 or float64. "
                     "Keep such weights and use autocast for speed"
+                )
+            if parameter._backward_hooks:
+                raise ValueError(
+                    "a parameter of base has a gradient hook, which would act on the curvature "
+                    "too; change the gradient in a step pre-hook on base instead"
                 )
     if not any(p.requires_grad for group in base.param_groups for p in group["params"]):
         raise ValueError("base has no parameter with requires_grad; nothing can be tuned")
@@ -120,8 +125,10 @@ def direction(
     stand_ins = [
         torch.zeros_like(start) if from_zero else nn.Parameter(start.clone()) for start in starts
     ]
-    for stand_in, slope in zip(stand_ins, gradient, strict=True):
-        stand_in.grad = slope.clone()  # a hook on the base may clip it in place
+    held = [m.parameter.grad for m in members]  # as the caller left them
+    for m, stand_in, slope in zip(members, stand_ins, gradient, strict=True):
+        # A hook on the base may clip it in place, by the groups' tensors or by the model's.
+        m.parameter.grad = stand_in.grad = slope.clone()
     places = {id(m.parameter): index for index, m in enumerate(members)}
     saved = [dict(group) for group in base.param_groups]
     for m, stand_in in zip(members, stand_ins, strict=True):
@@ -145,6 +152,8 @@ def direction(
         for m, stand_in in zip(members, stand_ins, strict=True):
             if stand_in in base.state:
                 base.state[m.parameter] = base.state.pop(stand_in)
+        for m, own in zip(members, held, strict=True):
+            m.parameter.grad = own
     if from_zero:
         return [stand_in.detach() for stand_in in stand_ins]
     return [stand_in.detach() - start for stand_in, start in zip(stand_ins, starts, strict=True)]

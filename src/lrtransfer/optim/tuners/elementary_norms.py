@@ -1,10 +1,11 @@
-"""Normalisation layers from elementary operations, for nested forward-mode derivatives."""
+"""What nested forward-mode derivatives get wrong: done by elementary operations, or refused."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.nn.functional import batch_norm, instance_norm, layer_norm
 from torch.overrides import TorchFunctionMode
@@ -14,12 +15,18 @@ class ElementaryNorms(TorchFunctionMode):
     """Within it, normalisation layers are computed by elementary operations; buffers stay.
 
     Nesting the forward derivatives of torch's fused kernels is silently wrong: measured with
-    torch 2.13 on LayerNorm and on BatchNorm in train mode.
+    torch 2.13 on LayerNorm and on BatchNorm in train mode, and on some functions of matrices,
+    which raise ValueError here.
     """
 
     def __torch_function__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
+        if func in _WRONG:
+            raise ValueError(
+                f"torch's nested forward derivatives of {func.__name__} are wrong; use "
+                "curvature='double_backward' or 'finite_difference'"
+            )
         own = _ELEMENTARY.get(func, func)
         return own(*args, **(kwargs or {}))
 
@@ -84,3 +91,13 @@ _ELEMENTARY: dict[Any, Callable[..., Tensor]] = {
     batch_norm: _batch_norm,
     instance_norm: _instance_norm,
 }
+
+_WRONG = frozenset(
+    getattr(room, name)
+    for room, names in {
+        torch.linalg: "solve solve_ex tensorsolve det slogdet householder_product",
+        torch: "det slogdet logdet orgqr cholesky_inverse",
+        torch.Tensor: "det slogdet logdet orgqr cholesky_inverse",
+    }.items()
+    for name in names.split()
+)

@@ -36,7 +36,8 @@ class Tuner(torch.optim.Optimizer, ABC):
 
     Gradients are those that the tuner takes of the returned loss; after a step they are in
     `grad`. Frozen parameters and those that the loss does not reach stay. To clip, register a
-    step pre-hook on the base: it changes u, not the measured gradient.
+    step pre-hook on the base, over the model's parameters or the groups': it changes u, not the
+    measured gradient.
 
     A step is whole or did not happen: after an error or Ctrl-C at any moment of it parameters,
     buffers, `grad`, the base's and the tuner's state, and torch's random state are as before.
