@@ -136,6 +136,13 @@ def test_a_run_that_trained_needs_a_positive_effective_rate() -> None:
         judge(table, **{**COLUMNS, "effective": "lr"})
 
 
+def test_an_effective_rate_that_does_not_vary_tells_no_optimum() -> None:
+    with pytest.raises(
+        JudgeError, match=r"'own': at width 64 .* within 0 octaves.*leave the column"
+    ):
+        judge(bent().assign(own=0.1), **COLUMNS)
+
+
 def test_one_size_is_not_held_out() -> None:
     table = bent()
     held = judge(table[table.width == 64], **COLUMNS).held_out

@@ -174,6 +174,10 @@ def test_axes_that_vary_together_are_named() -> None:
     assert np.isfinite(drift["falls", "width"])
     assert np.isnan(drift["falls", "depth"])
     assert "depth varies only together with other sizes" in str(found)
+    on_line, off_line = (found.predict(width=1024, depth=d).iloc[0] for d in (32, 8))
+    assert on_line.refused == "" and on_line.rate == pytest.approx(2**-5, rel=0.1)
+    assert np.isnan(off_line.rate)
+    assert "depth was swept only together with width: give depth 32 with" in off_line.refused
 
 
 def test_the_reference_may_be_another_size_and_must_be_there() -> None:

@@ -26,7 +26,7 @@ def table(tmp_path: Path) -> str:
 def test_it_prints_the_text_with_predictions(
     table: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    flags = [*FLAGS, "--predict", "width=1024,1048576", "--reference", "width=128"]
+    flags = [*FLAGS, "--predict", "width=1024", "width=1048576", "--reference", "width=128"]
     assert main(["judge", table, *flags]) == 0
     printed = " ".join(capsys.readouterr().out.split())
     assert "$two$: - The best rate falls with width" in printed
@@ -56,6 +56,8 @@ def test_it_writes_tables_a_figure_and_a_page_that_needs_nothing_else(
         ([*FLAGS, "--loss", "los"], "no column 'los' (did you mean 'loss'?). It has: "),
         ([*FLAGS, "--predict", "width"], "--predict width: give it as AXIS=SIZE"),
         ([*FLAGS, "--predict", "depth=3"], "predict: 'depth' is no size of this table"),
+        ([*FLAGS, "--predict", "1024"], "--predict 1024: give it as AXIS=SIZE"),
+        ([*FLAGS, "--reference", "width=128,256"], "--reference width: it is one size"),
         ([*FLAGS, "--figure", "f.nothing"], "f.nothing cannot be drawn"),
         ([*FLAGS, "--tables", "/dev/null/x"], "cannot write"),
     ],

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import lrtransfer as lt
 from lrtransfer.transfer.judge import Judgement, judge
 from lrtransfer.transfer.roles import JudgeError
+from lrtransfer.transfer.table import _merged
 
 from .tables import sweep_table
 
@@ -138,6 +139,33 @@ def test_numbers_may_be_written_as_text_and_rates_with_rounding() -> None:
     pd.testing.assert_frame_equal(judge(text, **COLUMNS).optima, expected)
     rounded = TABLE.assign(lr=TABLE.lr * (1 + 1e-12 * (TABLE.index % 3)))
     assert np.allclose(judge(rounded, **COLUMNS).optima.rate, expected.rate, rtol=1e-9)
+
+
+@pytest.mark.parametrize("rounding", [3e-8, 1e-4])
+def test_rates_of_one_seed_logged_with_fewer_digits_are_the_same_rates(rounding: float) -> None:
+    expected = judge(TABLE, **COLUMNS)
+    rounded = TABLE.assign(lr=TABLE.lr * (1 + rounding * (TABLE.seed == 1)))
+    found = judge(rounded, **COLUMNS)
+    limits = ["value", "ci_low", "ci_high"]
+    np.testing.assert_allclose(found.drift[limits], expected.drift[limits], atol=1e-3)
+    assert "6 rates are within 0.07 % of another" in " ".join(str(found).split())
+
+
+def test_rates_drawn_at_random_are_not_taken_together() -> None:
+    rng = np.random.default_rng(0)
+    drawn = TABLE.assign(lr=np.exp2(rng.uniform(-8, 1, len(TABLE))))
+    merged = _merged(np.log2(np.sort(drawn.lr)), np.positive, 0.5)
+    assert np.ptp(np.log2(np.sort(drawn.lr)) - merged) <= 0.5
+
+
+def test_rows_with_a_cell_more_than_the_header_are_refused_but_r_s_labels(tmp_path: Path) -> None:
+    header, *rows = TABLE.to_csv(index=False).splitlines()
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join([header, *(row + "," for row in rows)]))
+    with pytest.raises(JudgeError, match="more cells than its header: take the separator off"):
+        judge(path, **COLUMNS)
+    path.write_text("\n".join([header, *(f'"{i}",{row}' for i, row in enumerate(rows, 1))]))
+    pd.testing.assert_frame_equal(judge(path, **COLUMNS).optima, judge(TABLE, **COLUMNS).optima)
 
 
 def test_files_of_every_kind_say_the_same(tmp_path: Path) -> None:

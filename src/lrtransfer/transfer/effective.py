@@ -13,11 +13,31 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from lrtransfer.transfer.roles import JudgeError
 from lrtransfer.transfer.sweeps import Sweep
 from lrtransfer.transfer.table_sweeps import Codes, Swept
 
 Array = npt.NDArray[np.float64]
 Order = npt.NDArray[np.intp]
+
+#: Octaves that the effective rates of a sweep span at least.
+_LEAST_SPAN = 0.1
+
+
+def check_spans(swept: Swept, column: str) -> None:
+    """Refuse effective rates that hardly vary with the rate: no best one can be told among them.
+
+    Raises:
+        JudgeError: those of a sweep do.
+    """
+    for sweep, effective in zip(swept.sweeps, swept.effective, strict=True):
+        known = effective[np.isfinite(effective)]
+        if len(known) > 1 and np.ptp(known) < _LEAST_SPAN:
+            where = ", ".join(f"{axis} {size:g}" for axis, size in sweep.sizes.items())
+            raise JudgeError(
+                f"column {column!r}: at {where} the effective rates of all rates lie within "
+                f"{np.ptp(known):.2g} octaves, which tells no best one: leave the column out"
+            )
 
 
 def over_effective_rate(swept: Swept) -> tuple[Swept, list[Order]]:

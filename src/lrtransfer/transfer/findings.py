@@ -16,7 +16,13 @@ from lrtransfer.transfer.estimate import Estimate
 from lrtransfer.transfer.held_out import covers
 from lrtransfer.transfer.laws import Law, fits
 from lrtransfer.transfer.optimum import Optimum, of_law
-from lrtransfer.transfer.predict import PredictionRefused, check_reach, known_law, predicted
+from lrtransfer.transfer.predict import (
+    PredictionRefused,
+    check_line,
+    check_reach,
+    known_law,
+    predicted,
+)
 from lrtransfer.transfer.regret import Regret, regrets
 from lrtransfer.transfer.roles import JudgeError, Roles
 from lrtransfer.transfer.rules import Above
@@ -237,6 +243,7 @@ class Findings:
             law = self._answering[arm]
             if isinstance(law, PredictionRefused):
                 raise law
+            check_line(law, at)
             found = law.at(at)
         except PredictionRefused as reason:
             refused = str(reason)

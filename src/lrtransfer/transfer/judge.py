@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lrtransfer.transfer.effective import check_spans
 from lrtransfer.transfer.findings import Findings
 from lrtransfer.transfer.judgement_text import text
 from lrtransfer.transfer.roles import JudgeError, Names, Roles, Status
@@ -103,6 +104,8 @@ def judge(
     runs = runs_of(frame, roles)
     with np.errstate(all="ignore"):
         found = swept(runs, roles)
+        if effective is not None:
+            check_spans(found, effective)
         known = _reference(reference, found.sweeps, roles) if reference else None
         values = [[tuple(chosen(runs, at)) for at in setting] for setting in found.settings]
         return Judgement(roles, found, values, float(confidence), known)

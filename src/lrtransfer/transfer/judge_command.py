@@ -17,10 +17,11 @@ def judge(options: argparse.Namespace) -> None:
     Raises:
         JudgeError: a flag or the table is not as it should be, or a file cannot be written.
     """
-    found = judged(
-        options,
-        reference={a: values[0] for a, values in _sizes(options.reference, "reference").items()},
-    )
+    reference = _sizes(options.reference, "reference")
+    for axis, sizes in reference.items():
+        if len(sizes) > 1:
+            raise JudgeError(f"--reference {axis}: it is one size; give {axis}={sizes[0]:g}")
+    found = judged(options, reference={axis: sizes[0] for axis, sizes in reference.items()})
     asked = _sizes(options.predict, "predict")
     predictions = found.predict(**asked) if asked else None
     print(text(found, predictions))
@@ -66,11 +67,13 @@ def _status(given: str | None) -> Status | None:
 
 
 def _sizes(given: list[str], flag: str) -> dict[str, list[float]]:
-    found = {}
+    found: dict[str, list[float]] = {}
     for pair in given:
         axis, _, numbers = pair.rpartition("=")
         try:
-            found[axis] = [float(number) for number in numbers.split(",")]
+            if not axis:
+                raise ValueError
+            found.setdefault(axis, []).extend(float(number) for number in numbers.split(","))
         except ValueError:
             raise JudgeError(f"--{flag} {pair}: give it as AXIS=SIZE, width=4096 say") from None
     return found

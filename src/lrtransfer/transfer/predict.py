@@ -28,6 +28,9 @@ Array = npt.NDArray[np.float64]
 
 MINIMAL_SIZES = 3
 
+#: Octaves by which a size may miss the line on which it was swept together with others.
+_ON_LINE = 0.05
+
 #: Quantiles of the predicted optimum over which an expected regret is averaged.
 _POINTS = (np.arange(100) + 0.5) / 100
 
@@ -137,12 +140,13 @@ def predicted(group: Sequence[Sweep], sizes: Mapping[str, float]) -> tuple[Law, 
 
     Raises:
         PredictionRefused: as `known_law`; fewer than three sizes, or a size beyond the reach along
-            an axis.
+            an axis, or off the line on which the sizes of several axes vary together.
     """
     axes = list(group[0].sizes)
     for axis in axes:
         check_reach(axis, [s.sizes[axis] for s in group], sizes[axis], alone=len(axes) == 1)
     law = known_law(group)
+    check_line(law, sizes)
     return law, law.at(sizes)
 
 
@@ -223,6 +227,28 @@ def check_reach(axis: str, swept: Sequence[float], size: float, *, alone: bool =
         f"{sizes[-1]:g}, which support {limit:.1f} ({rule}), that is {math.ceil(lowest)} to "
         f"{math.floor(highest)}; {needed}"
     )
+
+
+def check_line(law: Law, sizes: Mapping[str, float]) -> None:
+    """Refuse sizes at which an axis is not what the law's own axes make it in every sweep.
+
+    Raises:
+        PredictionRefused: the axis was swept only together with the others, so that its own part
+            of the law is not known; the message names its size on their line.
+    """
+    rows = [[1.0, *(math.log2(s.sizes[a]) for a in law.axes)] for s in law.vertices.sweeps]
+    at = np.array([1.0, *(math.log2(sizes[a]) for a in law.axes)])
+    for axis in law.vertices.sweeps[0].sizes:
+        if axis in law.axes:
+            continue
+        found = np.log2([s.sizes[axis] for s in law.vertices.sweeps])
+        on_line = float(at @ np.linalg.lstsq(np.array(rows), found, rcond=None)[0])
+        if abs(math.log2(sizes[axis]) - on_line) > _ON_LINE:
+            beside = " and ".join(f"{a} {sizes[a]:g}" for a in law.axes)
+            raise PredictionRefused(
+                f"{axis} was swept only together with {', '.join(law.axes)}: give {axis} "
+                f"{2**on_line:.4g} with {beside}, or sweep {axis} by itself"
+            )
 
 
 def excess_loss(

@@ -25,8 +25,11 @@ Mask = npt.NDArray[np.bool_]
 #: inverse.
 _LARGEST = 1e100
 
-#: Rates and sizes that differ by fewer octaves are the same, written differently.
+#: Sizes that differ by fewer octaves are the same, written differently.
 _ROUNDING = 1e-9
+
+#: Rates likewise: logged in float32 or printed with four digits they are still one rate.
+_RATE_ROUNDING = 1e-3
 
 #: More arms than this are no settings that one compares.
 _MOST_ARMS = 200
@@ -76,12 +79,20 @@ def read(path: str | Path) -> pd.DataFrame:
         if file.suffix.lower() in (".parquet", ".pq"):
             return pd.read_parquet(file)
         separator = "\t" if ".tsv" in file.suffixes else ","
-        return pd.read_csv(file, sep=separator, low_memory=False)
+        found = pd.read_csv(file, sep=separator, low_memory=False)
     except FileNotFoundError:
         raise JudgeError(f"{file} is not there: give a csv or Parquet file") from None
     except (OSError, ValueError, UnicodeError) as error:
         reason = " ".join(str(error).split())
         raise JudgeError(f"{file} is no csv or Parquet file that can be read: {reason}") from error
+    # Of rows with a cell more than the header pandas takes the first for a label, as R writes it.
+    labels = not isinstance(found.index, pd.RangeIndex)
+    if labels and (not found.index.is_unique or found.iloc[:, -1].isna().all()):
+        raise JudgeError(
+            f"{file}: its rows have more cells than its header: take the separator off the end of "
+            "each row, or name the first column"
+        )
+    return found
 
 
 def runs_of(table: object, roles: Roles) -> Runs:
@@ -115,11 +126,15 @@ def runs_of(table: object, roles: Roles) -> Runs:
             "no run is left to judge"
         )
     for axis in range(size.shape[1]):
-        size[:, axis] = _merged(size[:, axis], np.log2)
+        size[:, axis] = _merged(size[:, axis], np.log2, _ROUNDING)
+    exact = _merged(log2_rate, np.positive, _ROUNDING)
+    log2_rate = _merged(log2_rate, np.positive, _RATE_ROUNDING)
+    if rounded := len(np.unique(exact)) - len(np.unique(log2_rate)):
+        notes.append(f"{rounded:,} rates are within 0.07 % of another: taken as that one, rounded")
     return Runs(
         rows[kept],
         size[kept],
-        _merged(log2_rate, np.positive)[kept],
+        log2_rate[kept],
         loss[kept],
         diverged[kept],
         effective[kept],
@@ -331,10 +346,16 @@ def _codes(frame: pd.DataFrame, name: str) -> tuple[npt.NDArray[np.int64], list[
     return np.array([code[t] for t in texts], dtype=np.int64), [values[text] for text in ordered]
 
 
-def _merged(values: Array, octaves: Callable[[Array], Array]) -> Array:
-    """Return values where those that differ by rounding are equal: a run of them, its least."""
+def _merged(values: Array, octaves: Callable[[Array], Array], within: float) -> Array:
+    """Return values where those that differ by rounding are equal: a run of them, its least.
+
+    Of a run that is longer than rounding makes it, as of rates drawn at random, only what lies
+    `within` its least is one with it.
+    """
     distinct, places = np.unique(values, return_inverse=True)
-    starts = np.append(True, np.diff(octaves(distinct)) > _ROUNDING)
+    at = octaves(distinct)
+    starts = np.append(True, np.diff(at) > within)
+    starts |= at - at[starts][np.cumsum(starts) - 1] > within
     return np.asarray(distinct[starts][np.cumsum(starts) - 1][places])
 
 
