@@ -38,3 +38,4 @@ onstart:
     cancel_orphans()
     keep_copies(PLAN, LAYOUT)
     watch(TARGETS, SELECTION.overrides, log)
+    wait_for_jobs(workflow)

@@ -8,6 +8,7 @@ from lrtransfer.study.workflow.start import (
     cancel_orphans,
     prepare_environment,
     select,
+    wait_for_jobs,
     watch,
 )
 from lrtransfer.study.workflow.targets import Targets
