@@ -47,8 +47,22 @@ def test_an_unknown_option_is_one_line(capsys: pytest.CaptureFixture[str]) -> No
 def test_a_stage_of_an_unknown_experiment_is_refused(
     stage: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["stage", stage, "nope"]) == 1
-    assert "error: unknown experiment 'nope'. Known: " in capsys.readouterr().err
+    assert main(["stage", stage, "nope"]) == 2
+    assert capsys.readouterr().err.startswith("unknown experiment 'nope'. Known: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["coordcheck", "--model", "nope"], "--model nope: unknown. Give one of convnet, "),
+        (["sharpness"], "sharpness: nothing is named. Give a file, or --model."),
+    ],
+)
+def test_a_wrong_flag_is_refused(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    assert capsys.readouterr().err.startswith(said)
 
 
 def test_it_says_its_version(capsys: pytest.CaptureFixture[str]) -> None:

@@ -79,7 +79,9 @@ def test_a_target_of_numbers_is_a_regression_and_columns_can_be_left_out() -> No
     ("text", "message"),
     [
         ("a,y\n1,2\n", "no column 'animal', but a, y"),
-        ("animal\n", "0 rows"),
+        ("a,animal\n", "0 rows"),
+        ("animal\ncat\ndog\n", "t.csv has no column left as an input"),
+        ("a,animal\n1,cat\n2,\n3,dog\n", r"row 1 of the targets \(from 0\) is empty"),
         (
             "a,animal\n1,cat\n,dog\n2,dog\n3,cat\n",
             r"row 1 of the inputs \(from 0\) holds no number",

@@ -140,6 +140,8 @@ def test_the_claims_are_checked_with_the_study(tmp_path: Path) -> None:
     path.write_text(yaml.safe_dump(tiny_params(), allow_unicode=True), encoding="utf-8")
     study = load_study(path)
     assert load_claims(tmp_path / FILE, study) == []
+    (tmp_path / FILE).write_text("# none yet\n", encoding="utf-8")
+    assert load_claims(tmp_path / FILE, study) == []
     faulty = yaml.safe_dump(content(figure="optima"), allow_unicode=True)
     (tmp_path / FILE).write_text(faulty, encoding="utf-8")
     with pytest.raises(StudyError, match=r"claims\.yaml: paper\.x\.figure: 'optima' is no figure"):

@@ -91,7 +91,7 @@ def test_what_the_data_do_not_support_is_refused_with_status_3(
 def test_a_wrong_question_is_named(
     arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["predict", *arguments]) == 1
+    assert main(["predict", *arguments]) == 2
     assert said in capsys.readouterr().err
 
 

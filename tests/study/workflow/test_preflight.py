@@ -114,6 +114,7 @@ DATASET = numbers
         ({"batch_size": 41}, "batch_size is 41, but there are 40 samples"),
         ({"measure": {"samples": 41}}, "measure.samples is 41, but there are 40"),
         ({"augmentation": "crop_flip"}, r"holds samples of shape \(5,\), no images"),
+        ({"dataset": "measured"}, "targets of 'measured' are numbers. Write loss: squared"),
     ],
 )
 def test_what_data_at_hand_cannot_give_is_reported_before_they_are_prepared(
@@ -124,7 +125,9 @@ def test_what_data_at_hand_cannot_give_is_reported_before_they_are_prepared(
     Path("data/numbers.py").write_text(NUMBERS)
     forget()
     content = tiny_params()
-    content["data"] = {"mine": {"source": "numbers", "sha256": "0" * 64}}
+    Path("data/measured.py").write_text(NUMBERS.replace("np.arange(samples) % 3", "inputs[:, :1]"))
+    sources = {"mine": "numbers", "measured": "measured"}
+    content["data"] = {n: {"source": s, "sha256": "0" * 64} for n, s in sources.items()}
     grid = tiny_grid(content)
     grid["measure"] |= changes.pop("measure", {})
     grid |= {"dataset": "mine", **changes}

@@ -52,8 +52,12 @@ class CsvFile(Downloaded):
                     f"{self.url} has no column {name!r}, but {', '.join(map(str, table))}."
                 )
         inputs = table.drop(columns=[self.target, *left_out])
+        if inputs.shape[1] == 0:
+            raise ValueError(
+                f"{self.url} has no column left as an input. Take one out of left_out."
+            )
         for heading, column in inputs.items():
-            if column.dtype.kind not in "iufb":
+            if len(column) and column.dtype.kind not in "iufb":
                 raise ValueError(
                     f"the column {heading!r} of {self.url} holds text. Write it as numbers, or "
                     "name it in left_out."

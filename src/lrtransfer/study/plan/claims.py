@@ -169,7 +169,9 @@ def load_claims(path: Path, study: Study) -> list[Claim]:
     Raises:
         StudyError: The file is faulty; each line names a field and a remedy.
     """
-    return parse_claims(read_yaml(path), study, source=str(path)) if path.exists() else []
+    if not path.exists():
+        return []
+    return parse_claims(read_yaml(path, empty=True), study, source=str(path))
 
 
 def parse_claims(content: dict[str, Any], study: Study, *, source: str = FILE) -> list[Claim]:

@@ -50,12 +50,13 @@ class _Loader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):  
         return result
 
 
-def read_yaml(path: Path, *, merging: bool = True) -> dict[str, Any]:
+def read_yaml(path: Path, *, merging: bool = True, empty: bool = False) -> dict[str, Any]:
     """Return the mapping in a YAML file.
 
     Args:
         path: The file.
         merging: Whether `<<` may take over the fields of another mapping; YAML 1.2 has no such key.
+        empty: Whether a file that says nothing is an empty mapping.
 
     Raises:
         StudyError: The file is missing, not UTF-8, not YAML, repeats a key, holds no mapping or
@@ -76,8 +77,10 @@ def read_yaml(path: Path, *, merging: bool = True) -> dict[str, Any]:
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
         remedy = "" if problem.endswith(".") else ". Correct the YAML at this line."
         raise StudyError([f"{path}{place}: {problem}{remedy}"]) from None
+    if content is None and empty:
+        return {}
     if not isinstance(content, dict):
-        raise StudyError([f"{path}: holds no mapping. Start from the repository's params.yaml."])
+        raise StudyError([f"{path}: holds no mapping. Write it as `name: value`, a line for each."])
     return content
 
 

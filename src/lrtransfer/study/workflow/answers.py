@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lrtransfer.study.evidence.edge_of_stability import edge_factor
 from lrtransfer.study.plan.run_config import RunConfig
+from lrtransfer.study.plan.yaml_file import StudyError
 from lrtransfer.study.workflow.stages import read_frame
 from lrtransfer.study.workflow.start import Selection
 from lrtransfer.study.workflow.stored import table_settings
@@ -52,7 +53,7 @@ def predictions(
         asked: Axis -> size asked for; the experiment's axis is predicted, the other one picked.
 
     Raises:
-        ValueError: no such arm, or no size on the experiment's axis is asked for.
+        StudyError: no such arm, or no size on the experiment's axis is asked for.
         FileNotFoundError: the experiment has no runs yet.
     """
     runs = read_frame(
@@ -61,18 +62,20 @@ def predictions(
     axis = size_axis(runs)
     size, fixed = asked.get(axis), asked.get(OTHER[axis])
     if size is None:
-        raise ValueError(f"{experiment} varies the {axis}: say which one to predict, --{axis} N")
+        raise StudyError([f"{experiment} varies the {axis}: say which one to predict, --{axis} N"])
     if size < 1:
-        raise ValueError(f"--{axis} must be at least 1, not {size}")
+        raise StudyError([f"--{axis} {size}: it must be at least 1. Give another size."])
     groups = groups_of(list(sweeps(runs)))
     arms = list(dict.fromkeys(group[0].arm for group in groups))
     if arm is not None and arm not in arms:
-        raise ValueError(f"--arm {arm!r} is none of {', '.join(arms)}")
+        raise StudyError([f"--arm {arm!r} is none of {', '.join(arms)}"])
     held = sorted({group[0].fixed for group in groups})
     if fixed is not None and fixed not in held:
-        raise ValueError(
-            f"--{OTHER[axis]} {fixed} was not run: {experiment} holds the {OTHER[axis]} at "
-            f"{', '.join(map(str, held))}, and a law over one axis says nothing of the other"
+        raise StudyError(
+            [
+                f"--{OTHER[axis]} {fixed} was not run: {experiment} holds the {OTHER[axis]} at "
+                f"{', '.join(map(str, held))}, and a law over one axis says nothing of the other"
+            ]
         )
     confidence = chosen.plan.study.fits.confidence
     return [

@@ -80,7 +80,10 @@ def claims(options: Namespace) -> None:
     _warn_of_other_rules(chosen, records)
     if options.against is not None:
         from lrtransfer.study.evidence.replication import compare
+        from lrtransfer.study.plan.yaml_file import StudyError
 
+        if not options.against.is_file():
+            raise StudyError([f"--against {options.against}: no such file. Give a claims.json."])
         found = compare(records, read_claims(options.against))
         print(found.text())
         raise SystemExit(4 if found.reversed else 0)
@@ -292,7 +295,9 @@ def sharpness(options: Namespace) -> None:
     """Print the largest eigenvalues of a saved model's curvature."""
     about, model = None, options.model
     if model is None and options.file is None:
-        raise ValueError("nothing is named. Give a file, or --model.")
+        from lrtransfer.study.plan.yaml_file import StudyError
+
+        raise StudyError(["sharpness: nothing is named. Give a file, or --model."])
     of_study = model is not None and ":" not in model
     if of_study and not options.params.is_file():
         raise ValueError(

@@ -29,6 +29,7 @@ from lrtransfer.study.plan import catalog
 from lrtransfer.study.plan.exponents import Column, ParameterizationSpec
 from lrtransfer.study.plan.parameterizations import family
 from lrtransfer.study.plan.run_config import ModelConfig
+from lrtransfer.study.plan.yaml_file import StudyError
 from lrtransfer.study.storage.atomic import write_text
 from lrtransfer.study.training import streams
 from lrtransfer.study.training.network import build
@@ -149,7 +150,8 @@ def combinations(
     A parameterization without a column for an optimizer's family is left out.
 
     Raises:
-        ValueError: A name is unknown, or no combination is left; the message names it.
+        StudyError: A name is unknown; the message names it.
+        ValueError: No combination is left.
     """
     asked = {
         "model": (models, catalog.families()),
@@ -159,7 +161,7 @@ def combinations(
     for kind, (names, known) in asked.items():
         for name in names:
             if name not in known:
-                raise ValueError(f"{kind} is {name!r}. Give one of {', '.join(known)}.")
+                raise StudyError([f"--{kind} {name}: unknown. Give one of {', '.join(known)}."])
     found = [
         Combination(model, parameterization, optimizer)
         for model in models or catalog.families()

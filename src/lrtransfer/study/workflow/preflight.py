@@ -63,6 +63,7 @@ def check_runs(plan: Plan) -> None:
     leave_out_compiler()
     import_own(plan)
     attempts = (
+        _try_loss,
         _try_network,
         try_outputs,
         _try_optimizer,
@@ -152,6 +153,15 @@ def _no_more_tensors_than(most: int) -> Iterator[None]:
         yield
     finally:
         handle.remove()
+
+
+def _try_loss(plan: Plan, config: RunConfig) -> None:
+    data = plan.data_of(config)
+    if config.loss == "cross_entropy" and is_known(data) and not described(data).classes:
+        raise ValueError(
+            f"cross_entropy is of classes, and the targets of {data.name!r} are numbers. Write "
+            "loss: squared."
+        )
 
 
 def _try_optimizer(plan: Plan, config: RunConfig) -> None:

@@ -255,7 +255,7 @@ class Targets:
             ],
             "ledger": lambda: [
                 study.fits.confidence,
-                fingerprint.digest(read_yaml(claims)) if (claims := Path(FILE)).is_file() else "",
+                fingerprint.digest(_claims()),
                 _code(
                     "stages.py",
                     "study/evidence/ledger.py",
@@ -368,3 +368,9 @@ def _files_in(room: str, pattern: str = "*.py") -> list[Path]:
 def _pages() -> list[Path]:
     """Return the report's template and script."""
     return [*_files_in("study/report", "*.jinja"), *_files_in("study/report", "*.js")]
+
+
+def _claims() -> dict[str, Any]:
+    """Return what the study's claims say; nothing without any."""
+    path = Path(FILE)
+    return read_yaml(path, empty=True) if path.is_file() else {}
