@@ -108,9 +108,9 @@ def test_a_table_without_the_optimizers_column_is_left_out() -> None:
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ((["gtp"], [], []), "model is 'gtp'.*gpt"),
-        (([], ["mupp"], []), "parameterization is 'mupp'.*mup"),
-        (([], [], ["sdg"]), "optimizer is 'sdg'.*sgd"),
+        ((["gtp"], [], []), "--model gtp: unknown.*gpt"),
+        (([], ["mupp"], []), "--parameterization mupp: unknown.*mup"),
+        (([], [], ["sdg"]), "--optimizer sdg: unknown.*sgd"),
     ],
 )
 def test_an_unknown_name_is_told_with_those_there_are(
