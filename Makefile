@@ -3,6 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV ?= .venv
 JOBS ?= 2
+WORKERS ?= $(JOBS)
 TARGETS ?= all
 DEVICE ?= cpu
 BIN := $(VENV)/bin
@@ -11,7 +12,7 @@ PEERS := $(VENV)/.peers-installed
 # One thread per job: two processes with one thread each beat one with two (see docs/architecture.md).
 export OMP_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
-PYTEST = $(BIN)/python -m pytest -n $(JOBS) --no-loadscope-reorder
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --no-loadscope-reorder
 FAST := not (process or workflow or slurm or s3 or slow or long)
 # Those that need no package beyond the extras `study` and `optimizers`.
 OF_VERSIONS := $(addprefix tests/,curvature optim scaling alignment coordinates transfer/test_judge.py \

@@ -36,7 +36,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put first what takes longest, so that no worker is left alone with it at the end."""
-    items.sort(key=lambda item: [not marked(item, (name,)) for name in ("slurm", "workflow")])
+    first = ("slurm", "workflow", "slow")
+    items.sort(key=lambda item: [not marked(item, (name,)) for name in first])
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -164,7 +164,7 @@ def main() -> int:
     def train(options: Any) -> None:
         with joined("cpu") as replicas:
             job = sweep.Job(Layout(), CPU, save_seconds=SAVE_SECONDS, replicas=replicas)
-            sweep.train_runs(slow_runs()[:1], job)
+            sweep.train_runs(slow_runs(120)[:1], job)
 
     torch.set_num_threads(1)
     ReplicatedRun._descend = slow_descend  # type: ignore[method-assign, assignment]

@@ -18,12 +18,12 @@ SAVE_SECONDS = 0.02
 STEP_SECONDS = 0.03
 
 
-def slow_runs() -> Sequence[Run]:
-    """Return the two runs of the slow sweep: long enough to be interrupted."""
+def slow_runs(steps: int = 400) -> Sequence[Run]:
+    """Return the two runs of the slow sweep: long enough to be interrupted on a busy machine."""
     from tests.tiny import tiny_grid, tiny_params, tiny_plan
 
     content = tiny_params()
-    tiny_grid(content)["steps"] = 120
+    tiny_grid(content)["steps"] = steps
     return tiny_plan(content).sweeps[0].runs[2:4]
 
 

@@ -183,7 +183,7 @@ def alone(runs: list[Run]) -> list[dict[str, Any]]:
 
 @pytest.mark.process
 def test_a_killed_and_a_stopped_process_leave_states_to_go_on_from(folder: Path) -> None:
-    run = slow_runs()[0]
+    run = slow_runs(120)[0]
     with torchrun() as job:
         until(lambda: saved_step(run) > 3)
         os.kill(workers(job.pid)[1], signal.SIGKILL)
