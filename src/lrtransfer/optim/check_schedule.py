@@ -44,8 +44,8 @@ def check_schedule(
         steps: How often it is stepped; give the length of the training.
 
     Raises:
-        ScheduleError: A ratio changes, or a schedule has changed one already; the message names the
-            group, the schedule and the step.
+        ScheduleError: A ratio changes; the message names the schedule, the step and the group. Or
+            a schedule that the optimizer has already changed one; it names two groups.
 
     Example:
         >>> import torch

@@ -43,7 +43,7 @@ def make_optimizer(
 ) -> torch.optim.Optimizer:
     """Return one optimizer that steps each group by the class that its `optimizer` names.
 
-    Where all name one class it is torch's own; else a `GroupedOptimizer`. Either is checked at
+    Where all name one class of torch it is that; else a `GroupedOptimizer`. Either is checked at
     its first step, see `lrtransfer.check_optimizer`.
 
     Args:

@@ -41,9 +41,12 @@ def train_and_test(
     inputs = inputs.astype(np.float32)
     classes = targets.ndim == 1 and targets.dtype.kind not in "fc"
     if targets.dtype.kind == "O":
-        # A cell that is unequal to itself is NaN, which is how pandas reads an empty one.
-        for row in (row for row, target in enumerate(targets) if target != target):  # noqa: PLR0124
-            raise ValueError(f"{name}: row {row} of the targets (from 0) is empty. Take it out.")
+        # Only NaN, which is how pandas reads an empty cell, is unequal to itself.
+        empty = [row for row, t in enumerate(targets) if t is None or t != t]  # noqa: PLR0124
+        if empty:
+            raise ValueError(
+                f"{name}: row {empty[0]} of the targets (from 0) is empty. Take it out."
+            )
     targets = _numbered(targets) if classes else targets.reshape(rows, -1).astype(np.float32)
     for what, array in (("inputs", inputs), ("targets", targets)):
         if not np.isfinite(array).all():
