@@ -55,10 +55,12 @@ def error(activation: Any, dtype: torch.dtype, direction: str) -> Callable[[floa
     operator = FiniteDifferenceOperator(
         model.to(dtype), F.cross_entropy, (x.to(dtype), y), step=0.1
     )
-    length = float(torch.cat([p.detach().double().flatten() for p in model.parameters()]).norm())
+    weights = torch.cat([p.detach().double().flatten() for p in model.parameters()])
+    # Ours is of the farthest coordinate, over the weights' root mean square.
+    share = float(vector.abs().max() / weights.square().mean().sqrt())
 
     def at(step: float) -> float:
-        found = operator(vector.to(operator.dtype), step=step / length).double()
+        found = operator(vector.to(operator.dtype), step=step * share).double()
         return float(
             torch.linalg.vector_norm(found - expected) / torch.linalg.vector_norm(expected)
         )

@@ -146,6 +146,22 @@ def test_finite_differences_find_it_too(family: str) -> None:
     assert 0 < found.difference_error < 1e-3 * found.value
 
 
+@pytest.mark.slow
+def test_finite_differences_find_it_in_float32_at_initialisation() -> None:
+    """Weights of 0.02 before a layer norm bend at once along vectors on a few rows of them."""
+    config = transformers.GPT2Config(
+        vocab_size=200, n_embd=32, n_layer=12, n_head=1, attn_implementation="eager"
+    )
+    torch.manual_seed(0)
+    model, tokens = transformers.GPT2LMHeadModel(config).eval(), torch.randint(200, (4, 64))
+    batch = {"input_ids": tokens, "labels": tokens}
+    expected = lt.sharpness(model, batch=batch)
+    found = lt.sharpness(model, batch=batch, method="finite_difference")
+    assert found.converged
+    assert found.value == pytest.approx(expected.value, rel=2e-3)
+    assert found.products <= 2 * expected.products
+
+
 def test_a_block_is_named_by_a_pattern() -> None:
     for family, pattern in (("Llama", "*.mlp.*"), ("GPT2", "*.attn.*")):
         found = lt.sharpness(model_of(family), loss_fn, pair(), parameters=pattern, tolerance=1e-4)

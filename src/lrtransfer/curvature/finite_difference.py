@@ -1,5 +1,6 @@
 """The Hessian as an operator by differences of gradients, where none can be differentiated."""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -15,19 +16,21 @@ from lrtransfer.curvature.selection import Patterns
 from lrtransfer.curvature.sharded import as_sharded, is_sharded, mean_over_processes, whole
 from lrtransfer.curvature.surroundings import displaced
 
-STEPS = {torch.float64: 6e-6, torch.float32: 5e-3, torch.float16: 2e-2, torch.bfloat16: 5e-2}
-"""Shares of ‖θ‖ to begin with: shorter, rounding grows; longer, third derivatives do."""
+STEPS = {torch.float64: 6e-5, torch.float32: 4e-3, torch.float16: 6e-2, torch.bfloat16: 0.25}
+"""Steps to begin with: shorter, rounding grows; longer, third derivatives do."""
 _APART, _FARTHEST = 4.0, 4
 
 
 class FiniteDifferenceOperator:
-    """v -> D^½ [∇L(θ+εw) − ∇L(θ−εw)]/2ε with w = D^½v and ε = step · ‖θ‖/‖w‖.
+    """v -> D^½ [∇L(θ+εw) − ∇L(θ−εw)]/2ε with w = D^½v and ε = step · rms(θ)/max|w|.
 
     For what double backward does not pass: fused attention, grouped matrix products, parameters
     sharded by FSDP2, weights of 16 bits (vectors are float32). A product costs two gradients and
     keeps no graph. Its error is of the order of step² from the third derivatives and of rounding
-    over step. Unless given, the step is chosen along the gradient (`choose_step`): of neighbours a
-    factor of 4 apart, those whose products agree best (2 to 7 products).
+    over step. Measured by the farthest coordinate, one step suits a vector spread over all weights
+    and one on a few of them: ε = step · ‖θ‖/‖w‖, the same where all |w| are equal, moves the second
+    far beyond its weights. Unless given, the step is chosen along the gradient (`choose_step`): of
+    neighbours a factor of 4 apart, those whose products agree best (2 to 6 products).
 
     Where the loss has kinks (ReLU, max-pool), the difference counts each one between its two
     points, which exact products do not, and has no limit in the step.
@@ -39,7 +42,7 @@ class FiniteDifferenceOperator:
         batch: (x, y), a mapping with labels, or an iterable of such chunks.
         scale: diagonal of D by parameter name; None is the identity.
         parameters: patterns of the names of the coordinates; None is all.
-        step: length of the displacement over that of θ; None chooses it.
+        step: largest displacement of a coordinate over the root mean square of θ's; None chooses.
 
     Raises:
         ValueError: an argument is not as described.
@@ -75,12 +78,12 @@ class FiniteDifferenceOperator:
         self.samples = self._objective.samples
         self.step = STEPS[self._forward.parameters[0].dtype] if step is None else step
         if not 0 < self.step < 1:
-            raise ValueError(f"step is {step}; choose a share of the parameters' norm in (0, 1)")
+            raise ValueError(f"step is {step}; choose a share of the parameters' size in (0, 1)")
         self.products = 0
         self.kinks: list[str] | None = None
         with torch.no_grad():
             squares = [whole(p).double().square().sum() for p in self._forward.parameters]
-            self._length = float(sum(squares)) ** 0.5 or 1.0
+            self._size = float(sum(squares) / self.dim) ** 0.5 or 1.0
         self.loss, self.gradient = self._loss_and_gradient(scaled=False)
         if step is None:
             self.choose_step(self._loss_and_gradient()[1])
@@ -95,11 +98,12 @@ class FiniteDifferenceOperator:
             return seen[power]
 
         def change(power: int) -> float:
-            return float(torch.linalg.vector_norm(product(power) - product(power - 1)))
+            one, other = product(power), product(power - 1)
+            apart, *lengths = map(float, map(torch.linalg.vector_norm, (one - other, one, other)))
+            return apart / max(lengths) if apart else 0.0
 
         best, least = 0, change(0)
         good = 10 * torch.finfo(self._forward.parameters[0].dtype).eps ** (2 / 3)
-        good *= float(torch.linalg.vector_norm(product(0)))
         for way in (-1, 1):
             while least > good and best + way in range(-_FARTHEST, 1 + _FARTHEST):
                 found = change(best + way)
@@ -139,10 +143,10 @@ class FiniteDifferenceOperator:
         check_vector(self, vector)
         self.products += 1
         pieces = self._forward.split(vector)
-        square = sum(float(torch.linalg.vector_norm(w, dtype=torch.float64)) ** 2 for w in pieces)
-        if square == 0:
+        farthest = max(float(torch.linalg.vector_norm(w, math.inf)) for w in pieces)
+        if farthest == 0:
             return torch.zeros_like(vector)
-        distance = (self.step if step is None else step) * self._length / square**0.5
+        distance = (self.step if step is None else step) * self._size / farthest
         _, ahead = self._loss_and_gradient(pieces, distance)
         _, behind = self._loss_and_gradient(pieces, -distance)
         return ahead.sub_(behind).div_(2 * distance)

@@ -112,7 +112,7 @@ def sharpness(
         restarts: starts of the search with `norm`: `start`, the gradient, random ones.
         method: "exact" products, or "finite_difference" of gradients where double backward does
             not pass (fused kernels, FSDP2, 16-bit weights); see `FiniteDifferenceOperator`.
-        step: of the differences, over the parameters' norm; None chooses it by their dtype.
+        step: of the differences; None chooses it. See `FiniteDifferenceOperator`.
         scale: learning rate of each trainable parameter over the global one, by name, or what
             `preconditioner` returns.
         groups: optimizer parameter groups to take those rates from, in place of `scale`.
