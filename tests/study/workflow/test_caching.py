@@ -58,6 +58,8 @@ def test_longer_axes_train_only_the_new_runs_and_taking_them_back_trains_none(
         own["arms"]["mup"].update(lr=[0.5, 1.0, 2.0])
 
     project.change(lengthen)
+    project.study("prepare_all")
+    assert len(project.trained()) == 4 + 2, "tables are stale, but were not asked for"
     project.study("train_all")
     assert len(project.trained()) == len(set(project.trained())) == 3 * 2 * 4
     after = {path.name: path.read_bytes() for path in project.run_files()}

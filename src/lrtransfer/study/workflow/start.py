@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -44,6 +45,7 @@ _WAIT_SECONDS = 60.0
 _POLL_SECONDS = 1.0
 # As common.smk says it.
 _LOGS = Path("logs")
+_BEFORE_TABLES = re.compile(r"(prepare|train|spectra)_(?!table_)")
 _held: list[IO[str]] = []
 
 
@@ -133,7 +135,8 @@ def run_snakemake(
         subprocess.run([*snakemake, "--unlock", "--quiet", "all"], check=True)
     command = [*snakemake, "--cores", str(cores), "--rerun-incomplete"]
     command += ["--logger", "lrtransfer"]
-    if stale := stale_tables(plan, layout):
+    # What is forced is made whatever the target: no training may follow from `prepare_all`.
+    if not all(map(_BEFORE_TABLES.match, targets)) and (stale := stale_tables(plan, layout)):
         command += ["--forcerun", *stale]
     if overrides:
         # On the command line `--config` replaces a profile's, so that is repeated.
