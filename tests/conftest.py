@@ -6,12 +6,14 @@ A test that starts a process, or takes two seconds of a processor, says so by a 
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+from filelock import FileLock
 from xdist.scheduler import LoadFileScheduling
 
 from tests.study.workflow.project import Project
@@ -106,10 +108,17 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Return a project whose whole study has run. Tests take a copy: see ``project``."""
-    made = Project.create(tmp_path_factory.mktemp("study") / "finished")
-    made.study()
-    assert len(made.trained()) == 4
+    """Return a project whose whole study has run, once for all workers. Tests take a copy."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    made = Project(folder / "finished")
+    with FileLock(folder / "finished.lock"):
+        if not made.root.exists():
+            begun = Project.create(folder / "begun")
+            begun.study()
+            assert len(begun.trained()) == 4
+            begun.root.rename(made.root)
     return made
 
 
@@ -117,3 +126,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
 def project(finished: Project, tmp_path: Path) -> Project:
     """Return a copy of the finished study that a test may change."""
     return finished.duplicate(tmp_path / "project")
+
+
+@pytest.fixture
+def untrained(finished: Project, tmp_path: Path) -> Project:
+    """Return a project with prepared data and no run."""
+    return finished.with_data_alone(tmp_path / "project")

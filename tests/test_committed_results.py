@@ -6,6 +6,7 @@ import json
 import math
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -15,7 +16,7 @@ from matplotlib.figure import Figure
 from lrtransfer.cli import main
 from lrtransfer.study.evidence.replication import compare
 from lrtransfer.study.figures.output import describe
-from lrtransfer.study.storage.paths import Layout
+from lrtransfer.study.storage.paths import RUN_TABLES, Layout
 from lrtransfer.study.storage.tables import read_table
 from lrtransfer.study.workflow.stages import read_claims
 from lrtransfer.study.workflow.start import select
@@ -50,22 +51,49 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.slow
+def _experiments(*, run: bool = True) -> list[str]:
+    """Return the experiments whose results are committed, or those registered and not run yet."""
+    plan = select(ROOT / "params.yaml", experiments="all").plan
+    return [n for n in plan.experiments if (ROOT / Layout().table(n, "runs")).is_file() is run]
+
+
+def _one_of_each_figure() -> list[str]:
+    """Return of every figure the experiment with the smallest tables, in the study's order."""
+
+    def size(picture: Path) -> int:
+        tables = (ROOT / Layout().table(picture.parent.name, name) for name in RUN_TABLES)
+        return sum(table.stat().st_size for table in tables)
+
+    smallest = {}
+    for picture in sorted((RESULTS / "figures").glob("*/*.png"), key=size, reverse=True):
+        smallest[picture.stem] = picture.parent.name
+    return [name for name in _experiments() if name in smallest.values()]
+
+
+SELECTIONS = [
+    pytest.param(_one_of_each_figure, marks=pytest.mark.slow, id="one of each figure"),
+    pytest.param(_experiments, marks=pytest.mark.long, id="all"),
+]
+
+
+@pytest.mark.parametrize("selection", SELECTIONS)
 def test_committed_figures_are_what_the_committed_tables_give(
-    clone: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    selection: Callable[[], list[str]],
+    clone: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    committed = sorted((RESULTS / "figures").glob("*/*.png"))
-    assert committed
+    names, not_run = selection(), _experiments(run=False)
+    committed = [p for p in sorted((RESULTS / "figures").glob("*/*.png")) if p.parent.name in names]
+    assert {p.stem for p in committed} == {p.stem for p in (RESULTS / "figures").glob("*/*.png")}
     shutil.rmtree(clone / "results" / "figures")
     # What is plotted and said is compared; ink is two thirds of drawing.
     ink = Figure.savefig
     with monkeypatch.context() as without:
         without.setattr(Figure, "savefig", lambda figure, *to, **how: ink(Figure(), *to, **how))
-        assert main(["figures", "--experiments", "all"]) == 0
+        assert main(["figures", "--experiments", ",".join([*names, *not_run])]) == 0
     said = capsys.readouterr().err
-    for name in select(Path("params.yaml"), experiments="all").plan.experiments:
-        stored = (clone / Layout().table(name, "runs")).is_file()
-        assert (f"left out {name}: it was not run" in said) is not stored
+    assert all(f"left out {name}: it was not run" in said for name in not_run)
     for picture in committed:
         drawn = clone / picture.relative_to(ROOT)
         assert describe(drawn).fingerprint == describe(picture).fingerprint, picture.name
@@ -73,13 +101,13 @@ def test_committed_figures_are_what_the_committed_tables_give(
     assert main(["figures"]) == 0, "the core's, with ink"
 
 
-@pytest.mark.slow
-def test_committed_claims_follow_from_the_committed_tables(clone: Path) -> None:
+@pytest.mark.parametrize("selection", SELECTIONS)
+def test_committed_claims_follow_from_the_committed_tables(
+    selection: Callable[[], list[str]], clone: Path
+) -> None:
     claims = clone / "results" / "claims.json"
     committed = json.loads(claims.read_text(encoding="utf-8"))
-    for name in select(Path("params.yaml"), experiments="all").plan.experiments:
-        if not (clone / Layout().table(name, "runs")).is_file():
-            continue  # registered, and not run yet
+    for name in selection():
         assert main(["stage", "estimates", "--experiments", name, name]) == 0
     assert main(["stage", "ledger"]) == 0
     redone = json.loads(claims.read_text(encoding="utf-8"))

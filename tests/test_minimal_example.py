@@ -16,7 +16,7 @@ from lrtransfer.study.workflow.start import select
 from .test_examples import ROOT, output
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def minimal() -> dict[str, Any]:
     return runpy.run_path(str(ROOT / "examples" / "minimal.py"))
 
@@ -48,8 +48,20 @@ def test_it_fits_in_150_lines() -> None:
     assert len((ROOT / "examples" / "minimal.py").read_text(encoding="utf-8").splitlines()) <= 150
 
 
-@pytest.mark.process
 @pytest.mark.slow
+def test_a_smaller_grid_is_judged_too(
+    minimal: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    main = minimal["main"]
+    few = {"WIDTHS": (32, 64), "RATES": {"mup": [0.5, 1.0, 2.0], "ntp": [16.0, 32.0, 64.0]}}
+    main.__globals__.update(few)
+    main()
+    shown = capsys.readouterr().out
+    assert "μP loses less than NTP with the narrow net's learning rate: " in shown
+
+
+@pytest.mark.process
+@pytest.mark.long
 def test_it_supports_its_claim(tmp_path: Path) -> None:
     shown = output("minimal.py", tmp_path)
     assert "μP loses less than NTP with the narrow net's learning rate: supported" in shown

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -37,39 +36,40 @@ GUARDED = {
 NETWORK = {"urllib.request", "http.client", "requests", "pooch", "socket", "aiohttp", "httpx"}
 
 
-def _modules() -> Iterator[tuple[str, ast.Module]]:
-    for path in sorted(PACKAGE.rglob("*.py")):
-        yield path.relative_to(PACKAGE).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+@pytest.fixture(scope="module")
+def nodes() -> list[tuple[str, ast.AST]]:
+    """Return every node of the package's syntax trees, with its file."""
+    return [
+        (path.relative_to(PACKAGE).as_posix(), node)
+        for path in sorted(PACKAGE.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    ]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("call", GUARDED)
-def test_nothing_that_runs_what_it_reads_is_called(call: str) -> None:
-    found = {
-        name
-        for name, tree in _modules()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == call
-    }
-    assert found == set(GUARDED[call])
+def test_nothing_that_runs_what_it_reads_is_called(nodes: list[tuple[str, ast.AST]]) -> None:
+    calls = [(name, ast.unparse(node.func)) for name, node in nodes if isinstance(node, ast.Call)]
+    for call, files in GUARDED.items():
+        assert {name for name, called in calls if called == call} == set(files), call
 
 
-def test_no_program_is_started_through_a_shell() -> None:
-    for name, tree in _modules():
-        for node in ast.walk(tree):
-            if isinstance(node, ast.keyword) and node.arg == "shell":
-                raise AssertionError(f"{name}:{node.value.lineno} starts a shell")
+@pytest.mark.slow
+def test_no_program_is_started_through_a_shell(nodes: list[tuple[str, ast.AST]]) -> None:
+    keywords = [(name, node.arg) for name, node in nodes if isinstance(node, ast.keyword)]
+    assert not [name for name, argument in keywords if argument == "shell"]
 
 
-def test_only_the_downloader_of_declared_data_reaches_the_network() -> None:
+@pytest.mark.slow
+def test_only_the_downloader_of_declared_data_reaches_the_network(
+    nodes: list[tuple[str, ast.AST]],
+) -> None:
     found = set()
-    for name, tree in _modules():
-        for node in ast.walk(tree):
-            imported = [a.name for a in node.names] if isinstance(node, ast.Import) else []
-            if isinstance(node, ast.ImportFrom):
-                imported = [str(node.module)]
-            if NETWORK & set(imported):
-                found.add(name)
+    for name, node in nodes:
+        imported = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom):
+            imported = [str(node.module)]
+        if NETWORK & set(imported):
+            found.add(name)
     assert found == {"study/data/download.py"}
 
 

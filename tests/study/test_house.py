@@ -177,6 +177,7 @@ def test_a_member_of_every_kind_is_planned_trained_with_judged_and_drawn(house: 
     assert found["claim"]["value"] is not None
 
 
+@pytest.mark.long
 def test_shared_tests_find_the_new_members_by_themselves(house: House) -> None:
     if not house.copied:
         return  # they are tests of the package's own

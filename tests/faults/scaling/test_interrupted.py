@@ -93,7 +93,8 @@ def interrupted(model: nn.Module, width: int, line: int) -> bool:
     return False
 
 
-@pytest.mark.parametrize("scaled", [False, True])
+@pytest.mark.slow
+@pytest.mark.parametrize("scaled", [pytest.param(False, marks=pytest.mark.long), True])
 def test_ctrl_c_at_any_line_leaves_all_or_nothing_changed(scaled: bool) -> None:
     model = built(4, scaled=scaled)
     before = state(model)

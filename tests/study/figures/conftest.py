@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 
 from lrtransfer.study.figures.drawing import draw
 from lrtransfer.study.figures.tables import Drawn
@@ -24,3 +25,10 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Drawn]:
     folder: Path = tmp_path_factory.mktemp("figures")
     tables, settings = synthetic.tables(), synthetic.settings()
     return {n: draw(n, tables, settings, folder) for n in drawn_from("runs", "measured")}
+
+
+@pytest.fixture
+def inkless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Save empty pictures: what is plotted and said is there, ink is half of the time."""
+    ink = Figure.savefig
+    monkeypatch.setattr(Figure, "savefig", lambda _, *to, **how: ink(Figure(), *to, **how))

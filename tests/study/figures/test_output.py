@@ -27,7 +27,7 @@ def _save(folder: Path, **changes: object) -> output.Paths:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["width_transfer", "consistency"])
+@pytest.mark.parametrize("name", ["width_transfer", "spectral_density"])
 def test_two_draws_give_the_same_bytes(name: str, drawn: dict[str, Drawn], tmp_path: Path) -> None:
     again = draw(name, synthetic.tables(), synthetic.settings(), tmp_path)
     for suffix in ("png", "pdf", "csv"):

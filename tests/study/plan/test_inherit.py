@@ -255,9 +255,10 @@ def test_an_inherited_fault_is_told_once_and_where_it_stands() -> None:
 @pytest.mark.parametrize(
     ("scale", "names"),
     [
-        ("laptop", NAMES),
+        ("laptop", NAMES[::5]),
         ("paper", ["joint"]),
         ("smoke", ["width_transfer_vision"]),
+        pytest.param("laptop", NAMES, marks=pytest.mark.long),
         pytest.param("smoke", NAMES, marks=pytest.mark.long),
         pytest.param("paper", NAMES, marks=pytest.mark.long),
     ],

@@ -27,9 +27,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="session")
-def local(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def local(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Return a project of one sweep of two runs of some seconds each, trained without a cluster."""
-    made = Project.create(tmp_path_factory.mktemp("local") / "project")
+    made = finished.with_data_alone(tmp_path_factory.mktemp("local") / "project")
     made.change(
         lambda grid: grid.update(
             widths=[8], steps=STEPS, spectra=grid["spectra"] | {"steps": [STEPS]}
@@ -43,6 +43,4 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Project:
 @pytest.fixture
 def untrained(local: Project, tmp_path: Path) -> Project:
     """Return the same project with prepared data and no run."""
-    made = local.duplicate(tmp_path / "project")
-    made.run("rm", "-rf", "results", ".lrtransfer", ".snakemake", "logs")
-    return made
+    return local.with_data_alone(tmp_path / "project")

@@ -108,7 +108,9 @@ def test_twice_the_samples_are_measured_about_half_as_often() -> None:
     assert 1.5 < (len(few.rows) - 1) / (len(many.rows) - 1) < 2.6
 
 
-@pytest.mark.parametrize("stop", [1, 97, 1500])
+@pytest.mark.parametrize(
+    "stop", [1, *(pytest.param(n, marks=pytest.mark.long) for n in (97, 1500))]
+)
 def test_a_resumed_run_is_measured_at_the_same_steps(tmp_path: Path, stop: int) -> None:
     run = shared_run(None)
     expected = TrainingRun(run.config, blobs(), CPU).execute(Hooks())

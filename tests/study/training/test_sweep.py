@@ -278,7 +278,14 @@ def state_of_first() -> Path:
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGTERM,
+        pytest.param(signal.SIGINT, marks=pytest.mark.long),
+        pytest.param(signal.SIGHUP, marks=pytest.mark.long),
+    ],
+)
 def test_a_signal_saves_and_a_second_call_goes_on_to_the_same_result(
     number: signal.Signals,
     monkeypatch: pytest.MonkeyPatch,

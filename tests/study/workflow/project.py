@@ -111,6 +111,12 @@ class Project:
         subprocess.run(["cp", "-a", self.root, root], check=True)
         return Project(root)
 
+    def with_data_alone(self, root: Path) -> Project:
+        """Return a copy that has nothing but its data."""
+        made = self.duplicate(root)
+        made.run("rm", "-rf", "results", ".lrtransfer", ".snakemake", "logs")
+        return made
+
     def write_params(self, params: dict[str, Any]) -> None:
         """Replace params.yaml."""
         text = yaml.safe_dump(params, sort_keys=False)

@@ -36,7 +36,7 @@ optimizer.step()
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("optimizer", ["SGD", "AdamW"])
+@pytest.mark.parametrize("optimizer", ["AdamW", pytest.param("SGD", marks=pytest.mark.long)])
 def test_a_job_imports_no_compiler_until_it_is_asked_for(tmp_path: Path, optimizer: str) -> None:
     code = _TRAIN.format(optimizer=optimizer)
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)

@@ -27,7 +27,9 @@ def study_with(**changes: Any) -> Plan:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scale", ["smoke", "laptop", "paper"])
+@pytest.mark.parametrize(
+    "scale", ["smoke", "laptop", pytest.param("paper", marks=pytest.mark.long)]
+)
 def test_every_experiment_of_the_repository_passes(scale: str) -> None:
     content = real_params() | {"scale": scale, "experiments": "all"}
     check_runs(plan(parse_study(content)))
