@@ -170,6 +170,17 @@ def test_the_first_screen_shows_all_claims_and_the_optimum_by_size(
     ]
 
 
+def test_an_arm_of_a_single_rate_has_no_best_one(experiment: ExperimentReport) -> None:
+    runs = experiment.tables.runs
+    single = runs.assign(lr=runs["lr"].where(runs["arm"] == "mup", 0.5))
+    assert experiment.optima is not None
+    one = replace(experiment, tables=replace(experiment.tables, runs=single)).optima
+    assert one is not None and {row["label"] for row in one["data"]["values"]} == {"μP"}
+    none = replace(experiment, tables=replace(experiment.tables, runs=runs.assign(lr=0.5)))
+    assert none.optima is None
+    assert 'id="optima-at-a-glance"' not in render([none], [claim()], META)
+
+
 def test_a_claim_that_several_experiments_make_has_an_anchor_in_each(
     experiment: ExperimentReport,
 ) -> None:

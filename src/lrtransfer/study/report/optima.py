@@ -34,6 +34,8 @@ def optima(
         repeat: the command that repeats it.
     """
     found = tables.shown("optimum", confidence)
+    rates = tables.runs.groupby("arm")["lr"].nunique()
+    found = found[found["arm"].map(rates) > 1]  # of a single rate none is the best
     losses = tables.shown("optimal_loss", confidence)
     if found.empty:
         return None
