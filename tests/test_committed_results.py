@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
 
 from lrtransfer.cli import main
 from lrtransfer.study.evidence.replication import compare
@@ -20,6 +19,7 @@ from lrtransfer.study.storage.paths import RUN_TABLES, Layout
 from lrtransfer.study.storage.tables import read_table
 from lrtransfer.study.workflow.stages import read_claims
 from lrtransfer.study.workflow.start import select
+from tests.ink import without_ink
 from tests.measured import (
     BLIND_TEST,
     COLUMNS,
@@ -87,10 +87,8 @@ def test_committed_figures_are_what_the_committed_tables_give(
     committed = [p for p in sorted((RESULTS / "figures").glob("*/*.png")) if p.parent.name in names]
     assert {p.stem for p in committed} == {p.stem for p in (RESULTS / "figures").glob("*/*.png")}
     shutil.rmtree(clone / "results" / "figures")
-    # What is plotted and said is compared; ink is two thirds of drawing.
-    ink = Figure.savefig
-    with monkeypatch.context() as without:
-        without.setattr(Figure, "savefig", lambda figure, *to, **how: ink(Figure(), *to, **how))
+    with monkeypatch.context() as patch:
+        without_ink(patch)
         assert main(["figures", "--experiments", ",".join([*names, *not_run])]) == 0
     said = capsys.readouterr().err
     assert all(f"left out {name}: it was not run" in said for name in not_run)

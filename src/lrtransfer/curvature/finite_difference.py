@@ -30,7 +30,7 @@ class FiniteDifferenceOperator:
     over step. Measured by the farthest coordinate, one step suits a vector spread over all weights
     and one on a few of them: ε = step · ‖θ‖/‖w‖, the same where all |w| are equal, moves the second
     far beyond its weights. Unless given, the step is chosen along the gradient (`choose_step`): of
-    neighbours a factor of 4 apart, those whose products agree best (2 to 6 products).
+    neighbours a factor of 4 apart, those whose products agree best (2 to 7 products).
 
     Where the loss has kinks (ReLU, max-pool), the difference counts each one between its two
     points, which exact products do not, and has no limit in the step.

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from matplotlib.figure import Figure
 
 from lrtransfer.study.figures.drawing import draw
 from lrtransfer.study.figures.tables import Drawn
 from lrtransfer.study.plan import catalog
+from tests.ink import without_ink
 
 from . import synthetic
 
@@ -29,6 +29,4 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Drawn]:
 
 @pytest.fixture
 def inkless(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Save empty pictures: what is plotted and said is there, ink is half of the time."""
-    ink = Figure.savefig
-    monkeypatch.setattr(Figure, "savefig", lambda _, *to, **how: ink(Figure(), *to, **how))
+    without_ink(monkeypatch)

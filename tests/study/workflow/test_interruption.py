@@ -15,6 +15,12 @@ from tests.study.workflow.project import Project
 pytestmark = pytest.mark.workflow
 
 
+@pytest.fixture
+def project(untrained: Project) -> Project:
+    """Return a project that has its data and no run."""
+    return untrained
+
+
 def _slow(project: Project) -> None:
     """Make runs long enough to be killed in the middle."""
     project.change(
@@ -49,14 +55,14 @@ def _trainers(project: Project) -> list[int]:
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_killing_the_head_loses_nothing(untrained: Project, seed: int) -> None:
-    _kill_and_finish(untrained, seed, whole_group=seed % 2 == 1)
+def test_killing_the_head_loses_nothing(project: Project, seed: int) -> None:
+    _kill_and_finish(project, seed, whole_group=seed % 2 == 1)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(2, 20))
-def test_killing_the_head_at_many_moments_loses_nothing(untrained: Project, seed: int) -> None:
-    _kill_and_finish(untrained, seed, whole_group=seed % 2 == 1)
+def test_killing_the_head_at_many_moments_loses_nothing(project: Project, seed: int) -> None:
+    _kill_and_finish(project, seed, whole_group=seed % 2 == 1)
 
 
 def _kill_and_finish(project: Project, seed: int, *, whole_group: bool) -> None:
@@ -75,8 +81,7 @@ def _kill_and_finish(project: Project, seed: int, *, whole_group: bool) -> None:
     assert len(project.trained()) == 4
 
 
-def test_killing_a_trainer_loses_only_its_unsaved_steps(untrained: Project) -> None:
-    project = untrained
+def test_killing_a_trainer_loses_only_its_unsaved_steps(project: Project) -> None:
     _slow(project)
     head = project.start("lrtransfer", "workflow", "train_all")
     deadline = time.monotonic() + 60
@@ -89,8 +94,7 @@ def test_killing_a_trainer_loses_only_its_unsaved_steps(untrained: Project) -> N
     assert len(project.trained()) == 4
 
 
-def test_a_second_study_in_the_same_folder_is_refused_and_told_who_runs(untrained: Project) -> None:
-    project = untrained
+def test_a_second_study_in_the_same_folder_is_refused_and_told_who_runs(project: Project) -> None:
     _slow(project)
     head = project.start("lrtransfer", "workflow", "train_all")
     try:
@@ -106,8 +110,7 @@ def test_a_second_study_in_the_same_folder_is_refused_and_told_who_runs(untraine
         head.wait()
 
 
-def test_terminating_the_study_saves_and_resumes(untrained: Project) -> None:
-    project = untrained
+def test_terminating_the_study_saves_and_resumes(project: Project) -> None:
     project.change(
         lambda grid: grid.update(steps=20000, spectra=grid["spectra"] | {"steps": [20000]})
     )
@@ -124,8 +127,7 @@ def test_terminating_the_study_saves_and_resumes(untrained: Project) -> None:
 
 
 @pytest.mark.parametrize("seconds", [0.0, 4.0], ids=["while starting", "while training"])
-def test_an_orphaned_trainer_stops(untrained: Project, seconds: float) -> None:
-    project = untrained
+def test_an_orphaned_trainer_stops(project: Project, seconds: float) -> None:
     project.change(
         lambda grid: grid.update(steps=10**6, spectra=grid["spectra"] | {"steps": [10**6]})
     )

@@ -45,6 +45,7 @@ _WAIT_SECONDS = 60.0
 _POLL_SECONDS = 1.0
 # As common.smk says it.
 _LOGS = Path("logs")
+# Rules that no table comes before.
 _BEFORE_TABLES = re.compile(r"(prepare|train|spectra)_(?!table_)")
 _held: list[IO[str]] = []
 
