@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lrtransfer.study.plan import catalog
+from lrtransfer.study.plan import catalog, places
 
 from .package_copy import package_copy
 
@@ -21,6 +22,20 @@ def test_members_are_the_files_with_the_room_s_marker() -> None:
     assert {"norms", "ntk", "sharpness", "subset_loss"} <= set(catalog.names("probes"))
     assert not {"__init__", "memory"} & set(catalog.names("probes"))
     assert "roles" not in catalog.names("models")
+
+
+@pytest.mark.parametrize("room", catalog.ROOMS)
+def test_a_marker_seen_without_parsing_is_one_that_the_file_assigns(room: str) -> None:
+    place = catalog.ROOMS[room]
+    ours = (places.PACKAGE / place.folder).glob("*.py")
+    assert {f.stem for f in ours if _assigns(f, place.marker)} == set(catalog.names(room))
+
+
+def _assigns(file: Path, name: str) -> bool:
+    body = ast.parse(file.read_text(encoding="utf-8")).body
+    assigned = [n for n in body if isinstance(n, ast.Assign | ast.AnnAssign)]
+    targets = (n.targets if isinstance(n, ast.Assign) else [n.target] for n in assigned)
+    return name in {t.id for each in targets for t in each if isinstance(t, ast.Name)}
 
 
 def test_options_are_the_keywords_of_the_member_with_defaults_and_types() -> None:

@@ -9,6 +9,7 @@ package offers parts as entry points: `[project.entry-points."lrtransfer.models"
 from __future__ import annotations
 
 import ast
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -96,6 +97,8 @@ def parsed(file: Path) -> ast.Module:
     Raises:
         PartError: It is no Python; the line names the file and the line of the fault.
     """
+    collects = gc.isenabled()
+    gc.disable()  # trees stay, and a search for garbage in them takes longer than parsing
     try:
         return ast.parse(file.read_text(encoding="utf-8"))
     except SyntaxError as error:
@@ -103,6 +106,9 @@ def parsed(file: Path) -> ast.Module:
         raise PartError([line]) from None
     except (UnicodeDecodeError, ValueError) as error:
         raise PartError([f"{shown(file)}: cannot be read ({error}). Save it as UTF-8."]) from None
+    finally:
+        if collects:
+            gc.enable()
 
 
 def imported_files(file: Path) -> Iterator[Path]:
