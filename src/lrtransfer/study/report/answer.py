@@ -53,7 +53,7 @@ def _movement(tables: Tables, arms: Mapping[str, str], experiment: str, confiden
     if not rows:
         return ""
     rows.sort(key=lambda row: abs(float(row["value"])))
-    bounded = [row for row in rows if (row["ci_low"], row["ci_high"]) != (-math.inf, math.inf)]
+    bounded = [row for row in rows if _bounded(row)]
     axis, said = rows[0]["axis"], []
     if bounded:
         drift = listing(f"{estimate(row)} under {arms[str(row['arm'])]}" for row in bounded)
@@ -79,7 +79,7 @@ def _cost(tables: Tables, arms: Mapping[str, str], confidence: float) -> str:
     rows = [
         row
         for row in regret[regret["size"] == largest].to_dict("records")
-        if row["arm"] in arms and _known(row["value"])
+        if row["arm"] in arms and _known(row["value"]) and _bounded(row)
     ]
     parts = [
         f"{estimate(row)} ({_percent(shares[row['arm'], largest])} %) under {arms[row['arm']]}"
@@ -205,6 +205,11 @@ def _percent(share: float) -> str:
 
 def _verb(count: int) -> str:
     return "is" if count == 1 else "are"
+
+
+def _bounded(row: Mapping[Any, Any]) -> bool:
+    """Return whether an estimate says anything: an arm of one rate bounds nothing."""
+    return (row["ci_low"], row["ci_high"]) != (-math.inf, math.inf)
 
 
 def _known(value: object) -> bool:
