@@ -125,7 +125,7 @@ def test_a_loss_far_above_the_untrained_one_does_not_flatten_the_others() -> Non
     runs.loc[highest, "final_loss"] = 1e40
     drawing = transfer(replace(TABLES, runs=runs), SETTINGS)
     assert drawing.figure.axes[2].get_ylim()[1] < 1e3
-    assert "Losses above 10 times the largest untrained one leave the panel." in drawing.caption
+    assert "Losses above 10 times the median untrained one leave the panel." in drawing.caption
     assert "leave the panel" not in transfer(TABLES, SETTINGS).caption
 
 

@@ -67,7 +67,7 @@ def transfer(tables: Tables, settings: Settings) -> Drawing:
             parts.append(part.assign(panel=part.get("panel", panel)))
         style.row_title(row[0], panels.arm_title(arm))
     of_loss = [place for place, column in enumerate(columns) if column != "sharpness"]
-    untrained = tables.runs.get("initial_loss", pd.Series(dtype=float)).max()
+    untrained = tables.runs.get("initial_loss", pd.Series(dtype=float)).median()
     losses = list(grid[:, of_loss].flat)
     cut = False
     if tables.signed:
@@ -84,7 +84,7 @@ def transfer(tables: Tables, settings: Settings) -> Drawing:
         *_explained(columns, tables, settings, quantity, edge_of),
         panels.band_sentence(tables.seeds(), settings),
         panels.diverged_sentence(tables),
-        f"Losses above {_FAR_ABOVE_START:g} times the largest untrained one leave the panel."
+        f"Losses above {_FAR_ABOVE_START:g} times the median untrained one leave the panel."
         if cut
         else "",
         panels.gaps_sentence(gaps),
