@@ -107,12 +107,27 @@ def test_what_parameterize_must_be_told_is_passed_on() -> None:
         ({"optimizer": "lamb"}, "optimizer is 'lamb'.*adamw"),
         ({"seeds": (0,)}, "seeds is"),
         ({"rule": "mupp"}, "mupp"),
+        ({"inputs": (torch.zeros(2, 10),)}, "inputs is a tuple. Give a tensor, or a mapping"),
     ],
 )
 def test_a_bad_argument_is_named(argument: dict[str, Any], message: str) -> None:
     arguments = {"widths": [16, 32], "rule": "mup"} | argument
     with pytest.raises(ValueError, match=message):
         coordinate_check(mlp, **arguments)
+
+
+def test_keywords_that_are_no_tensors_are_passed_on() -> None:
+    class Flagged(nn.Module):
+        def __init__(self, width: int) -> None:
+            super().__init__()
+            self.net = mlp(width)
+
+        def forward(self, x: Tensor, *, flag: bool) -> Tensor:
+            return self.net(x) if flag else x
+
+    inputs = {"x": torch.randn(4, 10), "flag": True}
+    check = coordinate_check(Flagged, widths=[16, 32], rule="mup", seeds=range(2), inputs=inputs)
+    assert check.coordinates
 
 
 def test_a_network_that_returns_no_tensor_is_refused() -> None:

@@ -161,3 +161,9 @@ def test_rates_that_a_schedule_has_overwritten_already_are_told() -> None:
     for make in (KEEP["cosine"], BREAK["one cycle"][0]):
         with pytest.raises(lt.ScheduleError, match="embedding and hidden are not in the ratio"):
             lt.check_schedule(opt, make)
+
+
+def test_a_schedule_that_is_resumed_finds_its_initial_rates() -> None:
+    optimizer = torch.optim.SGD([{"params": [nn.Parameter(torch.ones(1))], "lr": 0.1}])
+    torchs.CosineAnnealingLR(optimizer, 100)
+    lt.check_schedule(optimizer, lambda o: torchs.CosineAnnealingLR(o, 100, last_epoch=10))

@@ -59,7 +59,7 @@ def effective_rates(
     """
     found = {}
     for name, (parameter, rate, known) in _matrices(model, optimizer, power):
-        own = parameter if weights is None else weights[name]
+        own = (weights or {}).get(name, parameter)
         found[name] = _over(rate, _norm(own) ** known)
     return found
 

@@ -113,8 +113,13 @@ def coordinate_check(
     batch = _noise(base[0]) if inputs is None else inputs
     if isinstance(batch, Tensor):
         batch = _double(batch)
+    elif isinstance(batch, Mapping):
+        batch = {name: _double(value) for name, value in batch.items()}
     else:
-        batch = {name: _double(tensor) for name, tensor in batch.items()}
+        raise ValueError(
+            f"inputs is a {type(batch).__name__}. Give a tensor, or a mapping that is passed as "
+            "keywords."
+        )
     with Float64():
         problem = Problem(
             widths=tuple(widths),
@@ -134,8 +139,9 @@ def _layers(model: nn.Module) -> dict[str, tuple[str, ...]]:
     return {name: tensors for name, tensors in held.items() if tensors}
 
 
-def _double(tensor: Tensor) -> Tensor:
-    return tensor.double() if tensor.is_floating_point() else tensor
+def _double(value: Any) -> Any:
+    floats = isinstance(value, Tensor) and value.is_floating_point()
+    return value.double() if floats else value
 
 
 def _check(

@@ -25,7 +25,7 @@ EPSILON = 1e-16  # far below every gradient: Adam's steps do not depend on the g
 EPSILONS: Mapping[str, float] = {"soap": 1e-5}
 STEPS = 3
 
-Inputs = Tensor | Mapping[str, Tensor]
+Inputs = Tensor | Mapping[str, Any]
 
 
 @dataclass(frozen=True)

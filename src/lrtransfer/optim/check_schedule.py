@@ -85,7 +85,8 @@ class _StandIn(torch.optim.Optimizer):
             for group in optimizer.param_groups
         ]
         for group in groups:
-            group.pop("initial_lr", None)  # of a schedule that the optimizer has already
+            if "initial_lr" in group:  # a schedule that is resumed asks for it
+                group["initial_lr"] = group["lr"]
             if "param_names" in group:
                 group["param_names"] = group["param_names"][:1]
         super().__init__(groups, dict(optimizer.defaults))

@@ -33,7 +33,13 @@ _ROWS_ARE_OUTPUTS = (
     nn.BatchNorm2d.forward,
     nn.InstanceNorm2d.forward,
 )
-_PASSES = (nn.Identity, nn.modules.dropout._DropoutNd)
+_PASSES = (
+    nn.Identity.forward,
+    nn.Dropout.forward,
+    nn.Dropout1d.forward,
+    nn.Dropout2d.forward,
+    nn.Dropout3d.forward,
+)
 
 
 @dataclass(frozen=True)
@@ -77,11 +83,12 @@ def last_map(model: nn.Module, name: str) -> str:
         '1.0'
     """
     module = model.get_submodule(name)
-    if isinstance(module, nn.MultiheadAttention):
+    forward = type(module).forward
+    if forward is nn.MultiheadAttention.forward:
         return f"{name}.out_proj"
-    if isinstance(module, nn.Sequential):
+    if forward is nn.Sequential.forward:
         for leaf, inner in reversed(module._modules.items()):
-            if inner is not None and not isinstance(inner, _PASSES):
+            if inner is not None and type(inner).forward not in _PASSES:
                 return last_map(model, f"{name}.{leaf}")
     return name
 
@@ -106,17 +113,35 @@ def take_in(
     named = dict(model.named_parameters(remove_duplicate=False))
     names = {id(tensor): name for name, tensor in model.named_parameters()}
     places = Counter(id(p) for m in model.modules() for p in m._parameters.values())
+    reached = [(plan, _tensors(model, named, plan, ends, norms)) for plan in planned]
     factors: dict[str, float] = {}
     kept = []
-    for plan in planned:
-        tensors = _tensors(model, named, plan, ends, norms)
+    for plan, tensors in reached:
         found = [names[id(tensor)] for tensor in tensors if places[id(tensor)] == 1]
-        if tensors and len(found) == len(tensors) and not any(name in fixed for name in found):
+        shared = any(_share(plan, other) for other, own in reached if _meet(tensors, own))
+        if (
+            tensors
+            and len(found) == len(tensors)
+            and not shared
+            and not any(name in fixed for name in found)
+        ):
             for name in found:
                 factors[name] = factors.get(name, 1.0) * plan.hook.factor
         else:
             kept.append(plan)
     return Taken(factors, kept)
+
+
+def _meet(some: Sequence[Tensor], others: Sequence[Tensor]) -> bool:
+    return not {id(tensor) for tensor in some}.isdisjoint(id(tensor) for tensor in others)
+
+
+def _share(plan: Planned, other: Planned) -> bool:
+    """Return whether two modules end in one map, each for itself, neither inside the other."""
+    if isinstance(plan.hook, MultiplyArgument) or isinstance(other.hook, MultiplyArgument):
+        return False
+    one, two = (f"{module}." if module else "" for module in (plan.module, other.module))
+    return not (one.startswith(two) or two.startswith(one))
 
 
 def _tensors(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from lrtransfer.scaling.apply import VECTOR_LIKE
-from lrtransfer.scaling.layouts import TensorLayout
+from lrtransfer.scaling.layouts import TensorLayout, map_shape
 
 
 def fans(
@@ -31,7 +31,7 @@ def fans(
         >>> fans("weight", layer.weight, layer, "hidden", TensorLayout(axes=("out", "in")))
         (4, 8)
     """
-    sizes = dict(zip(said.axes, tensor.shape, strict=False))
+    sizes = dict(zip(said.axes, map_shape(owner, tensor), strict=False))
     if "rows" in sizes:
         return 1, sizes["out"]
     if tensor.ndim < 2 or tensor.numel() == 1 or role in VECTOR_LIKE or role == "scalar_gain":

@@ -155,12 +155,23 @@ def rates(groups: Iterable[Mapping[str, Any]]) -> dict[str, float]:
     Args:
         groups: What `lrtransfer.parameterize` returned.
 
+    Raises:
+        ValueError: A group is another's, without relative rate.
+
     Example:
         >>> import lrtransfer as lt
         >>> lt.rates([{"names": ["first.weight", "first.bias"], "relative_rate": 0.5}])
         {'first.weight': 0.5, 'first.bias': 0.5}
     """
-    return {name: group["relative_rate"] for group in groups for name in names(group)}
+    found: dict[str, float] = {}
+    for group in groups:
+        if "relative_rate" not in group:
+            raise ValueError(
+                "a group has no relative_rate. Give the groups that lrtransfer.parameterize "
+                "returned."
+            )
+        found |= dict.fromkeys(names(group), group["relative_rate"])
+    return found
 
 
 def _group(role: str, scaled: Scaled, settings: Settings, family: Family) -> Group:

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from itertools import product
 
 from torch import Tensor, nn
+from torch.nn.parameter import UninitializedParameter
 
-from lrtransfer.scaling.layouts import TensorLayout
+from lrtransfer.scaling.layouts import TensorLayout, map_shape
 
 _MATRIX_ROLES = {
     (True, True): "hidden",
@@ -25,6 +26,15 @@ _MATRIX_ROLES = {
     (False, False): "scalar",
 }
 _TABLE_ROLES = {(False, True): "embedding", (False, False): "scalar"}
+# How the name of a bare table ends: `pos_embed`, `cls_token`, `positions.weight`.
+_TABLES = frozenset(
+    {"cls", "emb", "embed", "embedding", "embeddings", "token", "tokens"}
+    | {"pos", "position", "positions"}
+)
+_OTHER_SIZES = (
+    "If base has another vocabulary, other inputs or other classes than the model, give "
+    "base=(base, other), two that differ in width alone, and layout=lt.Layout(width=(N, N₀))."
+)
 
 
 class UnplacedTensorError(ValueError):
@@ -41,6 +51,7 @@ class Growth:
         tensor: The parameter.
         base: Its namesake; fresh, so that its values tell how it starts, unless on `meta`.
         said: What the layouts say of it.
+        sizes: Of each dimension, in the two (see `map_shape`).
     """
 
     name: str
@@ -48,11 +59,12 @@ class Growth:
     tensor: Tensor
     base: Tensor
     said: TensorLayout
+    sizes: tuple[tuple[int, int], ...]
 
     @property
     def grows(self) -> tuple[bool, ...]:
         """Whether each dimension differs between the two."""
-        return tuple(a != b for a, b in zip(self.tensor.shape, self.base.shape, strict=True))
+        return tuple(size != other for size, other in self.sizes)
 
     def starts_at(self, value: float) -> bool:
         """Return whether every entry is `value`."""
@@ -69,7 +81,8 @@ def growths(model: nn.Module, base: nn.Module, said: Mapping[str, TensorLayout])
         said: Parameter name -> what the layouts say of it.
 
     Raises:
-        ValueError: The two differ in more than width: in names, or in numbers of dimensions.
+        ValueError: The two differ in more than width: in names, or in numbers of dimensions; or
+            base has layers without shapes yet.
 
     Example:
         >>> from lrtransfer.scaling.infer import growths
@@ -86,26 +99,44 @@ def growths(model: nn.Module, base: nn.Module, said: Mapping[str, TensorLayout])
                 f"{lacking} lacks {name!r}. Give a base that differs in width alone, neither "
                 "compiled nor wrapped."
             )
+        if isinstance(others[name], UninitializedParameter):
+            raise ValueError(
+                f"{name!r} has no shape in base. Call base once on a batch, so that its lazy "
+                "layers take theirs."
+            )
         if own[name].ndim != others[name].ndim:
             raise ValueError(
                 f"{name!r} has {own[name].ndim} dimensions in the model and {others[name].ndim} in "
                 "base. Give a base that differs in width alone."
             )
-    return [
-        Growth(
-            name,
-            model.get_submodule(name.rpartition(".")[0]),
-            own[name],
-            others[name],
-            said.get(name, TensorLayout()),
-        )
-        for name in own
-    ]
+    found = []
+    for name, tensor in own.items():
+        holds, in_base = (m.get_submodule(name.rpartition(".")[0]) for m in (model, base))
+        shapes = map_shape(holds, tensor), map_shape(in_base, others[name])
+        layout = said.get(name, TensorLayout())
+        sizes = tuple(zip(*shapes, strict=True))
+        found.append(Growth(name, holds, tensor, others[name], layout, sizes))
+    return found
 
 
 def differ(found: list[Growth]) -> bool:
     """Return whether any tensor grows, that is whether the two widths differ."""
     return any(any(growth.grows) for growth in found)
+
+
+def check_width(found: list[Growth]) -> None:
+    """Refuse two networks that differ in their inputs or outputs in place of their width.
+
+    Raises:
+        ValueError: Of several matrices one alone differs.
+    """
+    matrices = [growth for growth in found if growth.tensor.ndim > 1]
+    growing = [growth for growth in matrices if any(growth.grows)]
+    if len(matrices) > 1 and len(growing) == 1:
+        raise ValueError(
+            f"of all matrices {growing[0].name!r} alone differs between the model and base: they "
+            f"differ in their inputs or outputs, not in width. {_OTHER_SIZES}"
+        )
 
 
 def infer_roles(found: list[Growth], told: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
@@ -152,7 +183,8 @@ def _unplaced(growths: list[Growth]) -> str:
         f"cannot tell the role of {tensors}. Say which of its axes are inputs and outputs, "
         f'layout=lt.Layout(modules={{"{kind}": {{"tensors": {{"{leaf}": "out in"}}}}}}), or its '
         f'role, layout=lt.Layout(roles={{"{first.name}": role}}): one of input, embedding, '
-        "positional, hidden, output, bias, norm_gain, scalar, scalar_bias, scalar_gain."
+        "positional, hidden, output, bias, norm_gain, scalar, scalar_bias, scalar_gain. "
+        f"{_OTHER_SIZES}"
     )
 
 
@@ -174,14 +206,15 @@ def infer_width(found: list[Growth]) -> tuple[int, int]:
         if size * base_width != other * width:
             raise ValueError(
                 f"a dimension of {name!r} grows from {other} to {size}, others from {base_width} "
-                f"to {width}: there is no one width. Give layout=lt.Layout(width=(N, N₀))."
+                f"to {width}: there is no one width. Give layout=lt.Layout(width=(N, N₀)). "
+                f"{_OTHER_SIZES}"
             )
     return width, base_width
 
 
 def _growing(found: list[Growth]) -> Iterator[tuple[str, int, int]]:
     for growth in found:
-        for size, other in zip(growth.tensor.shape, growth.base.shape, strict=True):
+        for size, other in growth.sizes:
             if size != other and not growth.said.uneven:
                 yield growth.name, size, other
 
@@ -204,12 +237,9 @@ def _role(growth: Growth, grows: tuple[bool, ...]) -> str | None:
 def _bare_role(growth: Growth, grows: tuple[bool, ...]) -> str | None:
     """Return the role of a tensor that no layout knows, or None."""
     shape = growth.tensor.shape
-    hint = ".".join(growth.name.lower().split(".")[-2:])
-    if len(shape) >= 2 and grows[-1] and not any(grows[:-1]):
-        if "pos" in hint:
-            return "positional"
-        if any(word in hint for word in ("token", "cls", "embed")):
-            return "embedding"
+    words = growth.name.removesuffix(".weight").rpartition(".")[2].lower().split("_")
+    if len(shape) >= 2 and grows[-1] and not any(grows[:-1]) and words[-1] in _TABLES:
+        return "positional" if any(word.startswith("pos") for word in words) else "embedding"
     if sum(size > 1 for size in shape) <= 1:
         for value, kind in ((1.0, "norm_gain"), (0.0, "bias")):
             if growth.starts_at(value):

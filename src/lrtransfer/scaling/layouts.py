@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from torch import nn
+from torch import Tensor, nn
 
 TABLE = Path(__file__).with_name("layouts.yaml")
 
@@ -110,6 +110,28 @@ class Known:
     def named(self, mark: str) -> list[str]:
         """Return the tensors that have a mark: `kept`, `undecayed` or `uneven`."""
         return [name for name, said in self.tensors.items() if getattr(said, mark)]
+
+
+def map_shape(owner: nn.Module, tensor: Tensor) -> tuple[int, ...]:
+    """Return a tensor's shape, of a grouped kernel always with one group's inputs and all outputs.
+
+    A transposed convolution holds (in, out/groups, …), any other (out, in/groups, …).
+
+    Args:
+        owner: The module that holds it.
+        tensor: The parameter.
+
+    Example:
+        >>> from lrtransfer.scaling.layouts import map_shape
+        >>> from torch import nn
+        >>> layer = nn.ConvTranspose1d(8, 12, 3, groups=4)
+        >>> tuple(layer.weight.shape), map_shape(layer, layer.weight)
+        ((8, 3, 3), (2, 12, 3))
+    """
+    shape = tuple(tensor.shape)
+    if not isinstance(owner, nn.modules.conv._ConvTransposeNd) or len(shape) < 3:
+        return shape
+    return shape[0] // owner.groups, shape[1] * owner.groups, *shape[2:]
 
 
 def read_layouts(model: nn.Module, own: Mapping[str, Entry] | None = None) -> Known:

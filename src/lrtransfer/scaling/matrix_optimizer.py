@@ -103,7 +103,12 @@ class MatrixOptimizer:
         return group | {"params": part["params"], "names": part["names"]} | own
 
     def _rest(self, group: Group, lr: float) -> Group:
-        ratio = 1.0 if self.rest_lr is None or not lr else self.rest_lr / lr
+        if self.rest_lr is not None and not lr:
+            raise ValueError(
+                f"rest_lr is {self.rest_lr}, but lr is 0, and the rest's rates are kept relative "
+                "to it. Give a positive lr."
+            )
+        ratio = 1.0 if self.rest_lr is None else self.rest_lr / lr
         return group | {
             "optimizer": "adamw",
             "lr": group["lr"] * ratio,

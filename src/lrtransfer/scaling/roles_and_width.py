@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from lrtransfer.scaling.apply import UnknownRoleError
-from lrtransfer.scaling.infer import differ, growths, infer_roles, infer_width
+from lrtransfer.scaling.infer import check_width, differ, growths, infer_roles, infer_width
 from lrtransfer.scaling.layouts import TensorLayout
 
 Base = nn.Module | tuple[nn.Module, nn.Module]
@@ -80,6 +80,7 @@ def roles_and_width(
     between = growths(other, narrow, said)
     if isinstance(base, tuple) and not differ(between):
         raise ValueError("both of base have one width. Give two of different widths, or one alone.")
+    check_width(between)
     roles = infer_roles(between, told)
     if sizes is None:
         sizes = infer_width(found) if differ(found) else (1, 1)

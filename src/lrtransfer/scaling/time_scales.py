@@ -28,6 +28,6 @@ def time_scales(groups: Iterable[Mapping[str, Any]], *, steps: int) -> dict[str,
         raise ValueError(f"steps is {steps}. Give 1 or more.")
     found: dict[str, float] = {}
     for group in groups:
-        share = float(group["lr"]) * float(group["weight_decay"])
+        share = float(group["lr"]) * float(group.get("weight_decay", 0.0))
         found |= dict.fromkeys(names(group), 1 / (share * steps) if share else math.inf)
     return found
