@@ -12,6 +12,8 @@ from lrtransfer.cli.parser import parser
 
 # Faults that a user can mend: one line on stderr, no traceback.
 _FAULTS = (LookupError, RuntimeError, ValueError, OSError)
+# Where a study's own files lie.
+_MADE = ("data/prepared/", "results/")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,6 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except _FAULTS as error:
         if _traceback():
             raise
+        if isinstance(error, FileNotFoundError) and str(error).startswith(_MADE):
+            error = FileNotFoundError(f"{error}. `lrtransfer run` makes it")
         status: int = getattr(error, "exit_status", 1)
         return _failed(error, status, "" if status == 2 else "error: ")
     return 0

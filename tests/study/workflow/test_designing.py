@@ -7,7 +7,10 @@ import yaml
 
 from lrtransfer.cli import main
 from lrtransfer.study.plan.load import load_study
+from lrtransfer.study.workflow.designing import _changes, _checked, _Line, _place, _places
+from lrtransfer.study.workflow.start import select
 
+from .project import ROOT
 from .test_answers import NAME, clone
 
 __all__ = ["clone"]
@@ -35,11 +38,30 @@ def test_the_static_plan_is_valid_and_keeps_the_measured_rates(
         assert 5 <= len(rates) <= 10
 
 
+@pytest.mark.parametrize("step", [2 / 3, 0.75])
+def test_an_axis_holds_the_measured_rate_whatever_its_step(step: float) -> None:
+    measured = select(ROOT / "params.yaml").plan.grid(NAME).reference_learning_rate["mup"]
+    written = _Line(-1.4, -1.4 + 5 * step, step, measured).written
+    _checked(ROOT / "params.yaml", {NAME: {"arms": {"mup": {"lr": written}}}})
+
+
+def test_an_axis_that_alone_is_said_of_an_inherited_arm_goes_to_that_arm() -> None:
+    chosen = select(ROOT / "params.yaml", experiments="width_transfer_vit")
+    place = _places(ROOT / "params.yaml")[_place(chosen, "width_transfer_vit", "mup")]
+    assert place == "study.width_transfer_vit.arms.mup"
+    measured = chosen.plan.grid("width_transfer_vit").reference_learning_rate["mup"]
+    changes = _changes(chosen.plan, {place: _Line(-9.0, -5.0, 1.0, measured)})
+    assert set(changes["width_transfer_vit"]["arms"]["mup"]) == {"lr"}
+    _checked(ROOT / "params.yaml", changes)
+
+
 @pytest.mark.usefixtures("clone")
 def test_pilots_are_an_experiments_file(clone: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["design", "--pilot", "1000", "--experiments", "all"]) == 0
     (clone / "experiments").mkdir()
-    (clone / "experiments" / "pilots.yaml").write_text(capsys.readouterr().out)
+    pilots = clone / "experiments" / "pilots.yaml"
+    pilots.touch()  # as a shell does, which is about to fill it
+    assert main(["design", "--pilot", "1000", "--experiments", "all"]) == 0
+    pilots.write_text(capsys.readouterr().out)
     study = load_study(clone / "params.yaml").study
     grid = study[f"{NAME}_pilot"].scales["laptop"]
     assert (grid.widths, grid.seeds, grid.measure) == ([32, 256], [1000], None)

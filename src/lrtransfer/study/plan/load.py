@@ -90,7 +90,8 @@ def _with_included(
         folder = Path(anchor) if anchor else source.parent
         path = pattern.removeprefix(anchor)
         for file in sorted(folder.glob(path)) if "*" in path else [folder / path]:
-            for name, experiment in read_yaml(file, merging=False).items():
+            # A shell empties the file that `lrtransfer design --pilot` is about to fill.
+            for name, experiment in read_yaml(file, merging=False, empty=True).items():
                 if name in study:
                     text = f"{file}: {name}: another experiment has this name. Choose another."
                     raise StudyError([text])

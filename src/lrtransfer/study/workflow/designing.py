@@ -222,7 +222,11 @@ class _Line:
                 rates = (self.start + i * self.step for i in range(steps + 1))
                 return [*(f"2^{rate:g}" for rate in rates), self.measured]
             shift = away - self.step * round(away / self.step)
-        return span(self.start + shift, self.end + shift, self.step)
+        start, end = self.start + shift, self.end + shift
+        if all(float(f"{octaves:g}") == octaves for octaves in (start, end, self.step)):
+            return span(start, end, self.step)
+        # What is rounded when it is written meets neither its end nor the measured rate.
+        return [f"2^{start + i * self.step:g}" for i in range(round((end - start) / self.step) + 1)]
 
 
 def _places(params: Path) -> Mapping[str, str]:
@@ -247,7 +251,9 @@ def _changes(plan: Plan, found: Mapping[str, _Line], seeds: int = STATIC_SEEDS) 
         own = changes.setdefault(name, {"seeds": kept})
         for key in path[:-1]:
             own = own.setdefault(key, {})
-        own[path[-1] if path[-1] == "lr" else "lr"] = line.written
+        if path[-1] != "lr":  # an inherited arm, of which the axis alone is said
+            own = own.setdefault(path[-1], {})
+        own["lr"] = line.written
     return changes
 
 

@@ -119,13 +119,14 @@ def at_start(plan: Plan, model: str, samples: int | None) -> Problem:
         samples: Of its data set, as `of_run`; None takes as many as the run measures.
 
     Raises:
-        ValueError: No run of the study has this model, or `samples` is missing.
+        StudyError: No run of the study has this model.
+        ValueError: `samples` is missing.
         FileNotFoundError: Its data are not prepared.
     """
     runs = [run for run in plan.runs if run.config.model.family == model]
     if not runs:
         known = {run.config.model.family for run in plan.runs}
-        raise ValueError(unknown("model of this study", model, known))
+        raise StudyError([f"--model: {unknown('model of this study', model, known)}"])
     run = min(runs, key=lambda one: (not one.measured, one.width, one.depth))
     config = run.config
     count = samples or (config.measure.samples if config.measure else config.batch_size)

@@ -18,7 +18,7 @@ from typing import IO, Any
 import yaml
 
 from lrtransfer.study.plan.checks import selected
-from lrtransfer.study.plan.expand import Plan, plan
+from lrtransfer.study.plan.expand import Dataset, Plan, plan
 from lrtransfer.study.plan.load import load_study
 from lrtransfer.study.plan.messages import unknown
 from lrtransfer.study.plan.yaml_file import StudyError, read_yaml
@@ -101,12 +101,18 @@ def check_data(plan: Plan) -> None:
     """Compare the content of data sets with what params.yaml pins, where it may have changed.
 
     Raises:
-        StudyError: One has changed; the line names both checksums.
+        StudyError: One has changed, and the line names both checksums; or it is not there.
     """
     from lrtransfer.study.data.pinned import changed
 
-    if faults := [fault for fault in map(changed, plan.datasets) if fault is not None]:
-        raise StudyError([f"params.yaml: {fault}" for fault in faults])
+    def fault(dataset: Dataset) -> str | None:
+        try:
+            return changed(dataset)
+        except RuntimeError as error:  # a file of one's own that is not there
+            return f"data.{dataset.name}: {error}"
+
+    if faults := [found for found in map(fault, plan.datasets) if found is not None]:
+        raise StudyError([f"params.yaml: {found}" for found in faults])
 
 
 def run_snakemake(
