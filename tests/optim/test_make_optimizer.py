@@ -196,3 +196,25 @@ def test_a_group_that_is_refused_is_not_kept(said: str) -> None:
         optimizer.add_param_group({"params": [vector], "lr": 0.1, "optimizer": said})
     assert len(optimizer.param_groups) == 2
     optimizer.add_param_group({"params": [vector], "lr": 0.1, "optimizer": "sgd"})
+
+
+def _two_kinds(**rates: float) -> list[dict[str, Any]]:
+    kinds = {"muon": nn.Parameter(torch.ones(3, 2)), "adamw": nn.Parameter(torch.ones(3))}
+    return [
+        {"params": [tensor], "optimizer": kind} | ({"lr": rates[kind]} if kind in rates else {})
+        for kind, tensor in kinds.items()
+    ]
+
+
+def test_all_ascend_or_none() -> None:
+    groups = _two_kinds(muon=0.1, adamw=0.1)
+    with pytest.raises(ValueError, match="maximize is not taken by muon"):
+        lt.make_optimizer(groups, maximize=True)
+    assert lt.make_optimizer(groups, maximize=False).param_groups[1]["maximize"] is False
+
+
+def test_a_rate_for_all_is_that_of_groups_without_one() -> None:
+    optimizer = lt.make_optimizer(_two_kinds(adamw=0.3), lr=0.02)
+    assert [group["lr"] for group in optimizer.param_groups] == [0.02, 0.3]
+    with pytest.raises(ValueError, match="a group has no lr"):
+        lt.make_optimizer(_two_kinds(adamw=0.3))

@@ -110,3 +110,14 @@ def test_a_tensor_without_decay_averages_for_ever() -> None:
     assert lt.time_scales(groups, steps=10) == {"w": math.inf}
     with pytest.raises(ValueError, match="steps is 0"):
         lt.time_scales(groups, steps=0)
+
+
+def test_a_scheduler_of_before_does_not_bring_the_former_rates_back() -> None:
+    weight = nn.Parameter(torch.ones(1))
+    group = {"params": [weight], "lr": 1e-3, "optimizer": "adamw"}
+    before = torch.optim.AdamW([group])
+    torch.optim.lr_scheduler.LambdaLR(before, lambda step: 1.0)
+    found = lt.rescale(before.param_groups, "root_batch", batch=4.0)
+    optimizer = lt.make_optimizer(found)
+    torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1.0)
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(2e-3)

@@ -225,3 +225,38 @@ def test_fused_maps_of_known_families_are_told_by_their_layouts(kind: str) -> No
     tokens = torch.randint(32, (2, 6), generator=torch.Generator().manual_seed(0))
     model(input_ids=tokens, labels=tokens).loss.backward()
     optimizer.step()
+
+
+@pytest.mark.parametrize(
+    ("layer", "forms"),
+    [
+        (nn.LSTM(8, 8, proj_size=4), {"weight_hh_l0": [8] * 4, "weight_hr_l0": None}),
+        (nn.LSTMCell(8, 8), {"weight_ih": [8] * 4}),
+        (nn.GRUCell(8, 8), {"weight_hh": [8] * 3}),
+        (nn.Conv2d(8, 12, 3, groups=4), {"weight": [3] * 4}),
+    ],
+)
+def test_torch_s_own_layers_tell_their_maps(
+    layer: nn.Module, forms: dict[str, list[int] | None]
+) -> None:
+    for name, parts in forms.items():
+        form = form_of(name, layer.get_parameter(name), layer, ("out", "in"))
+        assert form == ({} if parts is None else {"parts": parts})
+
+
+def test_the_groups_of_a_convolution_are_stepped_one_by_one() -> None:
+    layer = nn.Conv2d(64, 64, 1, groups=4, bias=False)
+    form = form_of("weight", layer.weight, layer, ("out", "in"))
+    gradient = torch.randn(layer.weight.shape, generator=torch.Generator().manual_seed(0))
+    gradient[48:] *= 0.05  # one map's gradient is small: its step is not
+    before, layer.weight.grad = layer.weight.detach().clone(), gradient
+    group = {"params": [layer.weight], "form": form}
+    lt.Muon([group], lr=1.0, precision="float32").step()
+    moved = (layer.weight.detach() - before).view(4, -1).norm(dim=1)
+    assert moved.max() < 1.2 * moved.min()
+
+
+def test_groups_of_a_transposed_convolution_are_refused() -> None:
+    layer = nn.ConvTranspose2d(8, 12, 3, groups=4)
+    with pytest.raises(ValueError, match="'weight' holds 4 maps side by side along its inputs"):
+        form_of("weight", layer.weight, layer, ("in", "out"))

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from lrtransfer.scaling.rebind import StaleOptimizerError, listed
+from lrtransfer.scaling.rebind import FOLDED, FoldedParameter, StaleOptimizerError, listed
 
 
 def check_optimizer(optimizer: torch.optim.Optimizer, model: nn.Module | None = None) -> None:
@@ -76,6 +76,8 @@ def _check_held(optimizer: torch.optim.Optimizer, model: nn.Module | None) -> No
         return
     held = {id(parameter) for parameter in model.parameters()}
     strange = [name for name, tensor in _named(optimizer) if id(tensor) not in held]
+    if any(type(tensor) is FoldedParameter for _, tensor in _named(optimizer)):
+        raise StaleOptimizerError(FOLDED)
     if strange:
         raise StaleOptimizerError(
             f"the optimizer holds tensors that the model does not: {listed(strange)}. Wrap the "

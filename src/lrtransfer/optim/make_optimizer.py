@@ -82,17 +82,26 @@ def build(groups: Iterable[Mapping[str, Any]], **options: Any) -> torch.optim.Op
     """Return what `make_optimizer` returns, unchecked.
 
     Raises:
-        ValueError: There is no group, one names no optimizer or an unknown one, or no class takes
-            an option.
+        ValueError: There is no group, one has no rate, names no optimizer or an unknown one, no
+            class takes an option, or not all of them `maximize`.
     """
-    own = [_checked(group) for group in groups]
+    rate = {"lr": options["lr"]} if "lr" in options else {}
+    own = [rate | _checked(group) for group in groups]
     if not own:
         raise ValueError("there are no groups. Give those of lrtransfer.parameterize.")
+    if not all("lr" in group for group in own):
+        raise ValueError("a group has no lr. Give it there, or as lr= for all that have none.")
     kinds = list(dict.fromkeys(_kind(group) for group in own))
     made = {kind: _maker(kind, options) for kind in kinds}
     unknown = [name for name in options if not any(name in taken for _, taken in made.values())]
     if unknown:
         raise ValueError(f"option {unknown[0]!r} is taken by none of {', '.join(kinds)}.")
+    descending = [kind for kind, (_, taken) in made.items() if "maximize" not in taken]
+    if options.get("maximize") and descending:
+        raise ValueError(
+            f"maximize is not taken by {', '.join(descending)}, which would descend while the "
+            "others ascend. Give the loss the other sign."
+        )
     makers = {kind: make for kind, (make, _) in made.items()}
     single = makers[kinds[0]] if len(kinds) == 1 and kinds[0] in _OWN else None
     return single(own) if single else GroupedOptimizer(own, makers)

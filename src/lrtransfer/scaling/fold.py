@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import NoReturn
 
 import torch
 from torch import Tensor, nn
 
 from lrtransfer.scaling.affine import output_axes, times
 from lrtransfer.scaling.hooks import MultiplyArgument, Planned, multipliers, remove_multipliers
-from lrtransfer.scaling.rebind import StaleOptimizerError
+from lrtransfer.scaling.rebind import FoldedParameter
 
 Scaling = tuple[nn.Parameter, Tensor, int]
 """A tensor, and what it is multiplied by along one of its axes."""
@@ -32,23 +31,6 @@ class Left:
     role: str
     factor: float
     why: str
-
-
-class FoldedParameter(nn.Parameter):
-    """A tensor that the model has no longer: an optimizer that holds it stops at its next step."""
-
-    @property
-    def grad(self) -> NoReturn:  # type: ignore[override]
-        """Raise, since only an optimizer from before asks for it.
-
-        Raises:
-            StaleOptimizerError: Always.
-        """
-        raise StaleOptimizerError(
-            "the optimizer was built before lrtransfer.fold: its tensors are no longer the "
-            "model's, and its rates are those of the form with multipliers. Fold after training, "
-            "or build another optimizer of the folded model's parameters."
-        )
 
 
 def fold(model: nn.Module, *, strict: bool = False) -> list[Left]:

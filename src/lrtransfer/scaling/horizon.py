@@ -173,7 +173,8 @@ def _clip(
 
 def _scaled(group: Group, by: Horizon) -> Group:
     factors = {
-        ("lr", "relative_rate"): by.learning_rate,
+        # With what a scheduler noted in the group, and would go back to.
+        ("lr", "relative_rate", "initial_lr", "max_lr", "min_lr"): by.learning_rate,
         ("weight_decay", "relative_weight_decay"): by.weight_decay,
         ("eps", "relative_epsilon"): by.epsilon,
     }

@@ -18,11 +18,14 @@ from torch import Tensor, nn
 
 Form = Mapping[str, Any]
 
-# What torch fuses along the outputs: name of a module's class -> start of the tensor, parts.
-_FUSED: Mapping[type[nn.Module], tuple[str, int]] = {
-    nn.MultiheadAttention: ("in_proj_weight", 3),
-    nn.LSTM: ("weight_", 4),
-    nn.GRU: ("weight_", 3),
+# What torch fuses along the outputs: a module's class -> starts of the tensors, parts. An LSTM's
+# projection (`weight_hr`) is one map.
+_FUSED: Mapping[type[nn.Module], tuple[tuple[str, ...], int]] = {
+    nn.MultiheadAttention: (("in_proj_weight",), 3),
+    nn.LSTM: (("weight_ih", "weight_hh"), 4),
+    nn.LSTMCell: (("weight_ih", "weight_hh"), 4),
+    nn.GRU: (("weight_ih", "weight_hh"), 3),
+    nn.GRUCell: (("weight_ih", "weight_hh"), 3),
 }
 # Parts of names that others fuse under; torch's own bilinear names are not among them.
 _SUSPECTS = ("qkv", "c_attn", "query_key_value", "gate_up", "wqkv", "in_proj", "w12", "kv_proj")
@@ -64,7 +67,8 @@ def form_of(
             that it is one.
 
     Raises:
-        ValueError: By its name it holds several maps, and how many is not told; or they do not fit.
+        ValueError: By its name it holds several maps, and how many is not told; or they do not fit,
+            or are the groups of a transposed convolution.
 
     Example:
         >>> import torch
@@ -138,9 +142,17 @@ def matrices(tensor: Tensor, form: Form | None = None) -> list[Matrix]:
 
 def _known(name: str, owner: nn.Module) -> int | None:
     leaf = name.rpartition(".")[2]
-    for kind, (start, parts) in _FUSED.items():
-        if isinstance(owner, kind) and leaf.startswith(start):
+    for kind, (starts, parts) in _FUSED.items():
+        if isinstance(owner, kind) and leaf.startswith(starts):
             return parts
+    if isinstance(owner, nn.modules.conv._ConvNd) and leaf == "weight" and owner.groups > 1:
+        if isinstance(owner, nn.modules.conv._ConvTransposeNd):
+            raise ValueError(
+                f"{name!r} holds {owner.groups} maps side by side along its inputs, which cannot "
+                "be stepped one by one. Take an optimizer that is not one of matrices, or separate "
+                "layers."
+            )
+        return owner.groups
     return None
 
 

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor, nn
 
 Group = dict[str, Any]
+
+FOLDED = (
+    "the optimizer was built before lrtransfer.fold: its tensors are no longer the model's, and "
+    "its rates are those of the form with multipliers. Fold after training, or build another "
+    "optimizer of the folded model's parameters."
+)
 
 # What torch puts into names: compile, activation checkpointing, the first FSDP.
 _WRAPPERS = frozenset({"_orig_mod", "_checkpoint_wrapped_module", "_fsdp_wrapped_module"})
@@ -17,6 +23,19 @@ _WRAPPERS = frozenset({"_orig_mod", "_checkpoint_wrapped_module", "_fsdp_wrapped
 
 class StaleOptimizerError(ValueError):
     """An optimizer whose tensors are not those that the model trains."""
+
+
+class FoldedParameter(nn.Parameter):
+    """A tensor that the model has no longer: an optimizer that holds it stops at its next step."""
+
+    @property
+    def grad(self) -> NoReturn:  # type: ignore[override]
+        """Raise, since only an optimizer from before asks for it.
+
+        Raises:
+            StaleOptimizerError: Always.
+        """
+        raise StaleOptimizerError(FOLDED)
 
 
 def rebind(groups: Iterable[Mapping[str, Any]], model: nn.Module) -> list[Group]:
@@ -42,6 +61,7 @@ def rebind(groups: Iterable[Mapping[str, Any]], model: nn.Module) -> list[Group]
         different meshes or some are not sharded, which torch's foreach and fused steps refuse.
 
     Raises:
+        StaleOptimizerError: The model was folded since.
         ValueError: The model lacks a name, has one twice or with another shape, or trains a tensor
             that no group has, such as one whose tie wrapping undid; the message names it.
 
@@ -56,6 +76,8 @@ def rebind(groups: Iterable[Mapping[str, Any]], model: nn.Module) -> list[Group]
         True
     """
     plan = [dict(group) for group in groups]
+    if any(type(tensor) is FoldedParameter for group in plan for tensor in group["params"]):
+        raise StaleOptimizerError(FOLDED)
     planned = [name for group in plan for name in names(group)]
     held = _held(model, frozenset(planned))
     _check_missing(planned, held)
