@@ -26,6 +26,7 @@ def test_beside_a_bare_snakemake_study_and_prune_are_refused_by_name(project: Pr
         deadline = time.monotonic() + 120
         while set(runs.glob("*/lock")) <= known and time.monotonic() < deadline:
             time.sleep(0.1)
+        os.killpg(bare.pid, signal.SIGSTOP)  # it keeps its lock, and takes no processor
         for command in (["workflow", "train_all"], ["prune", "--yes"]):
             done = project.run("lrtransfer", *command, check=False)
             assert done.returncode == 1
