@@ -86,6 +86,15 @@ def test_the_penalty_is_against_the_best_arm_at_the_largest_size() -> None:
     assert {own.penalty_size for own in found.values()} == {512}
 
 
+@pytest.mark.parametrize("arms", [("open", "mup", "sp"), ("sp", "mup", "open")])
+def test_a_rival_whose_valley_is_open_takes_no_penalty_away(arms: tuple[str, ...]) -> None:
+    shapes = {"open": {"drift": 3.0}, "mup": {}, "sp": {"level": 0.1}}
+    found = metrics(*(runs(arm, **shapes[arm]) for arm in arms))
+    assert found["mup"].penalty == pytest.approx(0.0, abs=1e-9)
+    assert found["sp"].penalty == pytest.approx(np.exp(0.1) - 1, rel=0.02)
+    assert np.isnan(found["open"].penalty)
+
+
 def test_an_optimum_that_converges_quickly_transfers_fast_and_a_power_law_does_not() -> None:
     fast = metrics(runs(limit=2.0, gap=3.0, scatter=0.01))["mup"]
     slow = metrics(runs(drift=0.6, scatter=0.01))["mup"]

@@ -68,7 +68,7 @@ class Design:
         grid: of rates.
         seeds: size -> how many.
         cost: in the unit of the given prices.
-        half_width: of the drift's 95 % interval (octaves per octave), or of the predicted
+        half_width: of the drift's interval (octaves per octave), or of the predicted
             optimum's (octaves) where a size to predict at was given.
         open: share of studies with an optimum at its window's end.
     """

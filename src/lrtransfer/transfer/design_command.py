@@ -71,7 +71,7 @@ def sizes(options: argparse.Namespace, model: Pilot) -> list[float]:
 
 
 def price(options: argparse.Namespace, axis: str) -> Callable[[float], float]:
-    """Return the cost of a run at a size, in units of the cheapest known.
+    """Return the cost of a run at a size: its power, or what was given for it.
 
     Raises:
         JudgeError: `--cost` is not as it should be, or leaves a size out.

@@ -251,8 +251,10 @@ def coverage_record(
 
 def _arms_needed(hits: int, n: int, confidence: float) -> str:
     """Return how many arms would decide the rule at the share found."""
-    for more in range(max(n, 1), 2000):
-        share = share_interval(round(more * hits / max(n, 1)), more, confidence)
+    if n == 0:
+        return "no size could be held out"
+    for more in range(n, 2001):
+        share = share_interval(round(more * hits / n), more, confidence)
         if verdict(RULE, share) != "inconclusive":
             return "decided" if more == n else f"would be decided by {more} arms instead of {n}"
     return "too close to its threshold: more than 2000 arms"

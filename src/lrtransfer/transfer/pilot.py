@@ -73,11 +73,6 @@ class Pilot:
             found.append(Sweep("", {self.axis: size}, tuple(range(seeds)), grid, loss, fails))
         return found
 
-    def rise(self, size: float, away: Array) -> Array:
-        """Return the height above the optimum's at places (L,) octaves from it."""
-        at, lowest = (self._valley(size, x)[0] for x in (away, np.zeros(1)))
-        return np.asarray(at - lowest)
-
     def noise_at(self, away: Array) -> Array:
         """Return the standard deviation of a run's height at places octaves from the optimum."""
         return np.sqrt(_smooth(self.places, self.noise, away))

@@ -224,8 +224,8 @@ def check_reach(axis: str, swept: Sequence[float], size: float, *, alone: bool =
     away = abs(math.log2(size / (sizes[-1] if size > highest else sizes[0])))
     raise PredictionRefused(
         f"{axis} {size:g} is {away:.1f} octaves from the {len(sizes)} swept sizes {sizes[0]:g} to "
-        f"{sizes[-1]:g}, which support {limit:.1f} ({rule}), that is {math.ceil(lowest)} to "
-        f"{math.floor(highest)}; {needed}"
+        f"{sizes[-1]:g}, which support {limit:.1f} ({rule}), that is {lowest:.4g} to "
+        f"{highest:.4g}; {needed}"
     )
 
 

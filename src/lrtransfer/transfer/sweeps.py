@@ -119,7 +119,7 @@ class Sweep:
         """Return how far below the interpolated loss the seed-mean valley may reach at `where`.
 
         A convex valley lies above the lines through the two points on either side; this is the
-        distance to them. Zero where a side lacks two usable points.
+        distance to them. Zero outside the usable rates, and where neither side has two points.
         """
         x, y = self.log2_rate[self.usable], self.means[self.usable]
         place = int(np.searchsorted(x, where))

@@ -122,8 +122,9 @@ def runs_of(table: object, roles: Roles) -> Runs:
     tuned = np.array([c for c, _ in coded], dtype=np.int64).reshape(len(coded), len(frame)).T
     if not kept.any():
         raise JudgeError(
-            f"column {roles.loss!r} has no finite number and column {roles.status!r} no failure: "
-            "no run is left to judge"
+            f"column {roles.loss!r} has no finite number"
+            + (f" and column {roles.status[0]!r} no failure" if roles.status else "")
+            + ": no run is left to judge. Give losses, or say which status is a failure"
         )
     for axis in range(size.shape[1]):
         size[:, axis] = _merged(size[:, axis], np.log2, _ROUNDING)

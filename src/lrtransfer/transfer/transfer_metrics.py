@@ -215,7 +215,9 @@ def _slope(group: list[Sweep], values: Array) -> float:
 
 def _penalty(own: dict[int, float], rivals: list[dict[int, float]]) -> tuple[float, int, float]:
     common = sorted(set(own).intersection(*rivals))
-    best = np.array([min(of[size] for of in rivals) for size in common])
+    # Of rivals whose valley is open nothing is known: they do not count.
+    known = [[of[size] for of in rivals if math.isfinite(of[size])] for size in common]
+    best = np.array([min(losses, default=math.nan) for losses in known])
     ratio = np.array([own[size] for size in common]) / np.where(best > 0, best, np.nan)
     if not len(ratio) or not np.all(np.isfinite(ratio)):
         return _UNKNOWN, 0, _UNKNOWN

@@ -13,7 +13,7 @@ What more seeds do not lessen is stated in units of the bandwidth b, and so shri
   every size: `FOLLOWED` times its mean is taken off all optima of the arm, which moves no drift.
 
 Beside a rate at which most seeds diverged nothing bends the valley up: the optimum is censored. It
-is the lowest rate that trains, give or take a step, a uniform error of 0.29 steps.
+is the rate with the lowest mean loss, give or take a step, a uniform error of 0.29 steps.
 
 The constants were set on the valleys of tests/transfer/shapes.py that are marked so, and their
 coverage measured on all (docs/statistics.md).
@@ -124,7 +124,7 @@ class Vertices:
 
     @cached_property
     def censored(self) -> npt.NDArray[np.bool_]:
-        """Whether (N,) the lowest rate that trains is next to one at which most runs diverged."""
+        """Whether (N,) most runs diverged at a rate beside that of the lowest mean loss."""
         return np.asarray((self._beside == FAILED).any(-1))
 
     @cached_property

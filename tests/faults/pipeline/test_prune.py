@@ -40,6 +40,10 @@ def test_links_are_removed_and_what_they_lead_to_stays(
     assert all(size(link) < 500 for link in links)
     remove(stray)
     assert unasked_files(plan, layout) == []
+    other = PREPARED / "another-scale-s"
+    other.mkdir()
+    assert unasked_files(plan, layout) == [other]
+    assert unasked_files(plan, layout, {other.name}) == []
     assert [file.read_text() for file in precious] == ["precious"] * 2
 
 

@@ -93,6 +93,8 @@ def test_the_bounded_quantity_is_the_preconditioned_one_only_where_it_has_values
 def test_the_batch_sharpness_has_two_plateaus_under_heavy_ball() -> None:
     assert stochastic_edges(config(momentum=0.9)) == pytest.approx((0.2, 3.8))
     assert stochastic_edges(config()) == (2, 2)
+    another = {"optimizer": {"name": "mine", "options": {"momentum": 0.9}}}
+    assert np.isnan(stochastic_edges(another)).all()
     options = {"momentum": 0.9}
     own = estimates(lambda w, s, t: 0 * t + 0.05, quantity="batch_sharpness", options=options)
     found = shown(own, "stochastic_edge_ratio")  # at η₀ = 4

@@ -18,8 +18,10 @@ from lrtransfer.study.plan.load import parse_study
 from lrtransfer.study.plan.parameterizations import builtin
 from lrtransfer.study.plan.yaml_file import StudyError
 from lrtransfer.study.spectra import saved_model
+from lrtransfer.study.workflow.cost import dataset_sizes, run_seconds
 from lrtransfer.study.workflow.outside_check import _of_width, at_start, check_outside
 from lrtransfer.study.workflow.preflight import check_own_parts, check_runs
+from lrtransfer.study.workflow.trial import Machine
 from tests.study.workflow.own_folder import write
 from tests.tiny import tiny_grid, tiny_params
 
@@ -75,6 +77,19 @@ def fault() -> str:
 @pytest.mark.slow
 def test_a_plain_module_passes() -> None:
     check_runs(study())
+
+
+def test_a_network_of_convolutions_is_priced_on_the_shape_of_its_data() -> None:
+    convolution = MODEL.replace("Linear(in_features, width)", "Conv2d(1, width, (2, 3))").replace(
+        "self.embed(inputs.flatten(1)).relu()", "self.embed(inputs).flatten(1).relu()"
+    )
+    write("models/mine.py", convolution)
+    asked = study()
+    check_runs(asked)
+    sizes = dataset_sizes(asked)
+    assert list(sizes.values()) == [((1, 2, 3), 4)]
+    run = asked.runs[0]
+    assert run_seconds(run, sizes[run.config.data], Machine()) > 0
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ class KingJamesBible:
 
 
 def _longest_literal(raw: bytes) -> str:
-    """Return the longest string literal of a Python source: the scripture itself."""
+    """Return the first triple-quoted literal of a Python source: the scripture, its longest."""
     end = raw.index(b'"""', raw.index(b'"""') + 3) + 3
     literal: str = ast.literal_eval(raw[raw.index(b'"""') : end].decode("utf-8"))
     return literal

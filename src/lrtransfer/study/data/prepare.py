@@ -33,7 +33,7 @@ def prepare(dataset_id: str, name: str, sha256: str, options: dict[str, Any]) ->
 
     Args:
         dataset_id: The prepared data set's identity, its folder's name.
-        name: The source, a file of `lrtransfer/data`.
+        name: The source, a file of `study/data`, or the study's own.
         sha256: The checksum that the source's content must have.
         options: The source's options.
 

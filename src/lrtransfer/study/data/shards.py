@@ -164,6 +164,9 @@ def text_pieces(path: Path, start: int, end: int) -> Iterator[tuple[bytes, int]]
     """Yield whole lines of a file, about `_PIECE` bytes at a time, and the byte that they reach.
 
     A longer line is cut between two characters.
+
+    Raises:
+        ValueError: The file became shorter meanwhile.
     """
     with path.open("rb") as file:
         file.seek(start)

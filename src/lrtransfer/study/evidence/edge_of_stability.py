@@ -70,10 +70,12 @@ def stochastic_edges(config: Mapping[str, Any]) -> tuple[float, float]:
     """Return the batch sharpness's plateaus times η₀, of small batches and of large ones.
 
     2(1 − β) and 2(1 + β) under heavy-ball momentum. NaN where no source gives one: Nesterov's at
-    small batches, and both where the optimizer divides by squared gradients, or a tuner chooses η.
+    small batches, and both where the optimizer divides by squared gradients or has no theory, or a
+    tuner chooses η.
     """
     options = config["optimizer"]["options"]
-    if {"beta1", "beta2"} & options.keys() or config.get("tuner") or of_norm(config):
+    unknown = config["optimizer"]["name"] not in _WITH_AN_EDGE
+    if {"beta1", "beta2"} & options.keys() or config.get("tuner") or of_norm(config) or unknown:
         return float("nan"), float("nan")
     beta, nesterov = float(options.get("momentum", 0.0)), bool(options.get("nesterov"))
     small = float("nan") if nesterov else small_batch_plateau(beta)

@@ -27,7 +27,7 @@ SCHEMA = pa.schema(
         ("size", pa.int64()),  # 0 pools all sizes
         ("rate", pa.float64()),  # the learning rate, where the row is of one
         ("quantity", pa.string()),
-        ("at", pa.string()),  # start, end, late, change, whole
+        ("at", pa.string()),  # start, late, reference, low, a share of the run, …
         ("statistic", pa.string()),
         ("value", pa.float64()),
         ("variance", pa.float64()),

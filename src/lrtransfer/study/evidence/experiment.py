@@ -106,7 +106,7 @@ class Experiment:
         for found in optima(self.sweeps):
             place = _place(found.sweep)
             unit = "log2 of the learning rate"
-            at = "" if found.side in ("inside", "none") else found.side
+            at = "" if found.side == "inside" else found.side
             of = Of(statistic="optimum", unit=unit, at=at, **place)
             yield of, self._with_scatter(found.log2_rate)
             yield Of(statistic="optimal_loss", unit="loss", **place), Estimate(found.loss)

@@ -122,7 +122,7 @@ def losses_at_equal_price(runs: pd.DataFrame, curves: pd.DataFrame) -> Iterator[
 
     The price is in gradient evaluations, so only experiments that count them have rows. The loss is
     interpolated linearly in the logarithm between kept steps; a diverged run, which has no curve to
-    the end, counts with its initial loss.
+    the end, counts with its initial loss, and an arm that never cost that much with its last one.
     """
     if _PRICE not in curves.columns:
         return

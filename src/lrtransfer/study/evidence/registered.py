@@ -16,7 +16,7 @@ from lrtransfer.study.plan.claims import Claim
 from lrtransfer.transfer.estimate import Estimate, Part
 from lrtransfer.transfer.rules import Rule, Within
 
-#: Measures of one arm's drift: by how many octaves of size it is multiplied.
+#: Measures of one arm's drift.
 _DRIFTS = ("drift", "drift_over_range")
 
 

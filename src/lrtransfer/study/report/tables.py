@@ -20,6 +20,7 @@ _EDGE_WORDS = {
     "low": "at or below its low end",
     "high": "at or above its high end",
     "both": "at its single rate",
+    "none": "no rate trains",
 }
 _FAST_WORDS = {"supported": "yes", "contradicted": "no", "inconclusive": "open"}
 _NET = ["arm", "fixed", "size"]

@@ -18,7 +18,9 @@ class LockHeldError(RuntimeError):
     """Another process holds the lock; `holder` is what it wrote about itself."""
 
     def __init__(self, path: Path, holder: str) -> None:
-        super().__init__(f"{path} is held by {holder or 'another process'}")
+        super().__init__(
+            f"{path} is held by {holder or 'another process'}. Wait until it ends, or stop it."
+        )
         self.path = path
         self.holder = holder
 

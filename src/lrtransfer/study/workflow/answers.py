@@ -104,7 +104,7 @@ def _swept(found: Optimum, confidence: float) -> dict[str, Any]:
         "ci_high": interval.high,
         "valley_low": found.valley[0],
         "valley_high": found.valley[1],
-        "at_edge": "none" if found.side == "inside" else found.side,
+        "at_edge": {"inside": "none", "none": "no rate trains"}.get(found.side, found.side),
     }
 
 

@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from lrtransfer.study.plan import catalog
 from lrtransfer.study.plan.run_config import ModelConfig, RunConfig
 from lrtransfer.study.training.network import build
-from lrtransfer.study.workflow.trial import Sizes, count, one_sample
+from lrtransfer.study.workflow.trial import Sizes, count, counted, one_sample
 
 if TYPE_CHECKING:
     from lrtransfer.study.plan.schema import Card as Stated
@@ -85,7 +85,7 @@ class _Kernels(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 def _kernels(model: ModelConfig, sizes: Sizes) -> int:
     with torch.device("meta"):
-        network, sample = build(model, *sizes), one_sample(model, sizes)
+        network, sample = build(model, *counted(sizes)), one_sample(model, sizes)
     with torch.no_grad(), _Kernels() as kernels:
         network(sample)
     tensors = sum(1 for _ in network.parameters())

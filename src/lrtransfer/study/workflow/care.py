@@ -6,7 +6,7 @@ import random
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -141,13 +141,14 @@ def _differences(now: dict[str, Any], then: dict[str, Any], path: str = "") -> l
     return found
 
 
-def unasked_files(plan: Plan, layout: Layout) -> list[Path]:
+def unasked_files(plan: Plan, layout: Layout, datasets: Collection[str] = ()) -> list[Path]:
     """Return files and folders under results, data and the work folder that `plan` lacks.
 
     Args:
         plan: A plan of ALL experiments at the scale of `layout`, so that a narrowed selection
             loses nothing.
         layout: Where the files lie.
+        datasets: Identities of data sets that other scales ask for, which lie beside its own.
     """
     runs = {run.key for run in plan.runs}
     spectra = {spectrum.key for spectrum in plan.spectra}
@@ -157,7 +158,7 @@ def unasked_files(plan: Plan, layout: Layout) -> list[Path]:
     inside = [path for folder in folders for path in folder.glob("*")]
     checkpoints = [path for path in inside if str(path) not in kept]
     links = [path for path in layout.checkpoints.glob("*") if path.is_symlink()]
-    datasets = {dataset.id for dataset in plan.datasets}
+    prepared = {dataset.id for dataset in plan.datasets} | {*datasets}
     stray = [
         *_others(layout.runs.glob("*.parquet"), runs),
         *checkpoints,
@@ -165,7 +166,7 @@ def unasked_files(plan: Plan, layout: Layout) -> list[Path]:
         *_others(layout.spectrum("x").parent.glob("*.parquet"), spectra),
         *_others(layout.work_spectrum("x").parent.glob("*.parquet"), spectra),
         *_others(layout.work_run("x").parent.glob("*"), runs),
-        *_others(paths.PREPARED.glob("*"), datasets),
+        *_others(paths.PREPARED.glob("*"), prepared),
     ]
     return sorted(stray)
 

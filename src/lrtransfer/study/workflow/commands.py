@@ -6,9 +6,10 @@ import json
 import sys
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from lrtransfer.study.workflow.selection import all_selected, selected
 
@@ -193,19 +194,26 @@ def _warn_of_other_rules(chosen: Selection, records: Sequence[Mapping[str, Any]]
 
 def prune(options: Namespace) -> None:
     """List what no experiment asks for, and remove it on confirmation; not beside a study."""
+    from lrtransfer.study.plan.values import Scale
+    from lrtransfer.study.plan.yaml_file import StudyError
     from lrtransfer.study.storage.locks import locked
     from lrtransfer.study.storage.paths import STUDY_LOCK
     from lrtransfer.study.workflow.start import this_process
 
-    chosen = selected(options) if options.experiments else all_selected(options)
+    choose = selected if options.experiments else all_selected
+    chosen, datasets = choose(options), set[str]()
+    for scale in get_args(Scale):
+        with suppress(StudyError):  # no experiment has this scale
+            other = choose(Namespace(**{**vars(options), "scale": scale}))
+            datasets |= {dataset.id for dataset in other.plan.datasets}
     with locked(STUDY_LOCK, this_process()):
-        _prune(chosen, yes=options.yes)
+        _prune(chosen, datasets, yes=options.yes)
 
 
-def _prune(chosen: Selection, *, yes: bool) -> None:
+def _prune(chosen: Selection, datasets: set[str], *, yes: bool) -> None:
     from lrtransfer.study.workflow.care import remove, size, unasked_files
 
-    stray = unasked_files(chosen.plan, chosen.layout)
+    stray = unasked_files(chosen.plan, chosen.layout, datasets)
     for path in stray:
         print(f"{size(path):>12,} bytes  {path}")
     if not stray:

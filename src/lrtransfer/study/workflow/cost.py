@@ -74,10 +74,18 @@ def spectra_seconds(plan: Plan, sizes: Mapping[str, Sizes], machine: Machine | C
 
 
 def dataset_sizes(plan: Plan) -> dict[str, Sizes]:
-    """Return the sizes of every data set of a plan, by identity."""
-    from lrtransfer.study.data.described import sizes
+    """Return the sizes of every data set of a plan, by identity: of images their shape, if known.
 
-    return {dataset.id: sizes(dataset) for dataset in plan.datasets}
+    A network of convolutions may ask for it.
+    """
+    from lrtransfer.study.data.described import described, is_known, sizes
+
+    found: dict[str, Sizes] = {}
+    for dataset in plan.datasets:
+        features, outputs = sizes(dataset)
+        shape = described(dataset).shape if is_known(dataset) else None
+        found[dataset.id] = (features if shape is None else shape, outputs)
+    return found
 
 
 def note_costs(plan: Plan) -> None:

@@ -40,12 +40,10 @@ from lrtransfer.study.workflow.own_parts import (
     try_outputs,
     try_probes,
 )
+from lrtransfer.study.workflow.trial import Sizes, counted, one_sample
 from lrtransfer.theory.steady_state import judge
 
 _MOST_TENSORS = 20_000
-
-Sizes = tuple[int, int]
-"""Numbers per sample, and number of outputs."""
 
 Attempt = Callable[[Plan, RunConfig], None]
 
@@ -260,7 +258,10 @@ def decay_lines(plan: Plan, sizes: dict[str, Sizes]) -> Iterator[str]:
     of_arm = [run for run in with_rule if run.arm == with_rule[0].arm]
     chosen = [run for run in of_arm if run.measured] or of_arm
     narrow, wide = (pick(chosen, key=lambda run: run.width) for pick in (min, max))
-    samples, fan_in = _regime(wide.config, sizes[wide.config.data])
+    regime = _regime(wide.config, sizes[wide.config.data])
+    if regime is None:
+        return
+    samples, fan_in = regime
     rates, decay = _hidden(narrow.config, sizes[narrow.config.data])
     judgement = judge(
         samples=samples,
@@ -279,7 +280,7 @@ def decay_lines(plan: Plan, sizes: dict[str, Sizes]) -> Iterator[str]:
 
 def _hidden(config: RunConfig, sizes: Sizes) -> tuple[np.ndarray[Any, Any], float]:
     """Return every update's learning rate of a hidden weight, and its λ."""
-    made = blank_network(config, *sizes)
+    made = blank_network(config, *counted(sizes))
     own = next(n for name, n in made.scaled.items() if made.roles.tensors[name] == "hidden")
     schedule: Schedule = load("schedule", config.schedule)
     options = config.schedule.options
@@ -288,9 +289,9 @@ def _hidden(config: RunConfig, sizes: Sizes) -> tuple[np.ndarray[Any, Any], floa
     return rates, own.weight_decay * config.optimizer.options["weight_decay"]
 
 
-def _regime(config: RunConfig, sizes: Sizes) -> tuple[int, int]:
-    """Return B and C of the hidden layer with the fewest samples per input."""
-    made, block = blank_network(config, *sizes), block_size(config.model)
+def _regime(config: RunConfig, sizes: Sizes) -> tuple[int, int] | None:
+    """Return B and C of the hidden layer with the fewest samples per input, if there is any."""
+    made = blank_network(config, *counted(sizes))
     seen: dict[str, tuple[int, int]] = {}
 
     def note(name: str, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
@@ -305,8 +306,8 @@ def _regime(config: RunConfig, sizes: Sizes) -> tuple[int, int]:
         ):
             module.register_forward_hook(partial(note, name))
     with torch.device("meta"):
-        made.model(torch.randn(1, sizes[0]) if block is None else torch.zeros(1, block).long())
-    return min(seen.values(), key=lambda found: found[0] / found[1])
+        made.model(one_sample(config.model, sizes))
+    return min(seen.values(), key=lambda found: found[0] / found[1], default=None)
 
 
 def _passes(plan: Plan, config: RunConfig) -> str:

@@ -6,6 +6,7 @@ optimizer or tuner adds: a few updates of each kind of run do, in milliseconds.
 
 from __future__ import annotations
 
+import math
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -24,8 +25,8 @@ from lrtransfer.study.plan.run_config import ModelConfig, RunConfig
 from lrtransfer.study.training.network import block_size, build
 from lrtransfer.study.training.run import Hooks, TrainingRun
 
-Sizes = tuple[int, int]
-"""Numbers per sample, and number of outputs."""
+Sizes = tuple[int | tuple[int, ...], int]
+"""Shape of a sample or how many numbers it has, and number of outputs."""
 
 # A trial lasts this long (seconds), or as long as two updates and the first take.
 _SECONDS = 0.012
@@ -145,16 +146,17 @@ def bare(config: RunConfig) -> RunConfig:
 
 def _random(config: RunConfig, sizes: Sizes) -> Arrays:
     """Return data of the right sizes, of some batches."""
-    features, outputs = sizes
+    shape, (_, outputs) = _shape(sizes), counted(sizes)
     random, samples = np.random.default_rng(0), _BATCHES * config.batch_size
     block = block_size(config.model)
     if block is not None:
         tokens: Any = random.integers(outputs, size=samples * block + 1)
         tokens[0] = outputs - 1
         return {"train_tokens": tokens}
-    inputs = random.standard_normal((samples, features), np.float32)
+    inputs = random.standard_normal((samples, *shape), np.float32)
     if outputs == 1:
-        return {"train_inputs": inputs, "train_targets": inputs[:, :1].copy()}
+        numbers = random.standard_normal((samples, 1), np.float32)
+        return {"train_inputs": inputs, "train_targets": numbers}
     targets = random.integers(outputs, size=samples)
     targets[0] = outputs - 1
     return {"train_inputs": inputs, "train_targets": targets}
@@ -163,7 +165,7 @@ def _random(config: RunConfig, sizes: Sizes) -> Arrays:
 def count(model: ModelConfig, sizes: Sizes) -> tuple[float, int]:
     """Return the FLOP of one sample's gradient, and the number of parameters."""
     with torch.device("meta"):
-        network, sample = build(model, *sizes), one_sample(model, sizes)
+        network, sample = build(model, *counted(sizes)), one_sample(model, sizes)
         network.eval()  # one sample has no batch statistics
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         network(sample)
@@ -174,4 +176,13 @@ def count(model: ModelConfig, sizes: Sizes) -> tuple[float, int]:
 def one_sample(model: ModelConfig, sizes: Sizes) -> Tensor:
     """Return an input of one sample, of no meaning, on the device of the context."""
     block = block_size(model)
-    return torch.randn(1, sizes[0]) if block is None else torch.zeros(1, block).long()
+    return torch.randn(1, *_shape(sizes)) if block is None else torch.zeros(1, block).long()
+
+
+def counted(sizes: Sizes) -> tuple[int, int]:
+    """Return the numbers of a sample and the outputs."""
+    return math.prod(_shape(sizes)), sizes[1]
+
+
+def _shape(sizes: Sizes) -> tuple[int, ...]:
+    return (sizes[0],) if isinstance(sizes[0], int) else sizes[0]
