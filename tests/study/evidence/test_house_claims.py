@@ -59,7 +59,7 @@ def entry(**options: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PackageCopy]:
-    caches = (declared.measures, room.every_measure)
+    caches = (declared._measures, room._every)
     with package_copy(tmp_path, monkeypatch) as copy:
         copy.append("study/evidence/measures/valley.py", NEW)
         with monkeypatch.context() as patched:

@@ -19,12 +19,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from inspect import signature
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from lrtransfer.study.evidence.estimates import Estimates
 from lrtransfer.study.plan.catalog import measure_sources
 from lrtransfer.study.plan.measures import Kind
-from lrtransfer.study.plan.places import imported
+from lrtransfer.study.plan.places import imported, study
 from lrtransfer.transfer.estimate import Estimate
 from lrtransfer.transfer.pairing import difference
 from lrtransfer.transfer.size import PLURAL, Axis
@@ -96,9 +97,14 @@ def measure(
     return lambda function: Measure(function, text, unit, kind)
 
 
-@cache
 def every_measure() -> dict[str, Measure]:
     """Return the measures of all files by name."""
+    return _every(study())
+
+
+@cache
+def _every(folder: Path) -> dict[str, Measure]:
+    """Return the measures as seen from a study's folder."""
     return {
         name: value
         for source in measure_sources()

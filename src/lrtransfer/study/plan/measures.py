@@ -30,18 +30,27 @@ Kind = Literal["slope", "mean", "arms"]
 COURSES = ("rate", "edge_sharpness", "rate*edge_sharpness", "edge_alignment", "update_cosine")
 
 
-@cache
 def measures() -> dict[str, dict[str, Option]]:
     """Return the options of every measure by name, read from the source."""
+    return _measures(places.study())
+
+
+def definitions() -> dict[str, tuple[Path, ast.FunctionDef]]:
+    """Return every measure's file and definition by name."""
+    return _definitions(places.study())
+
+
+@cache
+def _measures(study: Path) -> dict[str, dict[str, Option]]:
+    """Return the measures as seen from a study's folder."""
     return {
         name: dict(_options(file, node, dict(_aliases(places.parsed(file)))))
-        for name, (file, node) in definitions().items()
+        for name, (file, node) in _definitions(study).items()
     }
 
 
 @cache
-def definitions() -> dict[str, tuple[Path, ast.FunctionDef]]:
-    """Return every measure's file and definition by name."""
+def _definitions(study: Path) -> dict[str, tuple[Path, ast.FunctionDef]]:
     return {
         node.name: (source.file, node)
         for source in catalog.measure_sources()
