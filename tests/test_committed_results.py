@@ -186,6 +186,12 @@ def test_the_gallery_tells_where_line_search_and_the_greedy_rate_rest() -> None:
             assert late is not None and agrees(text, late.value), (net, name, late)
 
 
+def test_without_mup_s_rates_the_best_rate_falls_by_most_of_an_octave_under_every_warmup() -> None:
+    for arm in ("unscaled", "unscaled_long_warmup", "unscaled_exponential"):
+        drift = estimates("weight_decay_warmups").one("drift", arm=arm)
+        assert drift is not None and -1 < drift.value < -0.75 and drift.interval(0.95).high < -0.5
+
+
 def test_the_verdicts_with_fresh_seeds_are_those_of_the_ledger() -> None:
     told = read_fresh_seeds()
     before = {
