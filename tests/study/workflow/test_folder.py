@@ -62,7 +62,7 @@ def test_every_command_of_its_readme_and_stages_exists(folder: Path) -> None:
         for line in text.splitlines()
         if "lrtransfer " in line and "`" not in line and "learning" not in line
     }
-    assert {"check", "run", "claims", "predict", "stage"} == called
+    assert {"check", "run", "claims", "predict", "restore", "stage"} == called
 
 
 @pytest.mark.parametrize("kind", ["folder", "file"])
