@@ -7,7 +7,7 @@ weight-decay rules is told whether its runs can show what weight decay does.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -242,7 +242,7 @@ def _samples(config: RunConfig, found: Described) -> int | None:
     return found.count if block is None else (found.count - 1) // block
 
 
-def decay_lines(plan: Plan, sizes: dict[str, Sizes]) -> Iterator[str]:
+def decay_lines(plan: Plan, sizes: Mapping[str, Sizes]) -> Iterator[str]:
     """Yield a line on the conditions of an experiment with weight-decay rules, then its warnings.
 
     Judged is, of the first arm that has a rule, the widest net at the measured learning rate (the
