@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
@@ -69,8 +70,7 @@ def _branches(width: int, branch: Build) -> nn.Module:
 
 def _of_depth(branch: Build) -> tuple[nn.Module, list]:  # type: ignore[type-arg]
     layout = lt.Layout(branches="branches.*", inside=[])
-    build = lambda width: _branches(width, branch)  # noqa: E731
-    return _groups(build, "depth_mup", base_depth=1, layout=layout)
+    return _groups(partial(_branches, branch=branch), "depth_mup", base_depth=1, layout=layout)
 
 
 def test_branches_that_end_in_one_shared_map_are_each_multiplied_once() -> None:

@@ -146,7 +146,7 @@ def bare(config: RunConfig) -> RunConfig:
 
 def _random(config: RunConfig, sizes: Sizes) -> Arrays:
     """Return data of the right sizes, of some batches."""
-    shape, (_, outputs) = _shape(sizes), counted(sizes)
+    shape, outputs = _shape(sizes), sizes[1]
     random, samples = np.random.default_rng(0), _BATCHES * config.batch_size
     block = block_size(config.model)
     if block is not None:
