@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING
 from lrtransfer.study.workflow.selection import selected
 
 Command = Callable[[Namespace], None]
+
+_GARBAGE = 700  # new objects before a search for it, while tensors may lie in it
 
 if TYPE_CHECKING:
     from lrtransfer.study.plan.expand import Run
@@ -71,15 +74,13 @@ def train(options: Namespace) -> None:
 
 def train_here(runs: list[Run], chosen: Selection, threads: int) -> None:
     """Train runs in this process; those that are finished are left alone."""
-    import torch
-
     from lrtransfer.study.plan.catalog import is_ours
     from lrtransfer.study.training.device import choose_device, gpu_of_its_own
     from lrtransfer.study.training.sweep import Job, train_runs
     from lrtransfer.study.workflow.light_start import leave_out_compiler
 
     leave_out_compiler()
-    torch.set_num_threads(threads)
+    _begin(threads)
     if not all(is_ours(*part) for run in runs for part in _tried(run)):
         from lrtransfer.study.workflow.preflight import check_own_parts
 
@@ -87,6 +88,15 @@ def train_here(runs: list[Run], chosen: Selection, threads: int) -> None:
     with gpu_of_its_own(choose_device(chosen.plan.study.device)) as device:
         count = train_runs(runs, Job(chosen.layout, device))
     print(f"trained {count} of {len(runs)} runs; the others were finished", file=sys.stderr)
+
+
+def _begin(threads: int) -> None:
+    """Let torch have its threads, and memory be freed as soon as usual."""
+    import torch
+
+    torch.set_num_threads(threads)
+    gc.freeze()
+    gc.set_threshold(_GARBAGE)
 
 
 def _tried(run: Run) -> Iterator[tuple[str, str]]:
@@ -100,15 +110,13 @@ def _tried(run: Run) -> Iterator[tuple[str, str]]:
 @_stage
 def spectra(options: Namespace) -> None:
     """Compute the spectra behind the given files."""
-    import torch
-
     from lrtransfer.study.spectra.job import compute_spectra
     from lrtransfer.study.training.device import choose_device, gpu_of_its_own
     from lrtransfer.study.workflow.targets import spectra_behind
 
-    torch.set_num_threads(options.threads)
     chosen = selected(options)
     wanted = spectra_behind(chosen.plan, options.files)
+    _begin(options.threads)
     with gpu_of_its_own(choose_device(chosen.plan.study.device)) as device:
         compute_spectra(wanted, chosen.layout, device)
 
