@@ -92,6 +92,8 @@ class Counts:
     powered_decided: int
     percent_corrected: int
     percent_decided: int
+    unmet: int
+    of: int
 
 
 _COUNTED = re.compile(
@@ -99,6 +101,7 @@ _COUNTED = re.compile(
     r"are open that were decided, (\d+) are reversed; after the correction (\d+) are decided "
     r"where it had been (\d+)\.\sOf the (\d+) whose [^%]*? (\d+) are decided after the correction "
     r"and (\d+) taken singly, where 85 % had been asked for: (\d+) and (\d+) %"
+    r"[^%]*?on its own: (\d+) of the (\d+) lack"
 )
 
 
@@ -127,6 +130,10 @@ def counts(table: pd.DataFrame) -> Counts:
         powered_decided=singly,
         percent_corrected=round(100 * corrected / len(strong)),
         percent_decided=round(100 * singly / len(strong)),
+        unmet=sum(
+            bool(ledger()[row.experiment, row.claim]["obstacle"]) for row in strong.itertuples()
+        ),
+        of=len(strong),
     )
 
 
