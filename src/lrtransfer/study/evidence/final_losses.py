@@ -36,14 +36,20 @@ _NO_RATIO = Estimate(
 Spent = dict[str, tuple[Array, Array]]
 
 
-def _failed(runs: pd.DataFrame) -> pd.Series:
-    failed: pd.Series = (runs["status"] != "ok") | ~np.isfinite(runs["final_loss"])
+def diverged(runs: pd.DataFrame) -> pd.Series:
+    """Return which runs diverged, or ended at no number."""
+    failed: pd.Series = (runs["status"] != "ok") | ~np.isfinite(runs["final_loss"].astype(float))
     return failed
+
+
+def counted_loss(runs: pd.DataFrame) -> pd.Series:
+    """Return the final losses, of diverged runs the initial ones."""
+    return runs["final_loss"].where(~diverged(runs), runs["initial_loss"])
 
 
 def _heights(runs: pd.DataFrame) -> tuple[pd.Series, bool]:
     """Return log2 of the final loss of each run, or the loss itself, and whether it is that."""
-    loss = runs["final_loss"].where(~_failed(runs), runs["initial_loss"]).to_numpy(float)
+    loss = counted_loss(runs).to_numpy(float)
     signed = bool((loss < 0).any())
     return pd.Series(loss if signed else _log2(loss), index=runs.index), signed
 
@@ -60,7 +66,7 @@ def final_losses(runs: pd.DataFrame) -> Iterator[Row]:
         runs: of one experiment.
     """
     heights, signed = _heights(runs)
-    sized = with_size(runs).assign(height=heights, failed=_failed(runs))
+    sized = with_size(runs).assign(height=heights, failed=diverged(runs))
     for (arm, fixed, size), group in sized.groupby(["arm", "fixed", "size"], sort=False):
         place = {
             "arm": str(arm),

@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from lrtransfer.study.evidence.final_losses import counted_loss
 from lrtransfer.study.figures import style
 from lrtransfer.study.figures.summary import over_seeds
 from lrtransfer.study.figures.tables import Settings, Tables
@@ -50,12 +51,6 @@ def sigma_of(config: str) -> float:
     if tuner_of(config).get("name") == "greedy":
         return 1.0
     return float(named) if isinstance(named, (int, float)) else float("nan")
-
-
-def counted_loss(runs: pd.DataFrame) -> pd.Series:
-    """Return the final losses; a diverged run counts with its initial loss, as in the claims."""
-    failed = (runs["status"] != "ok") | ~np.isfinite(runs["final_loss"].astype(float))
-    return runs["final_loss"].where(~failed, runs["initial_loss"])
 
 
 def best_runs(tables: Tables) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from dataclasses import replace
 import pandas as pd
 from matplotlib.axes import Axes
 
+from lrtransfer.study.evidence.final_losses import counted_loss
 from lrtransfer.study.figures import panels, style, tuned
 from lrtransfer.study.figures.tables import Arm, Drawing, Settings, Tables
 
@@ -61,7 +62,7 @@ def tuner_losses(tables: Tables, settings: Settings) -> Drawing:
 
 def _counted(curves: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     """Return the curves, a diverged run's at its initial loss where the arm's others have rows."""
-    failed = runs[tuned.counted_loss(runs) != runs["final_loss"]]
+    failed = runs[counted_loss(runs) != runs["final_loss"]]
     gone = curves.set_index(["arm", "seed"]).index.isin(failed.set_index(["arm", "seed"]).index)
     others = curves[~gone]
     steps = others[["arm", "step"]].drop_duplicates()
@@ -105,7 +106,7 @@ def _facts(best: pd.DataFrame, settings: Settings) -> list[str]:
     for name, runs in best.groupby("arm"):
         if str(name) not in settings.arms:
             continue
-        loss = float(tuned.counted_loss(runs).median())
+        loss = float(counted_loss(runs).median())
         rate, sigma = float(runs["lr"].iloc[0]), tuned.sigma_of(str(runs["config"].iloc[0]))
         edge = f"σ = {style.number(sigma * rate, 5)}"
         where = _factor(runs, rate) if math.isnan(sigma) else edge

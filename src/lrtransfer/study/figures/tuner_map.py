@@ -12,6 +12,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
+from lrtransfer.study.evidence.final_losses import counted_loss
 from lrtransfer.study.figures import panels, style, tuned
 from lrtransfer.study.figures.summary import over_seeds
 from lrtransfer.study.figures.tables import Drawing, Settings, Tables
@@ -57,7 +58,7 @@ def _above_best(runs: pd.DataFrame, confidence: float) -> pd.DataFrame:
         x=runs["config"].map(tuned.sigma_of) * runs["lr"],
         size=[json.loads(config)["batch_size"] for config in runs["config"]],
         averaged=[bool((found.get("options") or {}).get("decay")) for found in tuner],
-        counted=tuned.counted_loss(runs).clip(lower=1e-300),
+        counted=counted_loss(runs).clip(lower=1e-300),
     )
     runs = runs[[found.get("name") == "cdat" for found in tuner]]
     found = over_seeds(runs, ["averaged", "size", "x"], "counted", confidence, log=True)

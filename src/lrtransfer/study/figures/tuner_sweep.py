@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from lrtransfer.study.evidence.final_losses import counted_loss
 from lrtransfer.study.figures import panels, style, tuned
 from lrtransfer.study.figures.summary import over_seeds
 from lrtransfer.study.figures.tables import Drawing, Settings, Tables
@@ -20,7 +21,7 @@ _COLUMNS = ["panel", "arm", "size", "x", "value", "low", "high", "n"]
 def tuner_sweep(tables: Tables, settings: Settings) -> Drawing:
     """Draw the figure; see the module."""
     runs = tables.runs.assign(
-        counted=tuned.counted_loss(tables.runs),
+        counted=counted_loss(tables.runs),
         sigma=[tuned.sigma_of(config) for config in tables.runs["config"]],
         tuner=[str(tuned.tuner_of(c).get("name", "constant")) for c in tables.runs["config"]],
     )
