@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pytest
 
@@ -219,3 +220,63 @@ def test_many_seeds_and_rates_are_taken_together_and_told() -> None:
     assert found.drift.value.item() == pytest.approx(-0.5, abs=0.02)
     assert "rates: those within 1/16 octave are taken together" in " ".join(str(found).split())
     assert "seeds beyond 50 are taken together" in str(found)
+
+
+def test_rates_refined_far_from_the_valley_make_no_interval_narrower() -> None:
+    # A valley of 0.15 x², seeds that shift it by 0.15 octaves; the true drift is 0.1.
+    even = np.arange(-8.0, 1.0)
+    refined = np.unique(np.concatenate([even, np.arange(-8.0, -4.9, 1 / 8)]))
+
+    def drift(rates: npt.NDArray[np.float64], study: int) -> Any:
+        random = np.random.default_rng(study)
+        shifts = 0.15 * random.standard_normal((4, 3))
+        noise = 0.02 * random.standard_normal((4, 3, len(refined)))
+        rows = [
+            {
+                "width": 64 * 2**i,
+                "lr": 2.0**k,
+                "seed": s,
+                "loss": np.exp(
+                    0.15 * (k + 4 - 0.1 * i - shifts[i, s]) ** 2
+                    + noise[i, s, int(np.searchsorted(refined, k))]
+                ),
+            }
+            for i in range(4)
+            for s in range(3)
+            for k in rates
+        ]
+        own = {"size": "width", "rate": "lr", "loss": "loss", "seed": "seed"}
+        return judge(pd.DataFrame(rows), **own).drift.iloc[0]
+
+    found = [(drift(even, study), drift(refined, study)) for study in range(12)]
+    assert sum(more.ci_low <= 0.1 <= more.ci_high for _, more in found) >= 11
+    halves = [(more.ci_high - more.ci_low) / (few.ci_high - few.ci_low) for few, more in found]
+    assert 0.7 < np.median(halves) < 1.3
+
+
+def test_a_best_rate_at_which_runs_diverged_says_so_and_which_rate_trains_all() -> None:
+    table = sweep_table({"a": 0.0}).assign(method="a")
+    best = judge(table, **COLUMNS).optima.set_index("width").rate[512]
+    near = table[table.width == 512].lr.unique()
+    near = near[np.argmin(np.abs(np.log2(near / best)))]
+    lost = (table.width == 512) & (table.lr == near) & (table.seed == table.seed.iloc[0])
+    text = str(judge(table.assign(loss=table.loss.where(~lost, np.inf)), **COLUMNS))
+    seeds = table.seed.nunique()
+    told = " ".join(text.split())
+    assert f"At width 512 1 of {seeds} runs diverged at the best rate, {near:.3g}" in told
+    assert "The best rate at which none did is" in told
+    assert "runs diverged at the best rate" not in " ".join(str(judge(table, **COLUMNS)).split())
+
+
+def test_a_seed_is_one_whether_written_as_a_whole_number_or_not() -> None:
+    table = TABLE[TABLE.method == "falls"]
+    twice = pd.concat([table, table.assign(seed=table.seed.astype(float))]).astype({"seed": object})
+    twice["seed"] = [int(s) if i < len(table) else float(s) for i, s in enumerate(twice.seed)]
+    assert judge(twice, **COLUMNS).optima.n_seeds.eq(table.seed.nunique()).all()
+
+
+def test_two_observations_decide_nothing_in_words_either() -> None:
+    table = TABLE[(TABLE.method == "falls") & TABLE.width.isin([64, 512]) & (TABLE.seed == 0)]
+    told = " ".join(str(judge(table, **COLUMNS)).split())
+    assert "of too few runs to decide anything" in told
+    assert "The best rate falls" not in told

@@ -60,6 +60,8 @@ def test_the_reach_is_the_span_and_half_of_it_from_three_sizes() -> None:
     assert reach([32, 64, 128]) == 1
     assert reach([32, 64, 128, 256]) == 3
     assert reach([64, 256, 1024, 4096]) == 6
+    assert reach([64, 64.1, 64.2, 4096]) == 0, "in effect two sizes"
+    assert reach([64, 90.5, 128]) == 0.5, "half octaves are sizes of their own"
 
 
 def test_a_size_beyond_the_reach_is_refused_with_the_sweep_that_would_support_it() -> None:

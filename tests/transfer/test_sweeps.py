@@ -1,4 +1,5 @@
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pytest
 
@@ -108,3 +109,19 @@ def test_repeated_runs_missing_columns_and_lost_initial_losses_are_refused() -> 
         list(sweeps(runs.drop(columns="initial_loss")))
     with pytest.raises(ValueError, match="finite"):
         list(sweeps(runs.assign(initial_loss=np.nan)))
+
+
+def test_a_step_is_that_of_the_grid_about_the_lowest_mean() -> None:
+    coarse, fine = np.arange(-8.0, 1.0), np.arange(-8.0, -5.0, 1 / 8)
+    grid = np.unique(np.concatenate([coarse, fine]))
+    losses = np.exp(0.15 * (grid + 2.2) ** 2)[None]
+
+    def swept(rates: npt.NDArray[np.float64]) -> Sweep:
+        kept = np.isin(grid, rates)
+        return Sweep("a", {"width": 8}, (0,), rates, losses[:, kept], losses[:, kept] > 1e9)
+
+    assert swept(coarse).spacing == swept(grid).spacing == 1
+    assert swept(grid[:-4]).spacing == 1, "also where the lowest lies at the grid's end"
+    assert np.isnan(swept(coarse[:1]).spacing)
+    nowhere = Sweep("a", {"width": 8}, (0,), coarse, np.full((1, 9), np.nan), np.full((1, 9), True))
+    assert nowhere.spacing == 1

@@ -82,6 +82,8 @@ def _drifts(judged: Findings, arm: str) -> Iterator[str]:
         amount = f"{value:+.2f} {bracket(low, high, '+.2f')} octaves per doubling of {axis}"
         if math.isnan(low) or math.isnan(high):
             yield f"{amount}: how far that is off cannot be told from these runs."
+        elif math.isnan(row["p_value"]):
+            yield f"{amount}, of too few runs to decide anything."
         elif low > 0 or high < 0:
             way = "rises" if value > 0 else "falls"
             yield (

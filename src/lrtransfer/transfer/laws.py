@@ -121,9 +121,8 @@ class Law:
     @cached_property
     def _crowding(self) -> float:
         """Sizes for each half octave: the grid and the valley's form do the same to all of them."""
-        octaves = self._sizes[:, 1:] - self._sizes[:, 1:].min(axis=0)
-        # Not to the half: a step of a quarter octave must not be rounded by its last digit.
-        return len(octaves) / len(set(map(tuple, np.round(2 * octaves + 1e-6).tolist())))
+        cells = half_octaves(self._sizes[:, 1:])
+        return len(cells) / len(np.unique(cells, axis=0))
 
     @cached_property
     def _weights(self) -> Array:
@@ -219,6 +218,13 @@ def fits(arms: Sequence[Sequence[Sweep]]) -> list[Law]:
     for key in list(_FITTED)[:-_KEPT]:
         del _FITTED[key]
     return found
+
+
+def half_octaves(octaves: Array) -> npt.NDArray[np.int64]:
+    """Return the half octave (N, ...) above the smallest in which each size lies."""
+    # Not to the half: a step of a quarter octave must not be rounded by its last digit.
+    places = 2 * (octaves - octaves.min(axis=0))
+    return np.asarray(np.round(places + 1e-6), dtype=np.int64)
 
 
 def _width(law: Law) -> float:

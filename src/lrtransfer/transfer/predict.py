@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lrtransfer.transfer.estimate import Estimate
-from lrtransfer.transfer.laws import Law, fit
+from lrtransfer.transfer.laws import Law, fit, half_octaves
 from lrtransfer.transfer.sweeps import Sweep
 from lrtransfer.transfer.vertices import Vertices
 
@@ -96,16 +96,19 @@ class Prediction:
 def reach(sizes: Sequence[float]) -> float:
     """Return how many octaves beyond `sizes` are answered.
 
+    Sizes within half an octave count once: together they do not show whether the law is straight.
+
     Example:
         >>> from lrtransfer.transfer.predict import reach
         >>> reach([64, 128, 256, 512])
         3.0
     """
-    distinct = sorted(set(sizes))
-    if len(distinct) < MINIMAL_SIZES:
+    octaves = np.log2(np.unique(np.asarray(sizes, dtype=np.float64)))
+    distinct = len(np.unique(half_octaves(octaves))) if len(octaves) else 0
+    if distinct < MINIMAL_SIZES:
         return 0.0
-    span = math.log2(distinct[-1] / distinct[0])
-    return span / 2 if len(distinct) == MINIMAL_SIZES else span
+    span = float(octaves[-1] - octaves[0])
+    return span / 2 if distinct == MINIMAL_SIZES else span
 
 
 def known_law(group: Sequence[Sweep]) -> Law:

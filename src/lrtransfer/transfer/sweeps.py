@@ -97,8 +97,17 @@ class Sweep:
 
     @cached_property
     def spacing(self) -> float:
-        """The median step of the grid, in octaves; NaN for a single rate."""
-        return float(np.median(np.diff(self.log2_rate))) if len(self.log2_rate) > 1 else np.nan
+        """The grid's step, in octaves; NaN for a single rate.
+
+        The median, and no less than the widest within two points of the lowest mean: finer steps
+        elsewhere tell nothing of the valley.
+        """
+        steps = np.diff(self.log2_rate)
+        if not len(steps):
+            return np.nan
+        lowest = int(np.nanargmin(self.means)) if self.has_optimum else 0
+        near = steps[max(lowest - 2, 0) : lowest + 2] if self.has_optimum else steps[:0]
+        return float(max([np.median(steps), *near]))
 
     @cached_property
     def grid(self) -> tuple[float, float]:

@@ -21,7 +21,12 @@ def wanted(group: Sequence[Sweep], optima: Sequence[Optimum], kept: Sequence[str
         optima: of those that have one.
         kept: the axes along which the law tells a drift.
     """
-    return [*_of_grids(group, optima), *_of_sizes(group, kept), *_of_seeds(group)]
+    return [
+        *_of_grids(group, optima),
+        *_of_failures(optima),
+        *_of_sizes(group, kept),
+        *_of_seeds(group),
+    ]
 
 
 def at(sweep: Sweep) -> str:
@@ -52,6 +57,31 @@ def _of_grid(sweep: Sweep, side: str) -> str:
     else:
         return ""
     return f"At {at(sweep)} the {end} rate is the best: the true one may lie beyond. Run {further}."
+
+
+def _of_failures(optima: Sequence[Optimum]) -> Iterator[str]:
+    told = [line for line in map(_of_failure, optima) if line]
+    yield from told[:_SHOWN]
+    if len(told) > _SHOWN:
+        yield f"At {len(told) - _SHOWN} more sizes runs diverged at the best rate."
+
+
+def _of_failure(optimum: Optimum) -> str:
+    sweep, means = optimum.sweep, optimum.sweep.means
+    best = int(np.nanargmin(means))
+    failed = int(sweep.diverged[:, best].sum())
+    if not failed:
+        return ""
+    runs = failed + int((np.isfinite(sweep.loss) & ~sweep.diverged)[:, best].sum())
+    safe = np.where(sweep.diverged.any(axis=0), np.nan, means)
+    told = (
+        f"At {at(sweep)} {failed} of {runs} runs diverged at the best rate, "
+        f"{2 ** sweep.log2_rate[best]:.3g}, which is the best of those that trained."
+    )
+    if np.isnan(safe).all():
+        return told
+    rate = 2 ** sweep.log2_rate[int(np.nanargmin(safe))]
+    return f"{told} The best rate at which none did is {rate:.3g}."
 
 
 def _of_sizes(group: Sequence[Sweep], kept: Sequence[str]) -> Iterator[str]:

@@ -36,7 +36,7 @@ def test_runs_that_diverged_and_values_without_a_logarithm_are_left_out() -> Non
         return np.where(lost, np.nan, np.where(negative, -1.0, 1.0 + t / 16))
 
     rows = found(value)
-    assert rows["n_seeds"].to_dict() == {32: 2, 64: 2, 128: 3, POOLED: 3}
+    assert rows["n_seeds"].to_dict() == {32: 2, 64: 2, 128: 3, POOLED: 1}
     assert rows["value"].to_dict() == pytest.approx({32: 1, 64: 1, 128: 1, POOLED: 1})
 
 

@@ -131,14 +131,16 @@ def test_distance_is_to_the_seed_mean_of_the_largest_net() -> None:
     assert table["step"].dtype == int
 
 
-def test_steps_that_a_reference_seed_did_not_reach_are_left_out() -> None:
+def test_a_reference_seed_that_ended_early_is_left_out_and_not_the_steps_of_all() -> None:
     def cut(width: int, seed: int, t: Array) -> Array:
         gone = (width == 128) & (seed == 0) & (t > 16)
         return np.where(gone, np.nan, power_law(width, seed, t))
 
-    assert distances(curves_of(cut))["step"].max() == 16
+    assert distances(curves_of(cut))["step"].max() == STEPS[-1]
     beta = shown(consistency(curves_of(cut)), "distance_exponent", "size")["value"]
     assert beta[32] == pytest.approx(0.7)
+    rows = shown(consistency(curves_of(cut, seeds=(0, 1, 2, 3))), "overlap", "size")
+    assert rows["n_seeds"].to_dict() == {32: 3, 64: 3, POOLED: 3}
 
 
 def test_a_run_that_ended_early_is_left_out_where_it_is_and_where_sizes_are_pooled() -> None:

@@ -39,4 +39,6 @@ def test_the_pooled_estimate_is_over_each_seeds_mean_over_sizes() -> None:
     rows = dict(means_over_seeds(values))
     assert list(rows) == [8, 16, POOLED]
     assert rows[8] == of_seeds([1.0, 2.0], [4, 5], 8)
-    assert rows[POOLED] == of_seeds([2.0, 4.0, 5.0], [4, 5, 6])
+    assert rows[POOLED] == of_seeds([2.0, 4.0, np.nan], [4, 5, 6]), (
+        "sizes differ: seeds that have all"
+    )

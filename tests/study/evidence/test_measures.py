@@ -26,6 +26,7 @@ CASES: list[tuple[str, dict[str, Any], list[Any], float]] = [
     ("drift", {"arm": "a"}, [row("drift", 0.5, arm="a"), row("drift", 9, arm="b")], 0.5),
     ("drift", {"arm": "a", "minus": "b"}, [row("drift", 0.5, arm="a"), row("drift", 2, arm="b")], -1.5),
     ("drift_over_range", {"arm": "a"}, [row("drift", 0.5, arm="a"), *(row("optimum", 9, arm="a", size=s) for s in (16, 32, 128))], 1.5),
+    ("drift_over_range", {"arm": "a"}, [row("drift", 0.5, arm="a"), *(row("optimum", 9, arm="a", size=s) for s in (16, 32, 128)), row("optimum", float("nan"), arm="a", size=1024)], 1.5),
     ("best_loss", {"arm": "a", "minus": "b"}, [row("log2_loss", seeds(v, v + 1), arm=arm, size=s, rate=r) for v, arm, s, r in ((3, "a", 64, 0.5), (-1, "a", 64, 1.0), (-9, "a", 32, 0.5), (2, "b", 64, 1.0), (1.5, "b", 64, 2.0))], -2.5),
     ("optimum", {"arm": "a", "minus": "b"}, [row("optimum", 2, arm="a", size=32), row("optimum", 3, arm="a", size=64), row("optimum", 0, arm="b", size=32), row("optimum", 0.5, arm="b", size=64), row("optimum", 99, arm="b", size=128)], 2.25),
     ("regret", {"arm": "a"}, [row("regret", 0, arm="a", size=32, at="reference"), row("regret", 0.3, arm="a", size=64)], 0.3),

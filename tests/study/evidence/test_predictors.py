@@ -243,3 +243,18 @@ def test_a_perfect_order_has_an_interval_and_a_constant_none() -> None:
     flat = correlation(np.ones(7), np.arange(7.0))
     assert math.isnan(flat.value) and math.isnan(flat.interval(0.95).low)
     assert math.isnan(correlation_difference(np.ones(7), order[:7], order[:7]).value)
+
+
+def test_an_arm_whose_drift_is_a_bound_is_not_counted() -> None:
+    runs, curves = study()
+    last = f"arm_{len(DRIFTS) - 1}"
+
+    def fitted(kept: pd.Series) -> Estimates:
+        return fit(runs[kept], curves[curves["key"].isin(runs.loc[kept, "key"])])
+
+    # Of the last arm only rates below every optimum.
+    cut = fitted((runs["arm"] != last) | (runs["log2_lr"] < -2))
+    without = fitted(runs["arm"] != last)
+    assert math.isinf(interval(cut, "drift", arm=last).high)
+    bounded, left = (of.rows("rank_correlation")["value"].tolist() for of in (cut, without))
+    assert bounded == pytest.approx(left)

@@ -236,5 +236,5 @@ def fit_distance(steps: Array, values: Array, reference: Array) -> Fit:
 
 
 def _reference(curves: Curves) -> pd.DataFrame:
-    """Return the largest net's curves (seeds by steps) at the steps that all its seeds reached."""
-    return curves.by_size[curves.largest].dropna(axis=1)
+    """Return the largest net's curves (seeds by steps); a seed that ended early is left out."""
+    return curves.by_size[curves.largest].dropna()

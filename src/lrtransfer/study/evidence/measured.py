@@ -94,12 +94,13 @@ def means_over_seeds(values: pd.DataFrame) -> Iterator[tuple[int, Estimate]]:
     """Yield size and mean over seeds, last the pooled one (`POOLED`).
 
     The pooled value of a seed is its mean over sizes, and the estimate is over those, so that what
-    sizes share within a seed (its data order) is not counted as information.
+    sizes share within a seed (its data order) is not counted as information. A seed that lacks a
+    size has none: sizes differ, and it would tell of fewer.
 
     Args:
         values: one row per seed, one column per size; NaN where missing, which is left out.
     """
-    for size, column in [*values.items(), (POOLED, values.mean(axis=1))]:
+    for size, column in [*values.items(), (POOLED, values.mean(axis=1, skipna=False))]:
         net = int(str(size))
         yield net, of_seeds(column, column.index, net)
 

@@ -211,7 +211,10 @@ def _slopes(curves: Curves) -> dict[str, pd.Series]:
 
 
 def _by_quantity(drifts: list[PredictedDrift]) -> dict[tuple[str, str], pd.DataFrame]:
-    """Return (quantity, window) -> predicted, found and their errors of the arms that have both."""
+    """Return (quantity, window) -> predicted, found and their errors of the arms that have both.
+
+    A bound has no error and is left out.
+    """
     every: dict[tuple[str, str], dict[tuple[str, int], dict[str, float]]] = {}
     for own in drifts:
         of = {"predicted": own.predicted, "found": own.found}
@@ -219,17 +222,16 @@ def _by_quantity(drifts: list[PredictedDrift]) -> dict[tuple[str, str], pd.DataF
         row |= {f"{name}_error": _error(estimate) for name, estimate in of.items()}
         every.setdefault((own.curves.quantity, own.window), {})[own.arm] = row
     tables = {
-        name: pd.DataFrame.from_dict(rows, orient="index").dropna(subset=["predicted", "found"])
-        for name, rows in every.items()
+        name: pd.DataFrame.from_dict(rows, orient="index").dropna() for name, rows in every.items()
     }
     return {name: table for name, table in tables.items() if len(table) >= LEAST_ARMS}
 
 
 def _error(estimate: Estimate) -> float:
-    """Return an estimate's standard error; none where it is unknown or open."""
+    """Return an estimate's standard error; NaN where it is unknown or the interval open."""
     low, high = estimate.interval(0.95)[1:]
     error = (high - low) / (2 * float(special.ndtri(0.975)))
-    return error if math.isfinite(error) else 0.0
+    return error if math.isfinite(error) else math.nan
 
 
 def _redrawn(table: pd.DataFrame, column: str) -> Array:

@@ -56,7 +56,7 @@ def predictors(tables: Tables, settings: Settings) -> Drawing:
         "Drawn: for every arm minus the slope of the quantity's log₂ at equal learning rate, the "
         "mean over the measured steps, against the drift of its optimum; last panel, Spearman's "
         "correlation over arms with its interval (thin) and its range when one arm is left out "
-        "(thick).",
+        "(thick). An arm whose drift is a bound is drawn and not counted.",
         panels.band_sentence(tables.seeds(), settings, "bars"),
         panels.diverged_sentence(tables),
         panels.gaps_sentence(lacking),

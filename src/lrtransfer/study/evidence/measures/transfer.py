@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import numpy as np
+
 from lrtransfer.study.evidence.estimates import Estimates, estimate_of, lowest
 from lrtransfer.study.evidence.measure import Arm, measure
 from lrtransfer.transfer.estimate import Estimate, Part
@@ -23,8 +25,9 @@ def drift(estimates: Estimates, *, arm: Arm) -> Estimate | None:
     "drift of the best learning rate of {arm} over the {axes} swept", unit="octaves", kind="mean"
 )
 def drift_over_range(estimates: Estimates, *, arm: Arm) -> Estimate | None:
-    """Return how far an arm's optimum moves from the smallest net to the largest."""
-    slope, sizes = estimates.one("drift", arm=arm), estimates.sizes("optimum", arm)
+    """Return how far an arm's optimum moves from the smallest net that has one to the largest."""
+    slope, optima = estimates.one("drift", arm=arm), estimates.rows("optimum", arm=arm)
+    sizes = sorted(optima["size"][np.isfinite(optima["value"].astype(float))])
     if slope is None or len(sizes) < 2:
         return None
     octaves = math.log2(sizes[-1] / sizes[0])
