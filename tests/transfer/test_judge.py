@@ -245,8 +245,8 @@ def test_rates_refined_far_from_the_valley_make_no_interval_narrower() -> None:
             for s in range(3)
             for k in rates
         ]
-        own = {"size": "width", "rate": "lr", "loss": "loss", "seed": "seed"}
-        return judge(pd.DataFrame(rows), **own).drift.iloc[0]
+        table = pd.DataFrame(rows)
+        return judge(table, size="width", rate="lr", loss="loss", seed="seed").drift.iloc[0]
 
     found = [(drift(even, study), drift(refined, study)) for study in range(12)]
     assert sum(more.ci_low <= 0.1 <= more.ci_high for _, more in found) >= 11
@@ -280,3 +280,27 @@ def test_two_observations_decide_nothing_in_words_either() -> None:
     told = " ".join(str(judge(table, **COLUMNS)).split())
     assert "of too few runs to decide anything" in told
     assert "The best rate falls" not in told
+
+
+def test_states_that_are_neither_failures_nor_ends_are_counted() -> None:
+    table = TABLE.assign(State="finished")
+    table.loc[table.index[:3], "State"] = "running"
+    told = judge(table, **COLUMNS, status=("State", ["failed"]))
+    assert "taken as finished by 'State': 'running' (3)" in " ".join(str(told).split())
+    whole = judge(TABLE.assign(State="finished"), **COLUMNS, status=("State", ["failed"]))
+    assert "taken as finished" not in str(whole)
+
+
+def test_of_bounds_no_law_and_no_cost_are_told() -> None:
+    table = TABLE[TABLE.method == "falls"]
+    below = table[table.lr <= 2.0**-6]
+    told = " ".join(str(judge(below, **COLUMNS)).split())
+    assert "Whether the best rate moves with width cannot be told" in told or "[" in told
+    assert "Law:" not in told and "costs 0 [open, open]" not in told
+
+
+def test_sizes_that_differ_by_rounding_are_one() -> None:
+    table = TABLE.assign(width=TABLE.width * (1 + 1e-6 * np.arange(len(TABLE)) / len(TABLE)))
+    found = judge(table, **COLUMNS)
+    assert len(found.optima) == len(judge(TABLE, **COLUMNS).optima)
+    assert "values of width are within 0.07 % of another" in " ".join(str(found).split())

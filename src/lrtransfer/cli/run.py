@@ -54,7 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except _FAULTS as error:
         if _traceback():
             raise
-        if isinstance(error, FileNotFoundError) and str(error).startswith(_MADE):
+        unmade = isinstance(error, FileNotFoundError) and str(error).startswith(_MADE)
+        if unmade and "lrtransfer run" not in str(error):
             error = FileNotFoundError(f"{error}. `lrtransfer run` makes it")
         status: int = getattr(error, "exit_status", 1)
         return _failed(error, status, "" if status == 2 else "error: ")

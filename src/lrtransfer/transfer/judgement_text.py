@@ -80,7 +80,9 @@ def _drifts(judged: Findings, arm: str) -> Iterator[str]:
         sizes = [s.sizes[axis] for s in judged.groups[arm] if s.has_optimum]
         span = math.log2(max(sizes) / min(sizes))
         amount = f"{value:+.2f} {bracket(low, high, '+.2f')} octaves per doubling of {axis}"
-        if math.isnan(low) or math.isnan(high):
+        if math.isinf(low) and math.isinf(high):
+            yield f"Whether the best rate moves with {axis} cannot be told (see below)."
+        elif math.isnan(low) or math.isnan(high):
             yield f"{amount}: how far that is off cannot be told from these runs."
         elif math.isnan(row["p_value"]):
             yield f"{amount}, of too few runs to decide anything."
@@ -115,7 +117,8 @@ def bracket(low: float, high: float, form: str) -> str:
 def _law(judged: Findings, arm: str) -> Iterator[str]:
     rows = {row["term"]: row["value"] for row in _rows(judged.laws, arm)}
     terms = {a: v for a, v in rows.items() if a != "constant" and math.isfinite(v)}
-    if terms and abs(rows["constant"]) < 1000:
+    known = sum(optimum.side == "inside" for optimum in judged.optima_of(arm)) > 1
+    if terms and known and abs(rows["constant"]) < 1000:
         powers = "".join(f" · {axis}^{value:.2f}" for axis, value in terms.items())
         yield f"Law: best rate = {2 ** rows['constant']:.3g}{powers}."
 
@@ -130,6 +133,8 @@ def _regret(judged: Findings, arm: str) -> Iterator[str]:
     if source is None or source is group[largest] or mine is None or math.isnan(mine["value"]):
         return
     value, low, high = mine["value"], mine["ci_low"], mine["ci_high"]
+    if math.isinf(low) and math.isinf(high):
+        return
     yield (
         f"At {at(group[largest])} the best rate of {at(source)} costs {value:.3g} "
         f"{bracket(low, high, '.3g')} of {judged.roles.loss}."

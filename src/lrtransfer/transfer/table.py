@@ -25,11 +25,14 @@ Mask = npt.NDArray[np.bool_]
 #: inverse.
 _LARGEST = 1e100
 
-#: Sizes that differ by fewer octaves are the same, written differently.
+#: Numbers that differ by fewer octaves are the same, written differently.
 _ROUNDING = 1e-9
 
-#: Rates likewise: logged in float32 or printed with four digits they are still one rate.
-_RATE_ROUNDING = 1e-3
+#: Sizes and rates that do are taken as one, as logged in float32 or printed with four digits.
+_NEAR = 1e-3
+
+# States of a run that ended as it should, to trackers and clusters, in small letters.
+_FINISHED = frozenset({"ok", "finished", "completed", "done", "success", "succeeded"})
 
 #: More arms than this are no settings that one compares.
 _MOST_ARMS = 200
@@ -126,12 +129,9 @@ def runs_of(table: object, roles: Roles) -> Runs:
             + (f" and column {roles.status[0]!r} no failure" if roles.status else "")
             + ": no run is left to judge. Give losses, or say which status is a failure"
         )
-    for axis in range(size.shape[1]):
-        size[:, axis] = _merged(size[:, axis], np.log2, _ROUNDING)
-    exact = _merged(log2_rate, np.positive, _ROUNDING)
-    log2_rate = _merged(log2_rate, np.positive, _RATE_ROUNDING)
-    if rounded := len(np.unique(exact)) - len(np.unique(log2_rate)):
-        notes.append(f"{rounded:,} rates are within 0.07 % of another: taken as that one, rounded")
+    for axis, name in enumerate(roles.size):
+        size[:, axis] = _rounded(size[:, axis], np.log2, f"values of {name}", notes)
+    log2_rate = _rounded(log2_rate, np.positive, "rates", notes)
     return Runs(
         rows[kept],
         size[kept],
@@ -264,6 +264,11 @@ def _losses(frame: pd.DataFrame, roles: Roles, notes: list[str]) -> tuple[Array,
                 f"column {column!r} holds no `ok`, so that every run counts as diverged; it holds "
                 f"{listed}: say which of them are failures, as {column}=failed,crashed"
             )
+        if words is not None and (
+            others := sorted(word for word in set(said[~failed]) if word.lower() not in _FINISHED)
+        ):
+            listed = ", ".join(f"{_short(s)} ({np.sum(said == s):,})" for s in others[:5])
+            notes.append(f"taken as finished by {column!r}: {listed}")
     text = np.isnan(loss) & ~failed & _is_text(frame[roles.loss])
     if text.any():
         raise JudgeError(
@@ -347,6 +352,16 @@ def _codes(frame: pd.DataFrame, name: str) -> tuple[npt.NDArray[np.int64], list[
     ordered = sorted(order, key=order.__getitem__)
     code = {text: place for place, text in enumerate(ordered)}
     return np.array([code[t] for t in texts], dtype=np.int64), [values[text] for text in ordered]
+
+
+def _rounded(
+    values: Array, octaves: Callable[[Array], Array], what: str, notes: list[str]
+) -> Array:
+    """Return values of which those within 0.07 % are equal, and note how many are so for that."""
+    exact, merged = (_merged(values, octaves, within) for within in (_ROUNDING, _NEAR))
+    if rounded := len(np.unique(exact)) - len(np.unique(merged)):
+        notes.append(f"{rounded:,} {what} are within 0.07 % of another: taken as that one, rounded")
+    return merged
 
 
 def _merged(values: Array, octaves: Callable[[Array], Array], within: float) -> Array:

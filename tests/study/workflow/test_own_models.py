@@ -149,6 +149,44 @@ def test_a_loss_of_one_s_own_is_tried_too() -> None:
         check_runs(study(loss="mine"))
 
 
+def test_a_loss_that_is_a_sum_over_samples_is_refused() -> None:
+    text = "from torch.nn.functional import cross_entropy\n\n\ndef mine(outputs, targets):\n"
+    text += '    return cross_entropy(outputs, targets, reduction="sum")\n\n\nLOSS = mine\n'
+    write("losses/mine.py", text)
+    with pytest.raises(StudyError, match=r"for two samples and .* for each of them twice\. Return"):
+        check_runs(study(loss="mine"))
+    write("losses/mine.py", text.replace("sum", "mean"))
+    check_runs(study(loss="mine"))
+
+
+def test_a_model_that_reads_values_is_priced_like_any_other() -> None:
+    asked = study()
+    sizes = dataset_sizes(asked)
+    run = asked.runs[0]
+    plain = run_seconds(run, sizes[run.config.data], Machine())
+    reads = "if inputs.isnan().any():\n            raise ValueError\n        return self.readout"
+    write("models/mine.py", MODEL.replace("return self.readout", reads))
+    asked = study()
+    check_runs(asked)
+    run = asked.runs[0]
+    priced = run_seconds(run, dataset_sizes(asked)[run.config.data], Machine())
+    assert priced == pytest.approx(plain, rel=0.5)
+
+
+@pytest.mark.parametrize("given", ["None", 'float("nan")', "-1.0"])
+def test_a_schedule_is_tried_to_its_end(given: str) -> None:
+    text = f"def mine(step, steps):\n    return {given} if step > 3 else 1.0\n\n\nSCHEDULE = mine\n"
+    write("schedules/mine.py", text)
+    with pytest.raises(StudyError, match=r"the schedule 'mine' gives .* at step 4 of"):
+        check_runs(study(schedule="mine"))
+
+
+def test_classes_for_a_loss_of_numbers_are_told_before_the_loss_fails() -> None:
+    write("data/mine.py", DATA.replace("np.arange(40) % 4", "np.random.rand(40, 1)"))
+    with pytest.raises(StudyError, match="cross_entropy is of classes"):
+        check_runs(study())
+
+
 @pytest.mark.slow
 def test_a_model_that_cannot_train_with_others_as_one_is_refused() -> None:
     check_runs(study(batched=4))

@@ -9,13 +9,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from lrtransfer.study.plan import catalog
 from lrtransfer.study.plan.run_config import ModelConfig, RunConfig
-from lrtransfer.study.training.network import build
-from lrtransfer.study.workflow.trial import Sizes, count, counted, one_sample
+from lrtransfer.study.workflow.trial import Sizes, count, pass_counted
 
 if TYPE_CHECKING:
     from lrtransfer.study.plan.schema import Card as Stated
@@ -84,9 +82,7 @@ class _Kernels(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def _kernels(model: ModelConfig, sizes: Sizes) -> int:
-    with torch.device("meta"):
-        network, sample = build(model, *counted(sizes)), one_sample(model, sizes)
-    with torch.no_grad(), _Kernels() as kernels:
-        network(sample)
+    kernels = _Kernels()
+    network = pass_counted(model, sizes, kernels)
     tensors = sum(1 for _ in network.parameters())
     return int(_PASSES * kernels.count + _OF_A_TENSOR * tensors)

@@ -58,11 +58,16 @@ def try_outputs(plan: Plan, config: RunConfig) -> None:
             f"the data need {wanted}: samples{', tokens' * (block is not None)}, outputs. Correct "
             f"{shown(catalog.source_file('models', family))}."
         )
-    loss = load("loss", config.loss)(found, targets)
-    if not isinstance(loss, Tensor) or loss.shape != ():
+    loss = load("loss", config.loss)
+    once, twice = loss(found, targets), loss(torch.cat([found] * 2), torch.cat([targets] * 2))
+    file = shown(catalog.source_file("losses", config.loss))
+    remedy = f"Return the mean over samples, a tensor of shape (), in {file}."
+    if not isinstance(once, Tensor) or once.shape != ():
+        raise OutputsError(f"the loss {config.loss!r} returns {_what(once)}. {remedy}")
+    if own[1] and not torch.allclose(once, twice, rtol=1e-3, atol=1e-6, equal_nan=True):
         raise OutputsError(
-            f"the loss {config.loss!r} returns {_what(loss)}. Return the mean over samples, a "
-            f"tensor of shape (), in {shown(catalog.source_file('losses', config.loss))}."
+            f"the loss {config.loss!r} returns {once.item():.4g} for two samples and "
+            f"{twice.item():.4g} for each of them twice. {remedy}"
         )
 
 

@@ -7,8 +7,9 @@ weight-decay rules is told whether its runs can show what weight decay does.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -44,6 +45,7 @@ from lrtransfer.study.workflow.trial import Sizes, counted, one_sample
 from lrtransfer.theory.steady_state import judge
 
 _MOST_TENSORS = 20_000
+_TRIED_STEPS = 65  # of a schedule, the first and the last among them
 
 Attempt = Callable[[Plan, RunConfig], None]
 
@@ -94,7 +96,10 @@ def _refuse(plan: Plan, runs: Iterable[Run], attempts: Sequence[Attempt]) -> Non
 
 def _faults(plan: Plan, run: Run, attempts: Sequence[Attempt]) -> Iterator[str]:
     place = f"study.{run.experiment}.arms.{run.arm}"
+    sound = True
     for attempt in attempts:
+        if attempt is try_outputs and not sound:
+            continue  # it takes network and loss as they should be
         size = f"width {run.width}, depth {run.depth}"
         try:
             attempt(plan, run.config)
@@ -109,6 +114,7 @@ def _faults(plan: Plan, run: Run, attempts: Sequence[Attempt]) -> Iterator[str]:
             if not isinstance(error, ValueError | TypeError):
                 raise
             yield f"{place} ({size}): {error}" if attempt is _try_network else f"{place}: {error}"
+            sound = sound and attempt not in (_try_loss, _try_network)
 
 
 def _try_network(plan: Plan, config: RunConfig) -> None:
@@ -195,7 +201,13 @@ def _optimizer(config: RunConfig) -> torch.optim.Optimizer:
 
 def _try_schedule(plan: Plan, config: RunConfig) -> None:
     schedule: Schedule = load("schedule", config.schedule)
-    schedule(0, config.steps, **config.schedule.options)
+    for step in np.unique(np.linspace(0, config.steps - 1, _TRIED_STEPS).astype(int)).tolist():
+        found = schedule(step, config.steps, **config.schedule.options)
+        if not (isinstance(found, int | float) and 0 <= found < math.inf):
+            raise ValueError(
+                f"the schedule {config.schedule.name!r} gives {found!r} at step {step} of "
+                f"{config.steps}. Return a factor of the learning rate, a number from 0 on."
+            )
 
 
 def _try_split(plan: Plan, config: RunConfig) -> None:
@@ -305,7 +317,7 @@ def _regime(config: RunConfig, sizes: Sizes) -> tuple[int, int] | None:
             and made.roles.tensors[f"{name}.weight"] == "hidden"
         ):
             module.register_forward_hook(partial(note, name))
-    with torch.device("meta"):
+    with torch.device("meta"), suppress(RuntimeError, NotImplementedError):  # a model reads values
         made.model(one_sample(config.model, sizes))
     return min(seen.values(), key=lambda found: found[0] / found[1], default=None)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from functools import cached_property
 from itertools import pairwise
@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import Module
 from torch.utils.flop_counter import FlopCounterMode
 
 from lrtransfer.study.data import Arrays
@@ -164,13 +165,32 @@ def _random(config: RunConfig, sizes: Sizes) -> Arrays:
 
 def count(model: ModelConfig, sizes: Sizes) -> tuple[float, int]:
     """Return the FLOP of one sample's gradient, and the number of parameters."""
-    with torch.device("meta"):
-        network, sample = build(model, *counted(sizes)), one_sample(model, sizes)
-        network.eval()  # one sample has no batch statistics
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        network(sample)
+    counter = FlopCounterMode(display=False)
+    network = pass_counted(model, sizes, counter)
     # The backward pass has two products for each of the forward pass.
     return 3.0 * counter.get_total_flops(), sum(p.numel() for p in network.parameters())
+
+
+def pass_counted(model: ModelConfig, sizes: Sizes, counter: AbstractContextManager[Any]) -> Module:
+    """Return a network after a forward pass of one sample under a counter.
+
+    Without memory for its tensors, unless the network reads values, of which there are none then.
+    """
+    try:
+        return _pass_on("meta", model, sizes, counter)
+    except (RuntimeError, NotImplementedError):
+        return _pass_on("cpu", model, sizes, counter)
+
+
+def _pass_on(
+    device: str, model: ModelConfig, sizes: Sizes, counter: AbstractContextManager[Any]
+) -> Module:
+    with torch.device(device):
+        network, sample = build(model, *counted(sizes)), one_sample(model, sizes)
+        network.eval()  # one sample has no batch statistics
+    with torch.no_grad(), counter:
+        network(sample)
+    return network
 
 
 def one_sample(model: ModelConfig, sizes: Sizes) -> Tensor:
