@@ -2,9 +2,12 @@
 
 `python -m tests.transfer.coverage TABLE STUDIES` writes the table of all cells, in rounds of twenty
 studies a cell, so that what is done by any time can be read, and goes on where it was stopped.
+`python -m tests.transfer.coverage TABLE STUDIES --equal` writes those of four sizes whose optima are
+equal.
 """
 
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -29,14 +32,20 @@ _BLOCK = ("round", "sizes", "seeds", "cell")
 NARROW = Within(-0.1, 0.1)
 #: A true drift just outside of what `NARROW` allows.
 OUTSIDE = 0.1001
+MIXED = (*DRIFTS, OUTSIDE)
 
 
-def tried(cell: str, sizes: int, seeds: int, studies: int, seed: int = 0) -> pd.DataFrame:
-    """One row per study and quantity: whether it was covered, refused, how wide it was."""
+def tried(
+    cell: str, sizes: int, seeds: int, studies: int, seed: int = 0, drifts: Sequence[float] = MIXED
+) -> pd.DataFrame:
+    """One row per study and quantity: whether it was covered, refused, how wide it was.
+
+    The true drifts take turns.
+    """
     drawn = []
     for number in range(studies):
         rng = np.random.default_rng([seed, number, sizes, seeds])
-        drift = (*DRIFTS, OUTSIDE)[number % 5]
+        drift = drifts[number % len(drifts)]
         drawn.append(study(CELLS[cell], rng, sizes=sizes, seeds=seeds, drift=drift))
     sweeps = [replace(s, arm=str(i)) for i, own in enumerate(drawn) for s in own.sweeps]
     groups = groups_of(sweeps)
@@ -121,5 +130,15 @@ def write(table: Path, studies: int) -> None:
         found.round(4).to_csv(table, index=False)
 
 
+def at_equal_optima(studies: int) -> pd.DataFrame:
+    """Return coverage where the optima of four sizes are equal, and so lie alike on the grid."""
+    cells = product(CELLS, (3, 5, 10))
+    found = [summary(tried(cell, 4, seeds, studies, drifts=(0.0,))) for cell, seeds in cells]
+    return pd.concat(found).drop(columns="false_support")
+
+
 if __name__ == "__main__":
-    write(Path(sys.argv[1]), int(sys.argv[2]))
+    if "--equal" in sys.argv:
+        at_equal_optima(int(sys.argv[2])).round(4).to_csv(sys.argv[1], index=False)
+    else:
+        write(Path(sys.argv[1]), int(sys.argv[2]))

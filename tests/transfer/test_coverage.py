@@ -58,3 +58,30 @@ def test_the_committed_table_has_every_cell_and_no_interval_without_width() -> N
     assert set(table["cell"]) == set(CELLS)
     assert table["studies"].min() >= 200
     assert (table["half_width"].dropna() > 0).all()
+
+
+EQUAL = Path(__file__).parents[2] / "docs" / "coverage-equal.csv"
+HARD = ["wall", "wall, little noise", "edge"]
+
+
+def test_the_text_tells_what_is_covered_where_optima_are_equal() -> None:
+    table = pd.read_csv(EQUAL)
+    assert set(table["cell"]) == set(CELLS)
+    hard = table["cell"].isin(HARD)
+    lowest = table[~hard].groupby("quantity")["coverage"].min()
+    ends = table[hard].groupby("quantity")["coverage"].agg(["min", "max"])
+    text = " ".join((EQUAL.parent / "statistics.md").read_text(encoding="utf-8").split())
+    assert f"drifts are covered in {lowest['drift']:.3f} and more" in text
+    told = "on *edge* optima in {:.3f} to {:.3f} and predictions in {:.3f} to {:.3f}"
+    assert told.format(*ends.loc["optimum"], *ends.loc["prediction"]) in text
+    told = "optima in {:.3f} and more, predictions in {:.3f}"
+    assert told.format(lowest["optimum"], lowest["prediction"]) in text
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("cell", CELLS)
+def test_equal_optima_are_covered_as_the_table_says(cell: str) -> None:
+    table = pd.read_csv(EQUAL).query("cell == @cell and seeds == 3").set_index("quantity")
+    found = summary(tried(cell, 4, 3, 200, drifts=(0.0,))).set_index("quantity")
+    chance = np.hypot(table["error"], found["error"]) + 0.01
+    assert ((found["coverage"] - table["coverage"]).abs() <= 3 * chance).all()
