@@ -2,8 +2,7 @@
 
 `python -m tests.transfer.coverage TABLE STUDIES` writes the table of all cells, in rounds of twenty
 studies a cell, so that what is done by any time can be read, and goes on where it was stopped.
-`python -m tests.transfer.coverage TABLE STUDIES --equal` writes those of four sizes whose optima are
-equal.
+With `--equal` it writes those of four sizes whose optima are equal.
 """
 
 import sys

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
+from lrtransfer.study.evidence.estimates import Estimates
+from lrtransfer.study.evidence.measure import Measure
+from lrtransfer.study.figures.drawing import draw
+from lrtransfer.study.plan import catalog
 from lrtransfer.study.plan.claims import parse_claims
 from lrtransfer.study.plan.expand import Plan, plan
 from lrtransfer.study.plan.load import parse_study
 from lrtransfer.study.plan.yaml_file import StudyError
+from lrtransfer.study.workflow import stage_commands
 from lrtransfer.study.workflow.preflight import check_own_parts, check_runs
+from tests.study.figures import synthetic
 from tests.study.workflow.own_folder import write
 from tests.tiny import EXPERIMENT, tiny_grid, tiny_params
 
@@ -173,3 +182,27 @@ def test_a_measure_that_no_claim_could_show_is_named(old: str, new: str, told: s
         StudyError, match=rf"claims\.yaml: ours\.mine\.measure: measures/mine\.py:5: .*{told}"
     ):
         parse_claims({"ours": {"mine": claim}}, made)
+
+
+def test_what_a_part_of_one_s_own_raises_in_a_stage_is_one_line() -> None:
+    write("figures/mine.py", FIGURE.replace("Drawing(*settings)", "settings.nothing"))
+
+    def stage(options: Namespace) -> None:
+        catalog.load("figures", "mine")(None, options)
+
+    with pytest.raises(StudyError, match=r"^figures/mine.py:5: AttributeError: .*nothing"):
+        stage_commands._stage(stage)(Namespace())
+
+
+def test_a_measure_that_returns_a_number_is_named() -> None:
+    number = cast("Callable[..., None]", lambda estimates: 1.5)
+    own = Measure(number, "a number", "1", "mean")
+    with pytest.raises(ValueError, match="returns float, and not an Estimate or None"):
+        own(cast("Estimates", None))
+
+
+def test_a_figure_that_returns_no_drawing_is_named(tmp_path: Path) -> None:
+    write("figures/mine.py", FIGURE.replace("Drawing(*settings)", "settings"))
+    tables = synthetic.tables()
+    with pytest.raises(ValueError, match=r"the figure 'mine' returns Settings\. Return"):
+        draw("mine", tables, synthetic.settings(), tmp_path)

@@ -62,18 +62,31 @@ class Measure:
     def __call__(
         self, estimates: Estimates, *, minus: Arm | Pair | None = None, **options: Any
     ) -> Estimate | None:
-        """Return the estimate, or the difference to that of the arm `minus`."""
+        """Return the estimate, or the difference to that of the arm `minus`.
+
+        Raises:
+            ValueError: The function returns something else.
+        """
         if minus is None:
-            return self.function(estimates, **options)
+            return self._of(estimates, options)
         if "minus" in signature(self.function).parameters:
-            return self.function(estimates, minus=minus, **options)
-        own = self.function(estimates, **options)
-        other = self.function(estimates, **{**options, "arm": minus})
+            return self._of(estimates, {"minus": minus, **options})
+        own = self._of(estimates, options)
+        other = self._of(estimates, {**options, "arm": minus})
         if own is None or other is None:
             return None
         # A slope whose units are of no size is the mean of one slope per seed.
         by_size = self.kind == "slope" and any(unit.size for unit in own.units)
         return difference(own, other, slope=by_size)
+
+    def _of(self, estimates: Estimates, options: Mapping[str, Any]) -> Estimate | None:
+        found = self.function(estimates, **options)
+        if found is not None and not isinstance(found, Estimate):
+            raise ValueError(
+                f"{self.function.__name__} returns {type(found).__name__}, and not an Estimate or "
+                "None"
+            )
+        return found
 
     def words(self, options: Mapping[str, Any], axis: Axis) -> str:
         """Return what is measured, with its unit.

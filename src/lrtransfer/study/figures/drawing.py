@@ -34,7 +34,7 @@ def draw(
 
     Raises:
         LookupError: No figure has that name.
-        ValueError: The tables hold no run of the experiment.
+        ValueError: The tables hold no run of the experiment, or it returns no `Drawing`.
     """
     figure: Draw = catalog.load("figures", name)
     tables = tables.of(settings.experiment)
@@ -45,6 +45,11 @@ def draw(
         note = f" Depth {depths[0]} of {style.listing(depths)}."
     with mpl.rc_context(style.rc()):
         drawing = figure(tables, settings)
+        if not isinstance(drawing, Drawing):
+            raise ValueError(
+                f"the figure {name!r} returns {type(drawing).__name__}. Return a Drawing: figure, "
+                "what is plotted, caption and alt text."
+            )
         caption = drawing.caption + note
         digest = fingerprint or output.fingerprint(name, drawing.plotted, caption)
         paths = output.save(

@@ -21,14 +21,24 @@ if TYPE_CHECKING:
 
 
 def _stage(command: Command) -> Command:
-    """Let a stage set aside the damaged result that it meets, so that the next call heals it."""
+    """Let a stage set aside the damaged result that it meets, so that the next call heals it.
+
+    What the study's own code raises becomes one line, which names the file.
+    """
 
     @wraps(command)
     def run(options: Namespace) -> None:
+        from lrtransfer.study.plan.places import fault
+        from lrtransfer.study.plan.yaml_file import StudyError
         from lrtransfer.study.workflow.safeguard import setting_aside
 
-        with setting_aside():
-            command(options)
+        try:
+            with setting_aside():
+                command(options)
+        except Exception as error:
+            if (line := fault(error)) is None:
+                raise
+            raise StudyError([line]) from error
 
     return run
 
