@@ -168,11 +168,16 @@ def test_rows_with_a_cell_more_than_the_header_are_refused_but_r_s_labels(tmp_pa
     pd.testing.assert_frame_equal(judge(path, **COLUMNS).optima, judge(TABLE, **COLUMNS).optima)
 
 
+KINDS = ("csv", "tsv", "parquet", "semicolons.csv", "tabs.csv")
+
+
 def test_files_of_every_kind_say_the_same(tmp_path: Path) -> None:
     TABLE.to_csv(tmp_path / "t.csv", index=False)
     TABLE.to_csv(tmp_path / "t.tsv", index=False, sep="\t")
+    for separator, name in ((";", "semicolons.csv"), ("\t", "tabs.csv")):
+        TABLE.to_csv(tmp_path / f"t.{name}", index=False, sep=separator)
     TABLE.to_parquet(tmp_path / "t.parquet")
-    found = [judge(tmp_path / f"t.{kind}", **COLUMNS).optima for kind in ("csv", "tsv", "parquet")]
+    found = [judge(tmp_path / f"t.{kind}", **COLUMNS).optima for kind in KINDS]
     for other in found[1:]:
         pd.testing.assert_frame_equal(found[0], other)
     (tmp_path / "bad.parquet").write_bytes(b"no table")

@@ -72,7 +72,7 @@ class Runs:
 
 
 def read(path: str | Path) -> pd.DataFrame:
-    """Return the table in a file: Parquet by its ending, else csv or tab-separated text.
+    """Return the table in a file: Parquet by its ending, else text of commas, semicolons or tabs.
 
     Raises:
         JudgeError: there is none, or it is neither.
@@ -83,6 +83,9 @@ def read(path: str | Path) -> pd.DataFrame:
             return pd.read_parquet(file)
         separator = "\t" if ".tsv" in file.suffixes else ","
         found = pd.read_csv(file, sep=separator, low_memory=False)
+        for other in ";\t":
+            if len(found.columns) == 1 and other in found.columns[0]:
+                found = pd.read_csv(file, sep=other, low_memory=False)
     except FileNotFoundError:
         raise JudgeError(f"{file} is not there: give a csv or Parquet file") from None
     except (OSError, ValueError, UnicodeError) as error:
