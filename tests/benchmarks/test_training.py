@@ -6,8 +6,11 @@ import json
 import re
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
+from tests.quotes import ledger
 from tests.tiny import ROOT
 
 NETWORKS = {"residual MLP, SGD": "residual_mlp, sgd", "LLaMA, AdamW": "llama, adamw"}
@@ -63,3 +66,26 @@ def test_the_text_tells_loops_starts_and_memory_as_measured() -> None:
 def test_our_loop_and_a_start_cost_little_more_than_need_be() -> None:
     assert max(row["times_by_hand"] for row in _rows("loop") if row["width"] >= 128) <= 1.05
     assert _rows("start of a job")[0]["times_import_torch"] <= 1.6
+
+
+def test_the_text_tells_what_bfloat16_changes_in_claims() -> None:
+    table = pd.read_csv(ROOT / "docs/bfloat16.csv")
+    for row in table.to_dict("records"):
+        record = ledger()[row["experiment"], row["claim"]]
+        assert record["value"] == pytest.approx(row["value_float32"], rel=1e-3)
+        assert record["verdict"] == row["verdict_float32"], row["claim"]
+    same = (table["verdict_float32"] == table["verdict_bfloat16"]) & (
+        table["corrected_float32"] == table["corrected_bfloat16"]
+    )
+    half, other = (
+        (table[f"high_{kind}"] - table[f"low_{kind}"]) / 2 for kind in ("float32", "bfloat16")
+    )
+    moved = ((table["value_float32"] - table["value_bfloat16"]).abs() / half).median()
+    text = " ".join(SPEED.split())
+    assert f"Of {len(table)} claims {same.sum()} keep their verdict" in text
+    assert f"move by {100 * moved:.1f} % of their half width" in text
+    assert f"intervals are {np.exp(np.log(other / half).mean()):.2f} times as wide" in text
+    assert set(table["claim"][~same]) == {
+        "decay_simple_form_is_slow",
+        "decay_fast_embedding_matches",
+    }
