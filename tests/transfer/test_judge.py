@@ -273,6 +273,8 @@ def test_a_seed_is_one_whether_written_as_a_whole_number_or_not() -> None:
     twice = pd.concat([table, table.assign(seed=table.seed.astype(float))]).astype({"seed": object})
     twice["seed"] = [int(s) if i < len(table) else float(s) for i, s in enumerate(twice.seed)]
     assert judge(twice, **COLUMNS).optima.n_seeds.eq(table.seed.nunique()).all()
+    long = table.assign(seed=table.seed + 2**60)
+    assert judge(long, **COLUMNS).optima.n_seeds.eq(table.seed.nunique()).all()
 
 
 def test_two_observations_decide_nothing_in_words_either() -> None:

@@ -105,9 +105,10 @@ class Sweep:
         steps = np.diff(self.log2_rate)
         if not len(steps):
             return np.nan
-        lowest = int(np.nanargmin(self.means)) if self.has_optimum else 0
-        near = steps[max(lowest - 2, 0) : lowest + 2] if self.has_optimum else steps[:0]
-        return float(max([np.median(steps), *near]))
+        if not self.has_optimum:
+            return float(np.median(steps))
+        lowest = int(np.nanargmin(self.means))
+        return float(max(np.median(steps), steps[max(lowest - 2, 0) : lowest + 2].max()))
 
     @cached_property
     def grid(self) -> tuple[float, float]:

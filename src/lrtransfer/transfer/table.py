@@ -345,7 +345,7 @@ def _codes(frame: pd.DataFrame, name: str) -> tuple[npt.NDArray[np.int64], list[
     """Return a column as codes in the order of its values, and what these stand for."""
     texts = _texts(frame, name)
     numbers = np.array([_number(value) for value in frame[name]])
-    if np.isfinite(numbers).all():  # 0 and 0.0 are one seed
+    if (np.abs(numbers) < 2**53).all():  # 0 and 0.0 are one seed; of longer ones digits count
         texts = [repr(float(number)) for number in numbers]
     order: dict[str, tuple[float, str]] = {}
     values: dict[str, Any] = {}

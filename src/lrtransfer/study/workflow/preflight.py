@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -203,7 +204,7 @@ def _try_schedule(plan: Plan, config: RunConfig) -> None:
     schedule: Schedule = load("schedule", config.schedule)
     for step in np.unique(np.linspace(0, config.steps - 1, _TRIED_STEPS).astype(int)).tolist():
         found = schedule(step, config.steps, **config.schedule.options)
-        if not (isinstance(found, int | float) and 0 <= found < math.inf):
+        if not (isinstance(found, Real) and 0 <= found < math.inf):
             raise ValueError(
                 f"the schedule {config.schedule.name!r} gives {found!r} at step {step} of "
                 f"{config.steps}. Return a factor of the learning rate, a number from 0 on."
